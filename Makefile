@@ -1,0 +1,87 @@
+# Everything runs in a virtual environment that the first target to need it builds from requirements.lock.
+
+PYTHON ?= python3
+VENV ?= .venv
+PRESET ?= pydocs
+SEEDS ?=
+SLOW ?=
+UPGRADE ?=
+# The plain package index brings torch with CUDA: gigabytes, and its cuDNN is written over the one of
+# `tensorflow[and-cuda]`. On a GPU machine name an index of torch's CPU builds here.
+EXTRA_INDEX ?=
+
+BIN = $(VENV)/bin
+PIP_FLAGS = -qq --no-input --disable-pip-version-check $(if $(EXTRA_INDEX),--extra-index-url $(EXTRA_INDEX))
+
+.DEFAULT_GOAL := help
+.PHONY: help setup test test-all lint table1 lock wheel clean
+
+help: ## Show this
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@echo
+	@echo "Variables, as in make table1 PRESET=smoke (now):"
+	@echo "  PYTHON=$(PYTHON)       the Python to build the environment with: 3.11, 3.12 or 3.13"
+	@echo "  VENV=$(VENV)           where the environment is built"
+	@echo "  PRESET=$(PRESET)        data, backbone and settings of table1: pydocs, or smoke for a trial in minutes"
+	@echo "  SEEDS=$(SEEDS)               seeds of table1, as in SEEDS=1,2,3: mean and spread"
+	@echo "  EXTRA_INDEX=$(EXTRA_INDEX)         one more package index: for torch's CPU build on a GPU machine"
+
+setup: $(VENV)/.installed ## Build the environment from requirements.lock (3 minutes, 5 GB)
+
+test: $(VENV)/.installed ## Run the tests but the slow ones (SLOW=1: all)
+	@$(BIN)/python -m pytest $(if $(SLOW),,-m "not slow")
+
+test-all: ## Run all tests
+	@$(MAKE) --no-print-directory test SLOW=1
+
+lint: $(VENV)/.installed ## Check style (ruff) and shell scripts (shellcheck)
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/shellcheck .ci/run
+
+table1: $(VENV)/.installed ## Retrieve, train, rerank, test and print Table 1; run again to go on after a stop
+	@$(BIN)/python -m lce_tf.tables table1 --preset $(PRESET) $(if $(SEEDS),--seeds $(SEEDS))
+
+wheel: $(VENV)/.installed ## Build sdist and wheel into dist/
+	@$(BIN)/python -m build --no-isolation
+
+clean: ## Remove what was built, but neither environment nor results
+	@rm -rf build dist lce_tf.egg-info .pytest_cache .ruff_cache .hypothesis
+	@find lce_tf tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+define check_python
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || { \
+	  echo "error: $(PYTHON) is not Python 3.11, 3.12 or 3.13, for which the locked TensorFlow is built;" \
+	  "name one: make PYTHON=/path/to/python3.11" >&2; exit 2; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "error: $(PYTHON) cannot make virtual environments; on Debian and Ubuntu: apt install python3-venv" >&2; exit 2; }
+endef
+
+# `.installing` stands from the first file on until all is in place. Found at the start, it tells that an earlier
+# set-up was cut off, maybe in the middle of a package that pip would take for whole: all is then made anew.
+$(VENV)/.installed: requirements.lock setup.cfg
+	$(check_python)
+	@if [ -e $(VENV)/.installing ]; then \
+	  echo "$(VENV): an earlier set-up was cut off; starting afresh"; \
+	  find $(VENV) -mindepth 1 -maxdepth 1 ! -name .installing -exec rm -rf {} +; \
+	elif [ -e $(VENV)/pyvenv.cfg ] && ! $(BIN)/python -m pip --version >/dev/null 2>&1; then \
+	  echo "error: $(VENV) holds an environment without a working pip; remove it or name another: make VENV=" >&2; exit 2; \
+	fi
+	@mkdir -p $(VENV) && touch $(VENV)/.installing
+	@[ -e $(VENV)/pyvenv.cfg ] || $(PYTHON) -m venv $(VENV)
+	@echo "Installing the $$(grep -c == requirements.lock) packages of requirements.lock into $(VENV):" \
+	  "3 minutes and 5 GB the first time"
+	@$(BIN)/python -m pip install $(PIP_FLAGS) -r requirements.lock
+	@$(BIN)/python -m pip install $(PIP_FLAGS) --no-deps --no-build-isolation -e .
+	@mv $(VENV)/.installing $@
+	@touch $@
+
+lock: ## Write requirements.lock anew from setup.cfg, keeping versions that fit (UPGRADE=1: the newest)
+	$(check_python)
+	@set -e; scratch=$$(mktemp -d); trap 'rm -rf "$$scratch"' EXIT; \
+	$(PYTHON) -m venv "$$scratch"; \
+	"$$scratch/bin/pip" install $(PIP_FLAGS) $(if $(UPGRADE),,-c requirements.lock) -e '.[dev,serve]'; \
+	{ echo "# Exact versions of all that lce_tf runs and is tested with: setup.cfg with the extras dev and serve."; \
+	  echo "# Written by 'make lock'; do not edit. Local labels are dropped, so torch may be a CPU or a CUDA build."; \
+	  "$$scratch/bin/pip" freeze --all --exclude-editable --exclude pip | sed 's/+.*//'; } > "$$scratch/lock"; \
+	cp "$$scratch/lock" .requirements.lock.part; mv .requirements.lock.part requirements.lock

@@ -1,0 +1,58 @@
+"""`lce X …`: the same as `python -m lce_tf.X …`, for every door."""
+
+import difflib
+import importlib
+import sys
+
+import lce_tf
+
+# name -> (module with `main(argv=None) -> int`, what it does), in the order of a day's work
+DOORS = {
+    "retrieve": ("lce_tf.retrieve", "write a first-stage run with BM25 or a dense encoder"),
+    "audit": ("lce_tf.audit", "count what a training run can give: groups, truncation, doubtful negatives"),
+    "train": ("lce_tf.train", "train a cross-encoder with LCE, cross-entropy or hinge loss"),
+    "rerank": ("lce_tf.rerank", "reorder a run with a trained cross-encoder"),
+    "evaluate": ("lce_tf.evaluate", "measure runs against judgments"),
+    "compare": ("lce_tf.compare", "test which differences between runs are significant"),
+    "tables": ("lce_tf.tables", "replicate the paper's tables, end to end"),
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The exit status of the door that `argv` names first, called with the rest; 2 if there is no such door."""
+    argv = sys.argv[1:] if argv is None else argv
+    name, rest = (argv[0], argv[1:]) if argv else ("", [])
+    if name in ("-h", "--help", "help"):
+        print(_usage())
+        return 0
+    if name == "--version":
+        print(f"lce_tf {lce_tf.__version__}")
+        return 0
+    if not name:
+        print(_usage(), file=sys.stderr)
+        return 2
+    if name not in DOORS:
+        print(f"error: {_unknown(name)}", file=sys.stderr)
+        return 2
+    module = importlib.import_module(DOORS[name][0])
+    called_as, sys.argv[0] = sys.argv[0], f"lce {name}"  # argparse prints it in the door's usage line
+    try:
+        return module.main(rest)
+    finally:
+        sys.argv[0] = called_as
+
+
+def _usage() -> str:
+    doors = "\n".join(f"  {name:<10}{description}" for name, (_, description) in DOORS.items())
+    return (
+        "usage: lce COMMAND [options]\n\n"
+        f"{doors}\n\n"
+        "lce COMMAND --help shows a command's options and an example; lce --version the version.\n"
+        "python -m lce_tf.COMMAND does the same."
+    )
+
+
+def _unknown(name: str) -> str:
+    close = difflib.get_close_matches(name, DOORS, n=1, cutoff=0.5)
+    advice = f"did you mean {close[0]!r}?" if close else f"choose one of {', '.join(DOORS)}"
+    return f"no command {name!r}; {advice}"

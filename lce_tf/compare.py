@@ -1,0 +1,110 @@
+"""`python -m lce_tf.compare`: which runs beat which, by paired t-tests with Bonferroni's correction."""
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from lce_tf.errors import UserError, guarded
+from lce_tf.evaluation.inputs import HelpFormatter, add_judgment_options, aligned, evaluate_files
+from lce_tf.evaluation.measures import EXAMPLES
+from lce_tf.evaluation.significance import Comparison, compare, letters, mean_interval
+from lce_tf.files import write_json
+
+_EXAMPLE = """example, from a checkout:
+  python -m lce_tf.compare --qrels tests/files/dl19.qrels.txt.gz --measure nDCG@10 --alpha 0.05 \\
+      tests/files/dl19.bm25.trec.gz tests/files/dl19.colbert.trec.gz
+
+Every judged query counts; one that a run lacks scores 0. Equal scores are ordered by the run's ranks.
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line of this door."""
+    options = argparse.ArgumentParser(
+        description="Tells which runs beat which, by paired t-tests with Bonferroni's correction.",
+        epilog=_EXAMPLE,
+        formatter_class=HelpFormatter,
+    )
+    options.add_argument(
+        "runs", nargs="+", metavar="RUN", help="two or more run files, TREC or MS MARCO layout, .gz too"
+    )
+    add_judgment_options(options)
+    options.add_argument("--measure", default="MRR@10", help=f"such as {EXAMPLES}")
+    options.add_argument("--alpha", type=float, default=0.01, help="level that a corrected p-value must stay below")
+    options.add_argument("--json", metavar="FILE", help="also write the comparison here")
+    return options
+
+
+def report(comparison: Comparison, measure: str) -> str:
+    """The comparison as text: the runs with their letters and whom they beat, then every p-value."""
+    letter = letters(comparison.names)
+    between = "" if len(letter) <= 26 else ","
+    rows = [["", "run", measure]]
+    for name in comparison.names:
+        raised = between.join(letter[other] for other in comparison.beats[name])
+        rows.append([letter[name], name, f"{comparison.means[name]:.4f}" + (f"^{raised}" if raised else "")])
+    tests = [["pair", "difference", "p", "corrected", ""]]
+    for (a, b), p in comparison.p_values.items():
+        corrected = comparison.corrected[a, b]
+        verdict = "*" if corrected < comparison.alpha else ""
+        difference = comparison.means[a] - comparison.means[b]
+        tests.append([f"{letter[a]} - {letter[b]}", f"{difference:+.4f}", f"{p:.3g}", f"{corrected:.3g}", verdict])
+    rule = f"^ names the runs beaten: two-sided paired t-test, p x {comparison.comparisons} < {comparison.alpha:g}"
+    plural = "" if comparison.comparisons == 1 else "s"
+    counts = f"{comparison.queries} judged queries, {comparison.comparisons} comparison{plural} (Bonferroni)"
+    return "\n".join([aligned(rows), "", counts, rule, "", aligned(tests)])
+
+
+def as_json(comparison: Comparison, measure: str, per_query: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
+    """The comparison as a JSON-ready value, with the 95% interval of each mean."""
+    letter = letters(comparison.names)
+    return {
+        "measure": measure,
+        "queries": comparison.queries,
+        "alpha": comparison.alpha,
+        "comparisons": comparison.comparisons,
+        "test": "two-sided paired t-test, Bonferroni",
+        "runs": [
+            {
+                "letter": letter[name],
+                "name": name,
+                "mean": comparison.means[name],
+                "interval95": list(mean_interval(per_query[name])),
+                "beats": comparison.beats[name],
+            }
+            for name in comparison.names
+        ],
+        "pairs": [
+            {
+                "a": a,
+                "b": b,
+                "difference": comparison.means[a] - comparison.means[b],
+                "p": p,
+                "corrected": comparison.corrected[a, b],
+            }
+            for (a, b), p in comparison.p_values.items()
+        ],
+    }
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Prints the comparison; returns the exit status, 2 for bad input."""
+    return guarded(_run, parser().parse_args(argv))
+
+
+def _run(args: argparse.Namespace) -> None:
+    if len(args.runs) < 2:
+        raise UserError(f"{args.runs[0]}: one run cannot be compared; give at least two")
+    if not 0 < args.alpha < 1:
+        raise UserError(f"--alpha {args.alpha}: must lie above 0 and below 1, as 0.01 does")
+    values = evaluate_files(args.runs, [args.measure], dataset=args.dataset, split=args.split, qrels=args.qrels)
+    per_query = {name: found[args.measure] for name, found in values.items()}
+    comparison = compare(per_query, alpha=args.alpha)
+    if args.json:
+        write_json(args.json, as_json(comparison, args.measure, per_query))
+    print(report(comparison, args.measure))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,52 @@
+"""What a collection and its queries look like to the rest of the package, wherever they come from."""
+
+import abc
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from lce_tf.data.qrels import Qrels
+
+
+class Passage(NamedTuple):
+    """One passage of a collection; white space in `text` is single spaces, and `text` may be empty."""
+
+    passage_id: str
+    text: str
+
+
+class Dataset(abc.ABC):
+    """A collection of passages with queries and judgments, in splits.
+
+    Attributes:
+        name: what the user called it.
+        splits: the splits that can be asked for; None stands for the one that needs no name, where there is one.
+        collection_key: names the collection's contents, fit for a file name; what is derived from them is kept
+            under it.
+    """
+
+    name: str
+    splits: tuple[str, ...]
+    collection_key: str
+
+    @abc.abstractmethod
+    def passages(self) -> Iterator[Passage]:
+        """Yields every passage once, in an order that never changes."""
+
+    @abc.abstractmethod
+    def queries(self, split: str | None = None) -> dict[str, str]:
+        """Query id -> text, with white space as single spaces."""
+
+    @abc.abstractmethod
+    def qrels(self, split: str | None = None) -> Qrels:
+        """Query id -> passage id -> grade, for every judged pair."""
+
+
+def one_line(text: str) -> str:
+    """`text` with every run of white space, line ends and tabs included, as one space, and none at its ends."""
+    return " ".join(text.split())
+
+
+def slug(name: str) -> str:
+    """`name` as part of a file name: letters, digits, dots, underscores, and hyphens for all the rest."""
+    return re.sub(r"[^A-Za-z0-9._]+", "-", name).strip("-.") or "collection"

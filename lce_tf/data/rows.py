@@ -1,0 +1,150 @@
+"""Rows that belong to queries, as flat arrays and offsets: grouped, sorted, searched for repeats, without loops."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+_CHUNK_ROWS = 1 << 20
+_SMALLEST_NORMAL = 0x0080_0000  # bits of the smallest float32 that is not subnormal
+_LARGEST_FINITE = 0x7F7F_FFFF
+
+
+def stretches(starts: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The row numbers of several stretches of rows, one after the other, and the offsets of their beginnings."""
+    offsets = np.concatenate(([0], np.cumsum(lengths, dtype=np.int64)))
+    rows = np.arange(offsets[-1], dtype=np.int64)
+    rows += np.repeat(starts - offsets[:-1], lengths)
+    return rows, offsets
+
+
+def grouped(ids: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """Brings scattered stretches of the same query together, in the order of first appearance.
+
+    Args:
+        ids: [stretches] the query of each stretch of rows.
+        lengths: [stretches] its number of rows.
+
+    Returns:
+        Query ids [queries], offsets [queries + 1] and the order [rows] in which to take the rows, or None if they
+        lie together as they are.
+    """
+    _, first, code = np.unique(ids, return_index=True, return_inverse=True)
+    if len(first) == len(ids):
+        return ids, np.concatenate(([0], np.cumsum(lengths, dtype=np.int64))), None
+    by_appearance = np.argsort(first)
+    place = np.empty(len(first), np.int64)
+    place[by_appearance] = np.arange(len(first))
+    order = np.argsort(place[code], kind="stable")
+    starts = np.cumsum(lengths) - lengths
+    rows, _ = stretches(starts[order], lengths[order])
+    totals = np.bincount(place[code], weights=lengths).astype(np.int64)
+    return ids[first[by_appearance]], np.concatenate(([0], np.cumsum(totals))), rows
+
+
+def sort_best_first(
+    offsets: np.ndarray, passage_ids: np.ndarray, scores: np.ndarray, ranks: np.ndarray | None = None
+) -> None:
+    """Sorts the rows of each query in place: score descending, then rank ascending, then the order they have."""
+    for first, last in _chunks(offsets):
+        a, b = offsets[first], offsets[last]
+        score = scores[a:b]
+        rank = np.zeros(b - a, np.int8) if ranks is None else ranks[a:b]
+        wrong = (score[1:] > score[:-1]) | ((score[1:] == score[:-1]) & (rank[1:] < rank[:-1]))
+        wrong[_inner_bounds(offsets, first, last)] = False
+        if wrong.any():
+            order = np.lexsort((rank, -score, _query_numbers(offsets, first, last)))
+            for column in (passage_ids, scores) if ranks is None else (passage_ids, scores, ranks):
+                column[a:b] = column[a:b][order]
+
+
+def repeated_passage(offsets: np.ndarray, passage_ids: np.ndarray) -> tuple[int, int] | None:
+    """(query number, row) of a passage that its query lists more than once, or None.
+
+    Sorts 64-bit hashes, which takes a tenth of the time of sorting ids, and compares ids only where hashes agree.
+    """
+    for first, last in _chunks(offsets):
+        a, b = offsets[first], offsets[last]
+        queries = _query_numbers(offsets, first, last)
+        hashes = _hashes(queries, passage_ids[a:b])
+        ordered = np.sort(hashes)
+        shared = ordered[1:][ordered[1:] == ordered[:-1]]
+        seen = set()
+        for row in np.flatnonzero(np.isin(hashes, shared)).tolist() if len(shared) else ():
+            pair = (int(queries[row]), bytes(passage_ids[a + row]))
+            if pair in seen:
+                return int(first) + pair[0], int(a) + row
+            seen.add(pair)
+    return None
+
+
+def decreasing(offsets: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """Scores rounded to float32 and, where they do not fall from row to row, lowered until they do: [rows] float32.
+
+    Each score becomes the largest float32 that is neither above its own rounding nor at or above the score before
+    it; a list that falls already is not touched. All are finite and none is subnormal, since some readers take
+    those for zero; a list that reaches the lowest float32 is lifted from its end by as little as it needs.
+    """
+    falling = np.empty(len(scores), np.float32)
+    for first, last in _chunks(offsets):
+        a, b = offsets[first], offsets[last]
+        falling[a:b] = _decreasing(offsets[first : last + 1] - a, scores[a:b])
+    return falling
+
+
+def _decreasing(offsets: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    lengths = np.diff(offsets)
+    row = np.arange(offsets[-1]) - np.repeat(offsets[:-1], lengths)
+    after = np.repeat(lengths, lengths) - 1 - row
+    limit = np.finfo(np.float32).max
+    # In this numbering of the float32 values the next lower value is one less, so "one less than the row before"
+    # becomes a running minimum of number + row; each query is shifted below the one before it to keep them apart.
+    apart = np.repeat(np.arange(len(lengths)) << 33, lengths)
+    number = _ordinals(np.clip(scores, -limit, limit).astype(np.float32)) + row - apart
+    number = np.minimum.accumulate(number) + apart - row
+    lowest = -(_LARGEST_FINITE - _SMALLEST_NORMAL + 1)
+    return _from_ordinals(np.maximum(number, lowest + after))
+
+
+def _ordinals(values: np.ndarray) -> np.ndarray:
+    """float32 -> int64 such that successive values have successive numbers; zeros and subnormals are number 0."""
+    bits = values.view(np.int32).astype(np.int64)
+    size = np.maximum((bits & 0x7FFF_FFFF) - (_SMALLEST_NORMAL - 1), 0)
+    return np.where(bits < 0, -size, size)
+
+
+def _from_ordinals(numbers: np.ndarray) -> np.ndarray:
+    size = np.abs(numbers)
+    bits = np.where(size > 0, size + (_SMALLEST_NORMAL - 1), 0).astype(np.uint32)
+    return (bits | ((numbers < 0).astype(np.uint32) << np.uint32(31))).view(np.float32)
+
+
+def _hashes(queries: np.ndarray, ids: np.ndarray) -> np.ndarray:
+    """64-bit hashes of (query number, id), a multiply and a shift for every eight bytes of the id."""
+    width = ids.dtype.itemsize
+    padded = np.zeros((len(ids), -(-width // 8) * 8), np.uint8)
+    padded[:, :width] = np.ascontiguousarray(ids).view(np.uint8).reshape(-1, width)
+    hashes = queries.astype(np.uint64)
+    for words in padded.view(np.uint64).T:
+        hashes = (hashes ^ words) * np.uint64(0x9E37_79B9_7F4A_7C15)
+        hashes ^= hashes >> np.uint64(29)
+    return hashes
+
+
+def _chunks(offsets: np.ndarray) -> Iterator[tuple[int, int]]:
+    """Ranges of queries that hold about a million rows together, so that scratch arrays stay small."""
+    first = 0
+    while first < len(offsets) - 1:
+        last = int(np.searchsorted(offsets, offsets[first] + _CHUNK_ROWS, "right")) - 1
+        last = min(max(last, first + 1), len(offsets) - 1)
+        yield first, last
+        first = last
+
+
+def _query_numbers(offsets: np.ndarray, first: int, last: int) -> np.ndarray:
+    return np.repeat(np.arange(last - first), np.diff(offsets[first : last + 1]))
+
+
+def _inner_bounds(offsets: np.ndarray, first: int, last: int) -> np.ndarray:
+    """Where, among the pairs of neighbouring rows of a chunk, the second one begins another query."""
+    bounds = offsets[first + 1 : last] - offsets[first] - 1
+    return bounds[(bounds >= 0) & (bounds < offsets[last] - offsets[first] - 1)]

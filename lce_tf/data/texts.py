@@ -1,0 +1,16 @@
+"""A data set's queries and passages as token stores, ready to be packed."""
+
+from lce_tf.data.datasets import Dataset
+from lce_tf.data.tokenizers import WordPieces
+from lce_tf.data.tokens import TokenStore, content_key
+
+
+def query_store(dataset: Dataset, split: str | None, tokenizer: WordPieces) -> TokenStore:
+    """The token store of a split's queries."""
+    texts = dataset.queries(split)
+    return TokenStore.build(texts.items(), tokenizer, content_key(texts), "queries", len(texts))
+
+
+def passage_store(dataset: Dataset, tokenizer: WordPieces) -> TokenStore:
+    """The token store of the collection."""
+    return TokenStore.build(dataset.passages(), tokenizer, dataset.collection_key, "passages")

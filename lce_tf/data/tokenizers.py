@@ -1,0 +1,49 @@
+"""Text to wordpiece ids with a checkpoint's own tokenizer."""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+from lce_tf.errors import UserError
+
+
+class WordPieces:
+    """A checkpoint's tokenizer, giving the ids of plain text.
+
+    No special tokens are added, nothing is cut, and text that spells a special token ("[SEP]") is text like any
+    other: a passage cannot forge the boundary between query and passage.
+
+    Args:
+        folder: with `tokenizer.json`, or `vocab.txt` and `tokenizer_config.json`.
+    """
+
+    def __init__(self, folder: str | Path):
+        from transformers import AutoTokenizer
+
+        folder = Path(folder)
+        if not any((folder / name).is_file() for name in ("tokenizer.json", "vocab.txt")):
+            raise UserError(f"{folder}: has no tokenizer; expected tokenizer.json or vocab.txt")
+        try:
+            wrapper = AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False, local_files_only=True)
+            self._backend = wrapper.backend_tokenizer
+        except (OSError, ValueError, AttributeError, KeyError) as error:
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            raise UserError(f"{folder}: its tokenizer cannot be loaded ({reason})") from error
+        self._backend.no_truncation()
+        self._backend.no_padding()
+        self._backend.encode_special_tokens = True
+        special = {"cls": wrapper.cls_token_id, "sep": wrapper.sep_token_id, "pad": wrapper.pad_token_id}
+        if absent := [name for name, token in special.items() if token is None]:
+            raise UserError(f"{folder}: its tokenizer has no {', '.join(absent)} token; BERT-like ones have")
+        self.cls, self.sep, self.pad = special["cls"], special["sep"], special["pad"]
+        self.size = self._backend.get_vocab_size()
+        self.key = hashlib.sha256(self._backend.to_str().encode()).hexdigest()[:16]
+
+    def __call__(self, texts: Sequence[str]) -> list[list[int]]:
+        """The wordpiece ids of each text."""
+        return [e.ids for e in self._backend.encode_batch_fast(list(texts), add_special_tokens=False)]
+
+    @property
+    def special(self) -> tuple[int, int, int]:
+        """The ids of [CLS], [SEP] and [PAD]."""
+        return self.cls, self.sep, self.pad

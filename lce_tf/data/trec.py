@@ -1,0 +1,219 @@
+"""Run files to columns: whole blocks split by NumPy, since a training run has a hundred million rows."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from lce_tf.data.text import blocks, lines
+from lce_tf.errors import UserError
+
+TREC, MSMARCO = 6, 3  # columns a row: "query Q0 passage rank score tag" and "query passage rank"
+LONGEST_ID = 512  # bytes; ids live in fixed-width arrays, so one absurd id would cost its length in every row
+_LONGEST_NUMBER = 64
+_SHAPES = "a run has 6 (query Q0 passage rank score tag) or 3 (query passage rank)"
+_NEWLINE, _TAB, _RETURN, _SPACE, _UNDERSCORE = b"\n\t\r _"
+
+
+class Columns(NamedTuple):
+    """The rows of a run file, in file order.
+
+    `segment_ids` ('S') and `segment_rows` (int64) say which query each stretch of successive rows belongs to;
+    a query whose rows are scattered has several stretches. `passage_ids` ('S'), `scores` (float64, finite) and
+    `ranks` (int32) have one entry a row. A file of three columns has the score -rank.
+    """
+
+    segment_ids: np.ndarray
+    segment_rows: np.ndarray
+    passage_ids: np.ndarray
+    scores: np.ndarray
+    ranks: np.ndarray
+    tag: str
+    width: int
+
+
+class _Column:
+    """An array that grows in place; parts joined at the end would need the memory twice."""
+
+    def __init__(self):
+        self._values, self._rows = None, 0
+
+    def append(self, part: np.ndarray) -> None:
+        if self._values is None:
+            self._values = np.empty(0, part.dtype)
+        elif part.dtype.itemsize > self._values.dtype.itemsize:  # the first id of that length
+            self._values = self._values.astype(part.dtype)
+        rows = self._rows + len(part)
+        if rows > len(self._values):
+            self._values.resize(rows + rows // 4, refcheck=False)
+        self._values[self._rows : rows] = part
+        self._rows = rows
+
+    def whole(self) -> np.ndarray:
+        self._values.resize(self._rows, refcheck=False)
+        return self._values
+
+
+class _Block(NamedTuple):
+    """Bytes and the place of every token in them: `starts`, `ends` are [rows, width], `lines` is [rows]."""
+
+    path: str | Path
+    data: np.ndarray
+    starts: np.ndarray
+    ends: np.ndarray
+    lines: np.ndarray
+
+    def token(self, row: int, column: int) -> bytes:
+        return self.data[self.starts[row, column] : self.ends[row, column]].tobytes()
+
+
+def read_columns(path: str | Path) -> Columns:
+    """The rows of the run at `path` as arrays; `UserError` names the first line that cannot be one.
+
+    Columns are separated by spaces or tabs; blank lines are skipped; the first row settles whether the file has
+    six or three columns. Nothing is sorted and repeated passages are not looked for.
+    """
+    width, tag, whole = None, "", True
+    columns = {name: _Column() for name in ("segment_ids", "segment_rows", "passage_ids", "scores", "ranks")}
+    for number, data in blocks(path):
+        if not (whole := data.endswith(b"\n")):
+            data += b"\n"
+        block = _split(data, number, path, width)
+        if not len(block.lines):
+            continue
+        if width is None:
+            width = block.starts.shape[1]
+            tag = block.token(0, width - 1).decode() if width == TREC else tag
+        for name, part in _parsed(block).items():
+            columns[name].append(part)
+    if width is None:
+        raise UserError(f"{path}: has no rows; {_SHAPES}")
+    if width == TREC and not whole and len(block.lines):
+        _refuse_torn_tag(block, tag)
+    found = {name: column.whole() for name, column in columns.items()}
+    found["segment_ids"], found["segment_rows"] = _merged(found["segment_ids"], found["segment_rows"])
+    return Columns(**found, tag=tag, width=width)
+
+
+def line_of(path: str | Path, tokens: dict[int, bytes], nth: int) -> str:
+    """`path:line` of the `nth` row whose columns hold `tokens`, by a second, slow reading: only for messages."""
+    wanted = {column: token.decode() for column, token in tokens.items()}
+    for number, line in lines(path):
+        row = line.replace("\t", " ").split(" ")
+        row = [token for token in row if token]
+        if row and all(row[column] == token for column, token in wanted.items()):
+            nth -= 1
+            if not nth:
+                return f"{path}:{number}"
+    return f"{path}"
+
+
+def _split(data: bytes, number: int, path: str | Path, width: int | None) -> _Block:
+    """Finds the tokens of a block and makes sure that every line with any has `width` of them."""
+    # A newline before and zeros after, so that every token has two edges and fixed-width reads stay inside.
+    array = np.frombuffer(b"".join((b"\n", data, bytes(LONGEST_ID))), np.uint8)
+    text = array[1 : len(data) + 1]
+    blank = array <= _SPACE
+    stray = (text < _SPACE) & (text != _NEWLINE) & (text != _TAB) & (text != _RETURN)
+    if stray.any():
+        at = int(stray.argmax())
+        line = number + data.count(b"\n", 0, at)
+        raise UserError(f"{path}:{line}: holds the control byte 0x{text[at]:02x}; the file is damaged, make it again")
+    edges = np.flatnonzero(blank[1:] != blank[:-1]) + 1
+    starts, ends = edges[0::2], edges[1::2]
+    tokens = np.diff(np.searchsorted(starts, np.flatnonzero(text == _NEWLINE) + 1), prepend=0)
+    rows = np.flatnonzero(tokens)
+    found = tokens[rows]
+    expected = width or (int(found[0]) if len(rows) else TREC)
+    if expected not in (TREC, MSMARCO):
+        hint = "; these look like judgments" if expected == 4 else ""
+        raise UserError(f"{path}:{number + rows[0]}: {expected} column(s), but {_SHAPES}{hint}")
+    if (found != expected).any():
+        row = int((found != expected).argmax())
+        raise UserError(
+            f"{path}:{number + rows[row]}: {found[row]} column(s), but the rows before have {expected}; mend the line, "
+            "or make the file again if it is torn"
+        )
+    return _Block(path, array, starts.reshape(-1, expected), ends.reshape(-1, expected), number + rows)
+
+
+def _parsed(block: _Block) -> dict[str, np.ndarray]:
+    width = block.starts.shape[1]
+    passage, rank = (2, 3) if width == TREC else (1, 2)
+    query_ids = _gathered(block, 0, LONGEST_ID, "query id")
+    first = np.flatnonzero(np.concatenate(([True], query_ids[1:] != query_ids[:-1])))
+    ranks = _numbers(block, rank, np.int64, "rank", "an integer")
+    least = 1 if width == MSMARCO else np.iinfo(np.int32).min
+    wrong = (ranks < least) | (ranks > np.iinfo(np.int32).max)
+    if wrong.any():
+        row = int(wrong.argmax())
+        raise UserError(
+            f"{block.path}:{block.lines[row]}: rank {ranks[row]} is not "
+            f"{'a positive integer; ranks begin at 1' if width == MSMARCO else 'in the range of 32-bit integers'}"
+        )
+    if width == TREC:
+        scores = _numbers(block, 4, np.float64, "score", "a finite number")
+    else:
+        scores = -ranks.astype(np.float64)
+    return {
+        "segment_ids": query_ids[first],
+        "segment_rows": np.diff(first, append=len(query_ids)),
+        "passage_ids": _gathered(block, passage, LONGEST_ID, "passage id"),
+        "scores": scores,
+        "ranks": ranks.astype(np.int32),
+    }
+
+
+def _gathered(block: _Block, column: int, longest: int, name: str) -> np.ndarray:
+    """One column as a fixed-width 'S' array, by copying as many bytes as the longest token has from each start."""
+    starts = block.starts[:, column]
+    lengths = block.ends[:, column] - starts
+    width = int(lengths.max())
+    if width > longest:
+        row = int(lengths.argmax())
+        raise UserError(f"{block.path}:{block.lines[row]}: {name} of {width} bytes; {longest} is the longest allowed")
+    windows = np.ndarray((len(block.data) - width + 1,), f"S{width}", block.data, strides=(1,))
+    tokens = windows[starts]
+    if int(lengths.min()) < width:
+        tokens.view(np.uint8).reshape(-1, width)[...] *= np.arange(width) < lengths[:, None]
+    return tokens
+
+
+def _numbers(block: _Block, column: int, dtype: type, name: str, wanted: str) -> np.ndarray:
+    """One column parsed as `dtype`; the first token that is no such number, or not finite, is refused by line."""
+    tokens = _gathered(block, column, _LONGEST_NUMBER, name)
+    try:
+        values = tokens.astype(dtype)
+        good = np.isfinite(values)
+    except (ValueError, OverflowError):
+        good = np.fromiter((_parses(token, dtype) for token in tokens.tolist()), bool, len(tokens))
+    # Python reads 1_0 as ten, C and Java do not.
+    good &= ~(tokens.view(np.uint8).reshape(len(tokens), -1) == _UNDERSCORE).any(axis=1)
+    if not good.all():
+        row = int(good.argmin())
+        value = tokens[row].decode()
+        raise UserError(f"{block.path}:{block.lines[row]}: {name} '{value}' is not {wanted}; mend or drop the line")
+    return values
+
+
+def _parses(token: bytes, dtype: type) -> bool:
+    try:
+        return bool(np.isfinite(np.array([token]).astype(dtype)[0]))
+    except (ValueError, OverflowError):
+        return False
+
+
+def _refuse_torn_tag(block: _Block, tag: str) -> None:
+    """A file that stops inside its last tag has the right number of columns, yet rows after it are missing."""
+    last = block.token(len(block.lines) - 1, TREC - 1).decode()
+    if last != tag and tag.startswith(last):
+        raise UserError(
+            f"{block.path}:{block.lines[-1]}: the file ends inside the tag ('{last}' of '{tag}'); it is torn, "
+            "make it again"
+        )
+
+
+def _merged(ids: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Stretches of the same query that follow each other (a block ended between them) made one."""
+    first = np.flatnonzero(np.concatenate(([True], ids[1:] != ids[:-1])))
+    return ids[first], np.add.reduceat(rows, first)

@@ -1,0 +1,1 @@
+"""How good a run is (`measures`) and whether one run is better than another (`significance`)."""

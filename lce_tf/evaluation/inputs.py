@@ -1,0 +1,91 @@
+"""The judgments and runs named on a command line, for the doors that evaluate and compare; and their plain tables."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from lce_tf.data.datasets import load_dataset
+from lce_tf.data.qrels import Qrels, read_qrels
+from lce_tf.data.runs import read_run
+from lce_tf.errors import UserError
+from lce_tf.evaluation.measures import Coverage, coverage, evaluate, parse_measure
+
+
+class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
+    """Shows defaults and leaves the example as it was written."""
+
+
+def add_judgment_options(parser: argparse.ArgumentParser) -> None:
+    """Adds `--dataset` or `--qrels`, of which exactly one must be given, and `--split`."""
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--dataset", help="take the judgments of this data set: ir_datasets id, folder or pydocs")
+    source.add_argument("--qrels", help="take the judgments in this file (TREC's four columns)")
+    parser.add_argument("--split", help="the data set's split, e.g. dev; only with --dataset")
+
+
+def judgments(dataset: str | None, split: str | None, qrels: str | None) -> Qrels:
+    """The judgments of a data set's split, or those in the file `qrels`."""
+    if qrels is None:
+        return load_dataset(dataset).qrels(split)
+    if split is not None:
+        raise UserError(f"--split {split}: has no meaning beside --qrels {qrels}; leave it out")
+    return read_qrels(qrels)
+
+
+def run_names(paths: Sequence[str]) -> dict[str, str]:
+    """Display name -> path: the file's name where that tells the runs apart, otherwise the path.
+
+    Raises:
+        UserError: a path does not exist, or is given twice.
+    """
+    for place, path in enumerate(paths):
+        if not Path(path).exists():
+            raise UserError(f"{path}: no such file; give the runs to evaluate")
+        if path in paths[:place]:
+            raise UserError(f"{path}: is given twice; name each run once")
+    short = [Path(path).name for path in paths]
+    return {name if short.count(name) == 1 else path: path for name, path in zip(short, paths, strict=True)}
+
+
+def evaluate_files(
+    paths: Sequence[str],
+    measures: Sequence[str],
+    *,
+    dataset: str | None = None,
+    split: str | None = None,
+    qrels: str | None = None,
+) -> dict[str, dict[str, dict[str, float]]]:
+    """run name -> measure -> query id -> value for run files, read one at a time; notes on coverage go to stderr.
+
+    The judgments come from `dataset` and `split` or from the file `qrels`. Names are checked before anything is read.
+
+    Raises:
+        UserError: a file, a measure or the judgments are at fault, or a run holds none of the judged queries.
+    """
+    for measure in measures:
+        parse_measure(measure)
+    named = run_names(paths)
+    judged = judgments(dataset, split, qrels)
+    values = {}
+    for name, path in named.items():
+        run = read_run(path)
+        for note in _met(path, coverage(run, judged)).notes():
+            print(f"note: {name}: {note}", file=sys.stderr)
+        values[name] = evaluate(run, judged, measures)
+    return values
+
+
+def _met(path: str, found: Coverage) -> Coverage:
+    if len(found.missing) == found.judged:
+        ids = [f"the run has query {found.unjudged[0]}"] if found.unjudged else []
+        ids += [f"the judgments have {found.missing[0]}"] if found.missing else ["there are no judgments"]
+        raise UserError(f"{path}: holds none of the judged queries ({', '.join(ids)}); give the judgments that fit")
+    return found
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> str:
+    """Rows of cells as lines of text in columns, every cell flush left."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
+    return "\n".join(lines)

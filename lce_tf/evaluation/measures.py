@@ -1,0 +1,174 @@
+"""Per-query values of the field's measures, computed by trec_eval's own code through pytrec_eval.
+
+Three rules make one run give one figure:
+
+* Every query of the judgments counts, as with `trec_eval -c` and the MS MARCO script: a judged query that the run
+  lacks scores 0, and so does one without any relevant passage. Queries of the run without judgments are left out.
+* The order of the `Run` decides (higher score first, ties as the file ranks them). trec_eval would break ties by
+  passage id; here every measure sees strictly decreasing scores, made from the order, so that no tie is left.
+* A measure with a cut-off sees the run cut there. trec_eval's own recip_rank has no cut-off.
+"""
+
+import math
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from lce_tf.data.qrels import Qrels
+from lce_tf.data.runs import Run
+from lce_tf.errors import UserError
+
+EXAMPLES = "MRR@10, nDCG@10, R@1000, AP, P@10, Success@10, RR(rel=2)@10"
+
+# Name in ir_measures -> name in trec_eval without a cut-off and with one; None where there is no such measure.
+# recip_rank stands for both: its cut-off is made by cutting the run.
+_TREC_NAMES = {
+    "RR": ("recip_rank", "recip_rank"),
+    "AP": ("map", "map_cut.{}"),
+    "nDCG": ("ndcg", "ndcg_cut.{}"),
+    "P": (None, "P.{}"),
+    "R": (None, "recall.{}"),
+    "Success": (None, "success.{}"),
+    "Rprec": ("Rprec", None),
+    "Bpref": ("bpref", None),
+    "SetP": ("set_P", None),
+    "SetR": ("set_recall", None),
+    "SetAP": ("set_map", None),
+}
+
+# pytrec_eval wants dicts of dicts; this many queries at a time bounds what they cost (1,000 passages each: 0.1 GB).
+_QUERIES_AT_ONCE = 500
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One measure: its name as asked for, trec_eval's name, the lowest relevant grade and the cut-off (None: all)."""
+
+    name: str
+    trec_name: str
+    rel: int
+    cutoff: int | None
+
+
+def parse_measure(name: str) -> Measure:
+    """The measure that `name` means in ir_measures' syntax, e.g. `RR(rel=2)@10`.
+
+    MRR, MAP, Recall and NDCG are read as RR, AP, R and nDCG, and `R@1K` as `R@1000`.
+
+    Raises:
+        UserError: the name is unknown, or it asks for something that trec_eval does not compute.
+    """
+    import ir_measures
+
+    try:
+        parsed = ir_measures.parse_measure(re.sub(r"@(\d+)[kK]$", r"@\g<1>000", name.strip()))
+        parsed.validate_params()
+    except (ValueError, NameError, AssertionError, TypeError, KeyError) as error:
+        raise UserError(f"measure {name!r}: not a measure that ir_measures knows; use one like {EXAMPLES}") from error
+    names, given = _TREC_NAMES.get(parsed.NAME, (None, None)), dict(parsed.params)
+    rel, cutoff = given.pop("rel", 1), given.pop("cutoff", None)
+    trec_name = names[cutoff is not None]
+    if trec_name is None or given:
+        raise UserError(f"measure {name!r}: not computed by trec_eval in this form; use one like {EXAMPLES}")
+    for what, value in (("rel", rel), ("the cut-off", cutoff)):
+        if value is not None and (type(value) is not int or value < 1):
+            raise UserError(f"measure {name!r}: {what} is {value!r}; it must be a whole number of at least 1")
+    return Measure(name, trec_name.format(cutoff), rel, cutoff)
+
+
+def evaluate(run: Run, qrels: Qrels, measures: Sequence[str]) -> dict[str, dict[str, float]]:
+    """The values measure -> query id -> float, one for every query in `qrels`, under the names in `measures`.
+
+    Args:
+        run: any run; its order within a query is what is measured.
+        qrels: query id -> passage id -> grade. Grades of 1 and more are relevant unless the measure says `rel=`.
+        measures: names as `parse_measure` takes them.
+
+    Raises:
+        UserError: a measure is unknown, there are no judgments, or the run holds a passage twice for a query.
+    """
+    import pytrec_eval
+
+    parsed = [parse_measure(name) for name in measures]
+    if not qrels:
+        raise UserError("there are no judgments to evaluate against; give judgments with at least one query")
+    groups: dict[tuple[int, int | None], list[Measure]] = {}
+    for measure in parsed:
+        groups.setdefault((measure.rel, measure.cutoff), []).append(measure)
+    values = {measure.name: dict.fromkeys(qrels, 0.0) for measure in parsed}
+    for rankings in _judged_rankings(run, qrels):
+        judged = {query_id: qrels[query_id] for query_id in rankings}
+        for (rel, cutoff), group in groups.items():
+            evaluator = pytrec_eval.RelevanceEvaluator(judged, {m.trec_name for m in group}, relevance_level=rel)
+            cut = {query_id: dict(islice(ranking.items(), cutoff)) for query_id, ranking in rankings.items()}
+            for query_id, found in evaluator.evaluate(cut).items():
+                for measure in group:
+                    values[measure.name][query_id] = found[measure.trec_name.replace(".", "_")]
+    return values
+
+
+def mean(values: Mapping[str, float] | Iterable[float]) -> float:
+    """The arithmetic mean of per-query values, the same whatever their order."""
+    numbers = list(values.values() if isinstance(values, Mapping) else values)
+    if not numbers:
+        raise UserError("no per-query values to average; give judgments with at least one query")
+    return math.fsum(numbers) / len(numbers)
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """How a run and its judgments meet: `judged` queries in all, `missing` from the run, `unjudged` but in the run."""
+
+    judged: int
+    missing: tuple[str, ...]
+    unjudged: tuple[str, ...]
+
+    def notes(self) -> list[str]:
+        """What a reader of the figures should know: at most one line for either kind, with five ids at most."""
+        lines = []
+        if self.missing:
+            named = f"{len(self.missing)} of {self.judged} judged queries not in the run, scored 0"
+            lines.append(f"{named}: {_named(self.missing)}")
+        if self.unjudged:
+            lines.append(f"{len(self.unjudged)} of the run's queries without judgments, left out")
+        return lines
+
+
+def coverage(run: Run, qrels: Qrels) -> Coverage:
+    """Which judged queries the run lacks (in the order of the judgments), and which of its queries are not judged.
+
+    A query that the run names without a single passage counts as missing.
+    """
+    places = _places(run)
+    missing = tuple(query_id for query_id in qrels if query_id not in places)
+    return Coverage(len(qrels), missing, tuple(query_id for query_id in places if query_id not in qrels))
+
+
+def _places(run: Run) -> dict[str, slice]:
+    """query id -> its rows in the run, for every query with at least one."""
+    bounds = zip(run.query_ids.tolist(), run.offsets[:-1].tolist(), run.offsets[1:].tolist(), strict=True)
+    return {query_id.decode(): slice(start, end) for query_id, start, end in bounds if end > start}
+
+
+def _judged_rankings(run: Run, qrels: Qrels) -> Iterator[dict[str, dict[str, float]]]:
+    """Blocks of query id -> passage id -> score, best first, for the queries that the run and the judgments share.
+
+    The scores count down to 1: Python floats, since pytrec_eval refuses numpy's, and whole numbers, since it holds
+    them in float32, which keeps whole numbers apart up to 2^24.
+    """
+    places = _places(run)
+    shared = [query_id for query_id, judged in qrels.items() if judged and query_id in places]
+    for start in range(0, len(shared), _QUERIES_AT_ONCE):
+        block = {}
+        for query_id in shared[start : start + _QUERIES_AT_ONCE]:
+            passage_ids = run.passage_ids[places[query_id]].tolist()
+            ranking = {pid.decode(): float(len(passage_ids) - rank) for rank, pid in enumerate(passage_ids)}
+            if len(ranking) != len(passage_ids):
+                raise UserError(f"query {query_id}: the run holds a passage twice; keep the better place of the two")
+            block[query_id] = ranking
+        yield block
+
+
+def _named(query_ids: Sequence[str], most: int = 5) -> str:
+    return ", ".join(query_ids[:most]) + (", …" if len(query_ids) > most else "")

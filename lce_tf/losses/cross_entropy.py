@@ -1,0 +1,20 @@
+"""Cross entropy over single pairs, equations (2) and (3) of the paper."""
+
+import tensorflow as tf
+
+from lce_tf.losses.base import RankingLoss
+
+
+class CrossEntropyLoss(RankingLoss):
+    """-log softmax(z)_label of two logits a pair, logit 1 being the relevant class by convention.
+
+    Every member of a group is an example of its own; their mean is the group's loss.
+    """
+
+    outputs = 2
+    pairs = True
+
+    def call(self, logits, labels):
+        # softmax(z)_1 = sigmoid(z1 - z0), whose logarithm has a form that neither overflows nor loses digits.
+        margin = tf.cast(logits[..., 1], tf.float32) - tf.cast(logits[..., 0], tf.float32)
+        return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(labels=labels, logits=margin), axis=-1)

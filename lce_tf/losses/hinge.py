@@ -1,0 +1,18 @@
+"""The hinge (max margin) loss, equation (4) of the paper."""
+
+import tensorflow as tf
+
+from lce_tf.losses.base import RankingLoss
+
+
+class HingeLoss(RankingLoss):
+    """max(0, 1 - z+ + z-) for column 0 against each other column, averaged over the pairs.
+
+    A group of one has no pair and a loss of 0.
+    """
+
+    def call(self, logits, labels):
+        z = tf.cast(logits[..., 0], tf.float32)
+        violations = tf.nn.relu(1.0 - z[:, :1] + z[:, 1:])
+        # divide_no_nan: the mean over no pairs at all is 0, not NaN.
+        return tf.math.divide_no_nan(tf.reduce_sum(violations, axis=1), tf.cast(tf.shape(z)[1] - 1, tf.float32))

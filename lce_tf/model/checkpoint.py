@@ -1,0 +1,122 @@
+"""A trained cross-encoder as a folder: `config.json`, `model.safetensors` and the tokenizer, readable anywhere."""
+
+import hashlib
+import json
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from lce_tf.errors import UserError
+from lce_tf.files import make_folder, sha256_of, write_json, written
+from lce_tf.model import hub
+from lce_tf.model.config import EncoderConfig, Lengths
+from lce_tf.model.precision import PRECISIONS, Precision
+from lce_tf.model.weights import encoder_arrays, load_encoder, read_arrays
+
+if TYPE_CHECKING:  # TensorFlow is loaded only by what builds a model
+    from lce_tf.model.cross_encoder import CrossEncoder
+
+
+def from_backbone(name: str, outputs: int, precision: Precision, seed: int) -> "CrossEncoder":
+    """A cross-encoder with a pretrained encoder and a fresh head.
+
+    Args:
+        name: whatever `hub.locate` takes.
+        outputs: logits a pair.
+        precision: see `CrossEncoder`.
+        seed: of the head's initial weights, which depend on nothing else.
+    """
+    from lce_tf.model.cross_encoder import CrossEncoder
+
+    folder = hub.locate(name)
+    config = EncoderConfig.from_huggingface(hub.read_config(folder), str(folder / "config.json"))
+    model = CrossEncoder(config, outputs, precision)
+    load_encoder(model.encoder, hub.weight_file(folder))
+    kernel = model.head.linear.kernel
+    values = np.random.Generator(np.random.Philox(seed)).standard_normal(kernel.shape)
+    kernel.assign(np.clip(values, -2, 2) * config.initializer_range)
+    return model
+
+
+def save(model: "CrossEncoder", folder: str | Path, backbone: Path, lengths: Lengths, about: dict) -> None:
+    """Writes a folder that `load` reads; each file is complete or absent, the configuration comes last.
+
+    Args:
+        backbone: the folder to take the tokenizer's files from.
+        about: what else to keep under the configuration's "lce_tf" key, such as the loss and the recipe.
+    """
+    from safetensors.numpy import save as serialised
+
+    folder = make_folder(folder)
+    arrays = encoder_arrays(model.encoder, f"{model.config.model_type}.")
+    arrays |= {
+        "head.weight": np.ascontiguousarray(model.head.linear.kernel.numpy().T),
+        "head.bias": model.head.linear.bias.numpy(),
+    }
+    with written(folder / "model.safetensors", "wb") as file:
+        file.write(serialised(arrays, metadata={"format": "pt"}))
+    for name in hub.TOKENIZER_FILES:
+        if (backbone / name).is_file() and backbone.resolve() != folder.resolve():
+            with written(folder / name, "wb") as file, open(backbone / name, "rb") as source:
+                shutil.copyfileobj(source, file)
+    ours = {"outputs": model.outputs_, "lengths": asdict(lengths), **about}
+    write_json(folder / "config.json", {**model.config.to_huggingface(), "lce_tf": ours})
+
+
+class Trained(NamedTuple):
+    """What the configuration of a trained cross-encoder says: the encoder's shape, logits a pair, how pairs are cut."""
+
+    config: EncoderConfig
+    outputs: int
+    lengths: Lengths
+
+
+def trained(folder: str | Path) -> Trained:
+    """The configuration in a folder that `save` wrote; no weights are read.
+
+    Raises:
+        UserError: the folder is missing, incomplete, or holds something else than a trained cross-encoder.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise UserError(f"{folder}: no such folder; name the --output of a finished training")
+    if not (folder / "config.json").is_file():
+        state = "its training has not finished" if (folder / "manifest.json").is_file() else "it holds no checkpoint"
+        raise UserError(f"{folder}: has no config.json, so {state}; name the --output of a finished training")
+    values = hub.read_config(folder)
+    ours = values.get("lce_tf")
+    if not ours:
+        raise UserError(f"{folder}: is a backbone without a trained head; train it first with python -m lce_tf.train")
+    config = EncoderConfig.from_huggingface(values, str(folder / "config.json"))
+    return Trained(config, ours["outputs"], Lengths(**ours["lengths"]))
+
+
+def load(folder: str | Path, precision: Precision = PRECISIONS["float32"]) -> "CrossEncoder":
+    """The cross-encoder that `save` wrote.
+
+    Raises:
+        UserError: as `trained`, or the weights do not fit the configuration.
+    """
+    from lce_tf.model.cross_encoder import CrossEncoder
+
+    about = trained(folder)
+    model = CrossEncoder(about.config, about.outputs, precision)
+    file = hub.weight_file(Path(folder))
+    arrays = read_arrays(file)
+    load_encoder(model.encoder, file, arrays)
+    for name, variable in (("head.weight", model.head.linear.kernel), ("head.bias", model.head.linear.bias)):
+        if name not in arrays or arrays[name].T.shape != tuple(variable.shape):
+            raise UserError(f"{file}: {name} is missing or does not fit config.json; train the checkpoint again")
+        variable.assign(arrays[name].T)
+    return model
+
+
+def identity(folder: str | Path) -> str:
+    """16 hexadecimal digits that change with the weights, the tokenizer or what decides scores in the configuration."""
+    folder = Path(folder)
+    files = [hub.weight_file(folder)] + [folder / n for n in hub.TOKENIZER_FILES if (folder / n).is_file()]
+    text = json.dumps([hub.read_config(folder), *(sha256_of(file) for file in files)], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,0 +1,46 @@
+"""A dense layer over 2-D inputs, whose products can be taken in bfloat16 between float32 activations."""
+
+import tensorflow as tf
+import tf_keras as keras
+
+from lce_tf.model.precision import Precision
+
+
+@tf.custom_gradient
+def bfloat16_product(x: tf.Tensor, kernel: tf.Tensor):
+    """`x @ kernel` with both operands rounded to bfloat16, in the gradient's products too.
+
+    A gradient of its own because the automatic one would round the kernel twice and keep float32 copies alive.
+
+    Args:
+        x: [rows, inputs] float32.
+        kernel: [inputs, outputs] float32.
+
+    Returns:
+        [rows, outputs] float32.
+    """
+    x16, kernel16 = tf.cast(x, tf.bfloat16), tf.cast(kernel, tf.bfloat16)
+
+    def gradient(upstream):
+        upstream16 = tf.cast(upstream, tf.bfloat16)
+        by_x = tf.matmul(upstream16, kernel16, transpose_b=True)
+        by_kernel = tf.matmul(x16, upstream16, transpose_a=True)
+        return tf.cast(by_x, tf.float32), tf.cast(by_kernel, tf.float32)
+
+    return tf.cast(tf.matmul(x16, kernel16), tf.float32), gradient
+
+
+class Dense(keras.layers.Layer):
+    """`x @ kernel + bias` for 2-D `x`: the form that reaches oneDNN's and cuBLASLt's fused kernels."""
+
+    def __init__(self, inputs: int, outputs: int, stddev: float, precision: Precision, name: str):
+        super().__init__(name=name, dtype=precision.policy)
+        self.product = bfloat16_product if precision.products == "bfloat16" else tf.matmul
+        normal = keras.initializers.TruncatedNormal(stddev=stddev)
+        self.kernel = self.add_weight(name="kernel", shape=[inputs, outputs], initializer=normal)
+        self.bias = self.add_weight(name="bias", shape=[outputs], initializer="zeros")
+
+    def call(self, x):
+        # In mixed precision the variables read as the compute dtype by Keras's auto-cast; a plain tensor is
+        # needed for the custom gradient.
+        return tf.nn.bias_add(self.product(x, tf.convert_to_tensor(self.kernel)), self.bias)

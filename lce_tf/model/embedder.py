@@ -1,0 +1,101 @@
+"""One vector per text from an encoder checkpoint, for dense retrieval."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from lce_tf.data.tokenizers import WordPieces
+from lce_tf.errors import UserError
+from lce_tf.files import sha256_of
+from lce_tf.model import hub
+from lce_tf.model.config import EncoderConfig
+from lce_tf.progress import Progress
+
+POOLINGS = ("mean", "cls")
+SIMILARITIES = ("cosine", "dot")
+
+# Wordpieces a batch, padding included.
+TOKENS = 8192
+
+
+class Embedder:
+    """Encodes texts; an instance is called with them.
+
+    Attributes:
+        key: identity of weights, tokenizer, pooling, similarity and length, fit for a file name.
+    """
+
+    def __init__(self, encoder, tokenizer: WordPieces, key: str, pooling: str, similarity: str, max_length: int):
+        import tensorflow as tf
+
+        self.key = key
+        self._tokenizer, self._max_length = tokenizer, max_length
+
+        def vectors(input_ids, lengths):
+            mask = tf.sequence_mask(lengths, tf.shape(input_ids)[1], dtype=tf.int32)
+            segments = tf.zeros_like(input_ids)
+            if pooling == "cls":
+                result = tf.cast(encoder(input_ids, segments, mask), tf.float32)
+            else:
+                tokens = tf.cast(encoder(input_ids, segments, mask, cls_only=False), tf.float32)
+                share = tf.cast(mask, tf.float32) / tf.cast(lengths[:, None], tf.float32)
+                result = tf.einsum("blh,bl->bh", tokens, share)
+            return tf.math.l2_normalize(result, axis=-1) if similarity == "cosine" else result
+
+        signature = [tf.TensorSpec([None, None], tf.int32), tf.TensorSpec([None], tf.int32)]
+        self._vectors = tf.function(vectors, input_signature=signature)
+        self._size = encoder.config.hidden_size
+
+    @classmethod
+    def load(
+        cls, name: str, pooling: str = "mean", similarity: str = "cosine", max_length: int = 256
+    ) -> "Embedder":
+        """The embedder of a backbone: whatever `hub.locate` takes, such as "minilm".
+
+        Args:
+            pooling: "mean" over the text's tokens with [CLS] and [SEP], or the "cls" vector.
+            similarity: "cosine" gives vectors of length 1, "dot" leaves them as they are.
+            max_length: a text keeps at most this many wordpieces, [CLS] and [SEP] included.
+
+        Raises:
+            UserError: an unknown option or a checkpoint that cannot be read.
+        """
+        from lce_tf.model.encoder import Encoder
+        from lce_tf.model.weights import load_encoder
+
+        for option, value, known in (("--pooling", pooling, POOLINGS), ("--similarity", similarity, SIMILARITIES)):
+            if value not in known:
+                raise UserError(f"{option} {value!r}: known are {', '.join(known)}")
+        if max_length < 3:
+            raise UserError(f"--max-length {max_length}: give 3 or more, for [CLS], a wordpiece and [SEP]")
+        folder = hub.locate(name)
+        config = EncoderConfig.from_huggingface(hub.read_config(folder), str(folder / "config.json"))
+        if max_length > config.max_position_embeddings:
+            raise UserError(f"--max-length {max_length}: {name} has {config.max_position_embeddings} positions only")
+        encoder = Encoder(config)
+        weights = hub.weight_file(folder)
+        load_encoder(encoder, weights)
+        tokenizer = WordPieces(folder)
+        identity = f"{sha256_of(weights)[:12]}-{tokenizer.key[:8]}-{pooling}-{similarity}-{max_length}"
+        return cls(encoder, tokenizer, f"{Path(name).name}-{identity}", pooling, similarity, max_length)
+
+    def __call__(self, texts: Sequence[str], kind: str = "passage") -> np.ndarray:
+        """The vectors of texts, [texts, hidden] float32; `kind` is "query" or "passage", which are treated alike."""
+        tokens = [ids[: self._max_length - 2] for ids in self._tokenizer(texts)]
+        lengths = np.array([len(ids) + 2 for ids in tokens], np.int32)
+        result = np.empty((len(texts), self._size), np.float32)
+        order = np.argsort(-lengths, kind="stable")
+        cls, sep, pad = self._tokenizer.special
+        start = 0
+        with Progress(f"encode {kind}", len(texts), "texts") as progress:
+            while start < len(order):
+                width = -(-int(lengths[order[start]]) // 16) * 16
+                rows = order[start : start + max(1, TOKENS // width)]
+                packed = np.full((len(rows), width), pad, np.int32)
+                for line, row in zip(packed, rows, strict=True):
+                    line[: lengths[row]] = [cls, *tokens[row], sep]
+                result[rows] = self._vectors(packed, lengths[rows]).numpy()
+                progress.advance(len(rows))
+                start += len(rows)
+        return result

@@ -1,0 +1,138 @@
+"""An ELECTRA/BERT encoder in Keras, laid out for speed: 2-D products, fused QKV, only [CLS] in the last layer."""
+
+import tensorflow as tf
+import tf_keras as keras
+
+from lce_tf.model.activations import ACTIVATIONS
+from lce_tf.model.config import EncoderConfig
+from lce_tf.model.dense import Dense
+from lce_tf.model.dropout import dropout
+from lce_tf.model.precision import PRECISIONS, Precision
+
+# Added to the attention logits of padding. Finite in float16, and exp(-30000) is 0 in every precision.
+MASKED = -30000.0
+
+
+class LayerNorm(keras.layers.Layer):
+    """Layer normalisation over the last axis, with its statistics in float32 whatever the compute dtype."""
+
+    def __init__(self, size: int, epsilon: float, precision: Precision, name: str):
+        super().__init__(name=name, dtype=precision.policy)
+        self.epsilon = epsilon
+        self.gamma = self.add_weight(name="gamma", shape=[size], initializer="ones")
+        self.beta = self.add_weight(name="beta", shape=[size], initializer="zeros")
+
+    def call(self, x):
+        wide = tf.cast(x, tf.float32)
+        mean = tf.reduce_mean(wide, axis=-1, keepdims=True)
+        centred = wide - mean
+        variance = tf.reduce_mean(tf.square(centred), axis=-1, keepdims=True)
+        scale = tf.math.rsqrt(variance + self.epsilon) * tf.cast(self.gamma, tf.float32)
+        return tf.cast(centred * scale + tf.cast(self.beta, tf.float32), self.compute_dtype)
+
+
+class Embeddings(keras.layers.Layer):
+    """Word, position and segment embeddings, normalised, and projected where ELECTRA's are narrower."""
+
+    def __init__(self, config: EncoderConfig, precision: Precision, name: str):
+        super().__init__(name=name, dtype=precision.policy)
+        size, stddev = config.embedding_size, config.initializer_range
+        normal = keras.initializers.TruncatedNormal(stddev=stddev)
+        self.rate = config.hidden_dropout_prob
+        self.words = self.add_weight(name="words", shape=[config.vocab_size, size], initializer=normal)
+        self.positions = self.add_weight(
+            name="positions", shape=[config.max_position_embeddings, size], initializer=normal
+        )
+        self.segments = self.add_weight(name="segments", shape=[config.type_vocab_size, size], initializer=normal)
+        self.norm = LayerNorm(size, config.layer_norm_eps, precision, "norm")
+        self.projection = None
+        if size != config.hidden_size:
+            self.projection = Dense(size, config.hidden_size, stddev, precision, "projection")
+
+    def call(self, input_ids, segment_ids, seed):
+        batch, length = tf.unstack(tf.shape(input_ids))
+        words = tf.gather(self.words, input_ids)
+        # A product with the one-hot segment: its gradient is a small matrix product, where a gather's would be
+        # a scatter of every token into two rows.
+        one_hot = tf.one_hot(segment_ids, self.segments.shape[0], dtype=words.dtype)
+        segments = tf.matmul(tf.reshape(one_hot, [-1, self.segments.shape[0]]), self.segments)
+        width = self.words.shape[1]
+        x = words + self.positions[:length] + tf.reshape(segments, [batch, length, width])
+        x = dropout(self.norm(tf.reshape(x, [-1, width])), self.rate, seed, 0)
+        return x if self.projection is None else self.projection(x)
+
+
+class Block(keras.layers.Layer):
+    """One post-norm transformer layer over `[batch * length, hidden]`.
+
+    With `cls_only` the result is the first token's vector alone, `[batch, hidden]`: keys and values still come
+    from every token, so it equals row 0 of the full result.
+    """
+
+    def __init__(self, config: EncoderConfig, index: int, precision: Precision, name: str):
+        super().__init__(name=name, dtype=precision.policy)
+        size, wide, stddev = config.hidden_size, config.intermediate_size, config.initializer_range
+        epsilon = config.layer_norm_eps
+        self.index = index
+        self.size, self.heads, self.head = size, config.num_attention_heads, size // config.num_attention_heads
+        self.rate, self.attention_rate = config.hidden_dropout_prob, config.attention_probs_dropout_prob
+        self.activation = ACTIVATIONS[config.hidden_act]
+        self.qkv = Dense(size, 3 * size, stddev, precision, "qkv")
+        self.attention_output = Dense(size, size, stddev, precision, "attention_output")
+        self.attention_norm = LayerNorm(size, epsilon, precision, "attention_norm")
+        self.intermediate = Dense(size, wide, stddev, precision, "intermediate")
+        self.output_ = Dense(wide, size, stddev, precision, "output")
+        self.output_norm = LayerNorm(size, epsilon, precision, "output_norm")
+
+    def call(self, x, bias, shape, seed, cls_only=False):
+        batch, length = shape
+        qkv = tf.reshape(self.qkv(x), [batch, length, 3, self.heads, self.head])
+        query, key, value = tf.unstack(tf.transpose(qkv, [2, 0, 3, 1, 4]))
+        rows = length
+        if cls_only:
+            rows = 1
+            query = query[:, :, :1]
+            x = tf.reshape(x, [batch, length, self.size])[:, 0]
+        logits = tf.matmul(query * self.head**-0.5, key, transpose_b=True) + bias
+        weights = tf.nn.softmax(logits)
+        weights = dropout(weights, self.attention_rate, seed, 4 * self.index + 1)
+        context = tf.transpose(tf.matmul(weights, value), [0, 2, 1, 3])
+        context = self.attention_output(tf.reshape(context, [batch * rows, self.size]))
+        x = self.attention_norm(x + dropout(context, self.rate, seed, 4 * self.index + 2))
+        wide = self.activation(self.intermediate(x))
+        return self.output_norm(x + dropout(self.output_(wide), self.rate, seed, 4 * self.index + 3))
+
+
+class Encoder(keras.layers.Layer):
+    """Token ids in, contextual vectors out; the family's differences live in `EncoderConfig`.
+
+    There is no pooler: ELECTRA has none, and the paper's equation (1) reads the final [CLS] vector itself.
+    """
+
+    def __init__(self, config: EncoderConfig, precision: Precision = PRECISIONS["float32"], name: str = "encoder"):
+        super().__init__(name=name, dtype=precision.policy)
+        self.config = config
+        self.embeddings = Embeddings(config, precision, "embeddings")
+        self.blocks = [Block(config, i, precision, f"block_{i}") for i in range(config.num_hidden_layers)]
+
+    def call(self, input_ids, segment_ids, mask, seed=None, cls_only=True):
+        """The final [CLS] vectors, or every token's.
+
+        Args:
+            input_ids: [batch, length] int32.
+            segment_ids: [batch, length] int32, 0 for `[CLS] query [SEP]` and 1 for `passage [SEP]`.
+            mask: [batch, length], 1 for tokens and 0 for padding.
+            seed: [2] int32 that the dropout masks are a pure function of; None switches dropout off.
+            cls_only: compute the last layer for the first token alone.
+
+        Returns:
+            [batch, hidden] with `cls_only`, else [batch, length, hidden], in the compute dtype.
+        """
+        batch, length = tf.unstack(tf.shape(input_ids))
+        bias = (1.0 - tf.cast(mask, self.compute_dtype)) * tf.cast(MASKED, self.compute_dtype)
+        bias = bias[:, None, None, :]
+        x = self.embeddings(input_ids, segment_ids, seed)
+        for block in self.blocks:
+            last = cls_only and block is self.blocks[-1]
+            x = block(x, bias, (batch, length), seed, cls_only=last)
+        return x if cls_only else tf.reshape(x, [batch, length, self.config.hidden_size])

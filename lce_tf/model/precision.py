@@ -1,0 +1,56 @@
+"""The numeric precisions a model can be built in, and which one a device is best served by."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from lce_tf.errors import UserError
+
+
+class Precision(NamedTuple):
+    """A named precision.
+
+    Attributes:
+        name: the key in `PRECISIONS`.
+        policy: the Keras dtype policy of every layer.
+        products: dtype to which the operands of dense products are rounded, None for the policy's own.
+    """
+
+    name: str
+    policy: str
+    products: str | None = None
+
+
+PRECISIONS = {
+    "float32": Precision("float32", "float32"),
+    "mixed_float16": Precision("mixed_float16", "mixed_float16"),
+    "mixed_bfloat16": Precision("mixed_bfloat16", "mixed_bfloat16"),
+    # For CPUs: element-wise bfloat16 is slow there (each element is widened and narrowed again), while products
+    # of bfloat16 operands are faster than float32's. So only the operands of dense products are rounded, and
+    # activations, normalisation, softmax and weights stay float32.
+    "products_bfloat16": Precision("products_bfloat16", "float32", "bfloat16"),
+}
+
+
+def resolve(name: str, device: str) -> Precision:
+    """The precision called `name`, where "auto" is the sensible default of a device.
+
+    Args:
+        name: "auto" or a key of `PRECISIONS`.
+        device: "gpu" (auto: mixed_float16, as in the paper), "tpu" (mixed_bfloat16) or "cpu"
+            (products_bfloat16 where the processor multiplies bfloat16 in hardware, else float32).
+    """
+    if name == "auto":
+        on_cpu = "products_bfloat16" if cpu_has_bfloat16() else "float32"
+        name = {"gpu": "mixed_float16", "tpu": "mixed_bfloat16"}.get(device, on_cpu)
+    if name not in PRECISIONS:
+        raise UserError(f"precision {name!r}: known are auto, {', '.join(PRECISIONS)}")
+    return PRECISIONS[name]
+
+
+def cpu_has_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
+    """Whether this processor multiplies bfloat16 in hardware (AVX-512 BF16 or AMX)."""
+    try:
+        text = cpuinfo.read_text()
+    except OSError:
+        return False
+    return "avx512_bf16" in text or "amx_bf16" in text

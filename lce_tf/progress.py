@@ -1,0 +1,59 @@
+"""Progress of long work: a bar on a terminal, a line now and then in a log."""
+
+import sys
+import time
+
+from tqdm import tqdm
+
+# Seconds between two lines where there is no terminal.
+LINE_EVERY = 30.0
+
+
+class Progress:
+    """Counts work done, with its rate and the time left.
+
+    Args:
+        what: name of the work.
+        total: amount of work.
+        unit: of the work, such as "pairs" or "steps".
+        initial: work done by an earlier, interrupted call.
+    """
+
+    def __init__(self, what: str, total: int, unit: str, initial: int = 0):
+        self._bar = tqdm(
+            total=total, initial=initial, desc=what, unit=f" {unit}", disable=None, dynamic_ncols=True, leave=False
+        )
+        self._what, self._total, self._unit, self._done, self._first = what, total, unit, initial, initial
+        self._start = self._last = time.monotonic()
+
+    def __enter__(self) -> "Progress":
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._bar.close()
+
+    def advance(self, amount: int, **figures: str) -> None:
+        """Adds work done; `figures` are shown beside the count."""
+        self._done += amount
+        if not self._bar.disable:
+            if figures:
+                self._bar.set_postfix(figures, refresh=False)
+            self._bar.update(amount)
+        elif (now := time.monotonic()) - self._last >= LINE_EVERY:
+            self._last = now
+            print(self._line(now, figures), file=sys.stderr, flush=True)
+
+    def _line(self, now: float, figures: dict[str, str]) -> str:
+        rate = (self._done - self._first) / max(now - self._start, 1e-9)
+        left = (self._total - self._done) / max(rate, 1e-9)
+        shown = "".join(f", {name} {value}" for name, value in figures.items())
+        return (
+            f"{self._what}: {self._done}/{self._total} {self._unit} ({self._done / max(self._total, 1):.0%}), "
+            f"{rate:.1f} {self._unit}/s, {_clock(left)} left{shown}"
+        )
+
+
+def _clock(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

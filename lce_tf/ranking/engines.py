@@ -1,0 +1,156 @@
+"""Engines that turn packed pairs into logits: the Keras model itself, or the same model run by OpenVINO."""
+
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from lce_tf.data.packing import Packed
+from lce_tf.errors import UserError
+from lce_tf.files import built_folder, cache_dir
+from lce_tf.model import checkpoint
+
+ENGINES = ("auto", "openvino", "tensorflow")
+INPUTS = ("input_ids", "query_lengths", "lengths")
+
+# (which rows, their packed pairs) in, (which rows, their logits [pairs, outputs] float32) out, in any order.
+Batches = Iterator[tuple[np.ndarray, Packed]]
+Sink = Callable[[np.ndarray, np.ndarray], None]
+
+
+class Engine(Protocol):
+    """What scoring needs of an engine.
+
+    Attributes:
+        name, precision: for manifests and for the hash that resuming checks.
+        tokens: padded wordpieces a batch should hold.
+    """
+
+    name: str
+    precision: str
+    tokens: int
+
+    def run(self, batches: Batches, sink: Sink) -> None:
+        """Feeds every batch's logits to `sink`."""
+
+
+class TensorFlowEngine:
+    """Runs a `CrossEncoder` in TensorFlow, on a GPU or TPU where there is one."""
+
+    name = "tensorflow"
+
+    def __init__(self, model, tokens: int | None = None):
+        import tensorflow as tf
+
+        self.precision = model.precision.name
+        self.tokens = tokens or (32768 if tf.config.list_logical_devices("GPU") else 4096)
+        signature = [tf.TensorSpec([None, None], tf.int32)] + [tf.TensorSpec([None], tf.int32)] * 2
+        self._logits = tf.function(model.logits, input_signature=signature)
+
+    def run(self, batches: Batches, sink: Sink) -> None:
+        """One batch in flight ahead of the one being read back, so that an accelerator never waits for packing."""
+        waiting = None
+        for rows, packed in batches:
+            result = rows, self._logits(*packed)
+            if waiting is not None:
+                sink(waiting[0], waiting[1].numpy())
+            waiting = result
+        if waiting is not None:
+            sink(waiting[0], waiting[1].numpy())
+
+
+class OpenVinoEngine:
+    """Runs an exported cross-encoder through OpenVINO, on a CPU.
+
+    Args:
+        model_file: `openvino.xml`, as `exported` gives.
+        precision: "float32" or "bfloat16".
+    """
+
+    name = "openvino"
+    tokens = 4096
+
+    def __init__(self, model_file: Path, precision: str):
+        import openvino
+
+        self.precision = precision
+        hint = {"float32": "f32", "bfloat16": "bf16"}[precision]
+        core = openvino.Core()
+        self._compiled = core.compile_model(str(model_file), "CPU", {"INFERENCE_PRECISION_HINT": hint})
+        self._queue = openvino.AsyncInferQueue(self._compiled, 2)
+
+    def run(self, batches: Batches, sink: Sink) -> None:
+        """Two requests in flight, so that packing overlaps with computing."""
+
+        def done(request, rows):
+            sink(rows, request.get_output_tensor(0).data.copy())
+
+        self._queue.set_callback(done)
+        try:
+            for rows, packed in batches:
+                self._queue.start_async(dict(zip(INPUTS, packed, strict=True)), rows)
+        finally:
+            self._queue.wait_all()
+
+
+def open_engine(folder: str | Path, engine: str = "auto", precision: str = "auto") -> Engine:
+    """The engine for a trained checkpoint's folder.
+
+    Args:
+        engine: "openvino" (the default on a machine without an accelerator), "tensorflow", or "auto".
+        precision: "float32", "bfloat16", for TensorFlow also the names in `lce_tf.model.precision`; "auto" is
+            bfloat16 on a CPU that multiplies it in hardware, mixed_float16 on a GPU, else float32.
+
+    Raises:
+        UserError: an unknown name, or a checkpoint that cannot be read.
+    """
+    from lce_tf.model.precision import cpu_has_bfloat16, resolve
+
+    if engine not in ENGINES:
+        raise UserError(f"--engine {engine!r}: known are {', '.join(ENGINES)}")
+    device = _device() if engine != "openvino" else "cpu"
+    if engine == "openvino" or (engine == "auto" and device == "cpu"):
+        if precision == "auto":
+            precision = "bfloat16" if cpu_has_bfloat16() else "float32"
+        if precision not in ("float32", "bfloat16"):
+            raise UserError(f"--precision {precision!r}: OpenVINO's are auto, float32, bfloat16")
+        return OpenVinoEngine(exported(folder), precision)
+    names = {"bfloat16": "mixed_bfloat16" if device != "cpu" else "products_bfloat16"}
+    model = checkpoint.load(folder, resolve(names.get(precision, precision), device))
+    return TensorFlowEngine(model)
+
+
+def exported(folder: str | Path) -> Path:
+    """The checkpoint as OpenVINO's model file in the cache, converted on first use; weights stay float32."""
+    target = cache_dir() / "openvino" / checkpoint.identity(folder)
+    if not (target / "openvino.xml").is_file():
+        model = checkpoint.load(folder)
+        with built_folder(target) as scratch:
+            export_openvino(model, scratch / "openvino.xml")
+    return target / "openvino.xml"
+
+
+def export_openvino(model, path: Path) -> None:
+    """Writes a `CrossEncoder` as an OpenVINO model with the inputs `INPUTS`, any batch and length."""
+    import openvino
+    import tensorflow as tf
+
+    module = tf.Module()
+    module.model = model
+    shapes = ([None, None], [None], [None])
+    signature = [tf.TensorSpec(shape, tf.int32, name=name) for shape, name in zip(shapes, INPUTS, strict=True)]
+    module.serve = tf.function(lambda *inputs: {"logits": model.logits(*inputs)}, input_signature=signature)
+    with tempfile.TemporaryDirectory() as saved:
+        tf.saved_model.save(module, saved, signatures={"serving_default": module.serve})
+        converted = openvino.convert_model(saved)
+    openvino.save_model(converted, path, compress_to_fp16=False)
+
+
+def _device() -> str:
+    import tensorflow as tf
+
+    if tf.config.list_logical_devices("TPU"):
+        return "tpu"
+    return "gpu" if tf.config.list_physical_devices("GPU") else "cpu"

@@ -1,0 +1,181 @@
+"""Reranking a run: resumable scoring, then the run in its new order."""
+
+import hashlib
+import json
+import shutil
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from lce_tf.data.datasets import load_dataset
+from lce_tf.data.packing import Packer
+from lce_tf.data.runs import Run, read_run, write_trec
+from lce_tf.data.texts import passage_store, query_store
+from lce_tf.data.tokenizers import WordPieces
+from lce_tf.errors import UserError
+from lce_tf.files import make_folder, read_json, sha256_of, write_json, written
+from lce_tf.model import checkpoint
+from lce_tf.progress import Progress
+from lce_tf.ranking.engines import Engine, open_engine
+from lce_tf.ranking.scoring import score_pairs
+
+# Pairs between two points that an interrupted job can go on from.
+CHUNK = 16384
+
+
+@dataclass(frozen=True)
+class RerankConfig:
+    """A reranking job.
+
+    Attributes:
+        checkpoint: folder of a trained cross-encoder.
+        dataset, split: where the texts of queries and passages are; see `load_dataset`.
+        run: file of the run to rerank.
+        output: file to write; the raw model scores go to `OUTPUT.scores.npz`, the manifest to `OUTPUT.json`.
+        depth: passages a query that are scored; the others stay below them in their old order.
+        engine, precision: see `open_engine`.
+        tag: the run's name in the file.
+    """
+
+    checkpoint: str
+    dataset: str
+    run: str
+    output: str
+    split: str | None = None
+    depth: int = 1000
+    engine: str = "auto"
+    precision: str = "auto"
+    tag: str = "lce_tf"
+    chunk: int = field(default=CHUNK, repr=False)
+
+    def __post_init__(self):
+        if self.depth < 1:
+            raise UserError(f"--depth {self.depth}: give 1 or more; evaluate the run itself to see it unreranked")
+        if Path(self.output).is_dir():
+            raise UserError(f"--output {self.output}: is a folder; name a file")
+
+
+def rerank(config: RerankConfig) -> Run:
+    """The reranked run, written to `config.output` with its raw scores and manifest.
+
+    Work done by an interrupted call with the same configuration and inputs is taken up; products of another
+    configuration are refused.
+
+    Raises:
+        UserError: bad input, in one line.
+    """
+    run = read_run(config.run)
+    dataset = load_dataset(config.dataset)
+    lengths = checkpoint.trained(config.checkpoint).lengths
+    make_folder(Path(config.output).parent)
+    tokenizer = WordPieces(config.checkpoint)
+    packer = Packer(
+        query_store(dataset, config.split, tokenizer),
+        passage_store(dataset, tokenizer),
+        tokenizer.special,
+        lengths.query,
+        lengths.sequence,
+    )
+    top = run.cut(config.depth)
+    query_rows, passage_rows = rows_of(top, packer, config)
+    engine = open_engine(config.checkpoint, config.engine, config.precision)
+    manifest = {
+        "model": checkpoint.identity(config.checkpoint),
+        "run": sha256_of(config.run),
+        "collection": dataset.collection_key,
+        "depth": config.depth,
+        "engine": engine.name,
+        "precision": engine.precision,
+        "lengths": asdict(lengths),
+        "chunk": config.chunk,
+    }
+    start = time.monotonic()
+    logits = _resumable(engine, packer, query_rows, passage_rows, Path(f"{config.output}.partial"), manifest)
+    seconds = time.monotonic() - start
+    values = scores_of(logits)
+    ranked, raw = merged(run, top, values, config.tag)
+    with written(f"{config.output}.scores.npz", "wb") as file:
+        np.savez(file, scores=raw)
+    write_json(f"{config.output}.json", {**asdict(config), **manifest, "pairs": len(values), "seconds": seconds})
+    write_trec(ranked, config.output)
+    shutil.rmtree(f"{config.output}.partial", ignore_errors=True)
+    return ranked
+
+
+def scores_of(logits: np.ndarray) -> np.ndarray:
+    """[pairs] float32 ranking scores; two logits (cross entropy) give z1 - z0, see `cross_encoder.scores`."""
+    return logits[:, 0] if logits.shape[1] == 1 else logits[:, 1] - logits[:, 0]
+
+
+def rows_of(run: Run, packer: Packer, config: RerankConfig) -> tuple[np.ndarray, np.ndarray]:
+    """The store rows of each of the run's pairs; every one must have both its texts."""
+    query_rows = packer.queries.rows(run.query_ids)
+    if (query_rows < 0).any():
+        unknown = run.query_ids[query_rows < 0]
+        where = f"{config.dataset}" + (f", split {config.split}" if config.split else "")
+        raise UserError(
+            f"{config.run}: query {unknown[0].decode()} is not among the queries of {where} "
+            f"({len(unknown)} of {len(query_rows)} are not); name the run's own --dataset and --split"
+        )
+    passage_rows = packer.passages.rows(run.passage_ids)
+    if (passage_rows < 0).any():
+        unknown = run.passage_ids[passage_rows < 0]
+        raise UserError(
+            f"{config.run}: passage {unknown[0].decode()} is not in the collection of {config.dataset} "
+            f"({len(unknown)} of {len(passage_rows)} rows are not); name the run's own --dataset"
+        )
+    return np.repeat(query_rows, np.diff(run.offsets)), passage_rows
+
+
+def merged(run: Run, top: Run, values: np.ndarray, tag: str) -> tuple[Run, np.ndarray]:
+    """The whole run with its top rows in the order of `values`, the rest below in their old order.
+
+    Returns:
+        The run, and the raw scores in its row order ([rows] float32, NaN for rows that were not scored).
+    """
+    if not np.isfinite(values).all():
+        row = int((~np.isfinite(values)).argmax())
+        query = top.query_ids[np.searchsorted(top.offsets, row, "right") - 1].decode()
+        raise UserError(
+            f"query {query}, passage {top.passage_ids[row].decode()}: the model's score is {values[row]}; "
+            "the checkpoint is broken, or try --precision float32"
+        )
+    sizes = np.diff(run.offsets)
+    rank = np.arange(len(run)) - np.repeat(run.offsets[:-1], sizes)
+    scored = rank < np.repeat(np.diff(top.offsets), sizes)
+    raw = np.full(len(run), np.nan, np.float32)
+    raw[scored] = values
+    # What was not scored goes below the lowest score of its query, one apart, in the old order.
+    floor = np.minimum.reduceat(values, top.offsets[:-1])
+    final = np.where(scored, raw, np.repeat(floor, sizes) - rank).astype(np.float64)
+    order = np.lexsort([rank, -final, np.repeat(np.arange(len(sizes)), sizes)])
+    return Run.build(run.query_ids, run.offsets, run.passage_ids[order], final[order], tag), raw[order]
+
+
+def _resumable(engine: Engine, packer: Packer, query_rows, passage_rows, partial: Path, manifest: dict) -> np.ndarray:
+    """The logits of all pairs, chunk by chunk; finished chunks are kept in `partial` until the job is done."""
+    plan = hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
+    make_folder(partial)
+    if (partial / "plan.json").is_file():
+        if read_json(partial / "plan.json").get("plan") != plan:
+            raise UserError(
+                f"{partial}: holds the unfinished work of another model, run, depth or precision; "
+                "delete it, or choose another --output"
+            )
+    else:
+        write_json(partial / "plan.json", {"plan": plan, **manifest})
+    starts = range(0, len(query_rows), manifest["chunk"])
+    files = [partial / f"{i:06}.npy" for i in range(len(starts))]
+    done = sum(min(manifest["chunk"], len(query_rows) - s) for s, f in zip(starts, files, strict=True) if f.is_file())
+    parts = []
+    with Progress("rerank", len(query_rows), "pairs", initial=done) as progress:
+        for start, file in zip(starts, files, strict=True):
+            if not file.is_file():
+                chunk = slice(start, start + manifest["chunk"])
+                logits = score_pairs(engine, packer, query_rows[chunk], passage_rows[chunk], progress.advance)
+                with written(file, "wb") as handle:
+                    np.save(handle, logits)
+            parts.append(np.load(file, allow_pickle=False))
+    return np.concatenate(parts)

@@ -1,0 +1,60 @@
+"""Scores for many pairs: sorted by length into batches of fixed shapes, each pair's score a function of the pair."""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from lce_tf.data.packing import Packed, Packer
+from lce_tf.ranking.engines import Engine
+
+# Pairs are padded to a multiple of this many wordpieces: 16 shapes at most up to 256.
+MULTIPLE = 16
+
+
+def batch_rows(width: int, tokens: int) -> int:
+    """Pairs a batch of this width: about `tokens` wordpieces, a multiple of 8 for the matrix units."""
+    return max(8, tokens // width // 8 * 8)
+
+
+def score_pairs(
+    engine: Engine,
+    packer: Packer,
+    query_rows: np.ndarray,
+    passage_rows: np.ndarray,
+    advance: Callable[[int], None] = lambda pairs: None,
+) -> np.ndarray:
+    """The logits of pairs given as rows of the packer's stores.
+
+    A pair is always computed at the width of its own length and in a batch of that width's one size (the last
+    one filled up), so that its score does not depend on which other pairs are asked for.
+
+    Args:
+        advance: told how many pairs have been scored since the last call, for a progress bar.
+
+    Returns:
+        [pairs, outputs] float32.
+    """
+    result: list[np.ndarray | None] = [None]
+
+    def keep(rows: np.ndarray, logits: np.ndarray) -> None:
+        if result[0] is None:
+            result[0] = np.empty((len(query_rows), logits.shape[1]), np.float32)
+        result[0][rows] = logits[: len(rows)]
+        advance(len(rows))
+
+    if not len(query_rows):
+        return np.zeros((0, 1), np.float32)
+    engine.run(_batches(packer, query_rows, passage_rows, engine.tokens), keep)
+    return result[0]
+
+
+def _batches(packer: Packer, query_rows, passage_rows, tokens: int) -> Iterator[tuple[np.ndarray, Packed]]:
+    widths = -(-(sum(packer.measure(query_rows, passage_rows)) + 3) // MULTIPLE) * MULTIPLE
+    # Longest first: what memory is needed is needed at once, and the estimate of the time left errs on the safe side.
+    for width in np.unique(widths)[::-1].tolist():
+        rows = np.flatnonzero(widths == width)
+        size = batch_rows(width, tokens)
+        for start in range(0, len(rows), size):
+            chosen = rows[start : start + size]
+            full = np.concatenate([chosen, np.full(size - len(chosen), chosen[0])])
+            yield chosen, packer.pack_to(query_rows[full], passage_rows[full], width)

@@ -1,0 +1,184 @@
+"""BM25 through Lucene as pyserini does it: English analysis (Porter stems, stop words), bag-of-words queries.
+
+The classes used are those that pyserini's `LuceneIndexer` and `LuceneSearcher` wrap, so scores and order are
+pyserini's. Anserini rounds scores to 1e-4, orders equal ones by passage id, and lowers each by 1e-6 a place.
+"""
+
+import itertools
+import json
+import math
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lce_tf.data.datasets import Dataset, Passage
+from lce_tf.data.runs import Run
+from lce_tf.errors import UserError
+from lce_tf.files import built_folder, cache_dir
+from lce_tf.retrieval import jvm, queries_to_search
+
+K1, B = 0.82, 0.68  # the values tuned for MS MARCO passages
+INDEX_BLOCK = 5_000  # passages handed to Java at once
+SEARCH_BLOCK_ROWS = 200_000  # hits that Java holds at once, about 100 MB
+BLANK = "".join(map(chr, range(0x21)))  # what Java's String.trim removes
+
+
+def search(
+    dataset: Dataset,
+    split: str | None,
+    depth: int,
+    k1: float = K1,
+    b: float = B,
+    threads: int | None = None,
+) -> Run:
+    """The BM25 run of the split's queries, `depth` passages a query at most; builds the index on first use.
+
+    Queries that share no word with the collection are absent from the run, counted and named on stderr.
+
+    Raises: UserError for a depth below 1, k1 below 0, b outside 0..1, a split without queries, or where no
+    query finds anything.
+    """
+    check_parameters(k1, b)
+    queries = queries_to_search(dataset, split, depth)
+    return Index(dataset, threads).search(queries, depth, k1, b)
+
+
+def check_parameters(k1: float, b: float) -> None:
+    """Raises UserError unless 0 <= k1 < infinity and 0 <= b <= 1."""
+    if not (0 <= k1 < math.inf):
+        raise UserError(f"k1 {k1}: must be a number of 0 or more")
+    if not (0 <= b <= 1):
+        raise UserError(f"b {b}: must lie between 0 and 1")
+
+
+class Index:
+    """A dataset's passages open for search, built first where the cache has none; k1 and b belong to a search.
+
+    One index serves a whole grid of (k1, b): `Index(dataset).search(queries, depth, k1, b)` per point. Its
+    folder is `cache_dir()/bm25/<collection_key>`.
+    """
+
+    def __init__(self, dataset: Dataset, threads: int | None = None):
+        self.path = cache_dir() / "bm25" / dataset.collection_key
+        self._threads = threads or os.cpu_count() or 1
+        jvm.start(self._threads)
+        if not self.path.is_dir():
+            _build(dataset, self.path, self._threads)
+        self._searcher = _open(self.path)
+        self._json = _hits_to_json()
+
+    def search(self, queries: dict[str, str], depth: int, k1: float = K1, b: float = B) -> Run:
+        """The run of `queries` (id -> text), at most `depth` passages a query; see the module's `search`."""
+        from tqdm import tqdm
+
+        check_parameters(k1, b)
+        self._searcher.set_bm25(float(k1), float(b))
+        depth = max(1, min(depth, self._searcher.get_total_num_docs()))
+        found, passage_ids, scores, counts = [], [], [], []
+        with tqdm(total=len(queries), desc="BM25", unit=" queries", disable=None) as progress:
+            for block in _blocks(queries.items(), max(1, SEARCH_BLOCK_ROWS // depth)):
+                hits = self._search_block([text for _, text in block], depth)
+                for (query_id, _), rows in zip(block, hits, strict=True):
+                    if rows:
+                        found.append(query_id.encode())
+                        counts.append(len(rows))
+                rows = [row for rows in hits for row in rows]
+                passage_ids.append(np.array([row["docid"].encode() for row in rows], dtype="S"))
+                scores.append(np.array([row["score"] for row in rows], dtype=np.float64))
+                progress.update(len(block))
+        _report_missing(queries, found)
+        offsets = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
+        return Run.build(np.array(found, "S"), offsets, np.concatenate(passage_ids), np.concatenate(scores), "bm25")
+
+    def _search_block(self, texts: list[str], depth: int) -> list[list[dict[str, Any]]]:
+        from jnius import JavaException
+
+        # Numbers stand in for query ids; Java returns the hits as one string, 3 times faster than hit by hit.
+        numbers = [str(i) for i in range(len(texts))]
+        try:
+            hits = self._searcher.batch_search(jvm.java_list(texts), jvm.java_list(numbers), depth, self._threads)
+        except JavaException as error:
+            raise UserError(
+                f"{self.path}: search failed ({jvm.reason(error)}); delete the folder to index anew"
+            ) from error
+        by_number = json.loads(self._json.writeValueAsString(hits))
+        return [by_number[number] for number in numbers]
+
+
+def _build(dataset: Dataset, path: Path, threads: int) -> None:
+    """Writes the Lucene index of the dataset's passages to `path`, complete or not at all.
+
+    A passage without text is left out, as Anserini has it: no query can find it, and BM25's statistics count
+    only passages that have words.
+    """
+    from jnius import JavaException
+    from tqdm import tqdm
+
+    with built_folder(path) as folder:
+        total = 0
+        try:
+            indexer = jvm.java("io.anserini.index.SimpleIndexer")(str(folder), False, threads)
+            try:
+                with tqdm(desc="indexing", unit=" passages", disable=None) as progress:
+                    for block in _blocks(dataset.passages(), INDEX_BLOCK):
+                        documents = [_document(passage) for passage in block if passage.text.strip(BLANK)]
+                        if documents:
+                            indexer.addRawDocuments(documents)
+                        total += len(documents)
+                        progress.update(len(block))
+            finally:
+                indexer.close()
+            searcher = jvm.java("io.anserini.search.SimpleSearcher")(str(folder))
+            indexed = searcher.get_total_num_docs()
+            searcher.close()
+        except JavaException as error:
+            raise UserError(f"{path}: the index cannot be written ({jvm.reason(error)}); is the disk full?") from error
+        if total == 0:
+            raise UserError(f"{dataset.name}: has no passage with text; there is nothing to index")
+        if indexed != total:  # Anserini logs a failed write and goes on
+            raise UserError(f"{path}: only {indexed} of {total} passages could be indexed; is the disk full?")
+
+
+def _document(passage: Passage) -> str:
+    return json.dumps({"id": passage.passage_id, "contents": passage.text})
+
+
+def _open(path: Path) -> Any:
+    from jnius import JavaException
+
+    try:
+        return jvm.java("io.anserini.search.SimpleSearcher")(str(path))
+    except JavaException as error:
+        raise UserError(
+            f"{path}: is not a whole index ({jvm.reason(error)}); delete the folder to index anew"
+        ) from error
+
+
+def _hits_to_json() -> Any:
+    """Jackson's mapper for ScoredDoc arrays, in ASCII, without Lucene's own document objects."""
+    mapper = jvm.java("com.fasterxml.jackson.databind.ObjectMapper")()
+    document = jvm.java("java.lang.Class").forName("org.apache.lucene.document.Document")
+    mapper.configOverride(document).setIsIgnoredType(jvm.java("java.lang.Boolean")(True))
+    mapper.configure(jvm.java("com.fasterxml.jackson.core.JsonGenerator$Feature").ESCAPE_NON_ASCII, True)
+    return mapper
+
+
+def _blocks(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
+    items = iter(items)
+    while block := list(itertools.islice(items, size)):
+        yield block
+
+
+def _report_missing(queries: dict[str, str], found: list[bytes]) -> None:
+    if len(found) == len(queries):
+        return
+    present = set(found)
+    missing = [query_id for query_id in queries if query_id.encode() not in present]
+    if not found:
+        raise UserError(f"none of {len(queries)} queries shares a word with a passage; are both in one language?")
+    names = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
+    print(f"{len(missing)} of {len(queries)} queries find no passage and are not in the run: {names}", file=sys.stderr)

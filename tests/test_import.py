@@ -1,0 +1,56 @@
+"""Importing costs nothing: no framework, JVM or plotting library comes along.
+
+Modules are looked for instead of seconds, since seconds depend on the machine: `import lce_tf` itself loads only the
+standard library, which keeps it far under a tenth of a second.
+"""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lce_tf.cli import DOORS
+
+ROOT = Path(__file__).parents[1]
+HEAVY = {
+    "faiss", "h5py", "ir_datasets", "ir_measures", "jnius", "keras", "matplotlib", "official", "openvino", "orbit",
+    "pandas", "pyserini", "pytrec_eval", "safetensors", "scipy", "sklearn", "statsmodels", "tensorflow",
+    "tensorflow_text", "tf_keras", "tokenizers", "torch", "transformers",
+}  # fmt: skip
+
+
+def loaded_by(*modules: str) -> set[str]:
+    """Top-level names of all that is in sys.modules after a new interpreter has imported `modules`."""
+    code = f"import json, sys, {', '.join(modules)}; print(json.dumps([name.split('.')[0] for name in sys.modules]))"
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return set(json.loads(done.stdout))
+
+
+def third_party(names: set[str]) -> set[str]:
+    """Those of `names` that neither the standard library nor the interpreter's own start-up brings."""
+    return names - set(sys.stdlib_module_names) - loaded_by("sys") - {"lce_tf"}
+
+
+def test_the_package_loads_the_standard_library_only():
+    assert third_party(loaded_by("lce_tf", "lce_tf.cli")) == set()
+
+
+@pytest.mark.parametrize("name", DOORS)
+def test_doors_load_nothing_heavy(name):
+    module = DOORS[name][0]
+    if not (ROOT / Path(*module.split("."))).with_suffix(".py").exists():
+        pytest.skip(f"{module} does not exist yet")
+    assert loaded_by(module) & HEAVY == set()
+
+
+@pytest.mark.parametrize("package", ["data", "evaluation", "replication", "retrieval"])
+def test_packages_without_a_model_load_nothing_heavy(package):
+    files = sorted((ROOT / "lce_tf" / package).rglob("*.py"))
+    names = [".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for path in files]
+    if not names:
+        pytest.skip(f"lce_tf/{package} is empty")
+    assert loaded_by(*names) & HEAVY == set()

@@ -1,0 +1,123 @@
+import sys
+import types
+
+import numpy as np
+import pytest
+
+from lce_tf import retrieve
+from lce_tf.data.runs import read_run
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("LCE_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def folder(tmp_path):
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "collection.tsv").write_text("1\tred blue green\n2\tred red gold\n3\tblue gold\n", encoding="utf-8")
+    (data / "queries.dev.tsv").write_text("10\tgold\n11\tgreen blue\n", encoding="utf-8")
+    (data / "qrels.dev.txt").write_text("10 0 3 1\n11 0 1 1\n", encoding="utf-8")
+    return str(data)
+
+
+def test_bm25_writes_a_run_and_one_line(folder, tmp_path, capsys):
+    output = tmp_path / "new folder" / "run.trec"
+    assert retrieve.main(["bm25", "--dataset", folder, "--split", "dev", "--output", str(output)]) == 0
+    captured = capsys.readouterr()
+    assert captured.out.startswith("2 queries, 4 rows, ") and captured.out.endswith(f" s: {output}\n")
+    assert captured.err == ""
+    run = read_run(output)
+    assert {query: list(found) for query, found in run.as_dict().items()} == {"10": ["3", "2"], "11": ["1", "3"]}
+    assert run.tag == "bm25"
+
+
+def test_depth_is_a_bound(folder, tmp_path):
+    output = tmp_path / "run.trec"
+    retrieve.main(["bm25", "--dataset", folder, "--split", "dev", "--depth", "1", "--output", str(output)])
+    assert len(read_run(output)) == 2
+
+
+def test_the_importable_function_returns_the_run(folder, tmp_path):
+    run = retrieve.retrieve_bm25(folder, "dev", tmp_path / "run.trec", depth=2, k1=0.9, b=0.4, threads=1)
+    assert run.as_dict().keys() == read_run(tmp_path / "run.trec").as_dict().keys()
+
+
+class Letters:
+    """Stands in for the encoder: a text's vector counts some of its letters."""
+
+    @classmethod
+    def load(cls, name, pooling="mean", similarity="cosine", max_length=256):
+        embed = cls()
+        embed.key = f"{name}-{pooling}-{similarity}-{max_length}"
+        return embed
+
+    def __call__(self, texts, kind):
+        return np.array([[text.count(letter) for letter in "golder"] for text in texts], dtype=np.float32)
+
+
+def test_dense_hands_its_options_to_the_encoder(folder, tmp_path, monkeypatch, capsys):
+    module = types.ModuleType("lce_tf.model.embedder")
+    module.Embedder = Letters
+    monkeypatch.setitem(sys.modules, "lce_tf.model.embedder", module)
+    output = tmp_path / "run.trec"
+    options = ["--encoder", "E", "--pooling", "cls", "--similarity", "dot", "--max-length", "32", "--depth", "2"]
+    assert retrieve.main(["dense", "--dataset", folder, "--split", "dev", "--output", str(output), *options]) == 0
+    assert capsys.readouterr().out.startswith("2 queries, 4 rows, ")
+    assert [path.name.endswith("-E-cls-dot-32") for path in (tmp_path / "cache" / "dense").iterdir()] == [True]
+    # "gold" counts g o l d once each; by hand 1: g1 l1 d1 = 3, 2: g1 o1 l1 d3 = 6, 3: g1 o1 l2 d1 = 5.
+    assert {p: round(s, 4) for p, s in read_run(output).as_dict()["10"].items()} == {"2": 6, "3": 5}
+
+
+@pytest.mark.parametrize("method", ["bm25", "dense"])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (["--depth", "0"], "depth 0"),
+        (["--threads", "0"], "threads 0"),
+        (["--dataset", "no/such-data"], "no/such-data"),
+        (["--output", "{tmp}"], "is a folder"),
+        (["--output", "{tmp}/file/run.trec"], "file"),
+        (["--output", "/proc/run.trec"], "/proc"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_2(folder, tmp_path, capsys, monkeypatch, method, change, message):
+    def long_work(*args, **kwargs):
+        raise AssertionError("refused too late")
+
+    monkeypatch.setattr(retrieve.bm25, "search", long_work)
+    monkeypatch.setattr(retrieve.dense, "search", long_work)
+    (tmp_path / "file").write_text("")
+    arguments = [method, "--dataset", folder, "--split", "dev", "--output", str(tmp_path / "run.trec")]
+    assert retrieve.main([*arguments, *(word.format(tmp=tmp_path) for word in change)]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ") and error.count("\n") == 1 and message in error
+    assert not (tmp_path / "run.trec").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["bm25", "--k1", "-1"], "k1 -1.0"),
+        (["bm25", "--b", "1.5"], "b 1.5"),
+        (["bm25", "--b", "nan"], "b nan"),
+        (["bm25", "--split", "absent"], "absent"),
+        (["dense", "--max-length", "2"], "max length 2"),
+    ],
+)
+def test_bad_values_of_one_method(folder, tmp_path, capsys, arguments, message):
+    output = tmp_path / "run.trec"
+    assert retrieve.main([arguments[0], "--dataset", folder, "--output", str(output), *arguments[1:]]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ") and error.count("\n") == 1 and message in error
+    assert not output.exists()
+
+
+@pytest.mark.parametrize("method", ["bm25", "dense"])
+def test_help_shows_defaults_and_an_example(method, capsys):
+    with pytest.raises(SystemExit) as caught:
+        retrieve.main([method, "--help"])
+    shown = capsys.readouterr().out
+    assert caught.value.code == 0 and "(default: 1000)" in shown and f"python -m lce_tf.retrieve {method}" in shown
