@@ -5,8 +5,9 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from lce_tf.arguments import HelpFormatter
 from lce_tf.errors import UserError, guarded
-from lce_tf.evaluation.inputs import HelpFormatter, add_judgment_options, aligned, evaluate_files
+from lce_tf.evaluation.inputs import add_judgment_options, aligned, evaluate_files
 from lce_tf.evaluation.measures import EXAMPLES
 from lce_tf.evaluation.significance import Comparison, compare, letters, mean_interval
 from lce_tf.files import write_json

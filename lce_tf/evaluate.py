@@ -4,8 +4,9 @@ import argparse
 import sys
 from collections.abc import Mapping, Sequence
 
+from lce_tf.arguments import HelpFormatter
 from lce_tf.errors import guarded
-from lce_tf.evaluation.inputs import HelpFormatter, add_judgment_options, aligned, evaluate_files
+from lce_tf.evaluation.inputs import add_judgment_options, aligned, evaluate_files
 from lce_tf.evaluation.measures import EXAMPLES, mean
 from lce_tf.files import write_json
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from lce_tf.arguments import HelpFormatter
 from lce_tf.data.datasets import load_dataset
 from lce_tf.data.runs import Run, write_trec
 from lce_tf.errors import UserError, guarded
@@ -87,7 +88,7 @@ def parser() -> argparse.ArgumentParser:
         prog="lce_tf.retrieve",
         description=__doc__.split(": ", 1)[1],
         epilog=_EXAMPLE,
-        formatter_class=_HelpFormatter,
+        formatter_class=HelpFormatter,
     )
     methods = options.add_subparsers(dest="method", required=True, metavar="METHOD")
     lucene = _method(methods, "bm25", "search with BM25 in Lucene", _BM25_EXAMPLE)
@@ -103,17 +104,14 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Writes the run and prints one line about it; returns the exit status, 2 for bad input."""
+    quiet_tensorflow()
     return guarded(_run, parser().parse_args(argv))
-
-
-class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
-    """Shows defaults and leaves the example as it was written."""
 
 
 def _method(methods, name: str, summary: str, example: str) -> argparse.ArgumentParser:
     method = methods.add_parser(
         name, help=summary, description=summary[0].upper() + summary[1:] + ".", epilog=example,
-        formatter_class=_HelpFormatter,
+        formatter_class=HelpFormatter,
     )  # fmt: skip
     method.add_argument("--dataset", default="pydocs", help="ir_datasets id, folder in MS MARCO's layout, or pydocs")
     method.add_argument("--split", help="whose queries, e.g. dev; not needed where the data set has only one")

@@ -13,7 +13,7 @@ DOORS = ("retrieve", "audit", "train", "rerank", "evaluate", "compare", "tables"
 FLOORS = (
     ("errors",),
     ("files",),
-    ("progress",),
+    ("progress", "arguments"),
     ("data",),  # records, runs, judgments, collections, tokens, groups, batches: knows no model
     ("model",),  # encoder, score head, weights in and out: knows arrays, not losses
     ("losses",),

@@ -58,8 +58,11 @@ class Packer:
         return self._filled(query_rows, passage_rows, query, passage, width)
 
     def pack_to(self, query_rows: np.ndarray, passage_rows: np.ndarray, width: int) -> Packed:
-        """The pairs padded to exactly `width`, which none of them may exceed."""
-        return self._filled(query_rows, passage_rows, *self.measure(query_rows, passage_rows), width)
+        """The pairs padded to exactly `width`, which none of them may exceed (ValueError)."""
+        query, passage = self.measure(query_rows, passage_rows)
+        if (longest := int((query + passage).max(initial=0)) + 3) > width:
+            raise ValueError(f"a pair of {longest} wordpieces does not fit into {width}")
+        return self._filled(query_rows, passage_rows, query, passage, width)
 
     def _filled(self, query_rows, passage_rows, query, passage, width) -> Packed:
         cls, sep, pad = self.special

@@ -2,15 +2,19 @@
 
 import hashlib
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
 from lce_tf.data.qrels import Qrels, relevant
+from lce_tf.data.rows import stretches
 from lce_tf.data.runs import Run
 from lce_tf.data.tokens import TokenStore
 from lce_tf.errors import UserError
 
 SHORT_LISTS = ("skip", "replace")
+# Queries whose lists are looked up at a time: MS MARCO's hundred million rows would not fit as numbers at once.
+BLOCK = 4096
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,7 @@ class Findings:
         no_text: judged and in the run, but the data set has no such query.
         no_positive: none of their relevant passages is in the collection.
         few_negatives: fewer negatives than a group needs.
-        missing_passages: passages of the run that the collection lacks (passage ids).
+        missing_passages: passages that the run has for them within the depth and the collection lacks (passage ids).
         positives_outside: queries whose positives the run does not retrieve within the depth; they still serve.
         relevant_among_top: relevant passages found within the depth and kept out of the negatives.
     """
@@ -67,7 +71,7 @@ class Findings:
     relevant_among_top: int = 0
 
     def summary(self) -> str:
-        """One line of counts: how many queries are judged, and how many are left out for which reason."""
+        """One line of counts: how many queries are judged, how many are left out for which reason, what is missing."""
         reasons = {
             "not in the run": self.not_in_run,
             "without text": self.no_text,
@@ -75,6 +79,11 @@ class Findings:
             "with too few negatives": self.few_negatives,
         }
         parts = [f"{len(ids)} {reason} (such as {ids[0]})" for reason, ids in reasons.items() if ids]
+        if self.missing_passages:
+            parts.append(
+                f"{len(self.missing_passages)} passages of the run not in the collection "
+                f"(such as {self.missing_passages[0]})"
+            )
         return f"{self.judged} judged queries" + "".join(f", {part}" for part in parts)
 
 
@@ -86,7 +95,8 @@ class TrainingPool:
         query_rows: [queries] int64 rows of the query store.
         query_keys: [queries] uint64, a hash of each query's id: draws depend on it, not on any order.
         positives, positive_offsets: flat int64 passage rows and [queries + 1] bounds.
-        negatives, negative_offsets: the same for the candidates that are not relevant, best ranked first.
+        negatives, negative_offsets: the same for the candidates that are not relevant, best ranked first; int32
+            where that is enough.
     """
 
     query_rows: np.ndarray
@@ -107,7 +117,6 @@ def build_pool(run: Run, qrels: Qrels, queries: TokenStore, passages: TokenStore
     Raises:
         UserError: no query is left, with the reasons counted.
     """
-    run = run.cut(config.depth)
     names, owners, relevant_ids = _judged(qrels)
     in_run = _places(names, run.query_ids)
     query_rows = queries.rows(names)
@@ -116,50 +125,79 @@ def build_pool(run: Run, qrels: Qrels, queries: TokenStore, passages: TokenStore
     width = max(len(passages), 1)
     good_rows = passages.rows(relevant_ids)
     good = np.unique((owners * width + good_rows)[good_rows >= 0])
-    listed = passages.rows(run.passage_ids)
-    to_judged = np.full(len(run.query_ids), -1)
-    to_judged[in_run[in_run >= 0]] = np.flatnonzero(in_run >= 0)
-    owner = np.repeat(to_judged, np.diff(run.offsets))
-    known = (listed >= 0) & (owner >= 0)
-    is_good = known & np.isin(owner * width + listed, good)
-    is_bad = known & ~is_good
+    top = _top(run, in_run, config.depth, passages, good)
 
     positives = np.bincount(good // width, minlength=len(names))
-    hits = np.bincount(owner[is_good], minlength=len(names))
-    negatives = np.bincount(owner[is_bad], minlength=len(names))
     need = config.group - 1 if config.short_lists == "skip" else min(config.group - 1, 1)
-    left_out = [in_run < 0, query_rows < 0, positives == 0, negatives < need]
+    left_out = [in_run < 0, query_rows < 0, positives == 0, top.counts < need]
     reason = np.select(left_out, np.arange(len(left_out)), default=len(left_out))
     usable = reason == len(left_out)
     findings = Findings(
         len(names),
         *(_text(names[reason == i]) for i in range(len(left_out))),
-        missing_passages=_text(np.unique(run.passage_ids[listed < 0])),
-        positives_outside=_text(names[usable & (hits == 0)]),
-        relevant_among_top=int(is_good.sum()),
+        missing_passages=_text(top.missing),
+        positives_outside=_text(names[usable & (top.hits == 0)]),
+        relevant_among_top=int(top.hits.sum()),
     )
     if not usable.any():
         raise UserError(f"no training query is usable: {findings.summary()}")
-
-    # Candidates of the usable queries, in the order of the judgments and, within a query, of the run.
-    owner, listed = owner[is_bad], listed[is_bad]
-    order = np.argsort(owner, kind="stable")
-    owner, listed = owner[order], listed[order]
-    kept = usable[owner]
     return TrainingPool(
         query_rows[usable],
         _keys(names[usable]),
         (good % width)[usable[good // width]],
         _bounds(positives[usable]),
-        listed[kept],
-        _bounds(negatives[usable]),
+        top.negatives[np.repeat(usable, top.counts)],
+        _bounds(top.counts[usable]),
         findings,
     )
 
 
+class _Top(NamedTuple):
+    """The judged queries' top passages: rows of those not relevant, their number and the number of relevant ones."""
+
+    negatives: np.ndarray
+    counts: np.ndarray
+    hits: np.ndarray
+    missing: np.ndarray
+
+
+def _top(run: Run, places: np.ndarray, depth: int, passages: TokenStore, good: np.ndarray) -> _Top:
+    """What the run ranks for each judged query, in the order of the judgments and, within a query, of the run.
+
+    Args:
+        places: [queries] where each judged query stands in the run, -1 for nowhere.
+        good: sorted numbers of the relevant pairs, see `build_pool`.
+    """
+    width = max(len(passages), 1)
+    # Place -1 takes what is last: no rows.
+    starts, lengths = run.offsets[places], np.append(np.minimum(np.diff(run.offsets), depth), 0)[places]
+    negatives = np.empty(lengths.sum(), np.int32 if width < 1 << 31 else np.int64)
+    counts, hits = np.zeros(len(places), np.int64), np.zeros(len(places), np.int64)
+    missing = [np.zeros(0, run.passage_ids.dtype)]
+    end = 0
+    for first in range(0, len(places), BLOCK):
+        block = slice(first, first + BLOCK)
+        size = len(places[block])
+        owner = np.repeat(np.arange(size), lengths[block])
+        ids = run.passage_ids[stretches(starts[block], lengths[block])[0]]
+        listed = passages.rows(ids)
+        known = listed >= 0
+        pairs = (owner + first) * width + listed
+        near = np.minimum(np.searchsorted(good, pairs), len(good) - 1)
+        is_good = known & (good[near] == pairs) if len(good) else np.zeros(len(pairs), bool)
+        is_bad = known & ~is_good
+        counts[block] = np.bincount(owner[is_bad], minlength=size)
+        hits[block] = np.bincount(owner[is_good], minlength=size)
+        missing.append(np.unique(ids[~known]))
+        found = listed[is_bad]
+        negatives[end : end + len(found)] = found
+        end += len(found)
+    return _Top(negatives[:end], counts, hits, np.unique(np.concatenate(missing)))
+
+
 def _judged(qrels: Qrels) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Ids of queries with a relevant passage, and for each such judgment the query's place and the passage's id."""
-    wanted = relevant(qrels)
+    wanted = {query_id: ids for query_id, ids in relevant(qrels).items() if ids}
     if not wanted:
         raise UserError("the judgments name no relevant passage; training needs some with a grade of 1 or more")
     names = np.array([name.encode() for name in wanted])

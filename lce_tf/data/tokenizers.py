@@ -26,7 +26,7 @@ class WordPieces:
         try:
             wrapper = AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False, local_files_only=True)
             self._backend = wrapper.backend_tokenizer
-        except (OSError, ValueError, AttributeError, KeyError) as error:
+        except Exception as error:  # tokenizers raises plain Exception for a damaged vocabulary
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise UserError(f"{folder}: its tokenizer cannot be loaded ({reason})") from error
         self._backend.no_truncation()
@@ -36,7 +36,8 @@ class WordPieces:
         if absent := [name for name, token in special.items() if token is None]:
             raise UserError(f"{folder}: its tokenizer has no {', '.join(absent)} token; BERT-like ones have")
         self.cls, self.sep, self.pad = special["cls"], special["sep"], special["pad"]
-        self.size = self._backend.get_vocab_size()
+        # A vocabulary may have gaps; what counts is the largest id that can come out.
+        self.size = max(self._backend.get_vocab().values()) + 1
         self.key = hashlib.sha256(self._backend.to_str().encode()).hexdigest()[:16]
 
     def __call__(self, texts: Sequence[str]) -> list[list[int]]:

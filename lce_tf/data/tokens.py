@@ -2,6 +2,7 @@
 
 import hashlib
 import itertools
+import json
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -14,6 +15,9 @@ from lce_tf.files import built_folder, cache_dir, read_json, write_json
 
 # Texts per call of the tokenizer, which spreads them over the cores.
 BLOCK = 4096
+ARRAYS = ("text_ids", "offsets", "tokens", "order")
+# Ids looked up at a time, so that a hundred million of them need little more memory than their rows.
+LOOK_UP = 1 << 20
 
 
 class TokenStore:
@@ -23,23 +27,32 @@ class TokenStore:
         text_ids: [texts] fixed-width bytes, the passages' or queries' ids.
         offsets: [texts + 1] int64; text i is `tokens[offsets[i]:offsets[i + 1]]`.
         tokens: flat uint16 (int32 where the vocabulary needs it) wordpiece ids.
+        key: changes with the texts, their ids, their order and the tokenizer.
     """
 
-    def __init__(self, text_ids: np.ndarray, offsets: np.ndarray, tokens: np.ndarray, order: np.ndarray):
-        self.text_ids, self.offsets, self.tokens, self._order = text_ids, offsets, tokens, order
+    def __init__(self, text_ids: np.ndarray, offsets: np.ndarray, tokens: np.ndarray, order: np.ndarray, key: str = ""):
+        self.text_ids, self.offsets, self.tokens, self._order, self.key = text_ids, offsets, tokens, order, key
 
     @classmethod
     def open(cls, folder: Path) -> "TokenStore":
-        """The store that `build` wrote into `folder`, mapped rather than read."""
+        """The store that `build` wrote into `folder`, mapped rather than read.
 
-        def mapped(name):
-            array = np.load(folder / f"{name}.npy", mmap_mode="r")
-            # numpy cannot map an empty file's data; an empty array needs no mapping anyway.
-            return array if array.size else np.asarray(array)
-
-        expected = read_json(folder / "store.json")
-        store = cls(mapped("text_ids"), mapped("offsets"), mapped("tokens"), mapped("order"))
-        if len(store) != expected["texts"] or store.offsets[-1] != len(store.tokens):
+        Raises:
+            UserError: it is not whole.
+        """
+        try:
+            expected = read_json(folder / "store.json")
+            arrays = [np.load(folder / f"{name}.npy", mmap_mode="r") for name in ARRAYS]
+            store = cls(*arrays, key=folder.name)
+            texts, tokens = len(store), len(store.tokens)
+            whole = [texts, tokens] == [expected["texts"], expected["tokens"]]
+            whole = whole and len(store.offsets) == texts + 1 and store.offsets[-1] == tokens
+            whole = whole and len(store._order) == texts
+        except (OSError, EOFError, ValueError, KeyError, TypeError, UserError) as error:
+            raise UserError(
+                f"{folder}: the token store is torn ({error}); delete the folder, it will be built again"
+            ) from error
+        if not whole:
             raise UserError(f"{folder}: the token store is torn; delete the folder, it will be built again")
         return store
 
@@ -67,12 +80,18 @@ class TokenStore:
 
     def rows(self, text_ids: np.ndarray) -> np.ndarray:
         """[ids] int64 rows of the given ids, -1 where the store has no such text."""
-        if not len(self):
-            return np.full(len(text_ids), -1)
-        wanted = np.asarray(text_ids).astype(np.bytes_)
-        place = np.searchsorted(self.text_ids, wanted, sorter=self._order)
-        rows = self._order[np.minimum(place, len(self) - 1)].astype(np.int64)
-        return np.where(self.text_ids[rows] == wanted, rows, -1)
+        wanted = np.asarray(text_ids).astype(np.bytes_, copy=False)
+        rows = np.full(len(wanted), -1)
+        if not len(self) or not len(wanted):
+            return rows
+        # Both of one width, or numpy would widen the whole store again for every part of the look-up.
+        known = np.asarray(self.text_ids).astype(np.promote_types(self.text_ids.dtype, wanted.dtype), copy=False)
+        order = np.asarray(self._order).astype(np.intp)
+        for start in range(0, len(wanted), LOOK_UP):
+            part = wanted[start : start + LOOK_UP].astype(known.dtype, copy=False)
+            found = order[np.minimum(np.searchsorted(known, part, sorter=order), len(order) - 1)]
+            rows[start : start + LOOK_UP] = np.where(known[found] == part, found, -1)
+        return rows
 
     def lengths(self, rows: np.ndarray) -> np.ndarray:
         """[rows] int64, wordpieces of each text."""
@@ -82,8 +101,8 @@ class TokenStore:
 def content_key(texts: dict[str, str]) -> str:
     """16 hexadecimal digits that change with any id, text or their order."""
     digest = hashlib.sha256()
-    for text_id, text in texts.items():
-        digest.update(f"{text_id}\t{text}\n".encode())
+    for pair in texts.items():
+        digest.update(json.dumps(pair).encode())
     return digest.hexdigest()[:16]
 
 

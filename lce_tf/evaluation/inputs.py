@@ -12,10 +12,6 @@ from lce_tf.errors import UserError
 from lce_tf.evaluation.measures import Coverage, coverage, evaluate, parse_measure
 
 
-class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
-    """Shows defaults and leaves the example as it was written."""
-
-
 def add_judgment_options(parser: argparse.ArgumentParser) -> None:
     """Adds `--dataset` or `--qrels`, of which exactly one must be given, and `--split`."""
     source = parser.add_mutually_exclusive_group(required=True)

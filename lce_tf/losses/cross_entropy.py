@@ -17,4 +17,5 @@ class CrossEntropyLoss(RankingLoss):
     def call(self, logits, labels):
         # softmax(z)_1 = sigmoid(z1 - z0), whose logarithm has a form that neither overflows nor loses digits.
         margin = tf.cast(logits[..., 1], tf.float32) - tf.cast(logits[..., 0], tf.float32)
+        labels = tf.cast(labels, tf.float32)
         return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(labels=labels, logits=margin), axis=-1)

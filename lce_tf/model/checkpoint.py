@@ -66,6 +66,15 @@ def save(model: "CrossEncoder", folder: str | Path, backbone: Path, lengths: Len
     write_json(folder / "config.json", {**model.config.to_huggingface(), "lce_tf": ours})
 
 
+def copy(source: Path, target: Path) -> None:
+    """Copies a folder that `save` wrote into another, the configuration last."""
+    # No dot files: those are what an interrupted write left.
+    names = [file.name for file in source.glob("[!.]*") if file.is_file() and file.name != "config.json"]
+    for name in [*names, "config.json"]:
+        with written(target / name, "wb") as file, open(source / name, "rb") as original:
+            shutil.copyfileobj(original, file)
+
+
 class Trained(NamedTuple):
     """What the configuration of a trained cross-encoder says: the encoder's shape, logits a pair, how pairs are cut."""
 
@@ -91,7 +100,10 @@ def trained(folder: str | Path) -> Trained:
     if not ours:
         raise UserError(f"{folder}: is a backbone without a trained head; train it first with python -m lce_tf.train")
     config = EncoderConfig.from_huggingface(values, str(folder / "config.json"))
-    return Trained(config, ours["outputs"], Lengths(**ours["lengths"]))
+    try:
+        return Trained(config, ours["outputs"], Lengths(**ours["lengths"]))
+    except (KeyError, TypeError) as error:
+        raise UserError(f"{folder / 'config.json'}: its lce_tf part is not what training writes ({error})") from error
 
 
 def load(folder: str | Path, precision: Precision = PRECISIONS["float32"]) -> "CrossEncoder":

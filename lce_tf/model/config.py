@@ -1,17 +1,22 @@
 """The shape of an encoder, as read from a checkpoint's Hugging Face `config.json`, and of its input."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from lce_tf.errors import UserError
 
 # The names in lce_tf.model.activations, spelled out here so that reading a configuration needs no TensorFlow.
 ACTIVATIONS = ("gelu", "gelu_new", "gelu_pytorch_tanh", "relu")
+# What a `config.json` means by leaving a size out, where a family differs from the defaults below.
+FAMILIES = {
+    "electra": {"embedding_size": 128, "hidden_size": 256, "num_attention_heads": 4, "intermediate_size": 1024},
+    "bert": {},
+}
 
 
 @dataclass(frozen=True)
 class EncoderConfig:
-    """Sizes and rates of an ELECTRA or BERT encoder; field names and defaults are Hugging Face's."""
+    """Sizes and rates of an ELECTRA or BERT encoder; field names are Hugging Face's, defaults the base size's."""
 
     model_type: str = "electra"
     vocab_size: int = 30522
@@ -29,10 +34,16 @@ class EncoderConfig:
     initializer_range: float = 0.02
 
     def __post_init__(self):
-        if self.model_type not in ("electra", "bert"):
+        if self.model_type not in FAMILIES:
             raise UserError(f"model_type {self.model_type!r}: only electra and bert encoders can be loaded")
         if self.hidden_act not in ACTIVATIONS:
             raise UserError(f"hidden_act {self.hidden_act!r}: known are {', '.join(ACTIVATIONS)}")
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if field.type is int and not (isinstance(value, int) and value > 0):
+                raise UserError(f"{field.name} {value!r}: is not a positive whole number")
+            if field.type is float and not (isinstance(value, (int, float)) and 0 <= value < 1):
+                raise UserError(f"{field.name} {value!r}: is not a number from 0 to below 1")
         if self.hidden_size % self.num_attention_heads:
             raise UserError(
                 f"hidden_size {self.hidden_size} is not a multiple of num_attention_heads {self.num_attention_heads}"
@@ -47,17 +58,17 @@ class EncoderConfig:
         """
         if values.get("position_embedding_type", "absolute") != "absolute":
             raise UserError(f"{source}: position_embedding_type {values['position_embedding_type']!r} is not absolute")
+        if values.get("is_decoder"):
+            raise UserError(f"{source}: is_decoder is set; only encoders, which attend both ways, can be loaded")
         known = {name: values[name] for name in cls.__dataclass_fields__ if values.get(name) is not None}
-        if "model_type" not in known:
+        if not isinstance(known.get("model_type"), str):
             raise UserError(f"{source}: has no model_type; is this a checkpoint's config.json?")
-        # BERT has no separate embedding size, and ELECTRA's default differs from its hidden size.
-        default = 128 if known["model_type"] == "electra" else known.get("hidden_size", 768)
-        known.setdefault("embedding_size", default)
-        if known["model_type"] == "bert":
-            known["embedding_size"] = known.get("hidden_size", 768)
+        known = {**FAMILIES.get(known["model_type"], {}), **known}
+        if known["model_type"] == "bert":  # it has no embedding size of its own
+            known["embedding_size"] = known.get("hidden_size", cls.hidden_size)
         try:
             return cls(**known)
-        except TypeError as error:
+        except UserError as error:
             raise UserError(f"{source}: {error}") from error
 
     def to_huggingface(self) -> dict[str, Any]:

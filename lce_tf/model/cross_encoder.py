@@ -22,8 +22,11 @@ class LinearHead(keras.layers.Layer):
         return self.linear(dropout(tf.cast(vectors, tf.float32), self.rate, seed, self.place))
 
 
-class CrossEncoder(keras.Model):
+class CrossEncoder(keras.layers.Layer):
     """Scores packed (query, passage) pairs.
+
+    A layer and no `keras.Model`, whose exports would want a configuration of plain values for the constructor's
+    arguments; checkpoints carry that in `config.json`.
 
     Args:
         config: the encoder's shape.

@@ -45,12 +45,10 @@ class Embedder:
 
         signature = [tf.TensorSpec([None, None], tf.int32), tf.TensorSpec([None], tf.int32)]
         self._vectors = tf.function(vectors, input_signature=signature)
-        self._size = encoder.config.hidden_size
+        self._size, self._positions = encoder.config.hidden_size, encoder.config.max_position_embeddings
 
     @classmethod
-    def load(
-        cls, name: str, pooling: str = "mean", similarity: str = "cosine", max_length: int = 256
-    ) -> "Embedder":
+    def load(cls, name: str, pooling: str = "mean", similarity: str = "cosine", max_length: int = 256) -> "Embedder":
         """The embedder of a backbone: whatever `hub.locate` takes, such as "minilm".
 
         Args:
@@ -90,7 +88,7 @@ class Embedder:
         start = 0
         with Progress(f"encode {kind}", len(texts), "texts") as progress:
             while start < len(order):
-                width = -(-int(lengths[order[start]]) // 16) * 16
+                width = min(-(-int(lengths[order[start]]) // 16) * 16, self._positions)
                 rows = order[start : start + max(1, TOKENS // width)]
                 packed = np.full((len(rows), width), pad, np.int32)
                 for line, row in zip(packed, rows, strict=True):

@@ -37,13 +37,16 @@ class Embeddings(keras.layers.Layer):
     def __init__(self, config: EncoderConfig, precision: Precision, name: str):
         super().__init__(name=name, dtype=precision.policy)
         size, stddev = config.embedding_size, config.initializer_range
-        normal = keras.initializers.TruncatedNormal(stddev=stddev)
         self.rate = config.hidden_dropout_prob
-        self.words = self.add_weight(name="words", shape=[config.vocab_size, size], initializer=normal)
-        self.positions = self.add_weight(
-            name="positions", shape=[config.max_position_embeddings, size], initializer=normal
+        self.words, self.positions, self.segments = (
+            # An initialiser of its own for each: one used again gives the same values again.
+            self.add_weight(name=name, shape=[rows, size], initializer=keras.initializers.TruncatedNormal(stddev=stddev))
+            for name, rows in (
+                ("words", config.vocab_size),
+                ("positions", config.max_position_embeddings),
+                ("segments", config.type_vocab_size),
+            )
         )
-        self.segments = self.add_weight(name="segments", shape=[config.type_vocab_size, size], initializer=normal)
         self.norm = LayerNorm(size, config.layer_norm_eps, precision, "norm")
         self.projection = None
         if size != config.hidden_size:

@@ -67,7 +67,8 @@ def _packaged(name: str) -> Path:
         raise UserError(f"backbone {name!r}: the package {package} is not installed; pip install {package}")
     folder = Path(next(iter(spec.submodule_search_locations))) / "model"
     for file, expected in PACKAGED_SHA256.items():
-        if (found := sha256_of(folder / file)) != expected:
+        found = sha256_of(folder / file) if (folder / file).is_file() else "of no file"
+        if found != expected:
             raise UserError(f"{folder / file}: sha256 {found} is not {expected}; reinstall the package")
     return folder
 

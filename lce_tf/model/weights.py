@@ -16,6 +16,10 @@ EXPECTED_UNUSED = re.compile(
     r"(pooler|cls|discriminator_predictions|generator_predictions|generator_lm_head|classifier)\."
     r"|.*position_ids$|head\."
 )
+# Where a name of a `tf_model.h5` begins to be PyTorch's: at an encoder's part, or at one of the heads above.
+H5_PARTS = re.compile(
+    r"embeddings|embeddings_project|encoder|pooler|(\w+___)?cls|discriminator_predictions|generator_\w+|classifier"
+)
 OLD_NAMES = {"LayerNorm.gamma": "LayerNorm.weight", "LayerNorm.beta": "LayerNorm.bias"}
 
 
@@ -149,9 +153,16 @@ def _read_safetensors(path: Path) -> dict[str, np.ndarray]:
 
 
 def _read_torch(path: Path) -> dict[str, np.ndarray]:
+    import pickle
+
     import torch
 
-    tensors = torch.load(path, map_location="cpu", weights_only=True)
+    try:
+        tensors = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:  # torch's own message would advise to run it
+        raise UserError(
+            f"{path}: holds more than arrays, or is torn, and was refused; use a .safetensors file"
+        ) from error
     return {name: tensor.to(torch.float32).numpy() for name, tensor in tensors.items()}
 
 
@@ -165,11 +176,12 @@ def _read_h5(path: Path) -> dict[str, np.ndarray]:
         if not isinstance(item, h5py.Dataset):
             return
         parts = name.removesuffix(":0").split("/")
-        # The layer's path repeats the model's name: electra/tf_electra_for_pre_training/electra/encoder/...
-        start = next((i for i, part in enumerate(parts) if part in ("embeddings", "encoder", "embeddings_project")), 0)
+        # The layer's path repeats the model's name: electra/tf_electra_for_pre_training/electra/encoder/...; a head's
+        # group (such as mlm___cls) also repeats the embeddings it is tied to, and those copies stay the head's.
+        start = next((i for i, part in enumerate(parts) if H5_PARTS.fullmatch(part)), 0)
         value = np.asarray(item, dtype=np.float32)
         *path_, leaf = parts[start:]
-        joined = ".".join(part.replace("layer_._", "layer.") for part in path_)
+        joined = ".".join(part.replace("layer_._", "layer.").rpartition("___")[2] for part in path_)
         if leaf == "kernel":
             leaf, value = "weight", value.T
         elif leaf == "embeddings":

@@ -78,21 +78,36 @@ class OpenVinoEngine:
         self.precision = precision
         hint = {"float32": "f32", "bfloat16": "bf16"}[precision]
         core = openvino.Core()
-        self._compiled = core.compile_model(str(model_file), "CPU", {"INFERENCE_PRECISION_HINT": hint})
+        try:
+            self._compiled = core.compile_model(str(model_file), "CPU", {"INFERENCE_PRECISION_HINT": hint})
+        except RuntimeError as error:
+            raise UserError(
+                f"{model_file}: cannot be loaded; delete its folder, the model will be converted again"
+            ) from error
         self._queue = openvino.AsyncInferQueue(self._compiled, 2)
 
     def run(self, batches: Batches, sink: Sink) -> None:
         """Two requests in flight, so that packing overlaps with computing."""
 
+        faults: list[Exception] = []
+
         def done(request, rows):
-            sink(rows, request.get_output_tensor(0).data.copy())
+            # An exception that leaves a callback would end the whole process.
+            try:
+                sink(rows, request.get_output_tensor(0).data.copy())
+            except Exception as error:
+                faults.append(error)
 
         self._queue.set_callback(done)
         try:
             for rows, packed in batches:
+                if faults:
+                    break
                 self._queue.start_async(dict(zip(INPUTS, packed, strict=True)), rows)
         finally:
             self._queue.wait_all()
+        if faults:
+            raise faults[0]
 
 
 def open_engine(folder: str | Path, engine: str = "auto", precision: str = "auto") -> Engine:

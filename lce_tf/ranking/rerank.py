@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+import tempfile
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -19,6 +20,7 @@ from lce_tf.files import make_folder, read_json, sha256_of, write_json, written
 from lce_tf.model import checkpoint
 from lce_tf.progress import Progress
 from lce_tf.ranking.engines import Engine, open_engine
+from lce_tf.ranking.order import merged, pair_rows, scores_of
 from lce_tf.ranking.scoring import score_pairs
 
 # Pairs between two points that an interrupted job can go on from.
@@ -55,6 +57,8 @@ class RerankConfig:
             raise UserError(f"--depth {self.depth}: give 1 or more; evaluate the run itself to see it unreranked")
         if Path(self.output).is_dir():
             raise UserError(f"--output {self.output}: is a folder; name a file")
+        if self.tag.split() != [self.tag]:
+            raise UserError(f"--tag '{self.tag}': is empty or holds white space; give one word")
 
 
 def rerank(config: RerankConfig) -> Run:
@@ -68,9 +72,14 @@ def rerank(config: RerankConfig) -> Run:
     """
     run = read_run(config.run)
     dataset = load_dataset(config.dataset)
-    lengths = checkpoint.trained(config.checkpoint).lengths
-    make_folder(Path(config.output).parent)
+    model, _, lengths = checkpoint.trained(config.checkpoint)
     tokenizer = WordPieces(config.checkpoint)
+    if tokenizer.size > model.vocab_size:
+        raise UserError(
+            f"{config.checkpoint}: its tokenizer has {tokenizer.size} wordpieces, its config.json "
+            f"{model.vocab_size}; they do not belong together"
+        )
+    _check_writable(config.output)
     packer = Packer(
         query_store(dataset, config.split, tokenizer),
         passage_store(dataset, tokenizer),
@@ -79,11 +88,13 @@ def rerank(config: RerankConfig) -> Run:
         lengths.sequence,
     )
     top = run.cut(config.depth)
-    query_rows, passage_rows = rows_of(top, packer, config)
+    where = f"{config.dataset}" + (f", split {config.split}" if config.split else "")
+    query_rows, passage_rows = pair_rows(top, packer, config.run, where)
     engine = open_engine(config.checkpoint, config.engine, config.precision)
     manifest = {
         "model": checkpoint.identity(config.checkpoint),
-        "run": sha256_of(config.run),
+        "run_sha256": sha256_of(config.run),
+        "queries": packer.queries.key,
         "collection": dataset.collection_key,
         "depth": config.depth,
         "engine": engine.name,
@@ -104,54 +115,14 @@ def rerank(config: RerankConfig) -> Run:
     return ranked
 
 
-def scores_of(logits: np.ndarray) -> np.ndarray:
-    """[pairs] float32 ranking scores; two logits (cross entropy) give z1 - z0, see `cross_encoder.scores`."""
-    return logits[:, 0] if logits.shape[1] == 1 else logits[:, 1] - logits[:, 0]
-
-
-def rows_of(run: Run, packer: Packer, config: RerankConfig) -> tuple[np.ndarray, np.ndarray]:
-    """The store rows of each of the run's pairs; every one must have both its texts."""
-    query_rows = packer.queries.rows(run.query_ids)
-    if (query_rows < 0).any():
-        unknown = run.query_ids[query_rows < 0]
-        where = f"{config.dataset}" + (f", split {config.split}" if config.split else "")
-        raise UserError(
-            f"{config.run}: query {unknown[0].decode()} is not among the queries of {where} "
-            f"({len(unknown)} of {len(query_rows)} are not); name the run's own --dataset and --split"
-        )
-    passage_rows = packer.passages.rows(run.passage_ids)
-    if (passage_rows < 0).any():
-        unknown = run.passage_ids[passage_rows < 0]
-        raise UserError(
-            f"{config.run}: passage {unknown[0].decode()} is not in the collection of {config.dataset} "
-            f"({len(unknown)} of {len(passage_rows)} rows are not); name the run's own --dataset"
-        )
-    return np.repeat(query_rows, np.diff(run.offsets)), passage_rows
-
-
-def merged(run: Run, top: Run, values: np.ndarray, tag: str) -> tuple[Run, np.ndarray]:
-    """The whole run with its top rows in the order of `values`, the rest below in their old order.
-
-    Returns:
-        The run, and the raw scores in its row order ([rows] float32, NaN for rows that were not scored).
-    """
-    if not np.isfinite(values).all():
-        row = int((~np.isfinite(values)).argmax())
-        query = top.query_ids[np.searchsorted(top.offsets, row, "right") - 1].decode()
-        raise UserError(
-            f"query {query}, passage {top.passage_ids[row].decode()}: the model's score is {values[row]}; "
-            "the checkpoint is broken, or try --precision float32"
-        )
-    sizes = np.diff(run.offsets)
-    rank = np.arange(len(run)) - np.repeat(run.offsets[:-1], sizes)
-    scored = rank < np.repeat(np.diff(top.offsets), sizes)
-    raw = np.full(len(run), np.nan, np.float32)
-    raw[scored] = values
-    # What was not scored goes below the lowest score of its query, one apart, in the old order.
-    floor = np.minimum.reduceat(values, top.offsets[:-1])
-    final = np.where(scored, raw, np.repeat(floor, sizes) - rank).astype(np.float64)
-    order = np.lexsort([rank, -final, np.repeat(np.arange(len(sizes)), sizes)])
-    return Run.build(run.query_ids, run.offsets, run.passage_ids[order], final[order], tag), raw[order]
+def _check_writable(output: str) -> None:
+    """Fails now rather than after the long work."""
+    folder = make_folder(Path(output).parent)
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise UserError(f"{output}: cannot be written ({error.strerror}); choose another --output") from error
 
 
 def _resumable(engine: Engine, packer: Packer, query_rows, passage_rows, partial: Path, manifest: dict) -> np.ndarray:
@@ -177,5 +148,12 @@ def _resumable(engine: Engine, packer: Packer, query_rows, passage_rows, partial
                 logits = score_pairs(engine, packer, query_rows[chunk], passage_rows[chunk], progress.advance)
                 with written(file, "wb") as handle:
                     np.save(handle, logits)
-            parts.append(np.load(file, allow_pickle=False))
+            parts.append(_chunk(file))
     return np.concatenate(parts)
+
+
+def _chunk(file: Path) -> np.ndarray:
+    try:
+        return np.load(file, allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        raise UserError(f"{file}: is torn; delete it, its pairs will be scored again") from error

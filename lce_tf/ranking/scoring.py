@@ -1,5 +1,6 @@
 """Scores for many pairs: sorted by length into batches of fixed shapes, each pair's score a function of the pair."""
 
+import threading
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -35,12 +36,15 @@ def score_pairs(
         [pairs, outputs] float32.
     """
     result: list[np.ndarray | None] = [None]
+    one_at_a_time = threading.Lock()  # OpenVINO's requests finish in threads of their own
 
     def keep(rows: np.ndarray, logits: np.ndarray) -> None:
-        if result[0] is None:
-            result[0] = np.empty((len(query_rows), logits.shape[1]), np.float32)
-        result[0][rows] = logits[: len(rows)]
-        advance(len(rows))
+        with one_at_a_time:
+            if result[0] is None:
+                # A pair that an engine should lose is NaN, which no run is written with.
+                result[0] = np.full((len(query_rows), logits.shape[1]), np.nan, np.float32)
+            result[0][rows] = logits[: len(rows)]
+            advance(len(rows))
 
     if not len(query_rows):
         return np.zeros((0, 1), np.float32)
@@ -50,6 +54,8 @@ def score_pairs(
 
 def _batches(packer: Packer, query_rows, passage_rows, tokens: int) -> Iterator[tuple[np.ndarray, Packed]]:
     widths = -(-(sum(packer.measure(query_rows, passage_rows)) + 3) // MULTIPLE) * MULTIPLE
+    # Rounding up must not go past the positions that the model has.
+    widths = np.minimum(widths, packer.sequence)
     # Longest first: what memory is needed is needed at once, and the estimate of the time left errs on the safe side.
     for width in np.unique(widths)[::-1].tolist():
         rows = np.flatnonzero(widths == width)

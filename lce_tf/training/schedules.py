@@ -7,7 +7,6 @@ def linear(peak: float, steps: int, warmup: float):
     Source: section 4.2 ("linear warm-up for the first 30K steps, and ... linear decay following warm-up"); that
     the decay ends at 0 is our reading.
     """
-    import tf_keras as keras
     from official.modeling.optimization import lr_schedule
 
     climb = round(steps * warmup)
@@ -17,5 +16,4 @@ def linear(peak: float, steps: int, warmup: float):
     )
     if not climb:
         return decay
-    assert isinstance(decay, keras.optimizers.schedules.LearningRateSchedule)
     return lr_schedule.LinearWarmup(after_warmup_lr_sched=decay, warmup_steps=climb, warmup_learning_rate=0.0)

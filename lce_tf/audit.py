@@ -1,0 +1,59 @@
+"""`python -m lce_tf.audit`: what a run can teach, before it is trained on: usable queries, truncation, positives."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from lce_tf.arguments import parser_for, quiet_tensorflow
+from lce_tf.data.audit import Audit, audit
+from lce_tf.data.pool import SHORT_LISTS
+from lce_tf.errors import guarded
+from lce_tf.files import write_json
+from lce_tf.training.config import LOSS_NAMES, TrainConfig
+
+EXAMPLE = "python -m lce_tf.audit --dataset pydocs --run bm25.train.trec --group 8 --backbone minilm"
+
+
+def parser() -> argparse.ArgumentParser:
+    """The door's command line."""
+    result = parser_for("audit", __doc__.partition(": ")[2], EXAMPLE)
+    add = result.add_argument
+    add("--dataset", default="pydocs", help="ir_datasets id, folder in MS MARCO's layout, or pydocs")
+    add("--split", default=TrainConfig.split, help="the data set's training split")
+    add("--run", required=True, help="the run to draw negatives from")
+    add("--backbone", default="minilm", help="whose tokenizer measures truncation")
+    add("--loss", choices=LOSS_NAMES, default="lce", help="training loss")
+    for name in ("group", "batch", "steps", "negatives_depth", "query_length", "sequence_length"):
+        add(f"--{name.replace('_', '-')}", type=int, default=getattr(TrainConfig, name), help="as in lce_tf.train")
+    add("--short-lists", choices=SHORT_LISTS, default=TrainConfig.short_lists, help="as in lce_tf.train")
+    add("--json", help="write the whole audit, every query id included, to this file")
+    return result
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Exit status 0, or 2 after one line about what is wrong."""
+    quiet_tensorflow()
+    return guarded(_main, parser().parse_args(argv))
+
+
+def _main(arguments: argparse.Namespace) -> None:
+    flags = vars(arguments).copy()
+    file = flags.pop("json")
+    found = audit_training(TrainConfig(**flags))
+    print(found.text())
+    if file:
+        write_json(Path(file), json.loads(json.dumps(found.as_json())))
+
+
+def audit_training(config: TrainConfig) -> Audit:
+    """The audit of what `lce_tf.train` would read under this configuration."""
+    from lce_tf.training.inputs import read_inputs
+
+    inputs = read_inputs(config)
+    return audit(inputs.pool, inputs.packer, config.members, config.steps * config.batch)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,167 @@
+"""The products that tables are made of, each made once and kept: first-stage runs, checkpoints, reranked runs."""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from lce_tf.data.datasets import Dataset, load_dataset
+from lce_tf.data.qrels import Qrels, relevant
+from lce_tf.data.runs import read_run, write_trec
+from lce_tf.errors import UserError
+from lce_tf.files import make_folder, read_json, sha256_of, write_json
+from lce_tf.model import checkpoint
+from lce_tf.ranking.rerank import RerankConfig, rerank
+from lce_tf.replication.presets import Preset
+from lce_tf.replication.rows import Checkpoint
+from lce_tf.replication.sample import write_sample
+from lce_tf.training.config import TrainConfig
+from lce_tf.training.job import train
+
+TRAIN = "train"
+
+
+class Products:
+    """A folder of products under one preset.
+
+    Each has a record `NAME.made.json` of the settings it was made with and the seconds that took. A product whose
+    record agrees is used as it is; one that was made otherwise is refused, never overwritten.
+    """
+
+    def __init__(self, preset: Preset, folder: str | Path):
+        self.preset, self.folder = preset, make_folder(folder)
+        self._dataset: Dataset | None = None
+        self.seconds = 0.0
+
+    @property
+    def dataset_name(self) -> str:
+        """What the doors take as --dataset: the preset's own, or the folder of its sample."""
+        return self.preset.dataset if self.preset.share == 1 else str(self.folder / "data")
+
+    @property
+    def dataset(self) -> Dataset:
+        """The preset's data set, sampled if it asks for that."""
+        if self._dataset is None:
+            dataset = load_dataset(self.preset.dataset)
+            if self.preset.share < 1:
+                splits = (TRAIN, self.preset.dev_split)
+                dataset = load_dataset(str(write_sample(dataset, splits, self.preset.share, self.folder / "data")))
+            self._dataset = dataset
+        return self._dataset
+
+    def qrels(self) -> Qrels:
+        """Judgments of the preset's dev queries: the first by id of those with a relevant passage."""
+        qrels = self.dataset.qrels(self.preset.dev_split)
+        judged = sorted(query_id for query_id, ids in relevant(qrels).items() if ids)
+        return {query_id: qrels[query_id] for query_id in judged[: self.preset.queries]}
+
+    def first_stage(self, retriever: str, split: str) -> Path:
+        """The run of "bm25" or "dense" over a split's queries: to train on, or the dev queries to rerank."""
+        preset, training = self.preset, split == TRAIN
+        depth = preset.training.negatives_depth if training else preset.candidates
+        settings: dict[str, Any] = {"collection": self.dataset.collection_key, "split": split, "depth": depth}
+        if retriever == "dense":
+            settings |= {"encoder": preset.encoder, "pooling": preset.pooling, "similarity": preset.similarity}
+        if not training:
+            settings["queries"] = preset.queries
+        path = self.folder / "first_stage" / f"{retriever}.{split}.trec"
+
+        def make():
+            run = self._retrieve(retriever, split, depth)
+            write_trec(run if training else run.only(list(self.qrels())), path)
+
+        return self._made(path, settings, make)
+
+    def train_config(self, wanted: Checkpoint, seed: int) -> TrainConfig:
+        """The training run behind a checkpoint of the tables."""
+        run = self.first_stage(wanted.negatives, TRAIN)
+        dev_run = self.first_stage(wanted.negatives, self.preset.dev_split) if self._evaluates else None
+        return replace(
+            self.preset.training,
+            dataset=self.dataset_name,
+            run=str(run),
+            loss=wanted.loss,
+            group=wanted.group,
+            seed=seed,
+            dev_split=self.preset.dev_split,
+            dev_run=dev_run and str(dev_run),
+        )
+
+    def trained(self, wanted: Checkpoint, seed: int) -> Path:
+        """The folder of a trained checkpoint."""
+        config = self.train_config(wanted, seed)
+        path = self.model_folder(wanted, seed)
+        settings = {**asdict(config), "run_sha256": sha256_of(config.run)}
+        return self._made(path, settings, lambda: train(config, path))
+
+    def model_folder(self, wanted: Checkpoint, seed: int) -> Path:
+        """Where that checkpoint lies."""
+        return self.folder / "models" / _seeded(wanted.name, seed, self.preset)
+
+    def reranked(self, wanted: Checkpoint, first_stage: str, seed: int) -> Path:
+        """The first stage's dev run, reranked by a checkpoint."""
+        model, run = self.trained(wanted, seed), self.first_stage(first_stage, self.preset.dev_split)
+        path = self.folder / "reranked" / f"{_seeded(wanted.name, seed, self.preset)}.on.{first_stage}.trec"
+        config = RerankConfig(
+            checkpoint=str(model),
+            dataset=self.dataset_name,
+            split=self.preset.dev_split,
+            run=str(run),
+            output=str(path),
+            depth=self.preset.depth,
+            tag=wanted.name,
+        )
+        settings = {"model": checkpoint.identity(model), "run_sha256": sha256_of(run), "depth": config.depth}
+        return self._made(path, settings, lambda: rerank(config))
+
+    def _retrieve(self, retriever: str, split: str, depth: int):
+        from lce_tf.retrieval import bm25, dense
+
+        if retriever == "bm25":
+            return bm25.search(self.dataset, split, depth)
+        from lce_tf.model.embedder import Embedder
+
+        preset = self.preset
+        return dense.search(
+            Embedder.load(preset.encoder, preset.pooling, preset.similarity), self.dataset, split, depth
+        )
+
+    @property
+    def _evaluates(self) -> bool:
+        return self.preset.training.evaluate_every > 0
+
+    def _made(self, path: Path, settings: dict[str, Any], make: Callable[[], Any]) -> Path:
+        record = path.with_name(f"{path.name}.made.json")
+        settings = json.loads(json.dumps(settings))
+        if record.is_file() and path.exists():
+            before = read_json(record)
+            changed = sorted(
+                k for k in {*settings, *before["settings"]} if settings.get(k) != before["settings"].get(k)
+            )
+            if changed:
+                name = changed[0]
+                raise UserError(
+                    f"{path}: was made with {name} {before['settings'].get(name)!r}, not {settings.get(name)!r}; "
+                    "choose another --output, or delete it to have it made again"
+                )
+            self.seconds += before["seconds"]
+            return path
+        start = time.monotonic()
+        make()
+        seconds = round(time.monotonic() - start, 1)
+        write_json(record, {"settings": settings, "seconds": seconds})
+        self.seconds += seconds
+        print(f"{path}: {seconds} s", flush=True)
+        return path
+
+
+def dev_run(path: Path, queries: Qrels):
+    """A run's lists of the given queries."""
+    return read_run(path).only(list(queries))
+
+
+def _seeded(name: str, seed: int, preset: Preset) -> str:
+    """The default seed goes without saying."""
+    return name if seed == preset.training.seed else f"{name}-seed{seed}"

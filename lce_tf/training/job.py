@@ -1,0 +1,165 @@
+"""A training run from configuration to finished checkpoint, resumable at any step."""
+
+import math
+import signal
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+from lce_tf.data.groups import GroupSampler
+from lce_tf.data.pipeline import BatchShape, TrainingBatches
+from lce_tf.errors import UserError
+from lce_tf.evaluation.measures import evaluate, mean
+from lce_tf.files import make_folder
+from lce_tf.model import checkpoint, hub
+from lce_tf.progress import Progress
+from lce_tf.ranking.engines import TensorFlowEngine
+from lce_tf.ranking.order import merged, pair_rows, scores_of
+from lce_tf.ranking.scoring import score_pairs
+from lce_tf.training.config import TrainConfig
+from lce_tf.training.inputs import DevSample, TrainingInputs, read_inputs
+from lce_tf.training.records import Figures, open_manifest
+
+# Steps in a row with a loss that is no number after which training gives up.
+PATIENCE = 20
+
+
+def train(config: TrainConfig, output: str | Path) -> Path:
+    """Trains a cross-encoder and returns the folder that `rerank` takes.
+
+    The folder holds `config.json`, `model.safetensors` and the tokenizer once training is done; `manifest.json`
+    (configuration, departures from the paper's recipe, hashes of the inputs, versions), `metrics.jsonl`,
+    `summaries/` for TensorBoard and `checkpoints/` from the start. The same call goes on where an interrupted one
+    stopped, and returns at once when there is nothing left to do.
+
+    Raises:
+        UserError: bad input, or a folder that holds something else.
+        KeyboardInterrupt: after Ctrl-C or SIGTERM, once the step in progress is saved.
+    """
+    output = make_folder(output)
+    inputs = read_inputs(config)
+    facts = {"queries": inputs.pool.findings.summary(), "usable_queries": len(inputs.pool)}
+    open_manifest(output, config, inputs.hashes, facts)
+    if (output / "config.json").is_file():
+        return output
+    Job(config, inputs, output).run()
+    return output
+
+
+class Job:
+    """The parts of one training run, put together; `run` does the work."""
+
+    def __init__(self, config: TrainConfig, inputs: TrainingInputs, output: Path):
+        import tensorflow as tf
+
+        from lce_tf.losses import LOSSES
+        from lce_tf.model.precision import resolve
+        from lce_tf.training.schedules import linear
+        from lce_tf.training.step import TrainingStep, make_optimizer
+        from lce_tf.training.strategies import device_kind, make_strategy
+
+        self.config, self.inputs, self.output = config, inputs, output
+        self.strategy = make_strategy(config.strategy, config.devices)
+        replicas = self.strategy.num_replicas_in_sync
+        if config.batch % replicas:
+            raise UserError(f"--batch {config.batch}: is not a multiple of the {replicas} replicas it is split over")
+        loss = LOSSES[config.loss]()
+        self.schedule = linear(config.learning_rate, config.steps, config.warmup)
+        # Counted on the host: a step whose float16 gradients overflow is skipped by the optimiser, but was dealt.
+        self.step, self.best = tf.Variable(0, dtype=tf.int64), tf.Variable(-1.0)
+        with self.strategy.scope():
+            precision = resolve(config.precision, device_kind())
+            self.model = checkpoint.from_backbone(config.backbone, loss.outputs, precision, config.seed)
+            self.optimizer = make_optimizer(self.schedule, self.model.trainable_variables, precision)
+        self.take_step = TrainingStep(self.strategy, self.model, loss, self.optimizer, config.batch, config.seed)
+        sampler = GroupSampler(inputs.pool, config.members, config.seed, pairs=loss.pairs)
+        shape = BatchShape.of(config.batch // replicas, config.members)
+        self.batches = TrainingBatches(sampler, inputs.packer, shape, replicas)
+        state = tf.train.Checkpoint(model=self.model, optimizer=self.optimizer, step=self.step, best=self.best)
+        self.manager = tf.train.CheckpointManager(state, str(output / "checkpoints"), max_to_keep=2)
+        self.stopping = False
+
+    def run(self) -> None:
+        """Trains from the newest checkpoint, or from the start, to the last step, and saves the result."""
+        if path := self.manager.restore_or_initialize():
+            print(f"{self.output}: goes on from step {int(self.step)} ({Path(path).name})", flush=True)
+        self.figures = Figures(self.output, int(self.step))
+        handlers = {number: signal.signal(number, self._stop) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            self._loop()
+        finally:
+            self.figures.close()
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+        if self.config.keep == "best" and (self.output / "best" / "config.json").is_file():
+            checkpoint.copy(self.output / "best", self.output)
+        else:
+            self._save_model(self.output)
+
+    def _stop(self, number, frame) -> None:
+        """Ctrl-C and SIGTERM let the step in progress end; a second one is obeyed at once."""
+        if self.stopping:
+            raise KeyboardInterrupt
+        self.stopping = True
+
+    def _loop(self) -> None:
+        config, first = self.config, int(self.step)
+        examples = config.batch * config.members
+        feed = self._feed(first)
+        losses, since, strange = [], time.monotonic(), 0
+        with Progress("train", config.steps * examples, "pairs", initial=first * examples) as progress:
+            for step in range(first + 1, config.steps + 1):
+                loss, norm = self.take_step(feed, self.take_step.step_seed(step - 1))
+                self.step.assign(step)
+                losses.append(float(loss))
+                strange = 0 if math.isfinite(losses[-1]) else strange + 1
+                if strange == PATIENCE:
+                    raise UserError(
+                        f"step {step}: the loss has been {losses[-1]} for {PATIENCE} steps; lower --learning-rate "
+                        "or try --precision float32"
+                    )
+                rate = float(self.schedule(step - 1))
+                progress.advance(examples, loss=f"{losses[-1]:.3f}", lr=f"{rate:.1e}", step=f"{step}")
+                if step % config.log_every == 0 or step == config.steps:
+                    now = time.monotonic()
+                    self.figures.add(
+                        step,
+                        loss=sum(losses) / len(losses),
+                        learning_rate=rate,
+                        gradient_norm=float(norm),
+                        loss_scale=float(getattr(self.optimizer, "loss_scale", 1.0)),
+                        pairs_per_second=len(losses) * examples / (now - since),
+                    )
+                    losses, since = [], now
+                if self.inputs.dev and (step % config.evaluate_every == 0 or step == config.steps):
+                    self._evaluate(step, self.inputs.dev)
+                if self.stopping or step % config.checkpoint_every == 0 or step == config.steps:
+                    self.manager.save(checkpoint_number=step)
+                if self.stopping and step < config.steps:
+                    raise KeyboardInterrupt
+
+    def _feed(self, first: int):
+        """An iterator over the distributed batches of all steps from `first`."""
+        import tensorflow as tf
+
+        def host(context: tf.distribute.InputContext):
+            here = self.batches.replicas // context.num_input_pipelines
+            start = context.input_pipeline_id * here
+            return self.batches.dataset(first, self.config.steps, list(range(start, start + here)))
+
+        return iter(self.strategy.distribute_datasets_from_function(host))
+
+    def _evaluate(self, step: int, dev: DevSample) -> None:
+        """MRR@10 of the dev sample, reranked by the model as it is now."""
+        logits = score_pairs(TensorFlowEngine(self.model), dev.packer, *pair_rows(dev.run, dev.packer))
+        ranked, _ = merged(dev.run, dev.run, scores_of(logits), "dev")
+        value = mean(evaluate(ranked, dev.qrels, ["MRR@10"])["MRR@10"])
+        self.figures.add(step, dev_mrr_10=value)
+        print(f"step {step}: MRR@10 {value:.4f} on {len(dev.qrels)} dev queries", flush=True)
+        if self.config.keep == "best" and value > float(self.best):
+            self._save_model(self.output / "best")
+            self.best.assign(value)
+
+    def _save_model(self, folder: Path) -> None:
+        about = {"loss": self.config.loss, "training": asdict(self.config)}
+        checkpoint.save(self.model, folder, hub.locate(self.config.backbone), self.config.lengths, about)

@@ -1,0 +1,88 @@
+"""What a training run leaves beside its weights: a manifest and its figures as JSON lines and TensorBoard curves."""
+
+import importlib.metadata
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from lce_tf.errors import UserError
+from lce_tf.files import read_json, write_json, written
+from lce_tf.training.config import TrainConfig
+
+PACKAGES = ("lce_tf", "tensorflow", "tf-keras", "tf-models-official", "transformers", "tokenizers", "numpy")
+
+
+def versions() -> dict[str, str | None]:
+    """The installed versions of what decides the numbers."""
+    found = {}
+    for name in PACKAGES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            found[name] = None
+    return found
+
+
+def open_manifest(folder: Path, config: TrainConfig, hashes: dict[str, str], facts: dict[str, Any]) -> None:
+    """Writes `manifest.json`, or checks that the one already there is of the same run.
+
+    Raises:
+        UserError: the folder holds a run of another configuration or of other inputs.
+    """
+    path = folder / "manifest.json"
+    identity = json.loads(json.dumps({"config": asdict(config), "inputs": hashes}))
+    if path.is_file():
+        before = read_json(path)
+        for part, value in identity.items():
+            old = before.get(part, {})
+            changed = sorted(name for name in {*value, *old} if value.get(name) != old.get(name))
+            if changed:
+                name = changed[0]
+                raise UserError(
+                    f"{folder}: holds a training with another {part}: {name} is {old.get(name)!r} there and "
+                    f"{value.get(name)!r} here; choose another --output or delete the folder"
+                )
+        return
+    if any(folder.glob("checkpoints/*")) or (folder / "config.json").is_file():
+        raise UserError(f"{folder}: holds checkpoints but no manifest.json; choose another --output")
+    recipe = {"recipe": "paper", "departures": config.departures()}
+    write_json(path, {**identity, **recipe, **facts, "versions": versions()})
+
+
+class Figures:
+    """Appends figures to `metrics.jsonl` and to TensorBoard's `summaries/`.
+
+    Args:
+        step: of the checkpoint that training goes on from; lines of later steps are dropped, they come again.
+    """
+
+    def __init__(self, folder: Path, step: int):
+        import tensorflow as tf
+
+        self._path = folder / "metrics.jsonl"
+        if self._path.is_file():
+            lines = self._path.read_text().splitlines(keepends=True)
+            kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= step]
+            if kept != lines:
+                with written(self._path) as file:
+                    file.writelines(kept)
+        self._writer = tf.summary.create_file_writer(str(folder / "summaries"))
+
+    def add(self, step: int, **figures: float) -> None:
+        """Records figures of a step, counted from 1."""
+        import tensorflow as tf
+
+        with open(self._path, "a") as file:
+            file.write(json.dumps({"step": step, **{name: float(value) for name, value in figures.items()}}) + "\n")
+        with self._writer.as_default():
+            for name, value in figures.items():
+                tf.summary.scalar(name, value, step=step)
+
+    def close(self) -> None:
+        """Makes everything recorded durable."""
+        self._writer.close()
+        if self._path.is_file():
+            with open(self._path, "a") as file:
+                os.fsync(file.fileno())

@@ -1,0 +1,118 @@
+"""The records of the paper's tables against its printed figures, typed again here."""
+
+import pytest
+
+from lce_tf.replication.rows import (
+    PAPER_LOSSES,
+    PAPER_RETRIEVERS,
+    TABLE1,
+    TABLES,
+    Checkpoint,
+    Printed,
+    Row,
+    Table,
+)
+from lce_tf.training.config import LOSS_NAMES
+
+BASELINES = """
+a BM25 .187 .857
+b TCT-ColBERTv2 .359 .969
+"""
+CITED = """
+c monoBERT-Base  34 .347
+d monoBERT-Base  36 .348
+e monoBERT-Base  11 .353
+f monoBERT-Base  18 .376
+g monoBERT-Base  34 .365
+h monoBERT-Large 18 .366
+i monoBERT-Large 35 .372
+j monoT5-Base    35 .381
+"""
+OURS = """
+1 BM25          CE    1 .378 .857 a b
+2 BM25          Hinge 2 .379 .857 a b 5
+3 BM25          LCE   2 .378 .857 a b 5
+4 BM25          LCE   8 .391 .857 a b 1 2 3 5 6
+5 TCT-ColBERTv2 CE    1 .365 .969 a
+6 TCT-ColBERTv2 Hinge 2 .375 .969 a b
+7 TCT-ColBERTv2 LCE   2 .393 .969 a b 1 2 3 5 6
+8 TCT-ColBERTv2 LCE   8 .401 .969 a b 1 2 3 4 5 6
+"""
+
+
+def printed(kind):
+    return [row for row in TABLE1.rows if row.kind == kind]
+
+
+def words(text):
+    return [line.split() for line in text.strip().splitlines()]
+
+
+def test_table1_baselines():
+    found = [[r.label, r.model, r.paper.mrr, r.paper.recall, r.paper.above] for r in printed("baseline")]
+    assert found == [[label, name, float(mrr), float(recall), ()] for label, name, mrr, recall in words(BASELINES)]
+    assert all(row.checkpoint is None and PAPER_RETRIEVERS[row.first_stage] == row.model for row in printed("baseline"))
+
+
+def test_table1_cited_rows():
+    found = [[r.label, r.model, r.reference, r.paper.mrr] for r in printed("cited")]
+    assert found == [[label, name, int(reference), float(mrr)] for label, name, reference, mrr in words(CITED)]
+    for row in printed("cited"):
+        assert (row.first_stage, row.loss, row.group, row.paper.recall) == ("bm25", "ce", 1, None)
+        assert row.checkpoint is None
+
+
+def test_table1_trained_rows():
+    for row, (label, retriever, loss, group, mrr, recall, *above) in zip(printed("ours"), words(OURS), strict=True):
+        assert row.label == label and row.model == "monoELECTRA-Base"
+        assert PAPER_RETRIEVERS[row.negatives] == PAPER_RETRIEVERS[row.first_stage] == retriever
+        assert (PAPER_LOSSES[row.loss], row.group) == (loss, int(group))
+        assert row.paper == Printed(float(mrr), float(recall), tuple(above))
+
+
+def test_rows_stand_in_the_papers_order():
+    assert "".join(row.label for row in TABLE1.rows) == "abcdefghij12345678"
+    assert TABLES == {"table1": TABLE1}
+
+
+def test_losses_are_those_that_can_be_trained():
+    assert tuple(PAPER_LOSSES) == LOSS_NAMES
+
+
+def test_checkpoints_are_shared_between_rows_that_train_the_same():
+    assert len(TABLE1.checkpoints()) == 8
+    assert TABLE1.row("4").checkpoint == Checkpoint("bm25", "lce", 8)
+    assert TABLE1.row("4").checkpoint.name == "lce-n8-bm25"
+    swapped = Row("c", "ours", "", "m", Printed(0.402), "dense", "bm25", "lce", 8)
+    assert swapped.checkpoint == TABLE1.row("4").checkpoint
+    assert len(Table(2, "t", "s", (swapped, TABLE1.row("a"), TABLE1.row("b"))).checkpoints()) == 1
+
+
+def test_baseline_of_a_retriever():
+    assert TABLE1.baseline("dense").label == "b"
+    assert Table(9, "t", "s", ()).baseline("dense") is None
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ({"kind": "other"}, "kind 'other'"),
+        ({"first_stage": "sparse"}, "'sparse' is no role"),
+        ({"negatives": "sparse"}, "'sparse' is no role"),
+        ({"loss": "triplet"}, "needs negatives, a known loss"),
+        ({"group": None}, "needs negatives, a known loss"),
+    ],
+)
+def test_rows_are_checked(change, fault):
+    row = dict(kind="ours", block="", model="m", paper=Printed(0.1), first_stage="bm25")
+    row |= dict(negatives="bm25", loss="lce", group=8) | change
+    with pytest.raises(ValueError, match=fault):
+        Row("1", **row)
+
+
+def test_tables_are_checked():
+    row = TABLE1.row("a")
+    with pytest.raises(ValueError, match="stand twice"):
+        Table(9, "t", "s", (row, row))
+    with pytest.raises(ValueError, match=r"row 1 is above \['b'\]"):
+        Table(9, "t", "s", (row, TABLE1.row("1")))
