@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from lce_tf.arguments import HelpFormatter
+from lce_tf.arguments import HelpFormatter, quiet_tensorflow
 from lce_tf.data.datasets import load_dataset
 from lce_tf.data.runs import Run, write_trec
 from lce_tf.errors import UserError, guarded

@@ -77,13 +77,20 @@ def _from_preset(preset: Preset, flags: dict, negatives: str) -> TrainConfig:
             raise UserError("--dataset needs --run: write one with python -m lce_tf.retrieve bm25 --split train")
         return replace(preset.training, **{"dataset": preset.dataset, **flags})
     own = {name: value for name, value in flags.items() if name not in ("loss", "group", "seed", "dataset")}
-    products = Products(replace(preset, training=replace(preset.training, **own)), f"runs/{preset.name}")
+    # The dev run is the preset's own where none is named; its place is taken until it has been made.
+    training = replace(preset.training, **{"dev_run": "to be made", **own})
+    replace(training, **flags)  # impossible settings are refused before anything is retrieved
+    # Fewer negatives than the preset's list holds are the head of that list.
+    depth = max(training.negatives_depth, preset.training.negatives_depth)
+    products = Products(replace(preset, training=replace(training, negatives_depth=depth)), f"runs/{preset.name}")
     wanted = Checkpoint(negatives, flags["loss"], 1 if flags["loss"] == "ce" else flags["group"])
     return replace(products.train_config(wanted, flags.get("seed", preset.training.seed)), **own)
 
 
 def _default_output(preset: Preset | None, flags: dict, negatives: str) -> Path:
     name = f"{flags['loss']}-n{1 if flags['loss'] == 'ce' else flags['group']}-{negatives}"
+    if preset and flags.get("seed", preset.training.seed) != preset.training.seed:
+        name += f"-seed{flags['seed']}"  # as the tables call it
     return Path("runs") / (preset.name if preset else Path(flags["dataset"]).name) / "models" / name
 
 

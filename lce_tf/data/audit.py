@@ -1,6 +1,7 @@
 """What a training run can teach: usable queries, truncation, doubtful negatives, groups against steps."""
 
 import math
+import sys
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -106,12 +107,10 @@ def _distinct(positives: np.ndarray, negatives: np.ndarray, members: int) -> flo
     if members == 1:
         return float(positives.sum() + negatives.sum())
     pairs, times = np.unique(np.stack([positives, negatives]), axis=1, return_counts=True)
-    return float(
-        sum(
-            int(p) * _choices(int(n), members - 1) * int(t)
-            for p, n, t in zip(*pairs.tolist(), times.tolist(), strict=True)
-        )
-    )
+    columns = zip(*pairs.tolist(), times.tolist(), strict=True)
+    total = sum(p * _choices(n, members - 1) * t for p, n, t in columns)
+    # Large groups from long lists have more combinations than a float can say.
+    return float(min(total, int(sys.float_info.max)))
 
 
 def _choices(negatives: int, drawn: int) -> int:

@@ -40,7 +40,9 @@ class Embeddings(keras.layers.Layer):
         self.rate = config.hidden_dropout_prob
         self.words, self.positions, self.segments = (
             # An initialiser of its own for each: one used again gives the same values again.
-            self.add_weight(name=name, shape=[rows, size], initializer=keras.initializers.TruncatedNormal(stddev=stddev))
+            self.add_weight(
+                name=name, shape=[rows, size], initializer=keras.initializers.TruncatedNormal(stddev=stddev)
+            )
             for name, rows in (
                 ("words", config.vocab_size),
                 ("positions", config.max_position_embeddings),

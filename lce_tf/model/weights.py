@@ -48,17 +48,21 @@ def load_encoder(encoder, path: Path, arrays: dict[str, np.ndarray] | None = Non
     """
     arrays = read_arrays(path) if arrays is None else arrays
     used, missing, unequal = set(), [], []
-    for names, variable, join, _ in _encoder_map(encoder):
+    for names, variable, join, split in _encoder_map(encoder):
         absent = [name for name in names if name not in arrays]
         if absent:
             missing += absent
             continue
-        value = join([arrays[name] for name in names])
         used.update(names)
-        if value.shape != tuple(variable.shape):
-            unequal.append(f"{names[0]} is {list(value.shape)}, the configuration wants {list(variable.shape)}")
-            continue
-        variable.assign(value)
+        wanted = [part.shape for part in split(np.empty(variable.shape))]
+        faults = [
+            f"{name} is {list(arrays[name].shape)}, the configuration wants {list(shape)}"
+            for name, shape in zip(names, wanted, strict=True)
+            if arrays[name].shape != shape
+        ]
+        unequal += faults
+        if not faults:
+            variable.assign(join([arrays[name] for name in names]))
     unused = sorted(set(arrays) - used)
     strange = [name for name in unused if not EXPECTED_UNUSED.match(name)]
     for fault, names in (("lacks", missing), ("has other shapes:", unequal), ("has unknown weights:", strange)):

@@ -33,7 +33,12 @@ class Products:
     def __init__(self, preset: Preset, folder: str | Path):
         self.preset, self.folder = preset, make_folder(folder)
         self._dataset: Dataset | None = None
-        self.seconds = 0.0
+        self._seconds: dict[Path, float] = {}
+
+    @property
+    def seconds(self) -> float:
+        """What it took to make all products asked for so far, each counted once, by this call or an earlier one."""
+        return sum(self._seconds.values())
 
     @property
     def dataset_name(self) -> str:
@@ -146,13 +151,13 @@ class Products:
                     f"{path}: was made with {name} {before['settings'].get(name)!r}, not {settings.get(name)!r}; "
                     "choose another --output, or delete it to have it made again"
                 )
-            self.seconds += before["seconds"]
+            self._seconds[path] = before["seconds"]
             return path
         start = time.monotonic()
         make()
         seconds = round(time.monotonic() - start, 1)
         write_json(record, {"settings": settings, "seconds": seconds})
-        self.seconds += seconds
+        self._seconds[path] = seconds
         print(f"{path}: {seconds} s", flush=True)
         return path
 

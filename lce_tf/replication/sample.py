@@ -29,7 +29,9 @@ def write_sample(dataset: Dataset, splits: Sequence[str], share: float, folder: 
                     file.write(f"{passage.passage_id}\t{passage.text}\n")
         for split in splits:
             qrels, texts = dataset.qrels(split), dataset.queries(split)
-            chosen = [query for query, ids in relevant(qrels).items() if ids and kept.issuperset(ids)]
+            chosen = [
+                query for query, ids in relevant(qrels).items() if ids and query in texts and kept.issuperset(ids)
+            ]
             if not chosen:
                 raise UserError(f"{dataset.name}: {share:.0%} of it leaves no query in {split}; take a larger share")
             with written(scratch / f"queries.{split}.tsv") as file:

@@ -6,6 +6,7 @@ from typing import Any
 from lce_tf.data.pool import PoolConfig
 from lce_tf.errors import UserError
 from lce_tf.model.config import Lengths
+from lce_tf.model.precision import PRECISIONS
 
 LOSS_NAMES = ("ce", "hinge", "lce")
 KEEP = ("last", "best")
@@ -70,6 +71,8 @@ class TrainConfig:
             raise UserError(f"--strategy {self.strategy!r}: known are {', '.join(STRATEGIES)}")
         if self.keep not in KEEP:
             raise UserError(f"--keep {self.keep!r}: known are {', '.join(KEEP)}")
+        if self.precision not in ("auto", *PRECISIONS):
+            raise UserError(f"--precision {self.precision!r}: known are auto, {', '.join(PRECISIONS)}")
         for name in ("batch", "steps", "checkpoint_every", "log_every", "dev_queries", "dev_depth"):
             if getattr(self, name) < 1:
                 raise UserError(f"--{name.replace('_', '-')} {getattr(self, name)}: give 1 or more")

@@ -1,5 +1,7 @@
 """What a training run reads: pool of queries, token stores and their hashes."""
 
+import hashlib
+import json
 from typing import NamedTuple
 
 from lce_tf.data.datasets import load_dataset
@@ -13,6 +15,7 @@ from lce_tf.errors import UserError
 from lce_tf.files import sha256_of
 from lce_tf.model import hub
 from lce_tf.model.config import EncoderConfig
+from lce_tf.ranking.order import pair_rows
 from lce_tf.training.config import TrainConfig
 
 
@@ -72,6 +75,8 @@ def read_inputs(config: TrainConfig) -> TrainingInputs:
     hashes = {
         "run": sha256_of(config.run),
         "collection": dataset.collection_key,
+        "queries": training.queries.key,
+        "judgments": hashlib.sha256(json.dumps(qrels).encode()).hexdigest(),
         "backbone": sha256_of(hub.weight_file(folder)),
         "tokenizer": tokenizer.key,
     }
@@ -89,4 +94,7 @@ def _dev_sample(config: TrainConfig, run: Run, qrels: Qrels, packer: Packer) -> 
         raise UserError(f"--dev-run {config.dev_run}: ranks for none of the judged queries of {config.dev_split}")
     sample = judged[: config.dev_queries]
     kept = {query_id.decode(): qrels[query_id.decode()] for query_id in sample}
-    return DevSample(run.only(sample).cut(config.dev_depth), kept, packer)
+    top = run.only(sample).cut(config.dev_depth)
+    # Texts that are not there are found now, not at the first evaluation.
+    pair_rows(top, packer, config.dev_run, config.dataset)
+    return DevSample(top, kept, packer)

@@ -1,5 +1,6 @@
 """A training run from configuration to finished checkpoint, resumable at any step."""
 
+import contextlib
 import math
 import signal
 import time
@@ -36,13 +37,24 @@ def train(config: TrainConfig, output: str | Path) -> Path:
         UserError: bad input, or a folder that holds something else.
         KeyboardInterrupt: after Ctrl-C or SIGTERM, once the step in progress is saved.
     """
+    new = not Path(output).exists()
     output = make_folder(output)
-    inputs = read_inputs(config)
-    facts = {"queries": inputs.pool.findings.summary(), "usable_queries": len(inputs.pool)}
-    open_manifest(output, config, inputs.hashes, facts)
-    if (output / "config.json").is_file():
-        return output
-    Job(config, inputs, output).run()
+    try:
+        inputs = read_inputs(config)
+        facts = {"queries": inputs.pool.findings.summary(), "usable_queries": len(inputs.pool)}
+        if (output / "config.json").is_file():
+            open_manifest(output, config, inputs.hashes, facts)
+            return output
+        job = Job(config, inputs, output)
+        facts |= {"precision": job.model.precision.name, "replicas": job.strategy.num_replicas_in_sync}
+        # Written once all parts fit together: settings that were refused do not claim the folder.
+        open_manifest(output, config, inputs.hashes, facts)
+    except UserError:
+        if new:
+            with contextlib.suppress(OSError):
+                output.rmdir()
+        raise
+    job.run()
     return output
 
 
@@ -75,14 +87,13 @@ class Job:
         sampler = GroupSampler(inputs.pool, config.members, config.seed, pairs=loss.pairs)
         shape = BatchShape.of(config.batch // replicas, config.members)
         self.batches = TrainingBatches(sampler, inputs.packer, shape, replicas)
-        state = tf.train.Checkpoint(model=self.model, optimizer=self.optimizer, step=self.step, best=self.best)
-        self.manager = tf.train.CheckpointManager(state, str(output / "checkpoints"), max_to_keep=2)
+        self.state = tf.train.Checkpoint(model=self.model, optimizer=self.optimizer, step=self.step, best=self.best)
+        self.manager = tf.train.CheckpointManager(self.state, str(output / "checkpoints"), max_to_keep=2)
         self.stopping = False
 
     def run(self) -> None:
         """Trains from the newest checkpoint, or from the start, to the last step, and saves the result."""
-        if path := self.manager.restore_or_initialize():
-            print(f"{self.output}: goes on from step {int(self.step)} ({Path(path).name})", flush=True)
+        self._restore()
         self.figures = Figures(self.output, int(self.step))
         handlers = {number: signal.signal(number, self._stop) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
@@ -95,6 +106,23 @@ class Job:
             checkpoint.copy(self.output / "best", self.output)
         else:
             self._save_model(self.output)
+
+    def _restore(self) -> None:
+        """Takes up the newest whole checkpoint, if any, and says so.
+
+        A checkpoint is read through, checksums and all, before any of it is restored: half a checkpoint over a
+        fresh model would be neither.
+        """
+        saved = sorted((self.output / "checkpoints").glob("ckpt-*.index"), key=lambda file: -_number(file))
+        for file in saved:
+            if fault := _fault(file.with_suffix("")):
+                print(f"{file.with_suffix('')}: the checkpoint is torn ({fault}); trying the one before", flush=True)
+                continue
+            self.state.restore(str(file.with_suffix(""))).assert_existing_objects_matched()
+            print(f"{self.output}: goes on from step {int(self.step)} ({file.stem})", flush=True)
+            return
+        if saved:
+            print(f"{self.output}: none of its checkpoints is whole; training starts afresh", flush=True)
 
     def _stop(self, number, frame) -> None:
         """Ctrl-C and SIGTERM let the step in progress end; a second one is obeyed at once."""
@@ -112,11 +140,12 @@ class Job:
                 loss, norm = self.take_step(feed, self.take_step.step_seed(step - 1))
                 self.step.assign(step)
                 losses.append(float(loss))
-                strange = 0 if math.isfinite(losses[-1]) else strange + 1
+                sound = math.isfinite(losses[-1]) and (self.take_step.scales or math.isfinite(norm))
+                strange = 0 if sound else strange + 1
                 if strange == PATIENCE:
                     raise UserError(
-                        f"step {step}: the loss has been {losses[-1]} for {PATIENCE} steps; lower --learning-rate "
-                        "or try --precision float32"
+                        f"step {step}: the loss or its gradient has been no number for {PATIENCE} steps (the loss is "
+                        f"{losses[-1]}); lower --learning-rate or try --precision float32"
                     )
                 rate = float(self.schedule(step - 1))
                 progress.advance(examples, loss=f"{losses[-1]:.3f}", lr=f"{rate:.1e}", step=f"{step}")
@@ -133,7 +162,8 @@ class Job:
                     losses, since = [], now
                 if self.inputs.dev and (step % config.evaluate_every == 0 or step == config.steps):
                     self._evaluate(step, self.inputs.dev)
-                if self.stopping or step % config.checkpoint_every == 0 or step == config.steps:
+                # A model that may be spoilt must not push the last good checkpoints out.
+                if sound and (self.stopping or step % config.checkpoint_every == 0 or step == config.steps):
                     self.manager.save(checkpoint_number=step)
                 if self.stopping and step < config.steps:
                     raise KeyboardInterrupt
@@ -161,5 +191,32 @@ class Job:
             self.best.assign(value)
 
     def _save_model(self, folder: Path) -> None:
+        import tensorflow as tf
+
+        for variable in self.model.trainable_variables:
+            if not tf.reduce_all(tf.math.is_finite(variable)):
+                raise UserError(
+                    f"{folder}: not written, as the weights {variable.name} are no numbers after step "
+                    f"{int(self.step)}; lower --learning-rate or try --precision float32"
+                )
         about = {"loss": self.config.loss, "training": asdict(self.config)}
         checkpoint.save(self.model, folder, hub.locate(self.config.backbone), self.config.lengths, about)
+
+
+def _number(index: Path) -> int:
+    """The step of `ckpt-STEP.index`, -1 for a name that is not ours."""
+    digits = index.stem.partition("-")[2]
+    return int(digits) if digits.isdigit() else -1
+
+
+def _fault(prefix: Path) -> str | None:
+    """Why a checkpoint cannot be read to its end; None for a whole one."""
+    import tensorflow as tf
+
+    try:
+        reader = tf.train.load_checkpoint(str(prefix))
+        for name in reader.get_variable_to_shape_map():
+            reader.get_tensor(name)
+    except (tf.errors.OpError, ValueError, IndexError, RuntimeError) as error:
+        return (str(error).splitlines() or [type(error).__name__])[0]
+    return None

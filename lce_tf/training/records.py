@@ -35,6 +35,8 @@ def open_manifest(folder: Path, config: TrainConfig, hashes: dict[str, str], fac
     identity = json.loads(json.dumps({"config": asdict(config), "inputs": hashes}))
     if path.is_file():
         before = read_json(path)
+        if not isinstance(before, dict):
+            raise UserError(f"{path}: is not a JSON object; choose another --output or delete the folder")
         for part, value in identity.items():
             old = before.get(part, {})
             changed = sorted(name for name in {*value, *old} if value.get(name) != old.get(name))
@@ -63,8 +65,8 @@ class Figures:
 
         self._path = folder / "metrics.jsonl"
         if self._path.is_file():
-            lines = self._path.read_text().splitlines(keepends=True)
-            kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= step]
+            lines = self._path.read_text(errors="replace").splitlines(keepends=True)
+            kept = [line for line in lines if line.endswith("\n") and 0 <= _step_of(line) <= step]
             if kept != lines:
                 with written(self._path) as file:
                     file.writelines(kept)
@@ -86,3 +88,11 @@ class Figures:
         if self._path.is_file():
             with open(self._path, "a") as file:
                 os.fsync(file.fileno())
+
+
+def _step_of(line: str) -> int:
+    """The step of a line of figures, -1 for a line that a crash left torn."""
+    try:
+        return json.loads(line)["step"]
+    except (json.JSONDecodeError, KeyError, TypeError):
+        return -1

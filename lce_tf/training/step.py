@@ -63,9 +63,9 @@ class TrainingStep:
         variables = self.model.trainable_variables
         with tf.GradientTape() as tape:
             loss = self._loss(batch, step_seed, context.replica_id_in_sync_group)
-            scaled = self.optimizer.get_scaled_loss(loss) if self._scales else loss
+            scaled = self.optimizer.get_scaled_loss(loss) if self.scales else loss
         gradients = tape.gradient(scaled, variables)
-        if self._scales:
+        if self.scales:
             gradients = self.optimizer.get_unscaled_gradients(gradients)
         # Dense, because Adam's moments of the embeddings are dense anyway and the fused kernel wants them so.
         gradients = context.all_reduce("SUM", [tf.convert_to_tensor(g) for g in gradients])
@@ -73,7 +73,8 @@ class TrainingStep:
         return loss, tf.linalg.global_norm(gradients)
 
     @property
-    def _scales(self) -> bool:
+    def scales(self) -> bool:
+        """Whether the optimiser scales the loss, and skips steps whose gradients overflow."""
         return isinstance(self.optimizer, keras.mixed_precision.LossScaleOptimizer)
 
     def _loss(self, batch, step_seed, replica):

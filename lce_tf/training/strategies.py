@@ -24,11 +24,15 @@ def make_strategy(name: str, devices: int = 0, tpu: str | None = None):
             return distribute_utils.get_distribution_strategy("tpu", tpu_address=tpu or "local")
         except (ValueError, tf.errors.OpError, RuntimeError) as error:
             raise UserError(f"--strategy tpu: no TPU answers ({str(error).splitlines()[0]})") from error
+    if name == "one_device" and devices > 1:
+        raise UserError(f"--devices {devices}: --strategy one_device takes one; use mirrored for more")
     if devices > gpus and gpus:
         raise UserError(f"--devices {devices}: this machine has {gpus} GPUs")
     if gpus == 0 and name == "mirrored":
         return tf.distribute.MirroredStrategy([f"CPU:{i}" for i in range(_logical_cpus(devices or 1))])
-    return distribute_utils.get_distribution_strategy(name, num_gpus=devices or gpus)
+    return distribute_utils.get_distribution_strategy(
+        name, num_gpus=min(gpus, 1) if name == "one_device" else devices or gpus
+    )
 
 
 def _logical_cpus(count: int) -> int:

@@ -130,8 +130,9 @@ def test_against_hugging_face():
     q, p = np.divmod(np.arange(len(queries) * len(passages)), len(passages))
     packed = packer.pack(q, p)
     for row in range(len(q)):
-        expected = theirs(queries[q[row]], passages[p[row]], truncation="only_second", max_length=64)
+        # As lists: a passage of its own that is "" would be taken for no passage.
+        expected = theirs([queries[q[row]]], [passages[p[row]]], truncation="only_second", max_length=64)
         length = packed.lengths[row]
-        assert packed.input_ids[row, :length].tolist() == expected["input_ids"]
+        assert packed.input_ids[row, :length].tolist() == expected["input_ids"][0]
         segments = (np.arange(length) >= packed.query_lengths[row] + 2).astype(int).tolist()
-        assert segments == expected["token_type_ids"]
+        assert segments == expected["token_type_ids"][0]

@@ -41,7 +41,7 @@ def test_round_trip_and_keys_of_others():
         ({"model_type": "bert", "hidden_act": "silu"}, "hidden_act 'silu': known are gelu"),
         ({"model_type": "bert", "hidden_size": 50}, "hidden_size 50 is not a multiple of num_attention_heads 12"),
         ({"model_type": "bert", "num_attention_heads": 0}, "num_attention_heads 0: is not a positive"),
-        ({"model_type": "bert", "hidden_size": "wide"}, "hidden_size 'wide': is not a positive"),
+        ({"model_type": "electra", "hidden_size": "wide"}, "hidden_size 'wide': is not a positive"),
         ({"model_type": "bert", "num_hidden_layers": 0}, "num_hidden_layers 0: is not"),
         ({"model_type": "bert", "hidden_dropout_prob": 1.0}, "hidden_dropout_prob 1.0: is not a number from 0"),
         ({"model_type": "bert", "position_embedding_type": "relative_key"}, "'relative_key' is not absolute"),

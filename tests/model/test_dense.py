@@ -39,8 +39,13 @@ def test_only_the_operands_are_rounded():
 
 
 @pytest.mark.parametrize(
-    "precision, dtype", [("float32", "float32"), ("products_bfloat16", "float32"), ("mixed_bfloat16", "bfloat16"),
-                         ("mixed_float16", "float16")]
+    "precision, dtype",
+    [
+        ("float32", "float32"),
+        ("products_bfloat16", "float32"),
+        ("mixed_bfloat16", "bfloat16"),
+        ("mixed_float16", "float16"),
+    ],
 )
 def test_dense_layer(precision, dtype):
     layer = Dense(64, 24, 0.02, PRECISIONS[precision], "dense")

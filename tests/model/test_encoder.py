@@ -74,8 +74,15 @@ def test_equals_pytorch_on_real_text():
     with torch.no_grad():
         expected = BertModel.from_pretrained(folder).eval()(**inputs)[0].numpy()
     arrays = [inputs[n].numpy().astype(np.int32) for n in ("input_ids", "token_type_ids", "attention_mask")]
-    assert arrays[2].min() == 0  # there is padding
-    check(loaded(folder), expected, arrays)
+    tokens = arrays[2] == 1
+    assert not tokens.all()  # there is padding
+    encoder = loaded(folder)
+    full = encoder(*arrays, cls_only=False).numpy()
+    np.testing.assert_allclose(full[tokens], expected[tokens], rtol=0, atol=1e-5)
+    np.testing.assert_allclose(encoder(*arrays), expected[:, 0], rtol=0, atol=1e-5)
+    # The vectors of padding are read by nobody, and this model magnifies rounding there: PyTorch's own float32
+    # differs from its float64 by 5e-5 in them.
+    np.testing.assert_allclose(full, expected, rtol=0, atol=2e-4)
 
 
 def test_full_dropout_free_result_does_not_depend_on_the_seed_argument(backbone, batch):
@@ -88,8 +95,17 @@ def test_full_dropout_free_result_does_not_depend_on_the_seed_argument(backbone,
 
 
 def test_initial_embeddings_differ():
-    encoder = Encoder(EncoderConfig(vocab_size=8, embedding_size=4, hidden_size=4, num_attention_heads=2,
-                                    intermediate_size=4, num_hidden_layers=1, max_position_embeddings=8))
+    encoder = Encoder(
+        EncoderConfig(
+            vocab_size=8,
+            embedding_size=4,
+            hidden_size=4,
+            num_attention_heads=2,
+            intermediate_size=4,
+            num_hidden_layers=1,
+            max_position_embeddings=8,
+        )
+    )
     assert not np.array_equal(encoder.embeddings.words.numpy(), encoder.embeddings.positions.numpy())
 
 

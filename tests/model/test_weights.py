@@ -246,7 +246,7 @@ def test_wrong_shape(tmp_path, hf_model):
 def test_wrong_shape_within_a_fused_layer(tmp_path, hf_model):
     name = "encoder.layer.0.attention.self.key.weight"
     line = broken(lambda state: state.update({name: np.zeros([24, 23], np.float32)}))(tmp_path, hf_model("BertModel"))
-    assert "encoder.layer.0.attention.self" in line and "[24, 23]" in line
+    assert f"{name} is [24, 23], the configuration wants [24, 24]" in line
 
 
 def test_unknown_weight(tmp_path, hf_model):

@@ -1,0 +1,48 @@
+import pytest
+import tensorflow as tf
+import tf_keras as keras
+
+from lce_tf.losses import LOSSES, RankingLoss
+
+
+def test_registry():
+    assert set(LOSSES) == {"ce", "hinge", "lce"}
+    assert {name: (cls.outputs, cls.pairs) for name, cls in LOSSES.items()} == {
+        "ce": (2, True),
+        "hinge": (1, False),
+        "lce": (1, False),
+    }
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_losses_are_layers_without_weights_that_give_one_float32_a_query(name):
+    loss = LOSSES[name]()
+    assert isinstance(loss, RankingLoss) and isinstance(loss, keras.layers.Layer)
+    labels = tf.constant([[1.0, 0, 0], [1, 0, 0]])
+    for policy in ("float32", "mixed_float16"):
+        keras.mixed_precision.set_global_policy(policy)
+        try:
+            values = LOSSES[name]()(tf.zeros([2, 3, loss.outputs], tf.float16), labels)
+        finally:
+            keras.mixed_precision.set_global_policy("float32")
+        assert values.shape == [2] and values.dtype == tf.float32
+    assert not loss.weights
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_open_shapes_in_a_graph(name):
+    loss = LOSSES[name]()
+    signature = [tf.TensorSpec([None, None, loss.outputs]), tf.TensorSpec([None, None])]
+    run = tf.function(loss.call, input_signature=signature)
+    for n in (1, 2, 8):
+        logits = tf.random.stateless_normal([4, n, loss.outputs], seed=[1, n])
+        labels = tf.one_hot(tf.zeros([4], tf.int32), n)
+        assert tf.reduce_max(tf.abs(run(logits, labels) - loss(logits, labels))) < 1e-6
+
+
+def test_a_loss_without_a_call_says_so():
+    class Nothing(RankingLoss):
+        pass
+
+    with pytest.raises(TypeError, match="Nothing does not define a loss"):
+        Nothing()(tf.zeros([1, 2, 1]), tf.zeros([1, 2]))

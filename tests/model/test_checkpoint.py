@@ -1,0 +1,180 @@
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from lce_tf.errors import UserError
+from lce_tf.model import checkpoint
+from lce_tf.model.config import EncoderConfig, Lengths
+from lce_tf.model.precision import PRECISIONS
+
+FLOAT32 = PRECISIONS["float32"]
+LENGTHS = Lengths(query=5, sequence=20)
+
+
+def pairs():
+    ids = np.random.default_rng(3).integers(1, 40, [4, 12]).astype(np.int32)
+    return ids, np.array([3, 3, 2, 5], np.int32), np.array([12, 9, 12, 10], np.int32)
+
+
+@pytest.fixture(scope="module", params=[1, 2], ids=["one-logit", "two-logits"])
+def model(request, backbone):
+    return checkpoint.from_backbone(str(backbone), request.param, FLOAT32, seed=1)
+
+
+@pytest.fixture(scope="module")
+def saved(model, backbone, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("trained") / "new" / "folder"
+    checkpoint.save(model, folder, backbone, LENGTHS, {"loss": "lce", "steps": 3})
+    return folder
+
+
+@pytest.fixture
+def copied(saved, tmp_path):
+    return shutil.copytree(saved, tmp_path / "copied")
+
+
+def one_line(call, *args):
+    with pytest.raises(UserError) as refusal:
+        call(*args)
+    assert "\n" not in str(refusal.value)
+    return str(refusal.value)
+
+
+def test_the_head_depends_on_the_seed_alone(backbone):
+    kernels = [
+        checkpoint.from_backbone(str(backbone), 2, FLOAT32, seed).head.linear.kernel.numpy() for seed in (1, 1, 2)
+    ]
+    assert np.array_equal(kernels[0], kernels[1]) and not np.array_equal(kernels[0], kernels[2])
+    assert np.abs(kernels[0]).max() <= 0.04 and kernels[0].std() == pytest.approx(0.02, rel=0.4)
+
+
+def test_the_encoder_is_the_backbones(backbone, hf_model, reference, batch):
+    encoder = checkpoint.from_backbone(str(backbone), 1, FLOAT32, 1).encoder
+    expected = reference(hf_model("ElectraForPreTraining"), *batch())
+    np.testing.assert_allclose(encoder(*batch(), cls_only=False), expected, atol=1e-5)
+
+
+def test_save_and_load_give_identical_logits(model, saved):
+    assert np.array_equal(checkpoint.load(saved).logits(*pairs()), model.logits(*pairs()))
+
+
+def test_what_the_folder_holds(model, saved, backbone):
+    names = {"config.json", "model.safetensors", "vocab.txt", "tokenizer_config.json"}
+    assert {file.name for file in saved.iterdir()} == names
+    assert (saved / "vocab.txt").read_bytes() == (backbone / "vocab.txt").read_bytes()
+    values = json.loads((saved / "config.json").read_text())
+    ours = {"outputs": model.outputs_, "lengths": {"query": 5, "sequence": 20}, "loss": "lce", "steps": 3}
+    assert values == {**model.config.to_huggingface(), "lce_tf": ours}
+    assert checkpoint.trained(saved) == (model.config, model.outputs_, LENGTHS)
+
+
+def test_transformers_reads_the_folder(saved, model, batch, reference):
+    from transformers import ElectraModel
+
+    theirs = ElectraModel.from_pretrained(saved).eval()
+    np.testing.assert_allclose(model.encoder(*batch()), reference(theirs, *batch())[:, 0], atol=1e-5)
+
+
+def test_a_trained_folder_is_a_backbone_too(saved, model, batch):
+    again = checkpoint.from_backbone(str(saved), 1, FLOAT32, 9)
+    assert np.array_equal(again.encoder(*batch()), model.encoder(*batch()))
+
+
+def test_save_into_the_folder_of_the_tokenizer(model, copied):
+    checkpoint.save(model, copied, copied, LENGTHS, {})
+    assert np.array_equal(checkpoint.load(copied).logits(*pairs()), model.logits(*pairs()))
+    assert (copied / "vocab.txt").stat().st_size
+
+
+def test_load_in_another_precision(saved, model):
+    logits = checkpoint.load(saved, PRECISIONS["products_bfloat16"]).logits(*pairs())
+    np.testing.assert_allclose(logits, model.logits(*pairs()), atol=0.01)
+
+
+def test_bert_keeps_its_prefix(tmp_path, hf_model):
+    from safetensors import safe_open
+
+    hf_model("BertModel").save_pretrained(tmp_path / "bert")
+    model = checkpoint.from_backbone(str(tmp_path / "bert"), 1, FLOAT32, 1)
+    checkpoint.save(model, tmp_path / "out", tmp_path / "bert", LENGTHS, {})
+    with safe_open(tmp_path / "out" / "model.safetensors", "numpy") as file:
+        assert {name.split(".")[0] for name in file.keys()} == {"bert", "head"}
+    assert np.array_equal(checkpoint.load(tmp_path / "out").logits(*pairs()), model.logits(*pairs()))
+
+
+def test_identity_changes_with_what_decides_scores(saved, copied, model, backbone):
+    identity = checkpoint.identity(saved)
+    assert len(identity) == 16 and int(identity, 16) >= 0
+    assert checkpoint.identity(copied) == identity  # the place does not matter
+    seen = {identity}
+    config = json.loads((copied / "config.json").read_text())
+    config["lce_tf"]["lengths"]["query"] = 6
+    (copied / "config.json").write_text(json.dumps(config))
+    seen.add(checkpoint.identity(copied))
+    (copied / "vocab.txt").write_text((copied / "vocab.txt").read_text() + "more\n")
+    seen.add(checkpoint.identity(copied))
+    weights = bytearray((copied / "model.safetensors").read_bytes())
+    weights[-1] ^= 1
+    (copied / "model.safetensors").write_bytes(weights)
+    seen.add(checkpoint.identity(copied))
+    assert len(seen) == 4
+
+
+def test_copy(saved, tmp_path):
+    source = shutil.copytree(saved, tmp_path / "best")
+    (source / ".model.safetensors.x.part").write_text("what an interrupted write left")
+    (source / "summaries").mkdir()
+    checkpoint.copy(source, tmp_path / "all")
+    assert {f.name for f in (tmp_path / "all").iterdir()} == {f.name for f in saved.iterdir()}
+    assert checkpoint.identity(tmp_path / "all") == checkpoint.identity(saved)
+
+
+def test_trained_says_what_a_folder_is_not(tmp_path, backbone):
+    assert "no such folder; name the --output" in one_line(checkpoint.trained, tmp_path / "none")
+    assert "holds no checkpoint" in one_line(checkpoint.trained, tmp_path)
+    (tmp_path / "manifest.json").write_text("{}")
+    assert "its training has not finished" in one_line(checkpoint.trained, tmp_path)
+    assert "is a backbone without a trained head" in one_line(checkpoint.trained, backbone)
+    (tmp_path / "config.json").write_text("{,")
+    assert "config.json:1: is not JSON" in one_line(checkpoint.trained, tmp_path)
+    (tmp_path / "config.json").write_text("[1]")
+    assert "config.json: is not a JSON object" in one_line(checkpoint.trained, tmp_path)
+
+
+@pytest.mark.parametrize("ours", [7, {"outputs": 1}, {"outputs": 1, "lengths": {"width": 3}}])
+def test_a_foreign_lce_tf_part(ours, copied):
+    (copied / "config.json").write_text(json.dumps({"model_type": "electra", "lce_tf": ours}))
+    assert "its lce_tf part is not what training writes" in one_line(checkpoint.trained, copied)
+
+
+def test_truncated_weights(copied):
+    weights = (copied / "model.safetensors").read_bytes()
+    (copied / "model.safetensors").write_bytes(weights[:-100])
+    assert "model.safetensors: cannot be read as weights" in one_line(checkpoint.load, copied)
+    (copied / "model.safetensors").unlink()
+    assert "has no weights" in one_line(checkpoint.load, copied)
+
+
+@pytest.mark.parametrize("head", [None, np.zeros([3, 24], np.float32), np.zeros([1, 23], np.float32)])
+def test_a_head_that_does_not_fit(head, copied):
+    from safetensors.numpy import load_file, save_file
+
+    arrays = load_file(copied / "model.safetensors")
+    del arrays["head.weight"]
+    save_file(arrays | ({} if head is None else {"head.weight": head}), copied / "model.safetensors")
+    assert "model.safetensors: head.weight is missing or does not fit" in one_line(checkpoint.load, copied)
+
+
+def test_weights_of_another_shape_than_the_configuration(copied):
+    config = json.loads((copied / "config.json").read_text())
+    (copied / "config.json").write_text(json.dumps({**config, "intermediate_size": 31}))
+    assert "intermediate.dense.weight is [32, 24], the configuration wants [31, 24]" in one_line(
+        checkpoint.load, copied
+    )
+
+
+def test_configuration_round_trip(saved, model):
+    values = json.loads((saved / "config.json").read_text())
+    assert EncoderConfig.from_huggingface(values) == model.config

@@ -1,0 +1,106 @@
+import shutil
+
+import numpy as np
+import pytest
+
+from lce_tf.errors import UserError
+from lce_tf.model import hub
+from lce_tf.model.embedder import Embedder
+
+TEXTS = [
+    "Return the element-wise maximum of two arrays, propagating NaNs and broadcasting where the shapes differ.",
+    "Close the file.",
+    "",
+    "A context manager that [SEP] restores the previous state on exit, whatever happened in between; "
+    "exceptions raised inside the block are passed on to the caller unchanged.",
+    "naïve café 東京",
+]
+
+
+@pytest.fixture(scope="module")
+def theirs():
+    """PyTorch's vectors of `TEXTS`, for a pooling and a length."""
+    import torch
+    from transformers import AutoTokenizer, BertModel
+
+    folder = hub.locate("minilm")
+    # Text that spells a special token is text like any other, for us.
+    tokenizer = AutoTokenizer.from_pretrained(folder, split_special_tokens=True)
+    model = BertModel.from_pretrained(folder).eval()
+
+    def vectors(pooling, max_length):
+        inputs = tokenizer(TEXTS, padding=True, truncation=True, max_length=max_length, return_tensors="pt")
+        with torch.no_grad():
+            tokens = model(**inputs)[0]
+        if pooling == "cls":
+            return tokens[:, 0].numpy()
+        mask = inputs["attention_mask"][..., None]
+        return ((tokens * mask).sum(1) / mask.sum(1)).numpy()
+
+    return vectors
+
+
+@pytest.fixture(scope="module")
+def minilm():
+    return Embedder.load("minilm")
+
+
+def test_mean_and_cosine_equal_pytorch(minilm, theirs):
+    expected = theirs("mean", 256)
+    ours = minilm(TEXTS)
+    assert ours.dtype == np.float32 and ours.shape == (5, 384)
+    np.testing.assert_allclose(ours, expected / np.linalg.norm(expected, axis=1, keepdims=True), atol=1e-5)
+    np.testing.assert_allclose(np.linalg.norm(ours, axis=1), 1, atol=1e-6)
+
+
+def test_cls_and_dot_equal_pytorch_and_texts_are_cut(theirs):
+    ours = Embedder.load("minilm", pooling="cls", similarity="dot", max_length=9)(TEXTS)
+    np.testing.assert_allclose(ours, theirs("cls", 9), atol=1e-5)
+
+
+def test_order_is_restored_over_batches(minilm, monkeypatch):
+    monkeypatch.setattr("lce_tf.model.embedder.TOKENS", 40)
+    together = minilm(TEXTS)
+    for text, vector in zip(TEXTS, together, strict=True):
+        np.testing.assert_allclose(minilm([text], kind="query")[0], vector, atol=1e-5)
+
+
+def test_no_texts(minilm):
+    assert minilm([]).shape == (0, 384)
+
+
+def test_key_names_what_decides_the_vectors(minilm):
+    assert minilm.key.startswith("minilm-53aa51172d14-") and minilm.key.endswith("-mean-cosine-256")
+    assert "/" not in minilm.key
+
+
+def test_fewer_positions_than_the_next_multiple_of_16(tmp_path, hf_model):
+    """Batches are padded to multiples of 16, but never beyond the position embeddings."""
+    hf_model("BertModel", vocab_size=30522, max_position_embeddings=20).save_pretrained(tmp_path)
+    for name in ("vocab.txt", "tokenizer.json", "tokenizer_config.json"):
+        if (hub.locate("minilm") / name).is_file():
+            shutil.copy(hub.locate("minilm") / name, tmp_path)
+    assert np.isfinite(Embedder.load(str(tmp_path), max_length=20)(TEXTS)).all()
+    with pytest.raises(UserError, match="--max-length 21: .* has 20 positions only"):
+        Embedder.load(str(tmp_path), max_length=21)
+
+
+@pytest.mark.parametrize(
+    "options, says",
+    [
+        ({"pooling": "max"}, "--pooling 'max': known are mean, cls"),
+        ({"similarity": "l2"}, "--similarity 'l2': known are cosine, dot"),
+        ({"max_length": 2}, "--max-length 2: give 3 or more"),
+        ({"max_length": 513}, "--max-length 513: minilm has 512 positions only"),
+    ],
+)
+def test_options_that_cannot_be(options, says):
+    with pytest.raises(UserError) as refusal:
+        Embedder.load("minilm", **options)
+    assert str(refusal.value).startswith(says) and "\n" not in str(refusal.value)
+
+
+def test_backbone_without_a_tokenizer(tmp_path, hf_model):
+    hf_model("BertModel").save_pretrained(tmp_path)
+    with pytest.raises(UserError, match="has no tokenizer"):
+        Embedder.load(str(tmp_path), max_length=20)

@@ -1,0 +1,106 @@
+import shutil
+
+import pytest
+
+from lce_tf.errors import UserError
+from lce_tf.model import hub
+
+
+def one_line(name):
+    with pytest.raises(UserError) as refusal:
+        hub.locate(name)
+    assert "\n" not in str(refusal.value)
+    return str(refusal.value)
+
+
+@pytest.fixture(autouse=True)
+def offline(monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+
+
+@pytest.fixture
+def asked(monkeypatch, tmp_path):
+    """What would be downloaded: each request's id and patterns; the answer is a folder with a tf_model.h5."""
+    import huggingface_hub
+
+    requests = []
+
+    def snapshot_download(name, allow_patterns):
+        requests.append((name, allow_patterns))
+        (tmp_path / "snapshot").mkdir(exist_ok=True)
+        if "tf_model.h5" in allow_patterns:
+            (tmp_path / "snapshot" / "tf_model.h5").touch()
+        return str(tmp_path / "snapshot")
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot_download)
+    return requests
+
+
+def test_folder(backbone):
+    assert hub.locate(str(backbone)) == backbone
+
+
+def test_folder_without_config(tmp_path):
+    assert one_line(str(tmp_path)) == f"{tmp_path}: has no config.json; name a folder in Hugging Face's layout"
+
+
+def test_packaged_model():
+    folder = hub.locate("minilm")
+    assert hub.weight_file(folder) == folder / "model.safetensors"
+    config = hub.read_config(folder)
+    assert (config["model_type"], config["num_hidden_layers"], config["hidden_size"]) == ("bert", 6, 384)
+
+
+def test_packaged_model_with_another_hash(monkeypatch):
+    monkeypatch.setitem(hub.PACKAGED_SHA256, "vocab.txt", "0" * 64)
+    assert "vocab.txt: sha256 07eced375cec" in one_line("minilm") and "reinstall" in one_line("minilm")
+
+
+def test_packaged_model_without_a_file(monkeypatch):
+    monkeypatch.setattr(hub, "PACKAGED_SHA256", {"nothing.bin": "0" * 64})
+    assert "nothing.bin: sha256 of no file is not 000" in one_line("minilm")
+
+
+def test_package_that_is_not_installed(monkeypatch):
+    monkeypatch.setitem(hub.PACKAGED, "minilm", "no_such_model_package")
+    assert "pip install no-such-model-package" in one_line("minilm")
+
+
+@pytest.mark.parametrize("name", ["nobody/no-such-model", "no-such-model", "electra-small", "two words", "a//b"])
+def test_unknown_or_not_cached_id_offline(name):
+    line = one_line(name)
+    assert repr(hub.ALIASES.get(name, name)) in line or line.startswith(name)
+    assert "use minilm" in line or "no such folder" in line
+
+
+@pytest.mark.parametrize("name", ["./missing", "../missing", "/no/such/folder", "models/electra/small"])
+def test_names_like_paths_are_not_looked_up(name, asked):
+    assert one_line(name) == f"{name}: no such folder; name a checkpoint's folder or a Hugging Face id"
+    assert not asked
+
+
+def test_aliases_and_formats(asked, tmp_path):
+    """One format's weights are downloaded, the first that the repository has."""
+    assert hub.locate("electra-base") == tmp_path / "snapshot"
+    assert [name for name, _ in asked] == ["google/electra-base-discriminator"] * 2
+    weights = [[p for p in patterns if p in hub.WEIGHT_FILES] for _, patterns in asked]
+    assert weights == [["model.safetensors"], ["tf_model.h5"]]
+    assert all("config.json" in patterns and "vocab.txt" in patterns for _, patterns in asked)
+
+
+def test_repository_without_weights(monkeypatch, tmp_path):
+    import huggingface_hub
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", lambda name, allow_patterns: str(tmp_path))
+    assert "the repository has none of model.safetensors" in one_line("some/data")
+
+
+def test_read_config(tmp_path, backbone):
+    shutil.copy(backbone / "config.json", tmp_path)
+    assert hub.read_config(tmp_path)["model_type"] == "electra"
+    (tmp_path / "config.json").write_text("3")
+    with pytest.raises(UserError, match="config.json: is not a JSON object"):
+        hub.read_config(tmp_path)
+    (tmp_path / "config.json").unlink()
+    with pytest.raises(UserError, match="config.json: no such file"):
+        hub.read_config(tmp_path)

@@ -1,0 +1,78 @@
+from dataclasses import replace
+
+import pytest
+
+from lce_tf.errors import UserError
+from lce_tf.training.config import LOSS_NAMES, RECIPE, TrainConfig
+
+PAPER = TrainConfig("msmarco-passage", "bm25.trec")
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"loss": "ranknet"}, "--loss 'ranknet': known are ce, hinge, lce"),
+        ({"strategy": "magic"}, "--strategy 'magic': known are mirrored, one_device, multi_worker_mirrored, tpu"),
+        ({"keep": "all"}, "--keep 'all': known are last, best"),
+        ({"precision": "int4"}, "--precision 'int4': known are auto, float32, mixed_float16"),
+        ({"batch": 0}, "--batch 0: give 1 or more"),
+        ({"steps": 0}, "--steps 0: give 1 or more"),
+        ({"checkpoint_every": 0}, "--checkpoint-every 0: give 1 or more"),
+        ({"log_every": -1}, "--log-every -1: give 1 or more"),
+        ({"dev_queries": 0}, "--dev-queries 0: give 1 or more"),
+        ({"dev_depth": 0}, "--dev-depth 0: give 1 or more"),
+        ({"warmup": 1.0}, "--warmup 1.0: a share of the steps"),
+        ({"warmup": -0.1}, "--warmup -0.1: a share of the steps"),
+        ({"warmup": float("nan")}, "--warmup nan"),
+        ({"learning_rate": 0.0}, "--learning-rate 0.0: give a number between 0 and 1"),
+        ({"learning_rate": 1.0}, "--learning-rate 1.0"),
+        ({"learning_rate": float("nan")}, "--learning-rate nan"),
+        ({"seed": -1}, "--seed -1: give a whole number from 0"),
+        ({"seed": 1 << 63}, "--seed 9223372036854775808"),
+        ({"evaluate_every": -1}, "--evaluate-every and --devices: give 0 or more"),
+        ({"devices": -1}, "--evaluate-every and --devices: give 0 or more"),
+        ({"loss": "hinge", "group": 1}, "--group 1: the hinge loss needs a positive and a negative"),
+        ({"group": 1}, "--group 1: LCE over one passage is 0"),
+        ({"evaluate_every": 5}, "--evaluate-every and --keep best need a --dev-run"),
+        ({"keep": "best"}, "--evaluate-every and --keep best need a --dev-run"),
+        ({"keep": "best", "dev_run": "dev.trec"}, "--keep best: needs --evaluate-every"),
+        ({"query_length": 0}, "--query-length 0"),
+        ({"sequence_length": 50}, "--sequence-length 50"),
+        ({"negatives_depth": 0}, "--negatives-depth 0: give 1 or more"),
+        ({"group": 300}, "--group 300: needs 299 distinct negatives"),
+        ({"short_lists": "pad"}, "--short-lists 'pad'"),
+    ],
+)
+def test_a_bad_value_is_one_line_that_names_it(settings, message):
+    with pytest.raises(UserError) as caught:
+        replace(PAPER, **settings)
+    assert message in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_the_defaults_are_the_papers():
+    # Section 4.2: 300K steps, batch 16, learning rate 1e-5, a tenth of warm-up, 256 wordpieces, top 200.
+    assert (PAPER.steps, PAPER.batch, PAPER.learning_rate, PAPER.warmup) == (300_000, 16, 1e-5, 0.1)
+    assert (PAPER.sequence_length, PAPER.query_length, PAPER.negatives_depth, PAPER.keep) == (256, 50, 200, "last")
+    assert PAPER.departures() == {}
+
+
+def test_departures_name_what_differs_from_the_recipe_and_nothing_else():
+    # Loss and group are what the tables vary, seed and files belong to no recipe.
+    config = replace(PAPER, steps=400, learning_rate=1e-4, loss="ce", group=2, seed=7, split=None)
+    assert config.departures() == {
+        "steps": {"paper": 300_000, "here": 400},
+        "learning_rate": {"paper": 1e-5, "here": 1e-4},
+    }
+    assert set(RECIPE) < set(TrainConfig.__dataclass_fields__)
+
+
+@pytest.mark.parametrize("loss", LOSS_NAMES)
+def test_cross_entropy_takes_single_pairs_and_needs_one_negative(loss):
+    config = replace(PAPER, loss=loss, group=8)
+    assert config.members == (1 if loss == "ce" else 8)
+    assert config.pool.group == (2 if loss == "ce" else 8) and config.pool.depth == 200
+    assert (config.lengths.query, config.lengths.sequence) == (50, 256)
+
+
+def test_a_group_of_one_is_fine_for_cross_entropy():
+    assert replace(PAPER, loss="ce", group=1).members == 1

@@ -1,0 +1,85 @@
+import json
+from dataclasses import replace
+
+import pytest
+
+from lce_tf.errors import UserError
+from lce_tf.training.inputs import read_inputs
+
+
+def test_pool_hashes_and_lengths(files):
+    inputs = read_inputs(files.config())
+    assert len(inputs.pool) == 12 and inputs.dev is None and len(inputs.run) == 240
+    assert set(inputs.hashes) == {"run", "collection", "backbone", "tokenizer", "queries", "judgments"}
+    assert (inputs.packer.query, inputs.packer.sequence) == (8, 32)
+
+
+def test_the_dev_sample_is_the_first_by_id_whatever_the_files_order(files, tmp_path):
+    lines = files.dev_run.read_text().splitlines(keepends=True)
+    (tmp_path / "other.trec").write_text("".join(lines[120:] + lines[:120]))
+    settings = {"evaluate_every": 2, "dev_queries": 3, "dev_depth": 5}
+    samples = [
+        read_inputs(files.config(dev_run=str(path), **settings)).dev for path in (files.dev_run, tmp_path / "other.trec")
+    ]
+    # By id as text: dev0, dev1, dev10, dev11, dev2, ...
+    assert [set(sample.qrels) for sample in samples] == [{"dev0", "dev1", "dev10"}] * 2
+    assert samples[0].run.as_dict() == samples[1].run.as_dict()
+    assert [len(ranked) for ranked in samples[0].run.as_dict().values()] == [5, 5, 5]
+
+
+def test_changed_judgments_or_queries_change_their_hashes(files, tmp_path):
+    import shutil
+
+    data = tmp_path / files.data.name
+    shutil.copytree(files.data, data)
+    config = replace(files.config(), dataset=str(data))
+    before = read_inputs(config).hashes
+    with open(data / "qrels.train.txt", "a") as file:
+        file.write("train0 0 p30 1\n")
+    judged = read_inputs(config).hashes
+    (data / "queries.train.tsv").write_text((data / "queries.train.tsv").read_text().replace("\t", "\tzebra ", 1))
+    asked = read_inputs(config).hashes
+    assert [name for name in before if before[name] != judged[name]] == ["judgments"]
+    assert [name for name in before if judged[name] != asked[name]] == ["queries"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"sequence_length": 128}, "--sequence-length 128: "),
+        ({"run": "absent.trec"}, "absent.trec"),
+        ({"dataset": "no/such/folder"}, "no/such/folder"),
+        ({"split": "test"}, "has no split 'test'"),
+        ({"backbone": "./nothing"}, "./nothing: no such folder"),
+        ({"group": 22}, "no training query is usable: 12 judged queries, 12 with too few negatives"),
+    ],
+)
+def test_bad_input_is_one_line(files, settings, message):
+    with pytest.raises(UserError) as caught:
+        read_inputs(files.config(**settings))
+    assert message in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_tokenizer_larger_than_the_vocabulary_is_refused(files, tmp_path):
+    import shutil
+
+    folder = shutil.copytree(files.backbone, tmp_path / "backbone")
+    values = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**values, "vocab_size": 10}))
+    with pytest.raises(UserError, match="they do not belong together"):
+        read_inputs(files.config(backbone=str(folder)))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("dev", "other", "ranks for none of the judged queries of dev"),
+        (" p", " x", "is not in the collection"),
+    ],
+)
+def test_a_dev_run_that_does_not_fit_is_found_before_training(files, tmp_path, old, new, message):
+    path = tmp_path / "dev.trec"
+    path.write_text(files.dev_run.read_text().replace(old, new))
+    with pytest.raises(UserError, match=message) as caught:
+        read_inputs(files.config(dev_run=str(path), evaluate_every=2))
+    assert str(path) in str(caught.value)

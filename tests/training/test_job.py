@@ -1,0 +1,236 @@
+"""Training from end to end on a small folder: interrupted, torn, finished, refused."""
+
+import json
+import os
+import shutil
+import signal
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from lce_tf.errors import UserError
+from lce_tf.training import job
+from lce_tf.training.job import train
+from lce_tf.training.records import Figures
+
+
+def figures(folder, name="loss"):
+    rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    return {row["step"]: row[name] for row in rows if name in row}
+
+
+def weights(folder):
+    return (folder / "model.safetensors").read_bytes()
+
+
+def stopped_at(monkeypatch, config, folder, step, number=signal.SIGTERM):
+    """Trains with dropout until a signal comes in the middle of `step`."""
+    add = Figures.add
+
+    def then_killed(self, at, **values):
+        add(self, at, **values)
+        if at == step:
+            os.kill(os.getpid(), number)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Figures, "add", then_killed)
+        with pytest.raises(KeyboardInterrupt):
+            train(config, folder)
+
+
+@pytest.fixture(scope="module")
+def config(files):
+    return files.config(backbone=str(files.with_dropout), log_every=1)
+
+
+@pytest.fixture(scope="module")
+def finished(config, tmp_path_factory):
+    """An undisturbed training of 6 steps, a checkpoint every 2."""
+    return train(config, tmp_path_factory.mktemp("job") / "new" / "finished")
+
+
+@pytest.fixture
+def copy(finished, tmp_path):
+    """The finished training as it was before its result was written."""
+    folder = shutil.copytree(finished, tmp_path / "copy")
+    for name in ("config.json", "model.safetensors"):
+        (folder / name).unlink()
+    return folder
+
+
+def test_what_a_finished_folder_holds(finished, config):
+    from lce_tf.model import checkpoint
+
+    names = {path.name for path in finished.iterdir()}
+    assert {"config.json", "model.safetensors", "vocab.txt", "manifest.json", "metrics.jsonl"} <= names
+    assert {"summaries", "checkpoints"} <= names and not [n for n in names if n.endswith(".part")]
+    manifest = json.loads((finished / "manifest.json").read_text())
+    assert manifest["config"]["seed"] == config.seed and manifest["usable_queries"] == 12
+    assert (manifest["precision"], manifest["replicas"]) == ("float32", 1)
+    assert list(figures(finished)) == [1, 2, 3, 4, 5, 6]
+    row = json.loads((finished / "metrics.jsonl").read_text().splitlines()[0])
+    assert set(row) == {"step", "loss", "learning_rate", "gradient_norm", "loss_scale", "pairs_per_second"}
+    about = checkpoint.trained(finished)
+    assert about.outputs == 1 and about.lengths == config.lengths
+    assert json.loads((finished / "config.json").read_text())["lce_tf"]["loss"] == "lce"
+    assert checkpoint.load(finished).head.linear.kernel.shape == (32, 1)
+
+
+def test_a_finished_folder_is_returned_at_once(finished, config, monkeypatch):
+    def no_job(*_):
+        raise AssertionError("there is nothing to do")
+
+    monkeypatch.setattr(job, "Job", no_job)
+    assert train(config, finished) == finished
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [({"steps": 7}, "steps is 6 there and 7 here"), ({"seed": 1}, "seed is 42 there and 1 here")],
+)
+def test_another_configuration_is_refused_and_changes_nothing(finished, config, changes, message):
+    before = {path: path.stat().st_mtime_ns for path in finished.rglob("*")}
+    with pytest.raises(UserError, match=message):
+        train(replace(config, **changes), finished)
+    assert {path: path.stat().st_mtime_ns for path in finished.rglob("*")} == before
+
+
+def test_another_configuration_is_refused_for_an_unfinished_training_too(copy, config):
+    with pytest.raises(UserError, match="learning_rate is 0.001 there and 0.002 here"):
+        train(replace(config, learning_rate=2e-3), copy)
+    assert not (copy / "config.json").exists()
+
+
+@pytest.mark.parametrize(("step", "number"), [(3, signal.SIGTERM), (4, signal.SIGINT)])
+def test_interrupted_and_called_again_it_ends_bitwise_the_same(
+    finished, config, tmp_path, monkeypatch, capsys, step, number
+):
+    folder = tmp_path / "job"
+    handlers = [signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)]
+    stopped_at(monkeypatch, config, folder, step, number)
+    assert [signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)] == handlers
+    assert not (folder / "config.json").exists() and list(figures(folder)) == list(range(1, step + 1))
+    # As if the process had gone on a little and died in the middle of a line.
+    with open(folder / "metrics.jsonl", "a") as file:
+        file.write(f'{{"step": {step + 1}, "loss": 9}}\n{{"step": {step + 2}, "lo')
+    capsys.readouterr()
+    train(config, folder)
+    assert f"goes on from step {step} (ckpt-{step})" in capsys.readouterr().out
+    assert weights(folder) == weights(finished)
+    assert figures(folder) == figures(finished)
+
+
+def torn(folder, step, what="data-00000-of-00001"):
+    path = folder / "checkpoints" / f"ckpt-{step}.{what}"
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+@pytest.mark.parametrize("what", ["data-00000-of-00001", "index"])
+def test_a_torn_newest_checkpoint_falls_back_to_the_one_before(copy, config, finished, capsys, what):
+    torn(copy, 6, what)
+    train(config, copy)
+    said = capsys.readouterr().out
+    assert "ckpt-6: the checkpoint is torn" in said and "goes on from step 4 (ckpt-4)" in said
+    assert weights(copy) == weights(finished) and figures(copy) == figures(finished)
+
+
+def test_a_flipped_bit_is_torn_too(copy, config, finished, capsys):
+    path = copy / "checkpoints" / "ckpt-6.data-00000-of-00001"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    train(config, copy)
+    assert "goes on from step 4" in capsys.readouterr().out
+    assert weights(copy) == weights(finished)
+
+
+def test_with_no_whole_checkpoint_it_starts_afresh(copy, config, finished, capsys):
+    torn(copy, 4)
+    (copy / "checkpoints" / "ckpt-6.data-00000-of-00001").unlink()
+    train(config, copy)
+    said = capsys.readouterr().out
+    assert "none of its checkpoints is whole; training starts afresh" in said
+    assert weights(copy) == weights(finished) and list(figures(copy)) == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_torn_list_of_checkpoints_loses_none(copy, config, finished, capsys):
+    (copy / "checkpoints" / "checkpoint").write_bytes(b"model_chec")
+    train(config, copy)
+    assert "goes on from step 6" in capsys.readouterr().out
+    assert weights(copy) == weights(finished)
+
+
+def test_the_best_on_the_dev_sample_is_kept(files, tmp_path):
+    config = files.config(
+        keep="best", dev_run=str(files.dev_run), evaluate_every=2, dev_queries=10, dev_depth=10, learning_rate=1e-2
+    )
+    folder = train(config, tmp_path / "best")
+    values = figures(folder, "dev_mrr_10")
+    assert list(values) == [2, 4, 6] and all(0 <= value <= 1 for value in values.values())
+    assert weights(folder) == weights(folder / "best")
+    first_best = max(values, key=values.get)
+    last = train(replace(config, keep="last", learning_rate=1e-2), tmp_path / "last")
+    assert figures(last, "dev_mrr_10") == values
+    assert (weights(last) == weights(folder)) == (first_best == 6)
+
+
+@pytest.mark.parametrize("loss", ["lce", "hinge", "ce"])
+def test_the_loss_falls_on_what_can_be_learned(files, tmp_path, loss):
+    batch, steps = (24, 60) if loss == "ce" else (12, 40)
+    config = files.config(
+        loss=loss, steps=steps, batch=batch, learning_rate=5e-3, log_every=1, checkpoint_every=steps
+    )
+    losses = list(figures(train(config, tmp_path / loss)).values())
+    assert np.mean(losses[-5:]) < 0.6 * np.mean(losses[:5])
+
+
+def spoilt(files, folder):
+    """A backbone whose every score is no number."""
+    from safetensors.numpy import load_file, save_file
+
+    shutil.copytree(files.backbone, folder)
+    arrays = load_file(folder / "model.safetensors")
+    name = next(name for name in arrays if name.endswith("encoder.layer.1.output.dense.bias"))
+    save_file({**arrays, name: np.full_like(arrays[name], np.nan)}, folder / "model.safetensors", {"format": "pt"})
+    return str(folder)
+
+
+def test_a_loss_that_is_no_number_ends_training_with_one_line(files, tmp_path):
+    config = files.config(backbone=spoilt(files, tmp_path / "spoilt"), steps=50)
+    with pytest.raises(UserError, match=f"step {job.PATIENCE}: the loss .* lower --learning-rate") as caught:
+        train(config, tmp_path / "out")
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "out" / "model.safetensors").exists() and not (tmp_path / "out" / "config.json").exists()
+    # Nothing to go on from that would only bring the fault back.
+    assert not list((tmp_path / "out").glob("checkpoints/*.index"))
+
+
+def test_weights_that_are_no_numbers_are_never_the_result(files, tmp_path):
+    # Too few steps for patience to run out.
+    config = files.config(backbone=spoilt(files, tmp_path / "spoilt"), steps=3)
+    with pytest.raises(UserError, match="not written, as the weights .* are no numbers after step 3"):
+        train(config, tmp_path / "out")
+    assert not (tmp_path / "out" / "model.safetensors").exists() and not (tmp_path / "out" / "config.json").exists()
+
+
+def test_refused_input_leaves_no_folder(files, tmp_path):
+    for settings in ({"run": "absent.trec"}, {"group": 22}, {"backbone": "./absent"}):
+        with pytest.raises(UserError):
+            train(files.config(**settings), tmp_path / "out")
+        assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_that_was_there_stays(files, tmp_path):
+    (tmp_path / "out").mkdir()
+    with pytest.raises(UserError):
+        train(files.config(run="absent.trec"), tmp_path / "out")
+    assert (tmp_path / "out").is_dir()
+
+
+@pytest.mark.parametrize("output", ["file/out", "/proc/out"])
+def test_an_output_that_cannot_be_made(files, tmp_path, monkeypatch, output):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="choose another output"):
+        train(files.config(), output)

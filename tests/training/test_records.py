@@ -1,0 +1,89 @@
+import json
+from dataclasses import replace
+
+import pytest
+
+from lce_tf.errors import UserError
+from lce_tf.training.config import TrainConfig
+from lce_tf.training.records import Figures, open_manifest, versions
+
+CONFIG = TrainConfig("data", "run.trec", backbone="minilm", steps=10)
+HASHES = {"run": "1234", "collection": "abcd"}
+
+
+def lines(folder):
+    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+
+
+def test_the_manifest_holds_configuration_departures_inputs_and_versions(tmp_path):
+    open_manifest(tmp_path, CONFIG, HASHES, {"usable_queries": 3})
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    assert manifest["config"]["steps"] == 10 and manifest["inputs"] == HASHES and manifest["usable_queries"] == 3
+    assert manifest["departures"]["backbone"] == {"paper": "google/electra-base-discriminator", "here": "minilm"}
+    assert manifest["departures"]["steps"]["paper"] == 300_000
+    assert manifest["versions"]["tensorflow"] and set(manifest["versions"]) == set(versions())
+
+
+def test_the_same_run_may_come_again(tmp_path):
+    open_manifest(tmp_path, CONFIG, HASHES, {"usable_queries": 3})
+    before = (tmp_path / "manifest.json").read_bytes()
+    open_manifest(tmp_path, CONFIG, HASHES, {"usable_queries": 3})
+    assert (tmp_path / "manifest.json").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("config", "hashes", "message"),
+    [
+        (replace(CONFIG, learning_rate=1e-4), HASHES, "another config: learning_rate is 1e-05 there and 0.0001 here"),
+        (CONFIG, {**HASHES, "collection": "efgh"}, "another inputs: collection is 'abcd' there and 'efgh' here"),
+        (CONFIG, {"run": "1234"}, "another inputs: collection is 'abcd' there and None here"),
+        (CONFIG, {**HASHES, "dev_run": "5"}, "another inputs: dev_run is None there and '5' here"),
+    ],
+)
+def test_another_run_is_refused_by_name(tmp_path, config, hashes, message):
+    open_manifest(tmp_path, CONFIG, HASHES, {})
+    before = (tmp_path / "manifest.json").read_bytes()
+    with pytest.raises(UserError, match="choose another --output") as caught:
+        open_manifest(tmp_path, config, hashes, {})
+    assert message in str(caught.value) and str(tmp_path) in str(caught.value)
+    assert (tmp_path / "manifest.json").read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["checkpoints/ckpt-1.index", "config.json"])
+def test_a_folder_with_something_else_is_refused(tmp_path, name):
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / name).write_text("{}")
+    with pytest.raises(UserError, match="no manifest.json"):
+        open_manifest(tmp_path, CONFIG, HASHES, {})
+
+
+@pytest.mark.parametrize(("text", "message"), [("{", "is not JSON"), ("[]", "is not a JSON object")])
+def test_a_damaged_manifest_is_refused_in_one_line(tmp_path, text, message):
+    (tmp_path / "manifest.json").write_text(text)
+    with pytest.raises(UserError, match=message):
+        open_manifest(tmp_path, CONFIG, HASHES, {})
+
+
+def test_figures_go_to_json_lines_and_tensorboard(tmp_path):
+    figures = Figures(tmp_path, 0)
+    figures.add(2, loss=0.5, learning_rate=1e-5)
+    figures.add(4, loss=0.25)
+    figures.close()
+    assert lines(tmp_path) == [{"step": 2, "loss": 0.5, "learning_rate": 1e-5}, {"step": 4, "loss": 0.25}]
+    assert any(file.stat().st_size for file in (tmp_path / "summaries").iterdir())
+
+
+@pytest.mark.parametrize(("step", "kept"), [(0, []), (3, [2]), (4, [2, 4]), (9, [2, 4, 6])])
+def test_lines_beyond_the_restored_step_are_dropped(tmp_path, step, kept):
+    (tmp_path / "metrics.jsonl").write_text("".join(f'{{"step": {s}, "loss": 1.0}}\n' for s in (2, 4, 6)))
+    Figures(tmp_path, step).close()
+    assert [line["step"] for line in lines(tmp_path)] == kept
+
+
+@pytest.mark.parametrize("torn", ['{"step": 4, "lo', '{"step"', "\x00\x00\x00", '{"step": 4, "lo\n', "\x00\n", "{}\n"])
+def test_a_torn_last_line_is_dropped(tmp_path, torn):
+    (tmp_path / "metrics.jsonl").write_text('{"step": 2, "loss": 1.0}\n' + torn)
+    figures = Figures(tmp_path, 9)
+    figures.add(10, loss=0.5)
+    figures.close()
+    assert [line["step"] for line in lines(tmp_path)] == [2, 10]

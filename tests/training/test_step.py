@@ -1,0 +1,149 @@
+"""The step against PyTorch's forward and backward pass over the whole batch at once, and Adam worked by hand."""
+
+import numpy as np
+import pytest
+
+from lce_tf.data.groups import GroupSampler
+from lce_tf.data.pipeline import BatchShape, TrainingBatches
+from lce_tf.training.inputs import read_inputs
+
+GROUPS, GROUP = 12, 4
+
+
+class Parts:
+    """One model with its batches, and steps over the same batch again and again under any optimiser."""
+
+    def __init__(self, files, loss, backbone=None):
+        from lce_tf.losses import LOSSES
+        from lce_tf.model import checkpoint
+        from lce_tf.model.precision import PRECISIONS
+        from lce_tf.training.strategies import make_strategy
+
+        self.config = files.config(loss=loss, group=GROUP, batch=GROUPS, backbone=str(backbone or files.backbone))
+        self.inputs, self.loss = read_inputs(self.config), LOSSES[loss]()
+        self.strategy = make_strategy("one_device")
+        self.precision = PRECISIONS["float32"]
+        with self.strategy.scope():
+            self.model = checkpoint.from_backbone(self.config.backbone, self.loss.outputs, self.precision, seed=3)
+        # The head starts small; larger, the loss and its gradient say more.
+        self.model.head.linear.kernel.assign(self.model.head.linear.kernel * 20)
+        self.sampler = GroupSampler(self.inputs.pool, self.config.members, 42, pairs=self.loss.pairs)
+
+    def step(self, optimizer, slices=3):
+        from lce_tf.training.step import TrainingStep
+
+        shape = BatchShape(GROUPS, self.config.members, slices, 8)
+        batches = TrainingBatches(self.sampler, self.inputs.packer, shape)
+        feed = iter(self.strategy.distribute_datasets_from_function(lambda _: batches.dataset(0, 1).repeat()))
+        step = TrainingStep(self.strategy, self.model, self.loss, optimizer, GROUPS, seed=7)
+        return lambda number=0: [float(value) for value in step(feed, step.step_seed(number))]
+
+    @property
+    def weights(self):
+        return [variable.numpy().astype(np.float64) for variable in self.model.trainable_variables]
+
+    @weights.setter
+    def weights(self, values):
+        for variable, value in zip(self.model.trainable_variables, values, strict=True):
+            variable.assign(value.astype(np.float32))
+
+    def descend(self, slices):
+        """Loss, norm and gradients of the batch: what plain descent with rate 1 takes off the weights."""
+        import tf_keras as keras
+
+        before = self.weights
+        loss, norm = self.step(keras.optimizers.legacy.SGD(1.0), slices)()
+        after = self.weights
+        self.weights = before
+        return loss, norm, [a - b for a, b in zip(before, after, strict=True)]
+
+
+def torch_loss(parts):
+    """Loss and gradient norm of the same groups: Hugging Face's ELECTRA, one pass, the paper's formulas."""
+    import torch
+    import transformers
+
+    dealt = parts.sampler.step(0, GROUPS)
+    packed = parts.inputs.packer.pack(
+        np.repeat(dealt.query_rows, dealt.passage_rows.shape[1]), dealt.passage_rows.ravel()
+    )
+    place = np.arange(packed.input_ids.shape[1])[None]
+    mask = place < packed.lengths[:, None]
+    segments = mask & (place >= packed.query_lengths[:, None] + 2)
+    encoder = transformers.ElectraModel.from_pretrained(parts.config.backbone).eval()
+    head = torch.nn.Parameter(torch.tensor(parts.model.head.linear.kernel.numpy()))
+    bias = torch.nn.Parameter(torch.tensor(parts.model.head.linear.bias.numpy()))
+    ids, mask, segments = (torch.tensor(a.astype(np.int64)) for a in (packed.input_ids, mask, segments))
+    vectors = encoder(input_ids=ids, attention_mask=mask, token_type_ids=segments)[0][:, 0]
+    z = (vectors @ head + bias).reshape(GROUPS, -1, head.shape[1])
+    if parts.config.loss == "ce":
+        loss = torch.nn.functional.cross_entropy(z[:, 0], torch.tensor(dealt.labels[:, 0]).long())
+    elif parts.config.loss == "hinge":
+        loss = torch.clamp(1 - z[:, :1, 0] + z[:, 1:, 0], min=0).mean()
+    else:
+        loss = torch.nn.functional.cross_entropy(z[..., 0], torch.zeros(GROUPS, dtype=torch.long))
+    loss.backward()
+    gradients = [p.grad for p in (*encoder.parameters(), head, bias) if p.grad is not None]
+    return float(loss.detach()), float(sum((g.double() ** 2).sum() for g in gradients) ** 0.5), head.grad.numpy()
+
+
+@pytest.mark.parametrize("loss", ["lce", "hinge", "ce"])
+def test_loss_and_gradient_are_those_of_one_pass_in_pytorch(files, loss):
+    parts = Parts(files, loss)
+    expected, expected_norm, expected_head = torch_loss(parts)
+    found, norm, gradients = parts.descend(slices=3)
+    assert found == pytest.approx(expected, rel=1e-5)
+    assert norm == pytest.approx(expected_norm, rel=1e-4)
+    head = next(g for g in gradients if g.shape == expected_head.shape)
+    np.testing.assert_allclose(head, expected_head, atol=1e-5 * max(1, np.abs(expected_head).max()))
+
+
+def test_slices_change_nothing_and_adam_is_as_worked_by_hand(files):
+    from lce_tf.training.schedules import linear
+    from lce_tf.training.step import make_optimizer
+
+    parts = Parts(files, "lce")
+    loss, norm, sliced = parts.descend(slices=6)
+    loss_1, norm_1, whole = parts.descend(slices=1)
+    assert loss == pytest.approx(loss_1, rel=1e-6) and norm == pytest.approx(norm_1, rel=1e-5)
+    for a, b in zip(sliced, whole, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-5)
+
+    # Kingma and Ba's second form: w -= rate * sqrt(1 - b2^t) / (1 - b1^t) * m / (sqrt(v) + epsilon), rates by hand.
+    rates = {1: 0.0, 2: 1e-3, 3: 5e-4}
+
+    with parts.strategy.scope():
+        adam = make_optimizer(linear(1e-3, 3, 1 / 3), parts.model.trainable_variables, parts.precision)
+    step = parts.step(adam)
+    m = [np.zeros_like(w) for w in parts.weights]
+    v = [np.zeros_like(w) for w in parts.weights]
+    for t, rate in rates.items():
+        before = parts.weights
+        gradients = parts.descend(slices=3)[2]
+        step()
+        after = parts.weights
+        for i, g in enumerate(gradients):
+            m[i], v[i] = 0.9 * m[i] + 0.1 * g, 0.999 * v[i] + 0.001 * g**2
+            scale = rate * np.sqrt(1 - 0.999**t) / (1 - 0.9**t)
+            # The gradients came through float32 weights, so those near the epsilon are known to 1e-7 only.
+            sure = np.sqrt(v[i]) > 1e-5
+            expected = before[i] - scale * m[i] / (np.sqrt(v[i]) + 1e-7)
+            np.testing.assert_allclose(after[i][sure], expected[sure], atol=2e-5)
+            assert np.abs(after[i] - before[i]).max() <= scale * 12
+
+
+def test_dropout_is_a_function_of_seed_and_step(files):
+    import tf_keras as keras
+
+    parts = Parts(files, "lce", files.with_dropout)
+    step = parts.step(keras.optimizers.legacy.SGD(0.0))
+    first, again, other, undisturbed = step(3), step(3), step(4), step(3)
+    assert first == again == undisturbed
+    assert abs(first[0] - other[0]) > 1e-4
+
+
+def test_no_dropout_no_randomness(files):
+    import tf_keras as keras
+
+    step = Parts(files, "lce").step(keras.optimizers.legacy.SGD(0.0))
+    assert step(3) == step(4)
