@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV ?= .venv
 PRESET ?= pydocs
 SEEDS ?=
+DATA_DIR ?=
+FLAGS ?=
 SLOW ?=
 UPGRADE ?=
 # The plain package index brings torch with CUDA: gigabytes, and its cuDNN is written over the one of
@@ -13,8 +15,11 @@ EXTRA_INDEX ?=
 BIN = $(VENV)/bin
 PIP_FLAGS = -qq --no-input --disable-pip-version-check $(if $(EXTRA_INDEX),--extra-index-url $(EXTRA_INDEX))
 
+tables = $(BIN)/python -m lce_tf.tables $(1) --preset $(PRESET) $(if $(SEEDS),--seeds $(SEEDS)) \
+  $(if $(DATA_DIR),--data-dir $(DATA_DIR)) $(FLAGS)
+
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-all lint table1 lock wheel clean
+.PHONY: help setup test test-all lint table1 table2 table3 table4 tables lock wheel clean
 
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -22,8 +27,10 @@ help: ## Show this
 	@echo "Variables, as in make table1 PRESET=smoke (now):"
 	@echo "  PYTHON=$(PYTHON)       the Python to build the environment with: 3.11, 3.12 or 3.13"
 	@echo "  VENV=$(VENV)           where the environment is built"
-	@echo "  PRESET=$(PRESET)        data, backbone and settings of table1: pydocs, or smoke for a trial in minutes"
-	@echo "  SEEDS=$(SEEDS)               seeds of table1, as in SEEDS=1,2,3: mean and spread"
+	@echo "  PRESET=$(PRESET)        data, backbone and settings of the tables: pydocs, or smoke for a trial in minutes"
+	@echo "  SEEDS=$(SEEDS)               seeds of the tables, as in SEEDS=1,2,3: mean and spread"
+	@echo "  DATA_DIR=$(DATA_DIR)            with PRESET=msmarco: folder with MS MARCO's own files instead of a download"
+	@echo "  FLAGS=$(FLAGS)               more flags, as in FLAGS='--steps 20 --depth 100'; all: $(BIN)/python -m lce_tf.tables -h"
 	@echo "  EXTRA_INDEX=$(EXTRA_INDEX)         one more package index: for torch's CPU build on a GPU machine"
 
 setup: $(VENV)/.installed ## Build the environment from requirements.lock (3 minutes, 5 GB)
@@ -40,7 +47,19 @@ lint: $(VENV)/.installed ## Check style (ruff) and shell scripts (shellcheck)
 	@$(BIN)/shellcheck .ci/run
 
 table1: $(VENV)/.installed ## Retrieve, train, rerank, test and print Table 1; run again to go on after a stop
-	@$(BIN)/python -m lce_tf.tables table1 --preset $(PRESET) $(if $(SEEDS),--seeds $(SEEDS))
+	@$(call tables,table1)
+
+table2: $(VENV)/.installed ## Table 2, negatives x first stage: reranks with checkpoints of Table 1
+	@$(call tables,table2)
+
+table3: $(VENV)/.installed ## Table 3, group sizes 2 to 32 x negatives, with its figure
+	@$(call tables,table3)
+
+table4: $(VENV)/.installed ## Table 4, the leaderboard, with the file to submit
+	@$(call tables,table4)
+
+tables: $(VENV)/.installed ## All four tables; what they share is made once. First FLAGS=--plan: what it takes
+	@$(call tables,all)
 
 wheel: $(VENV)/.installed ## Build sdist and wheel into dist/
 	@$(BIN)/python -m build --no-isolation

@@ -5,7 +5,10 @@ import os
 
 
 class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
-    """Shows defaults and leaves the example as it was written."""
+    """Shows defaults, where there are any, and leaves the example as it was written."""
+
+    def _get_help_string(self, action):
+        return action.help if action.default is None else super()._get_help_string(action)
 
 
 def parser_for(door: str, description: str, example: str) -> argparse.ArgumentParser:

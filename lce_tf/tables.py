@@ -1,28 +1,53 @@
 """`python -m lce_tf.tables`: replicates a table of the paper, from the first stage to the printed table."""
 
 import argparse
+import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from lce_tf.arguments import numbers, parser_for, quiet_tensorflow
 from lce_tf.errors import UserError, guarded
-from lce_tf.replication.presets import PRESETS
+from lce_tf.replication.official import OFFICIAL, official_folder
+from lce_tf.replication.plan import make_plan
+from lce_tf.replication.presets import PRESETS, TUNE, Preset
 from lce_tf.replication.replicate import replicate
-from lce_tf.replication.rows import TABLES
+from lce_tf.replication.rows import TABLES, Table
+from lce_tf.replication.stages import STAGES, array_index, listing, run_stage, stages
+from lce_tf.replication.timing import measured_rates
+from lce_tf.training.config import STRATEGIES
+from lce_tf.training.recipes import RECIPES
 
-EXAMPLE = "python -m lce_tf.tables table1 --preset smoke"
+ALL = "all"
+
+EXAMPLE = """python -m lce_tf.tables table1 --preset smoke
+  python -m lce_tf.tables all --plan --pairs-per-second 60,300"""
 
 
 def parser() -> argparse.ArgumentParser:
     """The door's command line."""
     result = parser_for("tables", __doc__.partition(": ")[2], EXAMPLE)
     add = result.add_argument
-    add("table", choices=TABLES, help="which table")
+    add("table", choices=[*TABLES, ALL], help="which table, or all of them: what they share is made once")
     add("--preset", choices=PRESETS, default="pydocs", help="data, backbone and settings")
     add("--output", help="folder of all products and of the table (default: runs/PRESET)")
     add("--seeds", type=numbers, metavar="N,N,...", help="train every row with each seed: mean and spread")
+    add("--plan", action="store_true", help="print what this would download, make and take, and stop")
+    add("--pairs-per-second", type=_rates, metavar="TRAIN,RERANK", help="for --plan (default: a short timing here)")
+    part = result.add_argument_group("one part of the work, for clusters")
+    part.add_argument("--stage", choices=STAGES, help="do this stage only; those before it must be done")
+    part.add_argument("--index", type=int, help="item of --stage (default: the array's index on Slurm or Kubernetes)")
+    part.add_argument("--list-stage", choices=STAGES, help="print the items of a stage, one line an index, and stop")
     flags = result.add_argument_group("instead of the preset's")
+    flags.add_argument("--data-dir", metavar="DIR", help=f"folder with MS MARCO's own files: {', '.join(OFFICIAL)}")
+    flags.add_argument("--bm25", type=_bm25, metavar="K1,B", help=f"BM25's parameters, or {TUNE}: by the paper's grid")
+    flags.add_argument("--encoder", help="folder, minilm, or Hugging Face id of the dense retriever's encoder")
+    flags.add_argument("--pooling", choices=("mean", "cls", "tct"), help="of the encoder's tokens")
+    flags.add_argument("--similarity", choices=("cosine", "dot"), help="of the encoder's vectors")
+    flags.add_argument("--prebuilt", metavar="NAME", help="index of pyserini's to search with that encoder")
+    flags.add_argument(
+        "--recipe", choices=RECIPES, help="the paper's settings or the released code's (docs/recipes.md)"
+    )
     flags.add_argument("--queries", type=int, help="dev queries, the first by id")
     flags.add_argument("--depth", type=int, help="passages a query to rerank")
     flags.add_argument("--steps", type=int, help="training steps")
@@ -30,8 +55,25 @@ def parser() -> argparse.ArgumentParser:
     flags.add_argument("--learning-rate", type=float, help="its peak")
     flags.add_argument("--backbone", help="folder, minilm, or Hugging Face id of the pretrained encoder")
     flags.add_argument("--precision", help="auto, float32, mixed_float16, mixed_bfloat16 or products_bfloat16")
+    flags.add_argument("--strategy", choices=STRATEGIES, help="tf.distribute strategy of the training")
     flags.add_argument("--devices", type=int, help="GPUs to train on (default: all), or logical CPU devices")
     return result
+
+
+def _rates(text: str) -> tuple[float, float]:
+    """argparse turns the ValueError into its usual message and exit status 2."""
+    train, rerank = map(float, text.split(","))
+    if not (0 < train < math.inf and 0 < rerank < math.inf):
+        raise ValueError(text)
+    return train, rerank
+
+
+def _bm25(text: str) -> tuple[float, float] | str:
+    """argparse turns the ValueError into its usual message and exit status 2."""
+    if text == TUNE:
+        return text
+    k1, b = map(float, text.split(","))
+    return k1, b
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -42,13 +84,48 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _main(arguments: argparse.Namespace) -> None:
     flags = vars(arguments).copy()
-    table, preset = TABLES[flags.pop("table")], PRESETS[flags.pop("preset")]
+    if (data_dir := flags.pop("data_dir")) is not None:
+        # A list of the work is also asked for where the data are not, such as on the machine that submits.
+        flags["dataset"] = data_dir if flags["list_stage"] else official_folder(data_dir)
+    name, preset = flags.pop("table"), PRESETS[flags.pop("preset")]
+    tables = list(TABLES.values()) if name == ALL else [TABLES[name]]
     output, seeds = flags.pop("output") or f"runs/{preset.name}", flags.pop("seeds")
     if seeds is not None and (not seeds or len(set(seeds)) != len(seeds)):
         raise UserError("--seeds: give one or more different whole numbers, such as 1,2,3")
-    report = replicate(table, preset.override(**flags), output, seeds)
-    print(report.markdown())
-    print(f"written: {Path(output) / table.name}.md, .tex, .json, .png, .svg")
+    stage, listed, index = (flags.pop(name) for name in ("stage", "list_stage", "index"))
+    planned, rates = flags.pop("plan"), flags.pop("pairs_per_second")
+    if rates and not planned:
+        raise UserError("--pairs-per-second: is what --plan reckons with; give that as well")
+    if index is not None and stage is None:
+        raise UserError(f"--index {index}: is the item of a --stage; name that as well")
+    if stage or listed:
+        items = stages(tables, preset.override(**flags), seeds)[listed or stage]
+        print(listing(items) if listed else run_stage(items, output, array_index() if index is None else index))
+        return
+    preset = preset.override(**flags)
+    if planned:
+        print(_plan(tables, preset, output, seeds, rates))
+        return
+    for table in tables:
+        report = replicate(table, preset, output, seeds)
+        print(report.markdown())
+        print(f"written: {Path(output) / table.name}.md, .tex, .json, .png, .svg")
+        if report.setting.submission:
+            print(f"to submit: {Path(output) / report.setting.submission}")
+
+
+def _plan(
+    tables: Sequence[Table],
+    preset: Preset,
+    output: str,
+    seeds: Sequence[int] | None,
+    rates: tuple[float, float] | None,
+) -> str:
+    plan, origin = make_plan(tables, preset, output, seeds), "given"
+    if rates is None:
+        rates = measured_rates(preset)
+        origin = "timed here just now" if rates else f"the backbone {preset.training.backbone} is not here to be timed"
+    return plan.text(rates, origin)
 
 
 if __name__ == "__main__":

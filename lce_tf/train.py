@@ -7,13 +7,14 @@ from dataclasses import fields, replace
 from pathlib import Path
 
 from lce_tf.arguments import parser_for, quiet_tensorflow
-from lce_tf.data.pool import SHORT_LISTS
+from lce_tf.data.pool import POSITIVES, SHORT_LISTS
 from lce_tf.errors import UserError, guarded
 from lce_tf.replication.presets import PRESETS, Preset
 from lce_tf.replication.products import Products
 from lce_tf.replication.rows import Checkpoint
-from lce_tf.training.config import KEEP, LOSS_NAMES, STRATEGIES, TrainConfig
+from lce_tf.training.config import CHOICES, KEEP, LOSS_NAMES, STRATEGIES, TrainConfig, follow
 from lce_tf.training.job import train
+from lce_tf.training.recipes import RECIPES
 
 EXAMPLE = """python -m lce_tf.train --loss lce --group 8
   python -m lce_tf.train --dataset my-folder --run bm25.train.trec --loss lce --group 8 \\
@@ -38,16 +39,23 @@ def parser() -> argparse.ArgumentParser:
     group.add_argument("--loss", choices=LOSS_NAMES, default="lce", help="training loss")
     group.add_argument("--group", type=int, default=8, help="passages a group (n); cross entropy takes single pairs")
     kinds = {"batch": int, "steps": int, "warmup": float, "learning_rate": float, "seed": int}
-    kinds |= {"query_length": int, "sequence_length": int, "negatives_depth": int, "devices": int}
+    kinds |= {"query_length": int, "sequence_length": int, "negatives_depth": int, "devices": int, "micro_batch": int}
     kinds |= {"dev_queries": int, "dev_depth": int, "evaluate_every": int, "checkpoint_every": int, "log_every": int}
+    group.add_argument("--recipe", choices=RECIPES, help="settings to follow where no flag says otherwise")
     group.add_argument("--backbone", help=_HELP["backbone"])
     group.add_argument("--dev-split", help=_HELP["dev_split"])
     group.add_argument("--dev-run", help=_HELP["dev_run"])
     for name, kind in kinds.items():
         group.add_argument(f"--{name.replace('_', '-')}", type=kind, help=_HELP[name])
     group.add_argument("--precision", help=_HELP["precision"])
-    for name, choices in (("strategy", STRATEGIES), ("keep", KEEP), ("short_lists", SHORT_LISTS)):
-        group.add_argument(f"--{name.replace('_', '-')}", choices=choices, help=_HELP[name])
+    choices = {"strategy": STRATEGIES, "keep": KEEP, "short_lists": SHORT_LISTS, "positives": POSITIVES}
+    choices |= {name: values for name, values in CHOICES.items() if name != "recipe"}
+    for name, values in choices.items():
+        group.add_argument(f"--{name.replace('_', '-')}", choices=values, help=_HELP[name])
+    group.add_argument("--head", choices=("linear", "dense"), help=_HELP["head"])
+    group.add_argument("--padding-segment", type=int, choices=(0, 1), help=_HELP["padding_segment"])
+    group.add_argument("--passage-length", type=int, help=_HELP["passage_length"])
+    group.add_argument("--score-dtype", choices=("float32", "float16"), help=_HELP["score_dtype"])
     return result
 
 
@@ -63,7 +71,9 @@ def _main(arguments: argparse.Namespace) -> None:
     if "dataset" in flags and name is None:
         if "run" not in flags:
             raise UserError("--dataset needs --run: write one with python -m lce_tf.retrieve bm25 --split train")
-        config, output = TrainConfig(**flags), output or _default_output(None, flags, Path(flags["run"]).stem)
+        given = {name: value for name, value in flags.items() if name != "recipe"}
+        config = follow(TrainConfig(**given), flags.get("recipe", "paper"), given)
+        output = output or _default_output(None, flags, Path(flags["run"]).stem)
     else:
         preset = PRESETS[name or "pydocs"]
         config = _from_preset(preset, flags, negatives)
@@ -75,14 +85,16 @@ def _from_preset(preset: Preset, flags: dict, negatives: str) -> TrainConfig:
     if "run" in flags or flags.get("dataset", preset.dataset) != preset.dataset:
         if "run" not in flags:
             raise UserError("--dataset needs --run: write one with python -m lce_tf.retrieve bm25 --split train")
-        return replace(preset.training, **{"dataset": preset.dataset, **flags})
+        config = replace(preset.training, **{"dataset": preset.dataset, **flags})
+        return follow(config, config.recipe, flags)
     own = {name: value for name, value in flags.items() if name not in ("loss", "group", "seed", "dataset")}
     # The dev run is the preset's own where none is named; its place is taken until it has been made.
     training = replace(preset.training, **{"dev_run": "to be made", **own})
     replace(training, **flags)  # impossible settings are refused before anything is retrieved
     # Fewer negatives than the preset's list holds are the head of that list.
     depth = max(training.negatives_depth, preset.training.negatives_depth)
-    products = Products(replace(preset, training=replace(training, negatives_depth=depth)), f"runs/{preset.name}")
+    wanted_preset = replace(preset, training=replace(training, negatives_depth=depth), asked=own)
+    products = Products(wanted_preset, f"runs/{preset.name}")
     wanted = Checkpoint(negatives, flags["loss"], 1 if flags["loss"] == "ce" else flags["group"])
     return replace(products.train_config(wanted, flags.get("seed", preset.training.seed)), **own)
 
@@ -106,6 +118,7 @@ def _help() -> dict[str, str]:
         "query_length": "wordpieces that a query keeps at most",
         "sequence_length": "wordpieces of query, passage and special tokens at most",
         "negatives_depth": "negatives come from this many top passages",
+        "micro_batch": "wordpieces computed at once on a replica; 0: what fits into memory",
         "devices": "GPUs, or logical CPU devices where there is none; 0 takes all GPUs",
         "dev_split": "split of the dev run's queries",
         "dev_run": "run whose sample is reranked while training",
@@ -117,6 +130,15 @@ def _help() -> dict[str, str]:
         "precision": "auto, float32, mixed_float16, mixed_bfloat16 or products_bfloat16",
         "strategy": "tf.distribute strategy",
         "keep": "which checkpoint is the result",
+        "decay": "after the warm-up: to 0 linearly, or the released code's 1 / (1 + 0.1 k)",
+        "head_rate": "the head's learning rate: scheduled like the encoder's, or constant",
+        "sampling": "a group's negatives: distinct, or drawn with replacement",
+        "positives": "any judged relevant passage, or only those in the run",
+        "head": "linear (eq. 1), or the released code's dense one with two logits",
+        "padding_segment": "segment id of padding",
+        "passage_length": "wordpieces that a passage keeps at most, before packing",
+        "ce_pairs": "cross entropy's pairs: each of its own query, or by twos of the same",
+        "score_dtype": "what scores are rounded to before sorting",
         "short_lists": "queries with too few negatives: leave out, or draw with replacement",
     }
     default = {field.name: field.default for field in fields(TrainConfig)}

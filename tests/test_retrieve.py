@@ -1,5 +1,6 @@
 import sys
 import types
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -121,3 +122,51 @@ def test_help_shows_defaults_and_an_example(method, capsys):
         retrieve.main([method, "--help"])
     shown = capsys.readouterr().out
     assert caught.value.code == 0 and "(default: 1000)" in shown and f"python -m lce_tf.retrieve {method}" in shown
+
+
+@pytest.fixture
+def judged_folder(folder):
+    """More queries, all in a split train; one of them is not judged."""
+    words = ["red", "blue", "green", "gold", "red gold", "blue green"]
+    path = Path(folder)
+    (path / "queries.train.tsv").write_text("".join(f"{i}\t{word}\n" for i, word in enumerate([*words, "lamp red"])))
+    (path / "qrels.train.txt").write_text("".join(f"{i} 0 {i % 3 + 1} 1\n" for i in range(len(words))))
+    return folder
+
+
+def test_tune_prints_a_heat_map_and_draws_it(judged_folder, tmp_path, capsys):
+    figure = tmp_path / "map.png"
+    grid = ["--k1-grid", "0.6,1.2", "--b-grid", "0.5,0.7,0.9", "--subset", "3", "--figure", str(figure)]
+    assert retrieve.main(["tune", "--dataset", judged_folder, "--split", "train", *grid]) == 0
+    shown = capsys.readouterr().out.splitlines()
+    assert shown[0].endswith("R@1000, mean of 5 subsets of 3 of 6 judged queries (seed 42)")
+    assert shown[1].split() == ["k1", "\\", "b", "0.5", "0.7", "0.9"] and shown[-2].startswith("mean of the 5 optima: ")
+    assert figure.read_bytes().startswith(b"\x89PNG") and Path(shown[-1].split(": ", 1)[1]).is_file()
+
+
+def test_bm25_takes_the_tuned_pair(judged_folder, tmp_path, capsys, monkeypatch):
+    found = retrieve.tune_bm25(judged_folder, "train")
+    monkeypatch.setattr(retrieve.tuning, "_measure", None)  # the cache must do
+    asked = []
+    search = retrieve.bm25.search
+    monkeypatch.setattr(retrieve.bm25, "search", lambda *args: asked.append(args) or search(*args))
+    output = str(tmp_path / "run.trec")
+    assert retrieve.main(["bm25", "--dataset", judged_folder, "--split", "dev", "--output", output, "--tuned"]) == 0
+    assert asked[0][3:5] == (found.k1, found.b)
+    assert capsys.readouterr().out.startswith(f"tuned on train: k1 {found.k1:g}, b {found.b:g} (")
+    options = ["--dataset", judged_folder, "--split", "dev", "--output", output, "--tuned", "train", "--b", "0.5"]
+    assert retrieve.main(["bm25", *options]) == 2
+    assert "leave out --k1 and --b" in capsys.readouterr().err
+
+
+def test_only_judged_queries_if_asked(judged_folder, tmp_path):
+    for flags, queries in (([], 7), (["--judged"], 6)):  # "lamp red" is not judged
+        options = ["--dataset", judged_folder, "--split", "train", "--output", str(tmp_path / "run.trec"), *flags]
+        assert retrieve.main(["bm25", *options]) == 0
+        assert len(read_run(tmp_path / "run.trec").query_ids) == queries
+
+
+def test_a_folder_without_judgments_cannot_be_tuned_on(folder, capsys):
+    Path(folder, "qrels.dev.txt").write_text("10 0 3 0\n")
+    assert retrieve.main(["tune", "--dataset", folder, "--split", "dev"]) == 2
+    assert "no query with a relevant passage" in capsys.readouterr().err

@@ -39,11 +39,20 @@ class GroupSampler:
         pairs: deal single labelled pairs instead, positive and negative by turns, each of a query of its own:
             the paper's cross entropy, where "each group only contains one data point".
         replacement: draw negatives with replacement. Without, a query's negatives are distinct.
+        alternating: both pairs of a turn are of the same query, as in the released code.
     """
 
-    def __init__(self, pool: TrainingPool, group: int, seed: int, pairs: bool = False, replacement: bool = False):
+    def __init__(
+        self,
+        pool: TrainingPool,
+        group: int,
+        seed: int,
+        pairs: bool = False,
+        replacement: bool = False,
+        alternating: bool = False,
+    ):
         self.pool, self.group, self.seed = pool, group, seed
-        self.pairs, self.replacement = pairs, replacement
+        self.pairs, self.replacement, self.alternating = pairs, replacement, alternating
         self._order = lru_cache(maxsize=2)(self._order_of)
 
     def step(self, step: int, batch: int) -> Groups:
@@ -52,7 +61,8 @@ class GroupSampler:
 
     def at(self, positions: np.ndarray) -> Groups:
         """The groups at positions of the endless sequence."""
-        epochs, places = np.divmod(positions, len(self.pool))
+        examples = positions // 2 if self.pairs and self.alternating else positions
+        epochs, places = np.divmod(examples, len(self.pool))
         chosen = np.empty(len(positions), np.int64)
         for epoch in np.unique(epochs):
             here = epochs == epoch

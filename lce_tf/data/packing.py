@@ -30,6 +30,7 @@ class Packer:
         special: ids of [CLS], [SEP] and [PAD].
         query: a query keeps at most this many wordpieces.
         sequence: a pair has at most this many, special tokens included; only the passage gives way.
+        passage: a passage keeps at most this many; None: whatever the sequence has left.
     """
 
     def __init__(
@@ -39,14 +40,18 @@ class Packer:
         special: tuple[int, int, int],
         query: int = 50,
         sequence: int = 256,
+        passage: int | None = None,
     ):
         self.queries, self.passages, self.special = queries, passages, special
-        self.query, self.sequence = query, sequence
+        self.query, self.sequence, self.passage = query, sequence, passage
 
     def measure(self, query_rows: np.ndarray, passage_rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Query and passage wordpieces kept of each pair, [pairs] int64 each."""
         query = np.minimum(self.queries.lengths(query_rows), self.query)
-        passage = np.minimum(self.passages.lengths(passage_rows), self.sequence - 3 - query)
+        room = self.sequence - 3 - query
+        if self.passage is not None:
+            room = np.minimum(room, self.passage)
+        passage = np.minimum(self.passages.lengths(passage_rows), room)
         return query, passage
 
     def pack(self, query_rows: np.ndarray, passage_rows: np.ndarray, multiple: int = 1) -> Packed:

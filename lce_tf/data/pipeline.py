@@ -15,8 +15,8 @@ class BatchShape:
     Attributes:
         groups: groups (or single pairs) per step on one replica.
         members: passages a group.
-        slices: the batch's pairs, sorted by length, are cut into this many equal slices, each padded to its own
-            longest pair only. The order inside a batch is free, so this costs nothing and saves the padding.
+        slices: the batch's pairs, sorted by length, are cut into this many slices, each padded to its own longest
+            pair only. The order inside a batch is free, so this costs nothing and saves the padding.
         multiple: slices are padded to a multiple of this many wordpieces, so that few shapes occur.
     """
 
@@ -27,12 +27,13 @@ class BatchShape:
 
     @classmethod
     def of(cls, groups: int, members: int, pairs_a_slice: int = 16, multiple: int = 16) -> "BatchShape":
-        """As many slices of about `pairs_a_slice` pairs as divide the batch evenly."""
-        pairs = groups * members
-        slices = max(1, pairs // pairs_a_slice)
-        while pairs % slices:
-            slices -= 1
-        return cls(groups, members, slices, multiple)
+        """Slices of at most `pairs_a_slice` pairs, as few as will do."""
+        return cls(groups, members, -(-groups * members // pairs_a_slice), multiple)
+
+    @property
+    def rows(self) -> list[int]:
+        """Pairs in each slice, which differ by one at most, the shortest pairs first."""
+        return [len(part) for part in np.array_split(np.arange(self.groups * self.members), self.slices)]
 
 
 class TrainingBatches:
@@ -47,7 +48,7 @@ class TrainingBatches:
         Returns:
             labels: [groups, members] float32.
             order: [groups * members] int32; pair i of the group matrix is row `order[i]` of the slices' rows.
-            then for each slice: input_ids [pairs / slices, length] int32, query_lengths and lengths [pairs / slices].
+            then for each slice: input_ids [rows, length] int32, query_lengths and lengths [rows] int32.
         """
         first = (step * self.replicas + replica) * self.shape.groups
         dealt = self.sampler.at(np.arange(first, first + self.shape.groups))
@@ -57,7 +58,7 @@ class TrainingBatches:
         order = np.empty(len(by_length), np.int32)
         order[by_length] = np.arange(len(by_length), dtype=np.int32)
         parts = [dealt.labels, order]
-        for rows in np.split(by_length, self.shape.slices):
+        for rows in np.array_split(by_length, self.shape.slices):
             parts += self.packer.pack(queries[rows], passages[rows], self.shape.multiple)
         return tuple(parts)
 
@@ -71,9 +72,10 @@ class TrainingBatches:
 
         replicas = list(range(self.replicas)) if replicas is None else replicas
         pairs = self.shape.groups * self.shape.members
-        rows = pairs // self.shape.slices
         kinds = [tf.float32, tf.int32] + [tf.int32] * (3 * self.shape.slices)
-        shapes = [[self.shape.groups, self.shape.members], [pairs]] + [[rows, None], [rows], [rows]] * self.shape.slices
+        shapes = [[self.shape.groups, self.shape.members], [pairs]]
+        for rows in self.shape.rows:
+            shapes += [[rows, None], [rows], [rows]]
 
         def load(number):
             parts = tf.numpy_function(

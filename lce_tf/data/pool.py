@@ -13,6 +13,7 @@ from lce_tf.data.tokens import TokenStore
 from lce_tf.errors import UserError
 
 SHORT_LISTS = ("skip", "replace")
+POSITIVES = ("judged", "run")
 # Queries whose lists are looked up at a time: MS MARCO's hundred million rows would not fit as numbers at once.
 BLOCK = 4096
 
@@ -26,11 +27,13 @@ class PoolConfig:
         depth: negatives come from this many top-ranked passages; 200 in the paper.
         short_lists: a query with fewer than n - 1 negatives is left out ("skip", as a group of distinct
             negatives cannot be made of it) or draws them with replacement ("replace").
+        positives: "judged" passages of the collection, or only those that the "run" retrieves within the depth.
     """
 
     group: int
     depth: int = 200
     short_lists: str = "skip"
+    positives: str = "judged"
 
     def __post_init__(self):
         if self.group < 1:
@@ -42,6 +45,8 @@ class PoolConfig:
                 f"--group {self.group}: needs {self.group - 1} distinct negatives, "
                 f"but only the top {self.depth} are drawn from; lower it or raise --negatives-depth"
             )
+        if self.positives not in POSITIVES:
+            raise UserError(f"--positives {self.positives!r}: known are {', '.join(POSITIVES)}")
         if self.short_lists not in SHORT_LISTS:
             raise UserError(f"--short-lists {self.short_lists!r}: known are {', '.join(SHORT_LISTS)}")
 
@@ -126,6 +131,8 @@ def build_pool(run: Run, qrels: Qrels, queries: TokenStore, passages: TokenStore
     good_rows = passages.rows(relevant_ids)
     good = np.unique((owners * width + good_rows)[good_rows >= 0])
     top = _top(run, in_run, config.depth, passages, good)
+    if config.positives == "run":
+        good = np.sort(top.found)
 
     positives = np.bincount(good // width, minlength=len(names))
     need = config.group - 1 if config.short_lists == "skip" else min(config.group - 1, 1)
@@ -153,12 +160,14 @@ def build_pool(run: Run, qrels: Qrels, queries: TokenStore, passages: TokenStore
 
 
 class _Top(NamedTuple):
-    """The judged queries' top passages: rows of those not relevant, their number and the number of relevant ones."""
+    """The judged queries' top passages: rows of those not relevant, their number and the number of relevant ones,
+    the ids that the collection lacks, and the numbers of the relevant pairs."""
 
     negatives: np.ndarray
     counts: np.ndarray
     hits: np.ndarray
     missing: np.ndarray
+    found: np.ndarray
 
 
 def _top(run: Run, places: np.ndarray, depth: int, passages: TokenStore, good: np.ndarray) -> _Top:
@@ -173,7 +182,7 @@ def _top(run: Run, places: np.ndarray, depth: int, passages: TokenStore, good: n
     starts, lengths = run.offsets[places], np.append(np.minimum(np.diff(run.offsets), depth), 0)[places]
     negatives = np.empty(lengths.sum(), np.int32 if width < 1 << 31 else np.int64)
     counts, hits = np.zeros(len(places), np.int64), np.zeros(len(places), np.int64)
-    missing = [np.zeros(0, run.passage_ids.dtype)]
+    missing, relevant_pairs = [np.zeros(0, run.passage_ids.dtype)], [np.zeros(0, np.int64)]
     end = 0
     for first in range(0, len(places), BLOCK):
         block = slice(first, first + BLOCK)
@@ -188,11 +197,12 @@ def _top(run: Run, places: np.ndarray, depth: int, passages: TokenStore, good: n
         is_bad = known & ~is_good
         counts[block] = np.bincount(owner[is_bad], minlength=size)
         hits[block] = np.bincount(owner[is_good], minlength=size)
+        relevant_pairs.append(pairs[is_good])
         missing.append(np.unique(ids[~known]))
         found = listed[is_bad]
         negatives[end : end + len(found)] = found
         end += len(found)
-    return _Top(negatives[:end], counts, hits, np.unique(np.concatenate(missing)))
+    return _Top(negatives[:end], counts, hits, np.unique(np.concatenate(missing)), np.concatenate(relevant_pairs))
 
 
 def _judged(qrels: Qrels) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -36,6 +36,7 @@ class WordPieces:
         if absent := [name for name, token in special.items() if token is None]:
             raise UserError(f"{folder}: its tokenizer has no {', '.join(absent)} token; BERT-like ones have")
         self.cls, self.sep, self.pad = special["cls"], special["sep"], special["pad"]
+        self.mask = wrapper.mask_token_id  # None where there is none: only TCT-ColBERT's queries need it
         # A vocabulary may have gaps; what counts is the largest id that can come out.
         self.size = max(self._backend.get_vocab().values()) + 1
         self.key = hashlib.sha256(self._backend.to_str().encode()).hexdigest()[:16]

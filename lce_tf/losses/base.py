@@ -10,7 +10,7 @@ class RankingLoss(keras.layers.Layer):
     Subclasses set the class attributes and `call`.
 
     Attributes:
-        outputs: logits a pair that the model's head must give.
+        outputs: logits a pair that the model's head must give at least; losses over scores read the last.
         pairs: True where every training example is a single labelled pair (group size 1) rather than a group
             with its positive in column 0.
     """

@@ -12,7 +12,7 @@ class HingeLoss(RankingLoss):
     """
 
     def call(self, logits, labels):
-        z = tf.cast(logits[..., 0], tf.float32)
+        z = tf.cast(logits[..., -1], tf.float32)
         violations = tf.nn.relu(1.0 - z[:, :1] + z[:, 1:])
         # divide_no_nan: the mean over no pairs at all is 0, not NaN.
         return tf.math.divide_no_nan(tf.reduce_sum(violations, axis=1), tf.cast(tf.shape(z)[1] - 1, tf.float32))

@@ -12,5 +12,5 @@ class LCELoss(RankingLoss):
     """
 
     def call(self, logits, labels):
-        z = tf.cast(logits[..., 0], tf.float32)
+        z = tf.cast(logits[..., -1], tf.float32)
         return -tf.nn.log_softmax(z, axis=-1)[:, 0]

@@ -12,7 +12,7 @@ import numpy as np
 from lce_tf.errors import UserError
 from lce_tf.files import make_folder, sha256_of, write_json, written
 from lce_tf.model import hub
-from lce_tf.model.config import EncoderConfig, Lengths
+from lce_tf.model.config import EncoderConfig, Lengths, Scoring
 from lce_tf.model.precision import PRECISIONS, Precision
 from lce_tf.model.weights import encoder_arrays, load_encoder, read_arrays
 
@@ -20,24 +20,24 @@ if TYPE_CHECKING:  # TensorFlow is loaded only by what builds a model
     from lce_tf.model.cross_encoder import CrossEncoder
 
 
-def from_backbone(name: str, outputs: int, precision: Precision, seed: int) -> "CrossEncoder":
+def from_backbone(name: str, scoring: Scoring, precision: Precision, seed: int) -> "CrossEncoder":
     """A cross-encoder with a pretrained encoder and a fresh head.
 
     Args:
         name: whatever `hub.locate` takes.
-        outputs: logits a pair.
-        precision: see `CrossEncoder`.
+        scoring, precision: see `CrossEncoder`.
         seed: of the head's initial weights, which depend on nothing else.
     """
     from lce_tf.model.cross_encoder import CrossEncoder
 
     folder = hub.locate(name)
     config = EncoderConfig.from_huggingface(hub.read_config(folder), str(folder / "config.json"))
-    model = CrossEncoder(config, outputs, precision)
+    model = CrossEncoder(config, scoring, precision)
     load_encoder(model.encoder, hub.weight_file(folder))
-    kernel = model.head.linear.kernel
-    values = np.random.Generator(np.random.Philox(seed)).standard_normal(kernel.shape)
-    kernel.assign(np.clip(values, -2, 2) * config.initializer_range)
+    draws = np.random.Generator(np.random.Philox(seed))
+    for layer in model.head.layers.values():
+        values = draws.standard_normal(layer.kernel.shape)
+        layer.kernel.assign(np.clip(values, -2, 2) * config.initializer_range)
     return model
 
 
@@ -52,17 +52,16 @@ def save(model: "CrossEncoder", folder: str | Path, backbone: Path, lengths: Len
 
     folder = make_folder(folder)
     arrays = encoder_arrays(model.encoder, f"{model.config.model_type}.")
-    arrays |= {
-        "head.weight": np.ascontiguousarray(model.head.linear.kernel.numpy().T),
-        "head.bias": model.head.linear.bias.numpy(),
-    }
+    for name, layer in model.head.layers.items():
+        arrays[f"{name}.weight"] = np.ascontiguousarray(layer.kernel.numpy().T)
+        arrays[f"{name}.bias"] = layer.bias.numpy()
     with written(folder / "model.safetensors", "wb") as file:
         file.write(serialised(arrays, metadata={"format": "pt"}))
     for name in hub.TOKENIZER_FILES:
         if (backbone / name).is_file() and backbone.resolve() != folder.resolve():
             with written(folder / name, "wb") as file, open(backbone / name, "rb") as source:
                 shutil.copyfileobj(source, file)
-    ours = {"outputs": model.outputs_, "lengths": asdict(lengths), **about}
+    ours = {"scoring": asdict(model.scoring), "lengths": asdict(lengths), **about}
     write_json(folder / "config.json", {**model.config.to_huggingface(), "lce_tf": ours})
 
 
@@ -76,10 +75,10 @@ def copy(source: Path, target: Path) -> None:
 
 
 class Trained(NamedTuple):
-    """What the configuration of a trained cross-encoder says: the encoder's shape, logits a pair, how pairs are cut."""
+    """What the configuration of a trained cross-encoder says: the encoder's shape, how pairs are scored and cut."""
 
     config: EncoderConfig
-    outputs: int
+    scoring: Scoring
     lengths: Lengths
 
 
@@ -101,7 +100,7 @@ def trained(folder: str | Path) -> Trained:
         raise UserError(f"{folder}: is a backbone without a trained head; train it first with python -m lce_tf.train")
     config = EncoderConfig.from_huggingface(values, str(folder / "config.json"))
     try:
-        return Trained(config, ours["outputs"], Lengths(**ours["lengths"]))
+        return Trained(config, Scoring(**ours["scoring"]), Lengths(**ours["lengths"]))
     except (KeyError, TypeError) as error:
         raise UserError(f"{folder / 'config.json'}: its lce_tf part is not what training writes ({error})") from error
 
@@ -115,11 +114,14 @@ def load(folder: str | Path, precision: Precision = PRECISIONS["float32"]) -> "C
     from lce_tf.model.cross_encoder import CrossEncoder
 
     about = trained(folder)
-    model = CrossEncoder(about.config, about.outputs, precision)
+    model = CrossEncoder(about.config, about.scoring, precision)
     file = hub.weight_file(Path(folder))
     arrays = read_arrays(file)
     load_encoder(model.encoder, file, arrays)
-    for name, variable in (("head.weight", model.head.linear.kernel), ("head.bias", model.head.linear.bias)):
+    head = model.head.layers.items()
+    weights = {f"{name}.weight": layer.kernel for name, layer in head}
+    weights |= {f"{name}.bias": layer.bias for name, layer in head}
+    for name, variable in weights.items():
         if name not in arrays or arrays[name].T.shape != tuple(variable.shape):
             raise UserError(f"{file}: {name} is missing or does not fit config.json; train the checkpoint again")
         variable.assign(arrays[name].T)
@@ -130,5 +132,6 @@ def identity(folder: str | Path) -> str:
     """16 hexadecimal digits that change with the weights, the tokenizer or what decides scores in the configuration."""
     folder = Path(folder)
     files = [hub.weight_file(folder)] + [folder / n for n in hub.TOKENIZER_FILES if (folder / n).is_file()]
-    text = json.dumps([hub.read_config(folder), *(sha256_of(file) for file in files)], sort_keys=True)
+    parts = [asdict(part) for part in trained(folder)]
+    text = json.dumps([*parts, *(sha256_of(file) for file in files)], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

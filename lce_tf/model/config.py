@@ -83,14 +83,48 @@ class Lengths:
     Attributes:
         query: a query keeps at most this many wordpieces.
         sequence: the whole packed pair, special tokens included.
+        passage: a passage keeps at most this many; None: whatever the sequence has left.
     """
 
     query: int = 50
     sequence: int = 256
+    passage: int | None = None
 
     def __post_init__(self):
+        if self.passage is not None and self.passage < 1:
+            raise UserError(f"--passage-length {self.passage}: give 1 or more, or leave it out")
         if self.query < 1 or self.sequence < self.query + 4:
             raise UserError(
                 f"--query-length {self.query} and --sequence-length {self.sequence}: a sequence holds the query, three "
                 "special tokens and at least one wordpiece of the passage; raise --sequence-length"
             )
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """How a ranking score is made of an encoder's output; the defaults are the paper's.
+
+    Attributes:
+        outputs: logits a pair: 1 for losses over scores, 2 for cross entropy.
+        head: a key of `lce_tf.model.heads.HEADS`.
+        padding_segment: segment id of padding, which attention masks out but the embeddings' sum has.
+        rule: what two logits are ranked by: their "difference" z1 - z0, which orders as softmax(z)_1 of eq. (2) does
+            but without its saturation, or the "last" one alone.
+        dtype: "float16" rounds scores to it before sorting, so that ties keep the first stage's order.
+    """
+
+    outputs: int = 1
+    head: str = "linear"
+    padding_segment: int = 0
+    rule: str = "difference"
+    dtype: str = "float32"
+
+    def __post_init__(self):
+        known = {"head": ("linear", "dense"), "rule": ("difference", "last"), "dtype": ("float32", "float16")}
+        known |= {"padding_segment": (0, 1), "outputs": (1, 2)}
+        for name, values in known.items():
+            if getattr(self, name) not in values:
+                raise UserError(f"scoring {name} {getattr(self, name)!r}: known are {', '.join(map(str, values))}")
+
+
+PAPER_SCORING = Scoring()

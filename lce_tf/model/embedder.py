@@ -12,8 +12,14 @@ from lce_tf.model import hub
 from lce_tf.model.config import EncoderConfig
 from lce_tf.progress import Progress
 
-POOLINGS = ("mean", "cls")
+POOLINGS = ("mean", "cls", "tct")
 SIMILARITIES = ("cosine", "dot")
+
+# TCT-ColBERT, as pyserini's TctColBertQueryEncoder and TctColBertDocumentEncoder have it: "[CLS] [Q] query" filled up
+# with [MASK], and "[CLS] [D] passage", both without [SEP]; the vector is the mean of what follows the marker.
+TCT_QUERY_LENGTH = 36
+TCT_PREFIX = 4  # [CLS] and the marker's three wordpieces: "[", "q" or "d", "]"
+_TCT_MARKERS = {"query": "[Q]", "passage": "[D]"}
 
 # Wordpieces a batch, padding included.
 TOKENS = 8192
@@ -31,6 +37,8 @@ class Embedder:
 
         self.key = key
         self._tokenizer, self._max_length = tokenizer, max_length
+        self._markers = _tct_markers(tokenizer) if pooling == "tct" else None
+        skip = TCT_PREFIX if pooling == "tct" else 0
 
         def vectors(input_ids, lengths):
             mask = tf.sequence_mask(lengths, tf.shape(input_ids)[1], dtype=tf.int32)
@@ -39,8 +47,9 @@ class Embedder:
                 result = tf.cast(encoder(input_ids, segments, mask), tf.float32)
             else:
                 tokens = tf.cast(encoder(input_ids, segments, mask, cls_only=False), tf.float32)
-                share = tf.cast(mask, tf.float32) / tf.cast(lengths[:, None], tf.float32)
-                result = tf.einsum("blh,bl->bh", tokens, share)
+                counted = tf.maximum(lengths - skip, 1)
+                share = tf.cast(mask, tf.float32) / tf.cast(counted[:, None], tf.float32)
+                result = tf.einsum("blh,bl->bh", tokens[:, skip:], share[:, skip:])
             return tf.math.l2_normalize(result, axis=-1) if similarity == "cosine" else result
 
         signature = [tf.TensorSpec([None, None], tf.int32), tf.TensorSpec([None], tf.int32)]
@@ -48,13 +57,17 @@ class Embedder:
         self._size, self._positions = encoder.config.hidden_size, encoder.config.max_position_embeddings
 
     @classmethod
-    def load(cls, name: str, pooling: str = "mean", similarity: str = "cosine", max_length: int = 256) -> "Embedder":
+    def load(
+        cls, name: str, pooling: str = "mean", similarity: str = "cosine", max_length: int | None = None
+    ) -> "Embedder":
         """The embedder of a backbone: whatever `hub.locate` takes, such as "minilm".
 
         Args:
-            pooling: "mean" over the text's tokens with [CLS] and [SEP], or the "cls" vector.
+            pooling: "mean" over the text's tokens with [CLS] and [SEP], the "cls" vector, or "tct", as the
+                TCT-ColBERT checkpoints were trained (with similarity "dot").
             similarity: "cosine" gives vectors of length 1, "dot" leaves them as they are.
-            max_length: a text keeps at most this many wordpieces, [CLS] and [SEP] included.
+            max_length: a text keeps at most this many wordpieces, [CLS] and [SEP] included; None is 256, or 512 for
+                "tct", whose queries always have 36.
 
         Raises:
             UserError: an unknown option or a checkpoint that cannot be read.
@@ -65,8 +78,11 @@ class Embedder:
         for option, value, known in (("--pooling", pooling, POOLINGS), ("--similarity", similarity, SIMILARITIES)):
             if value not in known:
                 raise UserError(f"{option} {value!r}: known are {', '.join(known)}")
+        max_length = default_length(pooling) if max_length is None else max_length
         if max_length < 3:
             raise UserError(f"--max-length {max_length}: give 3 or more, for [CLS], a wordpiece and [SEP]")
+        if pooling == "tct" and max_length < TCT_QUERY_LENGTH:
+            raise UserError(f"--max-length {max_length}: --pooling tct takes {TCT_QUERY_LENGTH} or more")
         folder = hub.locate(name)
         config = EncoderConfig.from_huggingface(hub.read_config(folder), str(folder / "config.json"))
         if max_length > config.max_position_embeddings:
@@ -79,21 +95,42 @@ class Embedder:
         return cls(encoder, tokenizer, f"{Path(name).name}-{identity}", pooling, similarity, max_length)
 
     def __call__(self, texts: Sequence[str], kind: str = "passage") -> np.ndarray:
-        """The vectors of texts, [texts, hidden] float32; `kind` is "query" or "passage", which are treated alike."""
-        tokens = [ids[: self._max_length - 2] for ids in self._tokenizer(texts)]
-        lengths = np.array([len(ids) + 2 for ids in tokens], np.int32)
+        """The vectors of texts, [texts, hidden] float32; `kind`, "query" or "passage", counts only for "tct"."""
+        tokens = [self._framed(ids, kind) for ids in self._tokenizer(texts)]
+        lengths = np.array([len(ids) for ids in tokens], np.int32)
         result = np.empty((len(texts), self._size), np.float32)
         order = np.argsort(-lengths, kind="stable")
-        cls, sep, pad = self._tokenizer.special
         start = 0
         with Progress(f"encode {kind}", len(texts), "texts") as progress:
             while start < len(order):
                 width = min(-(-int(lengths[order[start]]) // 16) * 16, self._positions)
                 rows = order[start : start + max(1, TOKENS // width)]
-                packed = np.full((len(rows), width), pad, np.int32)
+                packed = np.full((len(rows), width), self._tokenizer.pad, np.int32)
                 for line, row in zip(packed, rows, strict=True):
-                    line[: lengths[row]] = [cls, *tokens[row], sep]
+                    line[: lengths[row]] = tokens[row]
                 result[rows] = self._vectors(packed, lengths[rows]).numpy()
                 progress.advance(len(rows))
                 start += len(rows)
         return result
+
+    def _framed(self, ids: list[int], kind: str) -> list[int]:
+        """The wordpieces that the encoder reads for a text of wordpieces `ids`."""
+        cls, sep, _ = self._tokenizer.special
+        if self._markers is None:
+            return [cls, *ids[: self._max_length - 2], sep]
+        framed = [cls, *self._markers[kind], *ids]
+        if kind == "passage":
+            return framed[: self._max_length]
+        return (framed + [self._tokenizer.mask] * TCT_QUERY_LENGTH)[:TCT_QUERY_LENGTH]
+
+
+def default_length(pooling: str) -> int:
+    """The wordpieces of a text that are read where nobody says otherwise."""
+    return 512 if pooling == "tct" else 256
+
+
+def _tct_markers(tokenizer: WordPieces) -> dict[str, list[int]]:
+    markers = dict(zip(_TCT_MARKERS, tokenizer(list(_TCT_MARKERS.values())), strict=True))
+    if tokenizer.mask is None or any(len(ids) != TCT_PREFIX - 1 for ids in markers.values()):
+        raise UserError("--pooling tct: needs a BERT tokenizer, with [MASK] and brackets as wordpieces of their own")
+    return markers

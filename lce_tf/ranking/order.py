@@ -5,11 +5,14 @@ import numpy as np
 from lce_tf.data.packing import Packer
 from lce_tf.data.runs import Run
 from lce_tf.errors import UserError
+from lce_tf.model.config import PAPER_SCORING, Scoring
 
 
-def scores_of(logits: np.ndarray) -> np.ndarray:
-    """[pairs] float32 ranking scores; two logits (cross entropy) give z1 - z0, see `cross_encoder.scores`."""
-    return logits[:, 0] if logits.shape[1] == 1 else logits[:, 1] - logits[:, 0]
+def scores_of(logits: np.ndarray, scoring: Scoring = PAPER_SCORING) -> np.ndarray:
+    """[pairs] float32 ranking scores from logits [pairs, outputs], by the rule and dtype of `scoring`."""
+    pair = logits.shape[1] == 2 and scoring.rule == "difference"
+    scores = logits[:, 1] - logits[:, 0] if pair else logits[:, -1]
+    return scores.astype(scoring.dtype).astype(np.float32)
 
 
 def pair_rows(run: Run, packer: Packer, file: str = "the run", where: str = "the data set"):

@@ -72,7 +72,7 @@ def rerank(config: RerankConfig) -> Run:
     """
     run = read_run(config.run)
     dataset = load_dataset(config.dataset)
-    model, _, lengths = checkpoint.trained(config.checkpoint)
+    model, scoring, lengths = checkpoint.trained(config.checkpoint)
     tokenizer = WordPieces(config.checkpoint)
     if tokenizer.size > model.vocab_size:
         raise UserError(
@@ -84,8 +84,7 @@ def rerank(config: RerankConfig) -> Run:
         query_store(dataset, config.split, tokenizer),
         passage_store(dataset, tokenizer),
         tokenizer.special,
-        lengths.query,
-        lengths.sequence,
+        **asdict(lengths),
     )
     top = run.cut(config.depth)
     where = f"{config.dataset}" + (f", split {config.split}" if config.split else "")
@@ -105,7 +104,7 @@ def rerank(config: RerankConfig) -> Run:
     start = time.monotonic()
     logits = _resumable(engine, packer, query_rows, passage_rows, Path(f"{config.output}.partial"), manifest)
     seconds = time.monotonic() - start
-    values = scores_of(logits)
+    values = scores_of(logits, scoring)
     ranked, raw = merged(run, top, values, config.tag)
     with written(f"{config.output}.scores.npz", "wb") as file:
         np.savez(file, scores=raw)

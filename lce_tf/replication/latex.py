@@ -1,8 +1,6 @@
 """A report as a LaTeX table with booktabs rules."""
 
-from collections.abc import Sequence
-
-from lce_tf.replication.layout import COLUMNS, FIRST_STAGE_COLUMNS, Cell, Column, cells, first_stage_cells, heading
+from lce_tf.replication.layout import Cell, Grid, Section, grids, heading
 from lce_tf.replication.notes import notes, summary
 from lce_tf.replication.outcome import Outcome
 
@@ -36,11 +34,10 @@ def latex(outcome: Outcome) -> str:
         r"\centering\small",
         rf"\caption{{The paper's {escaped(heading(outcome))}.}}",
         rf"\label{{tab:{name}}}",
-        _tabular(COLUMNS, _body(outcome)),
     ]
-    if tests := first_stage_cells(outcome):
-        parts += [r"\par\medskip Each row against its own first stage\par\smallskip"]
-        parts += [_tabular(FIRST_STAGE_COLUMNS, [_cells(row) for row in tests])]
+    for grid in grids(outcome):
+        parts += [rf"\par\medskip {escaped(grid.title)}\par\smallskip"] if grid.title else []
+        parts.append(_tabular(grid))
     parts += [r"\par\medskip", r"\begin{minipage}{\textwidth}\footnotesize"]
     parts += [rf"{escaped(line)}\par" for line in (*summary(outcome), *notes(outcome))]
     return "\n".join([*parts, r"\end{minipage}", r"\end{table}"]) + "\n"
@@ -51,29 +48,29 @@ def escaped(text: str) -> str:
     return " ".join(text.split()).translate(_ESCAPES)
 
 
-def _body(outcome: Outcome) -> list[str]:
-    """The lines of the table's body; a block has a title, and inside it a gap marks another retriever."""
-    body: list[str] = []
-    before = None
-    for line in outcome.lines:
-        if before is None or line.row.block != before.row.block:
-            body += [r"\midrule"] if before else []
-            body.append(rf"\multicolumn{{{len(COLUMNS)}}}{{l}}{{\textbf{{{escaped(line.row.block)}}}}} \\")
-        elif line.retriever != before.retriever:
-            body.append(r"\addlinespace")
-        body.append(_cells(cells(line)))
-        before = line
-    return body
-
-
-def _cells(row: Sequence[Cell]) -> str:
-    texts = (escaped(text) + (rf"\textsuperscript{{{escaped(up)}}}" if up else "") for text, up in row)
-    return " & ".join(texts) + r" \\"
-
-
-def _tabular(columns: Sequence[Column], body: Sequence[str]) -> str:
-    places = "".join("r" if column.figures else "l" for column in columns)
-    headings = " & ".join(escaped(column.heading) for column in columns)
+def _tabular(grid: Grid) -> str:
+    places = "".join("r" if column.figures else "l" for column in grid.columns)
+    headings = " & ".join(escaped(column.heading) for column in grid.columns)
     # The table is wide, and its width depends on the names of models: it is fitted to the page.
     lines = [r"\resizebox{\textwidth}{!}{%", rf"\begin{{tabular}}{{{places}}}", r"\toprule", rf"{headings} \\"]
-    return "\n".join([*lines, r"\midrule", *body, r"\bottomrule", r"\end{tabular}}"])
+    lines.append(r"\midrule")
+    for place, row in enumerate(grid.rows):
+        if isinstance(row, Section):
+            lines += _section(row, len(grid.columns), first=place == 0)
+        else:
+            lines.append(" & ".join(map(_cell, row)) + r" \\")
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}}"])
+
+
+def _section(section: Section, columns: int, first: bool) -> list[str]:
+    if not section.title:
+        return [r"\addlinespace"]
+    title = rf"\multicolumn{{{columns}}}{{l}}{{\textbf{{{escaped(section.title)}}}}} \\"
+    return [title] if first else [r"\midrule", title]
+
+
+def _cell(cell: Cell) -> str:
+    text, up, low = map(escaped, cell)
+    if low:  # one above the other, as the paper has it
+        return rf"{text}$^{{\textrm{{{up}}}}}_{{\textrm{{{low}}}}}$"
+    return text + (rf"\textsuperscript{{{up}}}" if up else "")

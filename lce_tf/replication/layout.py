@@ -1,19 +1,22 @@
-"""The columns and cells of a report, before any format: text with the labels that stand above it."""
+"""What a report shows, before any format: grids of cells, by the layout of the table."""
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from lce_tf.replication.notes import p_text
-from lce_tf.replication.outcome import Line, Outcome
-from lce_tf.replication.rows import PAPER_LOSSES
+from lce_tf.replication.outcome import MEASURED, Line, Outcome
+from lce_tf.replication.rows import GRID, LEADERBOARD, PAPER_LOSSES, PAPER_RETRIEVERS, ROWS
 
 DASH = "–"
 
 
 class Cell(NamedTuple):
-    """Text, and row labels to raise behind it."""
+    """Text, and row labels to raise and to lower behind it."""
 
     text: str
     raised: str = ""
+    lowered: str = ""
 
 
 class Column(NamedTuple):
@@ -23,7 +26,23 @@ class Column(NamedTuple):
     figures: bool = False
 
 
-COLUMNS = (
+@dataclass(frozen=True)
+class Section:
+    """A line between rows: the title of a block, or without one a gap."""
+
+    title: str = ""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Columns, rows of as many cells with sections between them, and a title where it is not the table itself."""
+
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Cell, ...] | Section, ...]
+    title: str = ""
+
+
+_ROWS = (
     Column("Row"),
     Column("Model"),
     Column("Negatives + first stage"),
@@ -36,7 +55,17 @@ COLUMNS = (
     Column("Status"),
 )
 
-FIRST_STAGE_COLUMNS = (
+_LEADERBOARD = (
+    Column("Row"),
+    Column("Method"),
+    Column("Dev ours", True),
+    Column("Eval ours", True),
+    Column("Dev paper", True),
+    Column("Eval paper", True),
+    Column("Status"),
+)
+
+_FIRST_STAGE = (
     Column("Row"),
     Column("First stage"),
     Column("MRR@10", True),
@@ -48,27 +77,106 @@ FIRST_STAGE_COLUMNS = (
 )
 
 
-def cells(line: Line) -> tuple[Cell, ...]:
-    """The cells of one row, in the order of `COLUMNS`."""
+def heading(outcome: Outcome) -> str:
+    """The report's title: which table of the paper, on what data."""
+    table, setting = outcome.table, outcome.setting
+    where = setting.dataset + (f" ({setting.split})" if setting.split else "")
+    return f"Table {table.number}: {table.title}, on {where}"
+
+
+def grids(outcome: Outcome) -> list[Grid]:
+    """The table itself, and the tests of its rows against their first stages where it has those."""
+    tests = _first_stage_cells(outcome)
+    against = [Grid(_FIRST_STAGE, tuple(tests), "Each row against its own first stage")] if tests else []
+    return [_LAYOUTS[outcome.table.layout](outcome), *against]
+
+
+def marks(outcome: Outcome, labels: Sequence[str]) -> tuple[str, str]:
+    """Labels as they stand behind a figure, (raised, lowered): run together where each is one character.
+
+    In a grid the first line's cells are raised and the other's lowered, its letter once before the group sizes.
+    """
+    if outcome.table.layout != GRID:
+        return ("" if all(len(label) == 1 for label in labels) else ",").join(labels), ""
+    sizes = {series: [] for series in _series(outcome)}
+    for label in labels:
+        row = outcome.table.row(label)
+        sizes[row.series].append(str(row.group))
+    texts = [series + ",".join(found) if found else "" for series, found in sizes.items()]
+    return texts[0], ",".join(filter(None, texts[1:]))
+
+
+def _as_rows(outcome: Outcome) -> Grid:
+    """A line a row; a block has a title, and inside it a gap marks another retriever."""
+    rows: list[tuple[Cell, ...] | Section] = []
+    before = None
+    for line in outcome.lines:
+        if before is None or line.row.block != before.row.block:
+            rows.append(Section(line.row.block))
+        elif line.retriever != before.retriever:
+            rows.append(Section())
+        rows.append(_row_cells(outcome, line))
+        before = line
+    return Grid(_ROWS, tuple(rows))
+
+
+def _row_cells(outcome: Outcome, line: Line) -> tuple[Cell, ...]:
     row, paper = line.row, line.row.paper
-    spread = line.measured.spread if line.measured else None
-    ours = DASH if line.mrr is None else f"{line.mrr:.3f}" + ("" if spread is None else f" ± {spread:.3f}")
     return (
         Cell(f"({row.label})"),
         Cell(line.model),
         Cell(line.retriever or DASH),
         Cell(PAPER_LOSSES[row.loss] if row.loss else DASH),
         Cell(str(row.group) if row.group else DASH),
-        Cell(ours, raised(line.above)),
+        _ours(outcome, line),
         Cell(_figure(line.recall)),
-        Cell(_figure(paper.mrr), raised(paper.above)),
+        Cell(_figure(paper.mrr), *marks(outcome, paper.above)),
         Cell(_figure(paper.recall)),
         Cell(line.status),
     )
 
 
-def first_stage_cells(outcome: Outcome) -> list[tuple[Cell, ...]]:
-    """A row of `FIRST_STAGE_COLUMNS` for each measured row of ours whose first stage is measured too."""
+def _as_grid(outcome: Outcome) -> Grid:
+    """Ours and the paper's line for each source of negatives, a column for each group size."""
+    groups = list(dict.fromkeys(row.group for row in outcome.table.rows))
+    rows: list[tuple[Cell, ...] | Section] = []
+    for series in _series(outcome):
+        lines = {line.row.group: line for line in outcome.lines if line.row.series == series}
+        role = next(iter(lines.values())).row.negatives
+        ours = [_ours(outcome, lines[group]) for group in groups]
+        printed = [lines[group].row.paper for group in groups]
+        paper = [Cell(_figure(p.mrr), *marks(outcome, p.above)) for p in printed]
+        rows += [Section()] if rows else []
+        rows.append((Cell(f"({series})"), Cell(outcome.setting.retrievers[role]), Cell("ours"), *ours))
+        rows.append((Cell(""), Cell(PAPER_RETRIEVERS[role]), Cell("paper"), *paper))
+    columns = (Column("Row"), Column("Hard negatives"), Column("MRR@10"), *(Column(f"n = {n}") for n in groups))
+    return Grid(columns, tuple(rows))
+
+
+def _as_leaderboard(outcome: Outcome) -> Grid:
+    """Dev beside eval; ours has no figure on an eval whose judgments nobody has."""
+    rows = []
+    for line in outcome.lines:
+        on_eval = "blind" if line.eval is None and outcome.setting.submission else _figure(line.eval)
+        paper, ours = line.row.paper, line.status == MEASURED
+        row = line.row
+        what = f", {PAPER_LOSSES[row.loss]}, n = {row.group}, {line.retriever}" if row.checkpoint else ""
+        figures = (_ours(outcome, line), Cell(on_eval if ours else DASH), Cell(_figure(paper.mrr)))
+        status = Cell(f"{line.status}{_eval_status(outcome, line)}")
+        rows.append((Cell(f"({row.label})"), Cell(line.model + what), *figures, Cell(_figure(paper.eval)), status))
+    return Grid(_LEADERBOARD, tuple(rows))
+
+
+def _eval_status(outcome: Outcome, line: Line) -> str:
+    if line.status != MEASURED or not outcome.setting.submission:
+        return ""
+    if line.eval is None:
+        return "; eval: blind, submission file written"
+    return f"; eval: on split {outcome.setting.eval_split}, whose judgments are known"
+
+
+def _first_stage_cells(outcome: Outcome) -> list[tuple[Cell, ...]]:
+    """A row for each measured row of ours whose first stage is measured too."""
     rows = []
     for ours, base in outcome.own_first_stages():
         p, corrected = outcome.p_values(ours.row.label, base.row.label)
@@ -79,17 +187,19 @@ def first_stage_cells(outcome: Outcome) -> list[tuple[Cell, ...]]:
     return rows
 
 
-def raised(labels: tuple[str, ...]) -> str:
-    """Labels as one superscript: run together where each is one character, as in the paper."""
-    return ("" if all(len(label) == 1 for label in labels) else ",").join(labels)
-
-
-def heading(outcome: Outcome) -> str:
-    """The report's title: which table of the paper, on what data."""
-    table, setting = outcome.table, outcome.setting
-    where = setting.dataset + (f" ({setting.split})" if setting.split else "")
-    return f"Table {table.number}: {table.title}, on {where}"
+def _ours(outcome: Outcome, line: Line) -> Cell:
+    """Our MRR@10 with its spread over the seeds and its marks."""
+    spread = line.measured.spread if line.measured else None
+    text = _figure(line.mrr) + ("" if spread is None else f" ± {spread:.3f}")
+    return Cell(text, *marks(outcome, line.above))
 
 
 def _figure(value: float | None) -> str:
     return DASH if value is None else f"{value:.3f}"
+
+
+def _series(outcome: Outcome) -> list[str]:
+    return list(dict.fromkeys(row.series for row in outcome.table.rows))
+
+
+_LAYOUTS: dict[str, Callable[[Outcome], Grid]] = {ROWS: _as_rows, GRID: _as_grid, LEADERBOARD: _as_leaderboard}

@@ -3,30 +3,25 @@
 import re
 from collections.abc import Sequence
 
-from lce_tf.replication.layout import COLUMNS, FIRST_STAGE_COLUMNS, Cell, Column, cells, first_stage_cells, heading
+from lce_tf.replication.layout import Cell, Grid, Section, grids, heading
 from lce_tf.replication.notes import notes, summary
 from lce_tf.replication.outcome import Outcome
 
 # Characters that are raised themselves read as superscripts in plain text as well, where <sup> would not.
 _PLAIN = "0123456789abcdefghijklmnoprstuvwxyz,"
 _RAISED = dict(zip(_PLAIN, "⁰¹²³⁴⁵⁶⁷⁸⁹ᵃᵇᶜᵈᵉᶠᵍʰⁱʲᵏˡᵐⁿᵒᵖʳˢᵗᵘᵛʷˣʸᶻ˒", strict=True))
+# There is no lowered "b": letters and commas stand on the line, and the digits behind them are lowered.
+_LOWERED = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
 def markdown(outcome: Outcome) -> str:
     """The whole report: title, table, what it says, p-values against the first stages, and notes."""
-    body: list[list[str]] = []
-    block = None
-    for line in outcome.lines:
-        if line.row.block != block:
-            block = line.row.block
-            body.append(["", f"**{block}**"] + [""] * (len(COLUMNS) - 2))
-        body.append([_text(cell) for cell in cells(line)])
-    parts = [f"# {heading(outcome)}", _grid(COLUMNS, body)]
+    table, *further = grids(outcome)
+    parts = [f"# {heading(outcome)}", _table(table)]
     if found := summary(outcome):
         parts += ["## What it says", _bullets(found)]
-    if tests := first_stage_cells(outcome):
-        parts.append("## Each row against its own first stage")
-        parts.append(_grid(FIRST_STAGE_COLUMNS, [[_text(cell) for cell in row] for row in tests]))
+    for grid in further:
+        parts += [f"## {grid.title}", _table(grid)]
     parts += ["## How it was measured", _bullets(notes(outcome))]
     return "\n\n".join(parts) + "\n"
 
@@ -38,8 +33,16 @@ def superscript(labels: str) -> str:
     return f"<sup>{_escaped(labels)}</sup>"
 
 
+def subscript(labels: str) -> str:
+    """Labels with lowered digits: the cell of n = 16 in row b is b₁₆."""
+    return _escaped(labels).translate(_LOWERED)
+
+
 def _text(cell: Cell) -> str:
-    return _escaped(cell.text) + (f" {superscript(cell.raised)}" if cell.raised else "")
+    parts = [_escaped(cell.text)]
+    parts += [superscript(cell.raised)] if cell.raised else []
+    parts += [subscript(cell.lowered)] if cell.lowered else []
+    return " ".join(parts)
 
 
 def _escaped(text: str) -> str:
@@ -51,8 +54,14 @@ def _bullets(lines: Sequence[str]) -> str:
     return "\n".join(f"- {_escaped(line)}" for line in lines)
 
 
-def _grid(columns: Sequence[Column], body: Sequence[Sequence[str]]) -> str:
-    rows = [[column.heading for column in columns], *body]
+def _table(grid: Grid) -> str:
+    columns = grid.columns
+    rows = [[column.heading for column in columns]]
+    for row in grid.rows:
+        if isinstance(row, Section):
+            rows += [["", f"**{row.title}**"] + [""] * (len(columns) - 2)] if row.title else []
+        else:
+            rows.append([_text(cell) for cell in row])
     widths = [max(3, *map(len, column)) for column in zip(*rows, strict=True)]
     rule = ["-" * (width - 1) + (":" if c.figures else "-") for c, width in zip(columns, widths, strict=True)]
     rows.insert(1, rule)

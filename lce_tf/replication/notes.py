@@ -1,7 +1,11 @@
 """What stands below a table: how its figures came about, and what they say, computed from them."""
 
 from lce_tf.replication.outcome import MEASURED, NOT_RUN, Line, Outcome
-from lce_tf.replication.rows import OURS, PAPER_LOSSES, PAPER_MODEL, PAPER_RETRIEVERS
+from lce_tf.replication.rows import GRID, OURS, PAPER_LOSSES, PAPER_MODEL, PAPER_RETRIEVERS
+
+_MARKS = "Superscripts name the rows that a row is significantly above in MRR@10"
+_GRID_MARKS = "Superscripts name the cells of row a, subscripts those of row b, by group size, that a cell is "
+_GRID_MARKS += "significantly above in MRR@10"
 
 
 def notes(outcome: Outcome) -> list[str]:
@@ -18,10 +22,11 @@ def notes(outcome: Outcome) -> list[str]:
         f"Paper: {outcome.table.source}.",
         *_substitutes(outcome),
         *_tests(outcome),
+        *_eval(outcome),
         *_gaps(outcome),
         *setting.remarks,
     ]
-    wall = "" if setting.wall_seconds is None else f", {_duration(setting.wall_seconds)} in all"
+    wall = "" if setting.wall_seconds is None else f", {duration(setting.wall_seconds)} in all"
     return [*lines, f"Measured with lce_tf {setting.version}{wall}."]
 
 
@@ -38,12 +43,19 @@ def summary(outcome: Outcome) -> list[str]:
     if pairs:
         found = "; ".join(f"{verdict}: {', '.join(labels) or 'none'}" for verdict, labels in verdicts.items())
         lines.append(f"Rows against their own first stage: {found}.")
-    return lines + _beside_the_paper(outcome)
+    return lines + _by_group_size(outcome) + _beside_the_paper(outcome)
 
 
 def p_text(p: float) -> str:
     """A p-value with two significant digits."""
     return f"{p:.2g}"
+
+
+def duration(seconds: float) -> str:
+    """A time in the unit that suits it, such as 45 s, 38 min or 2.8 h."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:,.1f} h"
 
 
 def _substitutes(outcome: Outcome) -> list[str]:
@@ -62,10 +74,12 @@ def _tests(outcome: Outcome) -> list[str]:
     found, setting = outcome.comparison, outcome.setting
     if found is None:
         return ["Significance: fewer than two rows are measured, so nothing is compared."]
+    grid = outcome.table.layout == GRID
     lines = [
-        f"Superscripts name the rows that a row is significantly above in MRR@10: two-sided paired t-test over "
+        f"{_GRID_MARKS if grid else _MARKS}: two-sided paired t-test over "
         f"{found.queries:,} queries, p × {found.comparisons} < {found.alpha:g} (Bonferroni over all "
-        f"{found.comparisons} {_many('pair', found.comparisons)} of the {len(found.names)} measured rows).",
+        f"{found.comparisons} {_many('pair', found.comparisons)} of the {len(found.names)} measured "
+        f"{'cells' if grid else 'rows'}).",
         "The paper does not say how many comparisons it divides by.",
     ]
     if len(setting.seeds) > 1:
@@ -75,6 +89,23 @@ def _tests(outcome: Outcome) -> list[str]:
     else:
         lines.append("One seed a row: the tests speak of these checkpoints, not of training them again.")
     return lines
+
+
+def _eval(outcome: Outcome) -> list[str]:
+    """What stands for the leaderboard's eval queries, and where the file to submit is."""
+    setting = outcome.setting
+    if not outcome.table.has_eval:
+        return []
+    if not setting.submission:
+        return ["Eval: without an eval split in the preset there is nothing to submit."]
+    file = f"Submission file: {setting.submission}, in the leaderboard's format (query, passage, rank), checked."
+    measured = [line.measured.eval for line in outcome.lines if line.measured and line.measured.eval]
+    if not measured:
+        return [f"Eval: blind; its judgments are the leaderboard's. {file}"]
+    return [
+        f"Eval: NOT the leaderboard's: split {setting.eval_split} of {setting.dataset} stands for it, "
+        f"{len(measured[0]):,} queries whose judgments are known, so ours is measured here. {file}"
+    ]
 
 
 def _gaps(outcome: Outcome) -> list[str]:
@@ -107,6 +138,28 @@ def _against_first_stage(outcome: Outcome, ours: Line, base: Line) -> str:
     return f"Row {ours.row.label} ({what}) {verdict} its own first stage: {figures}."
 
 
+def _by_group_size(outcome: Outcome) -> list[str]:
+    """For each line of a grid: the way from the smallest measured group to the largest, and what that one beats."""
+    if outcome.table.layout != GRID:
+        return []
+    series: dict[str, list[Line]] = {}
+    for line in outcome.lines:
+        if line.status == MEASURED:
+            series.setdefault(line.row.series, []).append(line)
+    sentences = []
+    for name, lines in series.items():
+        if len(lines) < 2:
+            continue
+        first, last = lines[0], lines[-1]
+        beaten = [str(line.row.group) for line in lines if line.row.label in last.above]
+        sentences.append(
+            f"Row {name} ({outcome.setting.retrievers[first.row.negatives]} negatives): from {first.mrr:.3f} at n = "
+            f"{first.row.group} to {last.mrr:.3f} at n = {last.row.group}, which is significantly above "
+            f"{'n = ' + ', '.join(beaten) if beaten else 'no smaller group'} of the same row."
+        )
+    return sentences
+
+
 def _beside_the_paper(outcome: Outcome) -> list[str]:
     """How many of the paper's significant differences come out here, and how many of ours it does not print."""
     lines = {line.row.label: line for line in outcome.lines if line.status == MEASURED}
@@ -126,9 +179,3 @@ def _beside_the_paper(outcome: Outcome) -> list[str]:
 
 def _many(word: str, count: int) -> str:
     return word if count == 1 else word + "s"
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

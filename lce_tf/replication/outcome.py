@@ -27,11 +27,13 @@ class Measured:
             is what the significance tests and intervals are over.
         recall: query id -> R@1000, for the same queries.
         seeds: mean MRR@10 of each seed; one value for a single run.
+        eval: query id -> MRR@10 on the eval split, over the seeds; None where it is blind or not asked for.
     """
 
     mrr: Mapping[str, float]
     recall: Mapping[str, float]
     seeds: tuple[float, ...]
+    eval: Mapping[str, float] | None = None
 
     def __post_init__(self):
         if self.mrr.keys() != self.recall.keys():
@@ -69,6 +71,8 @@ class Setting:
         retrievers: role -> display name, e.g. {"bm25": "BM25", "dense": "MiniLM (dense)"}.
         alpha: level of the tests.
         seeds: that each row was trained with.
+        eval_split: the split that stands for the leaderboard's eval queries; None without one.
+        submission: name of the file with the ranking of those queries in the leaderboard's format; None without one.
         wall_seconds: time that all of it took; None where unknown.
         version: of lce_tf.
         remarks: further lines for the notes.
@@ -87,6 +91,8 @@ class Setting:
     retrievers: Mapping[str, str] = field(default_factory=lambda: dict(PAPER_RETRIEVERS))
     alpha: float = 0.01
     seeds: tuple[int, ...] = (42,)
+    eval_split: str | None = None
+    submission: str | None = None
     wall_seconds: float | None = None
     version: str = __version__
     remarks: tuple[str, ...] = ()
@@ -109,6 +115,7 @@ class Line:
         mrr, recall: means over the queries.
         interval: 95% confidence interval of the MRR@10.
         above: labels of the measured rows that this one is significantly above.
+        eval: mean MRR@10 on the eval split; None where it is blind or not asked for.
     """
 
     row: Row
@@ -120,6 +127,7 @@ class Line:
     recall: float | None = None
     interval: tuple[float, float] | None = None
     above: tuple[str, ...] = ()
+    eval: float | None = None
 
 
 @dataclass(frozen=True)
@@ -180,15 +188,17 @@ class Outcome:
         if row.kind == BASELINE:
             model, retriever = used[row.first_stage], ""
         else:
-            model = f"{row.model} [{row.reference}]" if row.kind == CITED else self.setting.model
-            retriever = " → ".join(dict.fromkeys((used[row.negatives], used[row.first_stage])))
+            cited = f"{row.model} [{row.reference}]" if row.reference else row.model
+            model = cited if row.kind == CITED else self.setting.model
+            retriever = " → ".join(dict.fromkeys(used[role] for role in (row.negatives, row.first_stage) if role))
         measured = self.results.get(row.label)
         if measured is None:
             return Line(row, CITED if row.kind == CITED else NOT_RUN, model, retriever)
         above = tuple(self.comparison.beats[row.label]) if self.comparison else ()
         interval = mean_interval(measured.mrr) if len(measured.mrr) > 1 else None
         means = mean(measured.mrr), mean(measured.recall)
-        return Line(row, MEASURED, model, retriever, measured, *means, interval, above)
+        on_eval = mean(measured.eval) if measured.eval else None
+        return Line(row, MEASURED, model, retriever, measured, *means, interval, above, on_eval)
 
 
 def _averaged(seeds: Sequence[Mapping[str, float]]) -> dict[str, float]:

@@ -14,24 +14,29 @@ from lce_tf.errors import UserError
 from lce_tf.files import make_folder, read_json, sha256_of, write_json
 from lce_tf.model import checkpoint
 from lce_tf.ranking.rerank import RerankConfig, rerank
-from lce_tf.replication.presets import Preset
+from lce_tf.replication.presets import TUNE, Preset
 from lce_tf.replication.rows import Checkpoint
 from lce_tf.replication.sample import write_sample
-from lce_tf.training.config import TrainConfig
+from lce_tf.retrieval import bm25, dense, heatmap, prebuilt, tuning
+from lce_tf.training.config import TrainConfig, follow
 from lce_tf.training.job import train
 
 TRAIN = "train"
+
+# Folder of products -> the stage that makes them, for jobs that each do one stage.
+STAGE_OF = {"first_stage": "retrieve", "models": "train", "reranked": "rerank"}
 
 
 class Products:
     """A folder of products under one preset.
 
     Each has a record `NAME.made.json` of the settings it was made with and the seconds that took. A product whose
-    record agrees is used as it is; one that was made otherwise is refused, never overwritten.
+    record agrees is used as it is; one that was made otherwise is refused, never overwritten. With a `stage`, what
+    belongs to another stage must be there already.
     """
 
-    def __init__(self, preset: Preset, folder: str | Path):
-        self.preset, self.folder = preset, make_folder(folder)
+    def __init__(self, preset: Preset, folder: str | Path, stage: str | None = None):
+        self.preset, self.folder, self.stage = preset, Path(folder), stage
         self._dataset: Dataset | None = None
         self._seconds: dict[Path, float] = {}
 
@@ -51,7 +56,7 @@ class Products:
         if self._dataset is None:
             dataset = load_dataset(self.preset.dataset)
             if self.preset.share < 1:
-                splits = (TRAIN, self.preset.dev_split)
+                splits = [TRAIN, *filter(None, (self.preset.dev_split, self.preset.eval_split))]
                 dataset = load_dataset(str(write_sample(dataset, splits, self.preset.share, self.folder / "data")))
             self._dataset = dataset
         return self._dataset
@@ -62,28 +67,55 @@ class Products:
         judged = sorted(query_id for query_id, ids in relevant(qrels).items() if ids)
         return {query_id: qrels[query_id] for query_id in judged[: self.preset.queries]}
 
+    def eval_queries(self) -> list[str]:
+        """The ids of the preset's eval queries: the first by id, judged or not."""
+        return sorted(self.dataset.queries(self.preset.eval_split))[: self.preset.queries]
+
+    def first_stage_path(self, retriever: str, split: str) -> Path:
+        """Where that run lies, or will."""
+        return self.folder / "first_stage" / f"{retriever}.{split}.trec"
+
     def first_stage(self, retriever: str, split: str) -> Path:
-        """The run of "bm25" or "dense" over a split's queries: to train on, or the dev queries to rerank."""
+        """The run of "bm25" or "dense" over a split's queries: to train on, or the dev or eval queries to rerank."""
         preset, training = self.preset, split == TRAIN
         depth = preset.training.negatives_depth if training else preset.candidates
         settings: dict[str, Any] = {"collection": self.dataset.collection_key, "split": split, "depth": depth}
         if retriever == "dense":
             settings |= {"encoder": preset.encoder, "pooling": preset.pooling, "similarity": preset.similarity}
+            settings |= {"prebuilt": preset.prebuilt} if preset.prebuilt else {}
+        elif (pair := self.bm25_parameters()) != (bm25.K1, bm25.B):
+            settings |= dict(zip(("k1", "b"), pair, strict=True))
         if not training:
             settings["queries"] = preset.queries
-        path = self.folder / "first_stage" / f"{retriever}.{split}.trec"
+        path = self.first_stage_path(retriever, split)
 
         def make():
             run = self._retrieve(retriever, split, depth)
-            write_trec(run if training else run.only(list(self.qrels())), path)
+            queries = None if training else self.eval_queries() if split == preset.eval_split else list(self.qrels())
+            write_trec(run if queries is None else run.only(queries), path)
 
         return self._made(path, settings, make)
+
+    def bm25_parameters(self) -> tuple[float, float]:
+        """BM25's k1 and b: the preset's, or those tuned on the training queries, a product of its own."""
+        if self.preset.bm25 != TUNE:
+            return self.preset.bm25
+        path, grid = self.folder / "first_stage" / "bm25.tuned.json", tuning.Grid()
+
+        def make():
+            found = tuning.tune(self.dataset, TRAIN, grid)
+            write_json(path, read_json(found.path))
+            print(heatmap.text(found), flush=True)
+
+        self._made(path, {"collection": self.dataset.collection_key, "split": TRAIN, **asdict(grid)}, make)
+        mean = read_json(path)["mean"]
+        return mean["k1"], mean["b"]
 
     def train_config(self, wanted: Checkpoint, seed: int) -> TrainConfig:
         """The training run behind a checkpoint of the tables."""
         run = self.first_stage(wanted.negatives, TRAIN)
         dev_run = self.first_stage(wanted.negatives, self.preset.dev_split) if self._evaluates else None
-        return replace(
+        config = replace(
             self.preset.training,
             dataset=self.dataset_name,
             run=str(run),
@@ -93,6 +125,7 @@ class Products:
             dev_split=self.preset.dev_split,
             dev_run=dev_run and str(dev_run),
         )
+        return follow(config, config.recipe, self.preset.asked)
 
     def trained(self, wanted: Checkpoint, seed: int) -> Path:
         """The folder of a trained checkpoint."""
@@ -105,14 +138,21 @@ class Products:
         """Where that checkpoint lies."""
         return self.folder / "models" / _seeded(wanted.name, seed, self.preset)
 
-    def reranked(self, wanted: Checkpoint, first_stage: str, seed: int) -> Path:
-        """The first stage's dev run, reranked by a checkpoint."""
-        model, run = self.trained(wanted, seed), self.first_stage(first_stage, self.preset.dev_split)
-        path = self.folder / "reranked" / f"{_seeded(wanted.name, seed, self.preset)}.on.{first_stage}.trec"
+    def reranked_path(self, wanted: Checkpoint, first_stage: str, seed: int, split: str | None = None) -> Path:
+        """Where that run lies, or will; dev goes without saying."""
+        name = f"{_seeded(wanted.name, seed, self.preset)}.on.{first_stage}"
+        name += f".{split}" if split not in (None, self.preset.dev_split) else ""
+        return self.folder / "reranked" / f"{name}.trec"
+
+    def reranked(self, wanted: Checkpoint, first_stage: str, seed: int, split: str | None = None) -> Path:
+        """The first stage's run over the dev queries, or another split's, reranked by a checkpoint."""
+        split = split or self.preset.dev_split
+        model, run = self.trained(wanted, seed), self.first_stage(first_stage, split)
+        path = self.reranked_path(wanted, first_stage, seed, split)
         config = RerankConfig(
             checkpoint=str(model),
             dataset=self.dataset_name,
-            split=self.preset.dev_split,
+            split=split,
             run=str(run),
             output=str(path),
             depth=self.preset.depth,
@@ -122,16 +162,16 @@ class Products:
         return self._made(path, settings, lambda: rerank(config))
 
     def _retrieve(self, retriever: str, split: str, depth: int):
-        from lce_tf.retrieval import bm25, dense
-
+        judged = split == TRAIN  # the others cannot be trained on
         if retriever == "bm25":
-            return bm25.search(self.dataset, split, depth)
+            return bm25.search(self.dataset, split, depth, *self.bm25_parameters(), judged=judged)
         from lce_tf.model.embedder import Embedder
 
         preset = self.preset
-        return dense.search(
-            Embedder.load(preset.encoder, preset.pooling, preset.similarity), self.dataset, split, depth
-        )
+        embed = Embedder.load(preset.encoder, preset.pooling, preset.similarity)
+        if preset.prebuilt:
+            return prebuilt.search(preset.prebuilt, embed, self.dataset, split, depth, judged=judged)
+        return dense.search(embed, self.dataset, split, depth, judged=judged)
 
     @property
     def _evaluates(self) -> bool:
@@ -153,6 +193,10 @@ class Products:
                 )
             self._seconds[path] = before["seconds"]
             return path
+        maker = STAGE_OF.get(path.parent.name, self.stage)
+        if self.stage not in (None, maker):
+            raise UserError(f"{path}: has not been made, or not to its end; run --stage {maker} first")
+        make_folder(path.parent)  # an output that cannot be made is found before the work
         start = time.monotonic()
         make()
         seconds = round(time.monotonic() - start, 1)

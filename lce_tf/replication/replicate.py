@@ -1,34 +1,57 @@
 """From preset to printed table: retrieve, train, rerank, evaluate, test, report."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from lce_tf.data.qrels import Qrels
 from lce_tf.data.runs import read_run
-from lce_tf.evaluation.measures import evaluate
-from lce_tf.replication.presets import Preset
+from lce_tf.evaluation.measures import evaluate, mean
+from lce_tf.replication.presets import TUNE, Preset
 from lce_tf.replication.products import Products
 from lce_tf.replication.report import Measured, Report, Setting, build, write_all
 from lce_tf.replication.rows import BASELINE, OURS, Row, Table
+from lce_tf.replication.submission import write_submission
+from lce_tf.retrieval import bm25
+from lce_tf.training.config import follow
 
 MRR, RECALL = "MRR@10", "R@1000"
 
 
-def replicate(table: Table, preset: Preset, folder: str | Path, seeds: tuple[int, ...] | None = None) -> Report:
+def replicate(
+    table: Table,
+    preset: Preset,
+    folder: str | Path,
+    seeds: tuple[int, ...] | None = None,
+    stage: str | None = None,
+) -> Report:
     """Runs every row of a table that is not merely cited and writes the table to `folder`.
 
+    A table that reports the leaderboard's eval queries also gets the file to submit, if the preset has an eval split.
     Whatever is already there and was made with the same settings is used, so a stopped call goes on where it was.
 
     Args:
         seeds: rows are trained once for each; None takes the preset's one.
+        stage: "tables" makes nothing but the table, from products that must be there.
 
     Raises:
         UserError: bad settings, or products in `folder` that were made with others.
     """
     seeds = seeds or (preset.training.seed,)
-    products = Products(preset, folder)
+    products = Products(preset, folder, stage)
     qrels = products.qrels()
     results = {row.label: _measured(row, products, qrels, seeds) for row in table.rows if row.kind in (BASELINE, OURS)}
-    report = build(table, results, _setting(products, len(qrels), seeds))
+    setting = _setting(table, products, len(qrels), seeds)
+    submitted = next((row for row in table.rows if row.checkpoint and row.paper.eval is not None), None)
+    if submitted and preset.eval_split:
+        path = Path(folder) / f"{table.name}.eval.txt"
+        found = _on_eval(submitted, products, seeds, path)
+        results[submitted.label] = replace(results[submitted.label], eval=found)
+        # Again, since more products were asked for.
+        setting = replace(
+            _setting(table, products, len(qrels), seeds), eval_split=preset.eval_split, submission=f"{path.name}.bz2"
+        )
+    report = build(table, results, setting)
     write_all(report, Path(folder))
     return report
 
@@ -42,10 +65,25 @@ def _measured(row: Row, products: Products, qrels: Qrels, seeds: tuple[int, ...]
     return Measured.of_seeds([v[MRR] for v in values], [v[RECALL] for v in values])
 
 
-def _setting(products: Products, queries: int, seeds: tuple[int, ...]) -> Setting:
-    preset, training = products.preset, products.preset.training
+def _on_eval(row: Row, products: Products, seeds: tuple[int, ...], path: Path) -> Mapping[str, float] | None:
+    """MRR@10 of each eval query where judgments are known, over the seeds; writes the first seed's file to submit."""
+    preset, queries = products.preset, products.eval_queries()
+    runs = [read_run(products.reranked(row.checkpoint, row.first_stage, seed, preset.eval_split)) for seed in seeds]
+    write_submission(runs[0], queries, path)
+    if not preset.eval_judged:
+        return None
+    judged = products.dataset.qrels(preset.eval_split)
+    qrels = {query_id: judged[query_id] for query_id in queries if query_id in judged}
+    values = [evaluate(run, qrels, [MRR])[MRR] for run in runs]
+    return {query_id: mean([found[query_id] for found in values]) for query_id in qrels}
+
+
+def _setting(table: Table, products: Products, queries: int, seeds: tuple[int, ...]) -> Setting:
+    preset = products.preset
+    training = follow(preset.training, preset.training.recipe, preset.asked)
     departures = training.departures()
-    shown = ", ".join(f"{name} {d['here']} (paper: {d['paper']})" for name, d in departures.items())
+    recipe = training.recipe
+    shown = ", ".join(f"{name} {d['here']} ({recipe}: {d[recipe]})" for name, d in departures.items())
     return Setting(
         preset=preset.name,
         dataset=preset.dataset if preset.share == 1 else f"{preset.dataset} ({preset.share:.0%} of it)",
@@ -60,5 +98,19 @@ def _setting(products: Products, queries: int, seeds: tuple[int, ...]) -> Settin
         retrievers=preset.retrievers or {"bm25": "BM25", "dense": preset.encoder},
         seeds=seeds,
         wall_seconds=round(products.seconds),
-        remarks=(f"Recipe: the paper's, but for {shown}.",) if departures else (),
+        remarks=((f"Recipe: {recipe}, but for {shown}.",) if departures else ()) + _retrieval(table, products),
     )
+
+
+def _retrieval(table: Table, products: Products) -> tuple[str, ...]:
+    """What a reader should know of the first stages beyond their names; nothing where all is by default."""
+    preset, lines = products.preset, []
+    # Parameters are tuned for the tables that use them only.
+    roles = {role for row in table.rows if row.kind in (BASELINE, OURS) for role in (row.first_stage, row.negatives)}
+    if "bm25" in roles and preset.bm25 != (bm25.K1, bm25.B):
+        how = "tuned by R@1000 on five sets of training queries" if preset.bm25 == TUNE else "given"
+        k1, b = products.bm25_parameters()
+        lines.append(f"BM25: k1 {k1:g}, b {b:g}, {how}.")
+    if preset.prebuilt:
+        lines.append(f"Dense vectors of the passages: pyserini's index {preset.prebuilt}.")
+    return tuple(lines)

@@ -33,6 +33,7 @@ class Report(Outcome):
             "table": self.table.name,
             "title": self.table.title,
             "source": self.table.source,
+            "layout": self.table.layout,
             "setting": {**asdict(self.setting), "seeds": list(self.setting.seeds), "remarks": [*self.setting.remarks]},
             "rows": [_row(line) for line in self.lines],
             "significance": self._significance(),
@@ -111,7 +112,9 @@ def _row(line: Line) -> dict[str, Any]:
         "above": list(line.above),
         "seeds": list(measured.seeds),
         "spread": measured.spread,
-        "per_query": {"mrr": dict(measured.mrr), "recall": dict(measured.recall)},
+        "eval": line.eval,
+        "per_query": {"mrr": dict(measured.mrr), "recall": dict(measured.recall)}
+        | ({"eval": dict(measured.eval)} if measured.eval else {}),
     }
     return {
         "label": row.label,
@@ -131,6 +134,7 @@ def _row(line: Line) -> dict[str, Any]:
             "reference": row.reference,
             "mrr": row.paper.mrr,
             "recall": row.paper.recall,
+            "eval": row.paper.eval,
             "above": list(row.paper.above),
         },
     }

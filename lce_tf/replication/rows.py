@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 BASELINE, CITED, OURS = "baseline", "cited", "ours"
 
+# How a table is laid out: a line a row; a cell a row, negatives down and group sizes across; dev beside eval.
+ROWS, GRID, LEADERBOARD = "rows", "grid", "leaderboard"
+
 # Role of a retriever -> its name in the paper; name of a loss in our registry -> its name in the paper.
 PAPER_RETRIEVERS = {"bm25": "BM25", "dense": "TCT-ColBERTv2"}
 PAPER_LOSSES = {"ce": "CE", "hinge": "Hinge", "lce": "LCE"}
@@ -16,11 +19,12 @@ PAPER_MODEL = "monoELECTRA-Base"
 
 @dataclass(frozen=True)
 class Printed:
-    """What the paper prints for a row: MRR@10, R@1K (None: a dash) and the labels of the rows in its superscript."""
+    """What the paper prints: MRR@10, R@1K (None: a dash), labels of the rows it is above, MRR@10 on eval, if any."""
 
     mrr: float
     recall: float | None = None
     above: tuple[str, ...] = ()
+    eval: float | None = None
 
 
 @dataclass(frozen=True)
@@ -48,15 +52,15 @@ class Row:
     """One row of a table.
 
     Attributes:
-        label: as the paper prints it and names it in superscripts, without parentheses.
+        label: as superscripts name it, without parentheses; in a grid its series and group size, such as "a16".
         kind: "baseline" (a first stage as it is), "cited" (figures from the literature) or "ours" (trained and
             measured).
         block: title of the block of rows that it stands in.
         model: name in the paper.
         paper: the paper's figures.
-        first_stage: role of the retriever that is reranked, or that a baseline is.
-        negatives: role of the retriever that gives the training negatives; None for baselines.
-        loss, group: see `Checkpoint`; None for baselines.
+        first_stage: role of the retriever that is reranked, or that a baseline is; None for other cited systems.
+        negatives: role of the retriever that gives the training negatives; None for baselines and such systems.
+        loss, group: see `Checkpoint`; None where there are no negatives.
         reference: number in the paper's list of references, for cited rows.
     """
 
@@ -65,7 +69,7 @@ class Row:
     block: str
     model: str
     paper: Printed
-    first_stage: str
+    first_stage: str | None = None
     negatives: str | None = None
     loss: str | None = None
     group: int | None = None
@@ -77,7 +81,9 @@ class Row:
         for role in (self.first_stage, self.negatives):
             if role is not None and role not in PAPER_RETRIEVERS:
                 raise ValueError(f"row {self.label}: {role!r} is no role; known are {', '.join(PAPER_RETRIEVERS)}")
-        if self.kind != BASELINE and (self.negatives is None or self.loss not in PAPER_LOSSES or not self.group):
+        other_make = self.kind == CITED and (self.first_stage, self.negatives, self.loss, self.group) == (None,) * 4
+        trained = self.first_stage and self.negatives and self.loss in PAPER_LOSSES and self.group
+        if self.kind != BASELINE and not trained and not other_make:
             raise ValueError(f"row {self.label}: a {self.kind} row needs negatives, a known loss and a group size")
 
     @property
@@ -85,15 +91,21 @@ class Row:
         """What has to be trained for this row; None where nothing has."""
         return Checkpoint(self.negatives, self.loss, self.group) if self.kind == OURS else None
 
+    @property
+    def series(self) -> str:
+        """The letter of the grid's line that the row is a cell of: "a" of "a16"."""
+        return self.label.rstrip("0123456789")
+
 
 @dataclass(frozen=True)
 class Table:
-    """A table of the paper: its number, what it shows (`title`), the paper's setting (`source`) and its rows."""
+    """A table of the paper: its number, what it shows (`title`), the paper's setting (`source`), rows and layout."""
 
     number: int
     title: str
     source: str
     rows: tuple[Row, ...]
+    layout: str = ROWS
 
     def __post_init__(self):
         labels = [row.label for row in self.rows]
@@ -107,6 +119,11 @@ class Table:
     def name(self) -> str:
         """The name of the table, and of its files: `table1`."""
         return f"table{self.number}"
+
+    @property
+    def has_eval(self) -> bool:
+        """Whether the table reports the leaderboard's eval queries too."""
+        return any(row.paper.eval is not None for row in self.rows)
 
     def row(self, label: str) -> Row:
         """The row with this label; KeyError where there is none."""
@@ -136,13 +153,30 @@ def _trained(label: str, role: str, loss: str, group: int, mrr: float, recall: f
     return Row(label, OURS, "Cross-encoders", PAPER_MODEL, paper, role, role, loss, group)
 
 
+def _crossed(label: str, negatives: str, first_stage: str, mrr: float, recall: float, above: str = "") -> Row:
+    """A row of LCE with n = 8 whose negatives may come from another retriever than its first stage."""
+    paper = Printed(mrr, recall, tuple(above))
+    return Row(label, OURS, "LCE, n = 8", PAPER_MODEL, paper, first_stage, negatives, "lce", 8)
+
+
+def _cell(label: str, negatives: str, mrr: float, above: str) -> Row:
+    """A cell of the grid; the label ends in its group size, `above` names cells."""
+    paper, group = Printed(mrr, above=tuple(above.split())), int(label[1:])
+    return Row(label, OURS, "LCE", PAPER_MODEL, paper, "dense", negatives, "lce", group)
+
+
+def _listed(label: str, model: str, reference: int | None, mrr: float, on_eval: float) -> Row:
+    return Row(label, CITED, "Leaderboard (cited)", model, Printed(mrr, eval=on_eval), reference=reference)
+
+
+_PAPER = "Pradeep et al. (ECIR 2022)"
+_TRAINING = "ELECTRA base, 300,000 steps, batch 16, learning rate 1e-05"
+_DEV = "MS MARCO passage, 6,980 dev queries, the top 1,000 reranked"
+
 TABLE1 = Table(
     number=1,
     title="Loss functions and first-stage retrievers",
-    source=(
-        "Pradeep et al. (ECIR 2022), Table 1: MS MARCO passage, 6,980 dev queries, the top 1,000 reranked; "
-        "ELECTRA base, 300,000 steps, batch 16, learning rate 1e-05"
-    ),
+    source=f"{_PAPER}, Table 1: {_DEV}; {_TRAINING}",
     rows=(
         _baseline("a", "bm25", 0.187, 0.857),
         _baseline("b", "dense", 0.359, 0.969),
@@ -165,4 +199,51 @@ TABLE1 = Table(
     ),
 )
 
-TABLES = {table.name: table for table in (TABLE1,)}
+TABLE2 = Table(
+    number=2,
+    title="Hard negatives and first-stage retrievers",
+    source=f"{_PAPER}, Table 2: {_DEV}; {_TRAINING}, LCE with n = 8; rows a and d are Table 1's 4 and 8",
+    rows=(
+        _crossed("a", "bm25", "bm25", 0.391, 0.8573),
+        _crossed("b", "dense", "bm25", 0.389, 0.8573),
+        _crossed("c", "bm25", "dense", 0.402, 0.9690, "ab"),
+        _crossed("d", "dense", "dense", 0.401, 0.9690, "ab"),
+    ),
+)
+
+TABLE3 = Table(
+    number=3,
+    title="Group size and hard negatives",
+    source=f"{_PAPER}, Table 3: {_DEV}; {_TRAINING}, LCE; first stage TCT-ColBERTv2, R@1K .9690",
+    layout=GRID,
+    rows=(
+        _cell("a2", "dense", 0.393, "b2"),
+        _cell("a4", "dense", 0.400, "b2"),
+        _cell("a8", "dense", 0.401, "b2"),
+        _cell("a16", "dense", 0.408, "a2 a4 a8 b2 b4"),
+        _cell("a32", "dense", 0.414, "a2 a4 a8 b2 b4 b8 b16"),
+        _cell("b2", "bm25", 0.381, ""),
+        _cell("b4", "bm25", 0.397, "b2"),
+        _cell("b8", "bm25", 0.402, "b2"),
+        _cell("b16", "bm25", 0.403, "b2"),
+        _cell("b32", "bm25", 0.407, "b2 b4"),
+    ),
+)
+
+TABLE4 = Table(
+    number=4,
+    title="The passage leaderboard",
+    source=f"{_PAPER}, Table 4: the official MS MARCO passage leaderboard; row g is Table 3's cell a, n = 32",
+    layout=LEADERBOARD,
+    rows=(
+        _listed("a", "coCondenser", 10, 0.443, 0.428),
+        _listed("b", "C-COIL + RoBERTa", 12, 0.443, 0.427),
+        _listed("c", "RocketQA + ERNIE", 41, 0.439, 0.426),
+        _listed("d", "DR-BERT", None, 0.420, 0.419),
+        _listed("e", "expando-mono-duo-T5", 40, 0.420, 0.408),
+        _listed("f", "DeepCT + TF-Ranking Ensemble", 16, 0.420, 0.408),
+        Row("g", OURS, "Ours", PAPER_MODEL, Printed(0.414, eval=0.404), "dense", "dense", "lce", 32),
+    ),
+)
+
+TABLES = {table.name: table for table in (TABLE1, TABLE2, TABLE3, TABLE4)}

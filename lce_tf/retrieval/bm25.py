@@ -21,7 +21,7 @@ from lce_tf.errors import UserError
 from lce_tf.files import built_folder, cache_dir
 from lce_tf.retrieval import jvm, queries_to_search
 
-K1, B = 0.82, 0.68  # the values tuned for MS MARCO passages
+K1, B = 0.82, 0.68  # the paper's, tuned for MS MARCO passages: see `tuning`
 INDEX_BLOCK = 5_000  # passages handed to Java at once
 SEARCH_BLOCK_ROWS = 200_000  # hits that Java holds at once, about 100 MB
 BLANK = "".join(map(chr, range(0x21)))  # what Java's String.trim removes
@@ -34,16 +34,18 @@ def search(
     k1: float = K1,
     b: float = B,
     threads: int | None = None,
+    judged: bool = False,
 ) -> Run:
     """The BM25 run of the split's queries, `depth` passages a query at most; builds the index on first use.
 
-    Queries that share no word with the collection are absent from the run, counted and named on stderr.
+    `judged` searches only for queries with a relevant passage. Queries that share no word with the collection are
+    absent from the run, counted and named on stderr.
 
     Raises: UserError for a depth below 1, k1 below 0, b outside 0..1, a split without queries, or where no
     query finds anything.
     """
     check_parameters(k1, b)
-    queries = queries_to_search(dataset, split, depth)
+    queries = queries_to_search(dataset, split, depth, judged)
     return Index(dataset, threads).search(queries, depth, k1, b)
 
 
@@ -71,15 +73,18 @@ class Index:
         self._searcher = _open(self.path)
         self._json = _hits_to_json()
 
-    def search(self, queries: dict[str, str], depth: int, k1: float = K1, b: float = B) -> Run:
-        """The run of `queries` (id -> text), at most `depth` passages a query; see the module's `search`."""
+    def search(self, queries: dict[str, str], depth: int, k1: float = K1, b: float = B, quiet: bool = False) -> Run:
+        """The run of `queries` (id -> text), at most `depth` passages a query; see the module's `search`.
+
+        `quiet` shows no progress and does not name the queries that find nothing.
+        """
         from tqdm import tqdm
 
         check_parameters(k1, b)
         self._searcher.set_bm25(float(k1), float(b))
         depth = max(1, min(depth, self._searcher.get_total_num_docs()))
         found, passage_ids, scores, counts = [], [], [], []
-        with tqdm(total=len(queries), desc="BM25", unit=" queries", disable=None) as progress:
+        with tqdm(total=len(queries), desc="BM25", unit=" queries", disable=quiet or None) as progress:
             for block in _blocks(queries.items(), max(1, SEARCH_BLOCK_ROWS // depth)):
                 hits = self._search_block([text for _, text in block], depth)
                 for (query_id, _), rows in zip(block, hits, strict=True):
@@ -90,7 +95,7 @@ class Index:
                 passage_ids.append(np.array([row["docid"].encode() for row in rows], dtype="S"))
                 scores.append(np.array([row["score"] for row in rows], dtype=np.float64))
                 progress.update(len(block))
-        _report_missing(queries, found)
+        _report_missing(queries, found, quiet)
         offsets = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
         return Run.build(np.array(found, "S"), offsets, np.concatenate(passage_ids), np.concatenate(scores), "bm25")
 
@@ -173,12 +178,14 @@ def _blocks(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
         yield block
 
 
-def _report_missing(queries: dict[str, str], found: list[bytes]) -> None:
+def _report_missing(queries: dict[str, str], found: list[bytes], quiet: bool) -> None:
     if len(found) == len(queries):
         return
     present = set(found)
     missing = [query_id for query_id in queries if query_id.encode() not in present]
     if not found:
         raise UserError(f"none of {len(queries)} queries shares a word with a passage; are both in one language?")
+    if quiet:
+        return
     names = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
     print(f"{len(missing)} of {len(queries)} queries find no passage and are not in the run: {names}", file=sys.stderr)

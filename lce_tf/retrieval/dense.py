@@ -28,17 +28,24 @@ class Embed(Protocol):
         """[texts, dimensions] float32."""
 
 
-def search(embed: Embed, dataset: Dataset, split: str | None, depth: int, threads: int | None = None) -> Run:
+def search(
+    embed: Embed,
+    dataset: Dataset,
+    split: str | None,
+    depth: int,
+    threads: int | None = None,
+    judged: bool = False,
+) -> Run:
     """The run of the split's queries by inner product, exactly `depth` passages a query where there are so many.
 
-    Passages with equal scores stand in the collection's order. Memory: the queries' vectors and rows, and one
-    block of passages, however large the collection.
+    `judged` searches only for queries with a relevant passage. Passages with equal scores stand in the collection's
+    order. Memory: the queries' vectors and rows, and one block of passages, however large the collection.
 
     Raises: UserError for a depth below 1, a split without queries, or vectors that are not finite.
     """
-    queries = queries_to_search(dataset, split, depth)
+    queries = queries_to_search(dataset, split, depth, judged)
     passage_ids, passages = passage_vectors(embed, dataset)
-    vectors = _embedded(embed, list(queries), list(queries.values()), "query")
+    vectors = embedded(embed, list(queries), list(queries.values()), "query")
     positions, scores = nearest(vectors, passages, depth, threads)
     return Run.build(
         np.array([query_id.encode() for query_id in queries], dtype="S"),
@@ -115,7 +122,7 @@ def _build(embed: Embed, dataset: Dataset, path: Path) -> None:
         with tqdm(desc="encoding", unit=" passages", disable=None) as progress:
             while block := list(itertools.islice(passages, ENCODE_BLOCK)):
                 names = [passage.passage_id for passage in block]
-                vectors = _embedded(embed, names, [passage.text for passage in block], "passage")
+                vectors = embedded(embed, names, [passage.text for passage in block], "passage")
                 if not ids:
                     _write_header(file, 0, vectors.shape[1])
                 ids.append(np.array([name.encode() for name in names], dtype="S"))
@@ -134,7 +141,8 @@ def _write_header(file, rows: int, dimensions: int) -> None:
     np.lib.format.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": (rows, dimensions)})
 
 
-def _embedded(embed: Embed, names: list[str], texts: list[str], kind: Literal["query", "passage"]) -> np.ndarray:
+def embedded(embed: Embed, names: list[str], texts: list[str], kind: Literal["query", "passage"]) -> np.ndarray:
+    """[texts, dimensions] float32 vectors, checked; `names` are the texts' ids, for the message of a UserError."""
     vectors = np.ascontiguousarray(embed(texts, kind), dtype="<f4")
     if vectors.ndim != 2 or len(vectors) != len(texts):
         raise ValueError(f"embed gave an array of shape {vectors.shape} for {len(texts)} texts; expected [texts, dim]")

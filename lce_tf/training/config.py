@@ -1,12 +1,14 @@
 """Everything that decides a training run, and how that differs from the paper's recipe."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from lce_tf.data.pool import PoolConfig
 from lce_tf.errors import UserError
-from lce_tf.model.config import Lengths
+from lce_tf.model.config import Lengths, Scoring
 from lce_tf.model.precision import PRECISIONS
+from lce_tf.training.recipes import RECIPES
 
 LOSS_NAMES = ("ce", "hinge", "lce")
 KEEP = ("last", "best")
@@ -29,11 +31,24 @@ class TrainConfig:
         learning_rate: its peak; it falls linearly to 0 at the last step.
         query_length, sequence_length: see `Lengths`.
         negatives_depth, short_lists: see `PoolConfig`.
+        recipe: "paper" or "released", see `lce_tf.training.recipes`; it says what the settings are compared with.
+        decay: what the learning rate does after the warm-up, see `lce_tf.training.schedules`.
+        head_rate: the head's learning rate is "scheduled" like the encoder's, or "constant" at its peak.
+        sampling: a group's negatives are "distinct", or drawn with "replacement".
+        positives: any "judged" relevant passage, or only those that the "run" retrieves.
+        passage_length: a passage keeps at most this many wordpieces; None: what the sequence has left.
+        padding_segment: segment id of padding.
+        head: "linear", or "dense" with a hidden layer and two logits of which scores are the last.
+        ce_pairs: each of cross entropy's pairs of a query of its own ("independent"), or "alternating" positive and
+            negative of the same query.
+        score_dtype: "float16" rounds scores before sorting.
         seed: of groups, order, dropout and the head's initial weights.
         precision, strategy, devices: see `lce_tf.model.precision` and `lce_tf.training.strategies`.
         keep: "last" checkpoint, as in the paper, or the "best" on the dev sample.
         dev_split, dev_run, dev_queries, dev_depth, evaluate_every: MRR@10 on a sample of `dev_queries` queries of
             `dev_run`, its top `dev_depth` reranked, every so many steps; 0 never.
+        micro_batch: wordpieces, padding included, that a replica computes at once; larger batches are computed twice,
+            slice by slice, for the same gradient. 0: only what would not fit into the memory that is free.
         checkpoint_every, log_every: steps between checkpoints, and between lines of figures.
     """
 
@@ -51,10 +66,21 @@ class TrainConfig:
     sequence_length: int = 256
     negatives_depth: int = 200
     short_lists: str = "skip"
+    recipe: str = "paper"
+    decay: str = "linear"
+    head_rate: str = "scheduled"
+    sampling: str = "distinct"
+    positives: str = "judged"
+    passage_length: int | None = None
+    padding_segment: int = 0
+    head: str = "linear"
+    ce_pairs: str = "independent"
+    score_dtype: str = "float32"
     seed: int = 42
     precision: str = "auto"
     strategy: str = "mirrored"
     devices: int = 0
+    micro_batch: int = 0
     keep: str = "last"
     dev_split: str | None = "dev"
     dev_run: str | None = None
@@ -82,8 +108,8 @@ class TrainConfig:
             raise UserError(f"--learning-rate {self.learning_rate}: give a number between 0 and 1, such as 1e-5")
         if not 0 <= self.seed < 1 << 63:
             raise UserError(f"--seed {self.seed}: give a whole number from 0 to 2^63 - 1")
-        if self.evaluate_every < 0 or self.devices < 0:
-            raise UserError("--evaluate-every and --devices: give 0 or more")
+        if self.evaluate_every < 0 or self.devices < 0 or self.micro_batch < 0:
+            raise UserError("--evaluate-every, --devices and --micro-batch: give 0 or more")
         if self.loss == "hinge" and self.group < 2:
             raise UserError(f"--group {self.group}: the hinge loss needs a positive and a negative; give 2 or more")
         if self.loss == "lce" and self.group < 2:
@@ -92,7 +118,11 @@ class TrainConfig:
             raise UserError("--evaluate-every and --keep best need a --dev-run to rerank")
         if self.keep == "best" and not self.evaluate_every:
             raise UserError("--keep best: needs --evaluate-every to know what is best")
-        self.lengths, self.pool  # noqa: B018  (checks their own values)
+        for name, known in CHOICES.items():
+            if getattr(self, name) not in known:
+                flag = name.replace("_", "-")
+                raise UserError(f"--{flag} {getattr(self, name)!r}: known are {', '.join(map(str, known))}")
+        self.lengths, self.pool, self.scoring  # noqa: B018  (checks their own values)
 
     @property
     def members(self) -> int:
@@ -102,18 +132,68 @@ class TrainConfig:
     @property
     def lengths(self) -> Lengths:
         """How pairs are cut."""
-        return Lengths(self.query_length, self.sequence_length)
+        return Lengths(self.query_length, self.sequence_length, self.passage_length)
+
+    @property
+    def scoring(self) -> Scoring:
+        """How scores are made; the dense head has two logits whatever the loss, and scores are the last."""
+        dense = self.head == "dense"
+        return Scoring(
+            outputs=2 if dense or self.loss == "ce" else 1,
+            head=self.head,
+            padding_segment=self.padding_segment,
+            rule="last" if dense else "difference",
+            dtype=self.score_dtype,
+        )
 
     @property
     def pool(self) -> PoolConfig:
         """How queries are admitted; cross entropy needs one negative a query to draw from."""
-        return PoolConfig(2 if self.loss == "ce" else self.group, self.negatives_depth, self.short_lists)
+        group = 2 if self.loss == "ce" else self.group
+        short_lists = "replace" if self.sampling == "replacement" else self.short_lists
+        return PoolConfig(group, self.negatives_depth, short_lists, self.positives)
 
     def departures(self) -> dict[str, dict[str, Any]]:
-        """Each setting of the recipe that is not the paper's: name -> {"paper": ..., "here": ...}."""
-        here = asdict(self)
-        paper = {name: TrainConfig.__dataclass_fields__[name].default for name in RECIPE}
-        return {name: {"paper": paper[name], "here": here[name]} for name in RECIPE if here[name] != paper[name]}
+        """Each setting that is not the recipe's: name -> {RECIPE: ..., "here": ...}."""
+        here, own = asdict(self), recipe_settings(self.recipe, self.loss)
+        return {name: {self.recipe: own[name], "here": here[name]} for name in RECIPE if here[name] != own[name]}
+
+
+def recipe_settings(recipe: str, loss: str) -> dict[str, Any]:
+    """What a recipe says of each setting in `RECIPE`, for a training with this loss.
+
+    Raises:
+        UserError: no such recipe.
+    """
+    if recipe not in RECIPES:
+        raise UserError(f"--recipe {recipe!r}: known are {', '.join(RECIPES)}")
+    values = {name: TrainConfig.__dataclass_fields__[name].default for name in RECIPE}
+    own = dict(RECIPES[recipe])
+    ce_batch = own.pop("ce_batch", values["batch"])
+    return values | own | ({"batch": ce_batch} if loss == "ce" else {})
+
+
+def follow(config: TrainConfig, recipe: str, overrides: Mapping[str, Any]) -> TrainConfig:
+    """The configuration under another recipe.
+
+    Args:
+        config: settings that are not the paper's in it stay: those are what a preset owns, such as its few steps.
+        overrides: settings that were asked for one by one; they win over the recipe.
+    """
+    paper, own = recipe_settings("paper", config.loss), recipe_settings(recipe, config.loss)
+    kept = {name for name in RECIPE if getattr(config, name) != paper[name]}
+    taken = {name: value for name, value in own.items() if name not in kept}
+    return replace(config, recipe=recipe, **{**taken, **overrides})
+
+
+# Settings with a fixed set of values; those of other parts are checked there.
+CHOICES = {
+    "recipe": tuple(RECIPES),
+    "decay": ("linear", "inverse"),
+    "head_rate": ("scheduled", "constant"),
+    "sampling": ("distinct", "replacement"),
+    "ce_pairs": ("independent", "alternating"),
+}
 
 
 # What the paper's section 4.2 fixes; the loss and the group size are what its tables vary.
@@ -128,4 +208,13 @@ RECIPE = (
     "negatives_depth",
     "short_lists",
     "keep",
+    "decay",
+    "head_rate",
+    "sampling",
+    "positives",
+    "passage_length",
+    "padding_segment",
+    "head",
+    "ce_pairs",
+    "score_dtype",
 )

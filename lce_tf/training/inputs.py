@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import asdict
 from typing import NamedTuple
 
 from lce_tf.data.datasets import load_dataset
@@ -68,7 +69,7 @@ def read_inputs(config: TrainConfig) -> TrainingInputs:
 
     def packer(split):
         queries = query_store(dataset, split, tokenizer)
-        return Packer(queries, passages, tokenizer.special, config.query_length, config.sequence_length)
+        return Packer(queries, passages, tokenizer.special, **asdict(config.lengths))
 
     training = packer(config.split)
     pool = build_pool(run, qrels, training.queries, passages, config.pool)

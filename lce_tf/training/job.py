@@ -1,6 +1,7 @@
 """A training run from configuration to finished checkpoint, resumable at any step."""
 
 import contextlib
+import gc
 import math
 import signal
 import time
@@ -23,6 +24,8 @@ from lce_tf.training.records import Figures, open_manifest
 
 # Steps in a row with a loss that is no number after which training gives up.
 PATIENCE = 20
+# Pairs in a slice: few enough to save padding, enough to keep products efficient.
+PAIRS_A_SLICE = 16
 
 
 def train(config: TrainConfig, output: str | Path) -> Path:
@@ -55,6 +58,9 @@ def train(config: TrainConfig, output: str | Path) -> Path:
                 output.rmdir()
         raise
     job.run()
+    # A process that trains one model after another would otherwise keep the graphs and slots of them all.
+    del job
+    gc.collect()
     return output
 
 
@@ -66,8 +72,9 @@ class Job:
 
         from lce_tf.losses import LOSSES
         from lce_tf.model.precision import resolve
-        from lce_tf.training.schedules import linear
-        from lce_tf.training.step import TrainingStep, make_optimizer
+        from lce_tf.training.optimizers import make_optimizer
+        from lce_tf.training.schedules import make_schedule
+        from lce_tf.training.step import TrainingStep
         from lce_tf.training.strategies import device_kind, make_strategy
 
         self.config, self.inputs, self.output = config, inputs, output
@@ -76,17 +83,27 @@ class Job:
         if config.batch % replicas:
             raise UserError(f"--batch {config.batch}: is not a multiple of the {replicas} replicas it is split over")
         loss = LOSSES[config.loss]()
-        self.schedule = linear(config.learning_rate, config.steps, config.warmup)
+        self.schedule = make_schedule(config.decay, config.learning_rate, config.steps, config.warmup)
+        head_rate = config.learning_rate if config.head_rate == "constant" else None
         # Counted on the host: a step whose float16 gradients overflow is skipped by the optimiser, but was dealt.
         self.step, self.best = tf.Variable(0, dtype=tf.int64), tf.Variable(-1.0)
         with self.strategy.scope():
             precision = resolve(config.precision, device_kind())
-            self.model = checkpoint.from_backbone(config.backbone, loss.outputs, precision, config.seed)
-            self.optimizer = make_optimizer(self.schedule, self.model.trainable_variables, precision)
-        self.take_step = TrainingStep(self.strategy, self.model, loss, self.optimizer, config.batch, config.seed)
-        sampler = GroupSampler(inputs.pool, config.members, config.seed, pairs=loss.pairs)
-        shape = BatchShape.of(config.batch // replicas, config.members)
+            self.model = checkpoint.from_backbone(config.backbone, config.scoring, precision, config.seed)
+            self.optimizer = make_optimizer(self.schedule, self.model, precision, head_rate)
+        sampler = GroupSampler(
+            inputs.pool,
+            config.members,
+            config.seed,
+            pairs=loss.pairs,
+            replacement=config.sampling == "replacement",
+            alternating=config.ce_pairs == "alternating",
+        )
+        shape, replay = plan_batch(config, replicas, self.model)
         self.batches = TrainingBatches(sampler, inputs.packer, shape, replicas)
+        self.take_step = TrainingStep(
+            self.strategy, self.model, loss, self.optimizer, config.batch, config.seed, replay
+        )
         self.state = tf.train.Checkpoint(model=self.model, optimizer=self.optimizer, step=self.step, best=self.best)
         self.manager = tf.train.CheckpointManager(self.state, str(output / "checkpoints"), max_to_keep=2)
         self.stopping = False
@@ -182,7 +199,7 @@ class Job:
     def _evaluate(self, step: int, dev: DevSample) -> None:
         """MRR@10 of the dev sample, reranked by the model as it is now."""
         logits = score_pairs(TensorFlowEngine(self.model), dev.packer, *pair_rows(dev.run, dev.packer))
-        ranked, _ = merged(dev.run, dev.run, scores_of(logits), "dev")
+        ranked, _ = merged(dev.run, dev.run, scores_of(logits, self.config.scoring), "dev")
         value = mean(evaluate(ranked, dev.qrels, ["MRR@10"])["MRR@10"])
         self.figures.add(step, dev_mrr_10=value)
         print(f"step {step}: MRR@10 {value:.4f} on {len(dev.qrels)} dev queries", flush=True)
@@ -201,6 +218,22 @@ class Job:
                 )
         about = {"loss": self.config.loss, "training": asdict(self.config)}
         checkpoint.save(self.model, folder, hub.locate(self.config.backbone), self.config.lengths, about)
+
+
+def plan_batch(config: TrainConfig, replicas: int, model) -> tuple[BatchShape, bool]:
+    """How a replica's batch is sliced, and whether its slices are computed twice in the memory of one.
+
+    How it is sliced does not depend on the free memory, since dropout masks depend on the slices.
+    """
+    from lce_tf.training.memory import fits
+
+    groups = config.batch // replicas
+    pairs_a_slice = max(1, config.micro_batch // config.sequence_length) if config.micro_batch else PAIRS_A_SLICE
+    shape = BatchShape.of(groups, config.members, pairs_a_slice)
+    if config.micro_batch:
+        return shape, shape.slices > 1
+    float_bytes = 4 if model.precision.policy == "float32" else 2
+    return shape, not fits(model.config, replicas * groups * config.members, config.sequence_length, float_bytes)
 
 
 def _number(index: Path) -> int:

@@ -49,7 +49,7 @@ def open_manifest(folder: Path, config: TrainConfig, hashes: dict[str, str], fac
         return
     if any(folder.glob("checkpoints/*")) or (folder / "config.json").is_file():
         raise UserError(f"{folder}: holds checkpoints but no manifest.json; choose another --output")
-    recipe = {"recipe": "paper", "departures": config.departures()}
+    recipe = {"recipe": config.recipe, "departures": config.departures()}
     write_json(path, {**identity, **recipe, **facts, "versions": versions()})
 
 

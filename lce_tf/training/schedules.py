@@ -1,5 +1,41 @@
 """The learning rate over the steps, from the Model Garden's schedules."""
 
+SCHEDULES = ("linear", "inverse")
+# The released code's iteration as a share of its steps, and how much the rate's divisor grows after each.
+SHARE, FALL = 0.1, 0.1
+
+
+def make_schedule(name: str, peak: float, steps: int, warmup: float):
+    """The schedule called `name`: "linear" or "inverse"."""
+    return {"linear": linear, "inverse": inverse}[name](peak, steps, warmup)
+
+
+def inverse(peak: float, steps: int, warmup: float):
+    """Linear warm-up from 0 to `peak`, then `peak / (1 + 0.1 k)` in the k-th iteration after it, k from 1.
+
+    An iteration is a tenth of all steps, 3,000 of the recipe's 30,000, so that training ends at 0.53 of the peak.
+
+    Source: the released code (Capreolus, "linear" decay of 0.1, ten iterations of which one is the warm-up).
+    """
+    import tensorflow as tf
+    import tf_keras as keras
+
+    climb = round(steps * warmup)
+    length = max(1, round(steps * SHARE))
+
+    class Inverse(keras.optimizers.schedules.LearningRateSchedule):
+        """Written out, because the Model Garden's warm-up would climb to the first value after it, not to the peak."""
+
+        def __call__(self, step):
+            step = tf.cast(step, tf.float32)
+            after = peak / (1 + FALL * (tf.floor((step - climb) / length) + 1))
+            return tf.where(step < climb, peak * step / max(climb, 1), after)
+
+        def get_config(self):
+            return {"peak": peak, "steps": steps, "warmup": warmup}
+
+    return Inverse()
+
 
 def linear(peak: float, steps: int, warmup: float):
     """Linear warm-up from 0 to `peak` over the first share `warmup` of the steps, then linear decay to 0.

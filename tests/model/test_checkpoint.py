@@ -1,12 +1,13 @@
 import json
 import shutil
+from dataclasses import asdict
 
 import numpy as np
 import pytest
 
 from lce_tf.errors import UserError
 from lce_tf.model import checkpoint
-from lce_tf.model.config import EncoderConfig, Lengths
+from lce_tf.model.config import EncoderConfig, Lengths, Scoring
 from lce_tf.model.precision import PRECISIONS
 
 FLOAT32 = PRECISIONS["float32"]
@@ -20,7 +21,7 @@ def pairs():
 
 @pytest.fixture(scope="module", params=[1, 2], ids=["one-logit", "two-logits"])
 def model(request, backbone):
-    return checkpoint.from_backbone(str(backbone), request.param, FLOAT32, seed=1)
+    return checkpoint.from_backbone(str(backbone), Scoring(request.param), FLOAT32, seed=1)
 
 
 @pytest.fixture(scope="module")
@@ -44,14 +45,15 @@ def one_line(call, *args):
 
 def test_the_head_depends_on_the_seed_alone(backbone):
     kernels = [
-        checkpoint.from_backbone(str(backbone), 2, FLOAT32, seed).head.linear.kernel.numpy() for seed in (1, 1, 2)
+        checkpoint.from_backbone(str(backbone), Scoring(2), FLOAT32, seed).head.linear.kernel.numpy()
+        for seed in (1, 1, 2)
     ]
     assert np.array_equal(kernels[0], kernels[1]) and not np.array_equal(kernels[0], kernels[2])
     assert np.abs(kernels[0]).max() <= 0.04 and kernels[0].std() == pytest.approx(0.02, rel=0.4)
 
 
 def test_the_encoder_is_the_backbones(backbone, hf_model, reference, batch):
-    encoder = checkpoint.from_backbone(str(backbone), 1, FLOAT32, 1).encoder
+    encoder = checkpoint.from_backbone(str(backbone), Scoring(1), FLOAT32, 1).encoder
     expected = reference(hf_model("ElectraForPreTraining"), *batch())
     np.testing.assert_allclose(encoder(*batch(), cls_only=False), expected, atol=1e-5)
 
@@ -65,9 +67,14 @@ def test_what_the_folder_holds(model, saved, backbone):
     assert {file.name for file in saved.iterdir()} == names
     assert (saved / "vocab.txt").read_bytes() == (backbone / "vocab.txt").read_bytes()
     values = json.loads((saved / "config.json").read_text())
-    ours = {"outputs": model.outputs_, "lengths": {"query": 5, "sequence": 20}, "loss": "lce", "steps": 3}
+    ours = {
+        "scoring": asdict(model.scoring),
+        "lengths": {"query": 5, "sequence": 20, "passage": None},
+        "loss": "lce",
+        "steps": 3,
+    }
     assert values == {**model.config.to_huggingface(), "lce_tf": ours}
-    assert checkpoint.trained(saved) == (model.config, model.outputs_, LENGTHS)
+    assert checkpoint.trained(saved) == (model.config, model.scoring, LENGTHS)
 
 
 def test_transformers_reads_the_folder(saved, model, batch, reference):
@@ -78,7 +85,7 @@ def test_transformers_reads_the_folder(saved, model, batch, reference):
 
 
 def test_a_trained_folder_is_a_backbone_too(saved, model, batch):
-    again = checkpoint.from_backbone(str(saved), 1, FLOAT32, 9)
+    again = checkpoint.from_backbone(str(saved), Scoring(1), FLOAT32, 9)
     assert np.array_equal(again.encoder(*batch()), model.encoder(*batch()))
 
 
@@ -97,7 +104,7 @@ def test_bert_keeps_its_prefix(tmp_path, hf_model):
     from safetensors import safe_open
 
     hf_model("BertModel").save_pretrained(tmp_path / "bert")
-    model = checkpoint.from_backbone(str(tmp_path / "bert"), 1, FLOAT32, 1)
+    model = checkpoint.from_backbone(str(tmp_path / "bert"), Scoring(1), FLOAT32, 1)
     checkpoint.save(model, tmp_path / "out", tmp_path / "bert", LENGTHS, {})
     with safe_open(tmp_path / "out" / "model.safetensors", "numpy") as file:
         assert {name.split(".")[0] for name in file.keys()} == {"bert", "head"}
@@ -143,7 +150,7 @@ def test_trained_says_what_a_folder_is_not(tmp_path, backbone):
     assert "config.json: is not a JSON object" in one_line(checkpoint.trained, tmp_path)
 
 
-@pytest.mark.parametrize("ours", [7, {"outputs": 1}, {"outputs": 1, "lengths": {"width": 3}}])
+@pytest.mark.parametrize("ours", [7, {"scoring": {}}, {"scoring": {}, "lengths": {"width": 3}}])
 def test_a_foreign_lce_tf_part(ours, copied):
     (copied / "config.json").write_text(json.dumps({"model_type": "electra", "lce_tf": ours}))
     assert "its lce_tf part is not what training writes" in one_line(checkpoint.trained, copied)

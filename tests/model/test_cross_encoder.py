@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from lce_tf.model.config import EncoderConfig
-from lce_tf.model.cross_encoder import CrossEncoder, scores, segments_and_mask
+from lce_tf.model.config import EncoderConfig, Scoring
+from lce_tf.model.cross_encoder import CrossEncoder, segments_and_mask
 from lce_tf.model.precision import PRECISIONS
 
 CONFIG = EncoderConfig(
@@ -21,7 +21,7 @@ QUERIES = np.array([5, 3, 1], np.int32)
 
 def make(precision="float32", outputs=1):
     """A model whose weights are the same in every precision."""
-    model = CrossEncoder(CONFIG, outputs, PRECISIONS[precision])
+    model = CrossEncoder(CONFIG, Scoring(outputs), PRECISIONS[precision])
     numbers = np.random.default_rng(4)
     for variable in model.trainable_variables:
         spread = 0.1 if len(variable.shape) > 1 else 0.02
@@ -47,15 +47,6 @@ def test_segments_and_mask_by_hand():
     assert mask.numpy().tolist() == [[1, 1, 1, 1, 1, 1], [1, 1, 1, 1, 1, 0], [1, 1, 1, 0, 0, 0]]
     assert segments.numpy().tolist() == [[0, 0, 0, 0, 1, 1], [0, 0, 0, 1, 1, 0], [0, 0, 1, 0, 0, 0]]
     assert segments.dtype == mask.dtype == tf.int32
-
-
-def test_scores():
-    assert scores(tf.constant([[0.5], [-2.0]])).numpy().tolist() == [0.5, -2.0]
-    assert scores(tf.constant([[0.5, 2.0], [3.0, -1.0]])).numpy().tolist() == [1.5, -4.0]
-    assert scores(tf.zeros([3, 4, 2])).shape == [3, 4]
-    # Two passages that softmax would both give 1.0 keep their order.
-    first, second = scores(tf.constant([[-20.0, 20.0], [-20.0, 21.0]])).numpy()
-    assert first < second
 
 
 @pytest.mark.parametrize("outputs", [1, 2])
@@ -120,7 +111,7 @@ def test_dropout_is_a_function_of_the_seed(model):
 
 def test_every_dropout_has_a_place_of_its_own(model, monkeypatch):
     """The masks of two of the model's dropouts, or of the next slice of a batch, are never the same."""
-    from lce_tf.model import cross_encoder, encoder
+    from lce_tf.model import encoder, heads
     from lce_tf.training.step import PLACES
 
     places = []
@@ -130,7 +121,7 @@ def test_every_dropout_has_a_place_of_its_own(model, monkeypatch):
         return x
 
     monkeypatch.setattr(encoder, "dropout", recording)
-    monkeypatch.setattr(cross_encoder, "dropout", recording)
+    monkeypatch.setattr(heads, "dropout", recording)
     model.logits(*packed(), seed=tf.constant([1, 2]))
     assert len(places) == len(set(places)) == 2 + 3 * CONFIG.num_hidden_layers
     assert max(places) < PLACES

@@ -16,7 +16,7 @@ def checkpoints(tmp_path_factory):
     from transformers import ElectraConfig, ElectraModel
 
     from lce_tf.model import checkpoint
-    from lce_tf.model.config import Lengths
+    from lce_tf.model.config import Lengths, Scoring
     from lce_tf.model.precision import PRECISIONS
 
     root = tmp_path_factory.mktemp("checkpoints")
@@ -35,7 +35,7 @@ def checkpoints(tmp_path_factory):
     (root / "backbone" / "vocab.txt").write_text("\n".join(WORDS) + "\n")
     folders = {}
     for outputs in (1, 2):
-        model = checkpoint.from_backbone(str(root / "backbone"), outputs, PRECISIONS["float32"], seed=outputs)
+        model = checkpoint.from_backbone(str(root / "backbone"), Scoring(outputs), PRECISIONS["float32"], seed=outputs)
         folders[outputs] = root / f"trained{outputs}"
         checkpoint.save(model, folders[outputs], root / "backbone", Lengths(8, 40), {"loss": "test"})
     return folders

@@ -109,13 +109,13 @@ def test_the_manifest_says_what_was_done(config, checkpoints):
     assert manifest["model"] == checkpoint.identity(checkpoints[1]) and manifest["pairs"] == 50
     assert manifest["run"] == config.run and len(manifest["run_sha256"]) == 64
     assert manifest["engine"] in ("openvino", "tensorflow") and manifest["precision"] == "float32"
-    assert manifest["lengths"] == {"query": 8, "sequence": 40} and manifest["depth"] == 10
+    assert manifest["lengths"] == {"query": 8, "sequence": 40, "passage": None} and manifest["depth"] == 10
     assert manifest["checkpoint"] == config.checkpoint and manifest["split"] == "dev" and manifest["seconds"] >= 0
 
 
 def test_two_logits_rank_by_their_difference(config, checkpoints, monkeypatch):
     seen = []
-    monkeypatch.setattr(module, "scores_of", lambda logits: seen.append(logits) or scores_of(logits))
+    monkeypatch.setattr(module, "scores_of", lambda logits, scoring: seen.append(logits) or scores_of(logits, scoring))
     rerank(replace(config, checkpoint=str(checkpoints[2]), depth=100))
     raw = np.load(f"{config.output}.scores.npz")["scores"]
     assert seen[0].shape == (80, 2) and sorted(raw.tolist()) == sorted((seen[0][:, 1] - seen[0][:, 0]).tolist())

@@ -11,10 +11,10 @@ import pytest
 
 from lce_tf.errors import UserError
 from lce_tf.replication.latex import escaped
-from lce_tf.replication.markdown import superscript
+from lce_tf.replication.markdown import subscript, superscript
 from lce_tf.replication.outcome import Measured, Setting
 from lce_tf.replication.report import build, write_all
-from lce_tf.replication.rows import OURS, TABLE1, Printed, Row, Table
+from lce_tf.replication.rows import OURS, TABLE1, TABLE2, TABLE3, TABLE4, Printed, Row, Table
 
 SETTING = Setting(
     preset="pydocs",
@@ -267,3 +267,127 @@ def test_negatives_and_first_stage_may_differ():
     assert "own first stage" not in found.markdown()
     assert found.figure("png").startswith(b"\x89PNG")
     assert r"MiniLM (dense) $\rightarrow$ BM25" in found.latex()
+
+
+def grid(alpha=0.01):
+    """Table 3 whole: all cells are equal but b2, .1 below on every query, and a32, .1 above."""
+    results = {row.label: measured(0.2, 0.4, 0.6) for row in TABLE3.rows}
+    results |= {"b2": measured(0.1, 0.3, 0.5), "a32": measured(0.3, 0.5, 0.7)}
+    return build(TABLE3, results, replace(SETTING, alpha=alpha))
+
+
+def test_table2_compares_its_four_rows():
+    """c is above a and b by .1 on every query; d is .1, .2 and .3 above a and b, where 6 P = .45 counts for nothing."""
+    results = {
+        "a": measured(0, 0, 0),
+        "b": measured(0, 0, 0),
+        "c": measured(0.1, 0.1, 0.1),
+        "d": measured(0.1, 0.2, 0.3),
+    }
+    found = build(TABLE2, results, SETTING)
+    assert found.comparison.comparisons == 6
+    assert "p × 6 < 0.01 (Bonferroni over all 6 pairs of the 4 measured rows)" in found.markdown()
+    assert cells_of(found, "c")[2] == "BM25 → MiniLM (dense)" and cells_of(found, "b")[2] == "MiniLM (dense) → BM25"
+    assert cells_of(found, "c")[5:9] == ["0.100 ᵃᵇ", "0.500", "0.402 ᵃᵇ", "0.969"]
+    assert cells_of(found, "d")[5] == "0.200"
+    assert found.p_values("a", "d")[1] == pytest.approx(6 * P)
+
+
+def test_table3_is_a_grid_of_45_comparisons():
+    found = grid()
+    assert found.comparison.comparisons == 45
+    assert "p × 45 < 0.01 (Bonferroni over all 45 pairs of the 10 measured cells)" in found.markdown()
+    lines = [line.strip("|").split("|") for line in found.markdown().splitlines() if line.startswith("|")]
+    table = [[cell.strip() for cell in line] for line in lines]
+    assert table[0] == ["Row", "Hard negatives", "MRR@10", "n = 2", "n = 4", "n = 8", "n = 16", "n = 32"]
+    a, paper_a, b, paper_b = table[2:]
+    above_all = "0.500 ᵃ²˒⁴˒⁸˒¹⁶ b₂,₄,₈,₁₆,₃₂"
+    assert a == ["(a)", "MiniLM (dense)", "ours", *["0.400 b₂"] * 4, above_all]
+    assert b == ["(b)", "BM25", "ours", "0.300", *["0.400 b₂"] * 4]
+    assert paper_a == ["", "TCT-ColBERTv2", "paper", "0.393 b₂", "0.400 b₂", "0.401 b₂"] + [
+        "0.408 ᵃ²˒⁴˒⁸ b₂,₄",
+        "0.414 ᵃ²˒⁴˒⁸ b₂,₄,₈,₁₆",
+    ]
+    assert paper_b == ["", "BM25", "paper", "0.381", "0.397 b₂", "0.402 b₂", "0.403 b₂", "0.407 b₂,₄"]
+
+
+def test_table3_in_words():
+    """The paper has 1 + 1 + 1 + 5 + 7 + 0 + 1 + 1 + 1 + 2 = 20 differences; here a32 is above 9 cells, 8 others
+    above b2. Of the paper's, those over b2 are found (9), and a32's over a2, a4, a8, b4, b8, b16 (6): 15.
+    Not found: a16 over a2, a4, a8 and b4, and b32 over b4. Found beyond: a32 over a16 and b32.
+    """
+    text = grid().markdown()
+    assert (
+        "from 0.400 at n = 2 to 0.500 at n = 32, which is significantly above n = 2, 4, 8, 16 of the same row" in text
+    )
+    assert "Row b (BM25 negatives): from 0.300 at n = 2 to 0.400 at n = 32" in text
+    assert "Of the paper's 20 significant differences between these rows, 15 are significant here, 0 more" in text
+    assert "5 do not; 2 found here are not in the paper's" in text
+
+
+def test_table3_in_latex_and_json():
+    found = grid()
+    assert r"0.414$^{\textrm{a2,4,8}}_{\textrm{b2,4,8,16}}$" in found.latex()
+    assert r"(a) & MiniLM (dense) & ours & 0.400$^{\textrm{}}_{\textrm{b2}}$ &" in found.latex()
+    value = found.as_json()
+    cells = {row["label"]: row for row in value["rows"]}
+    assert value["layout"] == "grid" and len(value["significance"]["pairs"]) == 45
+    assert cells["a32"]["ours"]["above"] == ["a2", "a4", "a8", "a16", "b2", "b4", "b8", "b16", "b32"]
+    assert (cells["b16"]["group"], cells["b16"]["negatives"]) == (16, "bm25")
+
+
+def test_table3_unfinished():
+    found = build(TABLE3, {"a2": measured(0.1, 0.2, 0.3), "a4": measured(0.2, 0.3, 0.4)}, SETTING)
+    assert "0.300 ᵃ²" in found.markdown() and "Not run: rows a8, a16, a32, b2" in found.markdown()
+    assert build(TABLE3, {}, SETTING).figure("png").startswith(b"\x89PNG")
+
+
+def test_the_curve_has_the_group_sizes_evenly_apart(monkeypatch):
+    from lce_tf.replication import figure_curve
+
+    figure = figure_curve.draw(grid())
+    (ax,) = figure.axes
+    assert ax.get_xscale() == "log" and ax.xaxis.get_transform().base == 2
+    assert [text.get_text() for text in ax.get_xticklabels()] == ["2", "4", "8", "16", "32"]
+    drawn = [line for line in ax.lines if len(line.get_xdata()) == 5]
+    assert [list(line.get_ydata())[-1] for line in drawn] == pytest.approx([0.414, 0.5, 0.407, 0.4])
+    assert [line.get_markerfacecolor() for line in drawn[::2]] == ["white", "white"]
+    assert len([line for line in ax.lines if len(line.get_xdata()) == 2]) == 10  # an interval for each cell
+    assert grid().figure("svg") == grid().figure("svg")
+
+
+def leaderboard(on_eval=None, **setting):
+    row = replace(measured(0.1, 0.2, 0.3), eval=on_eval)
+    return build(TABLE4, {"g": row}, replace(SETTING, **setting))
+
+
+def test_table4_with_a_blind_eval(tmp_path):
+    found = leaderboard(eval_split="eval", submission="table4.eval.txt.bz2")
+    assert cells_of(found, "a") == ["(a)", "coCondenser [10]", "–", "–", "0.443", "0.428", "cited"]
+    assert cells_of(found, "d")[1] == "DR-BERT"
+    name = "cross-encoder (MiniLM-L6-H384), LCE, n = 32, MiniLM (dense)"
+    status = "measured; eval: blind, submission file written"
+    assert cells_of(found, "g") == ["(g)", name, "0.200", "blind", "0.414", "0.404", status]
+    assert "Eval: blind; its judgments are the leaderboard's. Submission file: table4.eval.txt.bz2" in found.markdown()
+    assert len(write_all(found, tmp_path)) == 5
+
+
+def test_table4_where_a_judged_split_stands_for_eval():
+    found = leaderboard({"t0": 0.5, "t1": 0.0}, eval_split="test", submission="table4.eval.txt.bz2")
+    assert cells_of(found, "g")[2:6] == ["0.200", "0.250", "0.414", "0.404"]
+    assert cells_of(found, "g")[6] == "measured; eval: on split test, whose judgments are known"
+    assert "NOT the leaderboard's: split test of pydocs stands for it, 2 queries" in found.markdown()
+    ours = found.as_json()["rows"][-1]["ours"]
+    assert ours["eval"] == 0.25 and ours["per_query"]["eval"] == {"t0": 0.5, "t1": 0.0}
+    assert found.figure("png").startswith(b"\x89PNG")
+
+
+def test_table4_without_an_eval_split():
+    found = leaderboard()
+    assert cells_of(found, "g")[3] == "–" and cells_of(found, "g")[6] == "measured"
+    assert "there is nothing to submit" in found.markdown()
+    assert r"coCondenser [10] & -- & -- & 0.443 & 0.428 & cited \\" in found.latex()
+
+
+def test_lowered_labels_read_in_plain_text():
+    assert subscript("b2,4,16") == "b₂,₄,₁₆"

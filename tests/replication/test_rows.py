@@ -6,6 +6,9 @@ from lce_tf.replication.rows import (
     PAPER_LOSSES,
     PAPER_RETRIEVERS,
     TABLE1,
+    TABLE2,
+    TABLE3,
+    TABLE4,
     TABLES,
     Checkpoint,
     Printed,
@@ -37,6 +40,28 @@ OURS = """
 6 TCT-ColBERTv2 Hinge 2 .375 .969 a b
 7 TCT-ColBERTv2 LCE   2 .393 .969 a b 1 2 3 5 6
 8 TCT-ColBERTv2 LCE   8 .401 .969 a b 1 2 3 4 5 6
+"""
+
+
+# Negatives, first stage, MRR@10, R@1K, superscript.
+TABLE_2 = """
+a BM25          BM25          .391 .8573
+b TCT-ColBERTv2 BM25          .389 .8573
+c BM25          TCT-ColBERTv2 .402 .9690 a b
+d TCT-ColBERTv2 TCT-ColBERTv2 .401 .9690 a b
+"""
+# As the paper prints a line: per group size the figure with what is raised (row a) and lowered (row b).
+TABLE_3 = {
+    ("a", "TCT-ColBERTv2"): ".393 b2 | .400 b2 | .401 b2 | .408 b2,4 a2,4,8 | .414 b2,4,8,16 a2,4,8",
+    ("b", "BM25"): ".381 | .397 b2 | .402 b2 | .403 b2 | .407 b2,4",
+}
+TABLE_4 = """
+a .443 .428 10 coCondenser
+b .443 .427 12 C-COIL + RoBERTa
+c .439 .426 41 RocketQA + ERNIE
+d .420 .419 -  DR-BERT
+e .420 .408 40 expando-mono-duo-T5
+f .420 .408 16 DeepCT + TF-Ranking Ensemble
 """
 
 
@@ -72,7 +97,50 @@ def test_table1_trained_rows():
 
 def test_rows_stand_in_the_papers_order():
     assert "".join(row.label for row in TABLE1.rows) == "abcdefghij12345678"
-    assert TABLES == {"table1": TABLE1}
+    assert TABLES == {"table1": TABLE1, "table2": TABLE2, "table3": TABLE3, "table4": TABLE4}
+
+
+def test_table2():
+    for row, (label, negatives, first_stage, mrr, recall, *above) in zip(TABLE2.rows, words(TABLE_2), strict=True):
+        assert (row.label, row.kind, row.loss, row.group) == (label, "ours", "lce", 8)
+        assert (PAPER_RETRIEVERS[row.negatives], PAPER_RETRIEVERS[row.first_stage]) == (negatives, first_stage)
+        assert row.paper == Printed(float(mrr), float(recall), tuple(above))
+
+
+def test_table3():
+    cells = iter(TABLE3.rows)
+    for (series, negatives), line in TABLE_3.items():
+        for group, cell in zip((2, 4, 8, 16, 32), line.split(" | "), strict=True):
+            mrr, *marks = cell.split()
+            above = {mark[0] + size for mark in marks for size in mark[1:].split(",")}
+            row = next(cells)
+            assert (row.label, row.series, row.group) == (f"{series}{group}", series, group)
+            assert (PAPER_RETRIEVERS[row.negatives], row.first_stage, row.loss) == (negatives, "dense", "lce")
+            assert row.paper.mrr == float(mrr) and set(row.paper.above) == above
+    assert next(cells, None) is None
+
+
+def test_table4():
+    *cited, ours = TABLE4.rows
+    for row, line in zip(cited, TABLE_4.strip().splitlines(), strict=True):
+        label, dev, on_eval, reference, model = line.split(maxsplit=4)
+        assert (row.label, row.kind, row.model) == (label, "cited", model)
+        assert (row.paper.mrr, row.paper.eval, row.paper.recall) == (float(dev), float(on_eval), None)
+        assert row.reference == (None if reference == "-" else int(reference))
+        assert row.checkpoint is row.first_stage is None
+    assert (ours.label, ours.kind, ours.paper) == ("g", "ours", Printed(0.414, eval=0.404))
+    assert TABLE4.has_eval and not TABLE3.has_eval
+
+
+def test_nothing_is_trained_twice():
+    """Table 1's eight serve Table 2 whole and three of Table 3's cells; Table 4's is Table 3's a32."""
+    found = [checkpoint for table in TABLES.values() for checkpoint in table.checkpoints()]
+    assert len(found) == 8 + 2 + 10 + 1 and len(set(found)) == 8 + 10 - 4
+    one = {row.checkpoint for row in TABLE1.rows if row.checkpoint}
+    assert {row.checkpoint for row in TABLE2.rows} == {TABLE1.row("4").checkpoint, TABLE1.row("8").checkpoint}
+    shared = [row.label for row in TABLE3.rows if row.checkpoint in one]
+    assert shared == ["a2", "a8", "b2", "b8"]
+    assert TABLE4.row("g").checkpoint == TABLE3.row("a32").checkpoint
 
 
 def test_losses_are_those_that_can_be_trained():

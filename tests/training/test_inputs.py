@@ -19,7 +19,8 @@ def test_the_dev_sample_is_the_first_by_id_whatever_the_files_order(files, tmp_p
     (tmp_path / "other.trec").write_text("".join(lines[120:] + lines[:120]))
     settings = {"evaluate_every": 2, "dev_queries": 3, "dev_depth": 5}
     samples = [
-        read_inputs(files.config(dev_run=str(path), **settings)).dev for path in (files.dev_run, tmp_path / "other.trec")
+        read_inputs(files.config(dev_run=str(path), **settings)).dev
+        for path in (files.dev_run, tmp_path / "other.trec")
     ]
     # By id as text: dev0, dev1, dev10, dev11, dev2, ...
     assert [set(sample.qrels) for sample in samples] == [{"dev0", "dev1", "dev10"}] * 2

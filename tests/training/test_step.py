@@ -16,6 +16,7 @@ class Parts:
     def __init__(self, files, loss, backbone=None):
         from lce_tf.losses import LOSSES
         from lce_tf.model import checkpoint
+        from lce_tf.model.config import Scoring
         from lce_tf.model.precision import PRECISIONS
         from lce_tf.training.strategies import make_strategy
 
@@ -24,7 +25,9 @@ class Parts:
         self.strategy = make_strategy("one_device")
         self.precision = PRECISIONS["float32"]
         with self.strategy.scope():
-            self.model = checkpoint.from_backbone(self.config.backbone, self.loss.outputs, self.precision, seed=3)
+            self.model = checkpoint.from_backbone(
+                self.config.backbone, Scoring(self.loss.outputs), self.precision, seed=3
+            )
         # The head starts small; larger, the loss and its gradient say more.
         self.model.head.linear.kernel.assign(self.model.head.linear.kernel * 20)
         self.sampler = GroupSampler(self.inputs.pool, self.config.members, 42, pairs=self.loss.pairs)
@@ -99,8 +102,8 @@ def test_loss_and_gradient_are_those_of_one_pass_in_pytorch(files, loss):
 
 
 def test_slices_change_nothing_and_adam_is_as_worked_by_hand(files):
+    from lce_tf.training.optimizers import make_optimizer
     from lce_tf.training.schedules import linear
-    from lce_tf.training.step import make_optimizer
 
     parts = Parts(files, "lce")
     loss, norm, sliced = parts.descend(slices=6)
@@ -113,7 +116,7 @@ def test_slices_change_nothing_and_adam_is_as_worked_by_hand(files):
     rates = {1: 0.0, 2: 1e-3, 3: 5e-4}
 
     with parts.strategy.scope():
-        adam = make_optimizer(linear(1e-3, 3, 1 / 3), parts.model.trainable_variables, parts.precision)
+        adam = make_optimizer(linear(1e-3, 3, 1 / 3), parts.model, parts.precision)
     step = parts.step(adam)
     m = [np.zeros_like(w) for w in parts.weights]
     v = [np.zeros_like(w) for w in parts.weights]

@@ -1,0 +1,123 @@
+"""What of a preset's data and models is on this machine already; looking downloads and makes nothing."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lce_tf.data.datasets import SPLITS, load_dataset
+from lce_tf.data.folder import holds_collection
+from lce_tf.data.qrels import relevant
+from lce_tf.files import cache_dir
+from lce_tf.model import hub
+
+# Bytes of the weights on the hub, for what is planned before it is here.
+_WEIGHTS = {
+    "google/electra-small-discriminator": 54_000_000,
+    "google/electra-base-discriminator": 440_000_000,
+    "google/electra-large-discriminator": 1_340_000_000,
+    "castorini/tct_colbert-v2-hnp-msmarco": 438_000_000,
+}
+# Files of ir_datasets that no table needs: candidates and triples made by others.
+_UNUSED = ("docpairs", "scoreddocs")
+
+
+@dataclass(frozen=True)
+class Source:
+    """Something to be had from elsewhere: its name, kind, whether it is here, in words, and its size if known."""
+
+    name: str
+    kind: str
+    here: bool
+    state: str
+    bytes: int | None = None
+
+
+def collection_source(name: str, splits: Sequence[str]) -> Source:
+    """The collection that `load_dataset` would open by this name, with what a download of these splits weighs."""
+    if holds_collection(os.path.expanduser(name)):
+        return Source(name, "dataset", True, "folder on this machine")
+    if name == "pydocs":
+        here = _pydocs().is_dir()
+        state = "in the cache" if here else "to build from installed packages, half a minute; no download"
+        return Source(name, "dataset", here, state)
+    if _has_files(_ir_datasets_home() / name.partition("/")[0]):
+        return Source(name, "dataset", True, f"in {_ir_datasets_home()}")
+    size = _download_size(name, splits)
+    state = f"to download, {size / 1e9:.2f} GB" if size else "to download, size not known"
+    return Source(name, "dataset", False, f"{state}, by ir_datasets into {_ir_datasets_home()}", size)
+
+
+def model_source(name: str) -> Source:
+    """The backbone or encoder that `hub.locate` would find by this name; the size is that of its weights."""
+    if Path(name).is_dir() or name in hub.PACKAGED:
+        return Source(name, "model", True, "on this machine", hub.weight_file(hub.locate(name)).stat().st_size)
+    name = hub.ALIASES.get(name, name)
+    if cached := _cached_weights(name):
+        return Source(name, "model", True, "in Hugging Face's cache", cached.stat().st_size)
+    size = _WEIGHTS.get(name)
+    state = f"to download from Hugging Face, {f'{size / 1e9:.2f} GB' if size else 'size not known'}"
+    return Source(name, "model", False, state, size)
+
+
+def query_count(dataset: str, split: str, judged: bool) -> int | None:
+    """How many queries a split has, if `judged` those with a relevant passage; None where only a download would tell.
+
+    For a collection that is not here the number is ir_datasets' own, of all queries.
+    """
+    name = str(_pydocs()) if dataset == "pydocs" else dataset
+    if holds_collection(os.path.expanduser(name)):
+        found = load_dataset(name)
+        return sum(map(bool, relevant(found.qrels(split)).values())) if judged else len(found.queries(split))
+    if dataset == "pydocs":
+        return None
+    from lce_tf.data.irds import library
+
+    try:
+        return library(name).registry[f"{name}/{SPLITS.get(name, {}).get(split, split)}"].queries_count()
+    except (KeyError, AttributeError):
+        return None
+
+
+def _pydocs() -> Path:
+    from lce_tf.data import pydocs
+
+    return cache_dir() / "pydocs" / pydocs.key()
+
+
+def _ir_datasets_home() -> Path:
+    """Where ir_datasets keeps its files, by the rules of `lce_tf.data.irds.library`, without making it."""
+    if given := os.environ.get("IR_DATASETS_HOME"):
+        return Path(given)
+    own = Path.home() / ".ir_datasets"
+    return own if own.is_dir() else cache_dir() / "ir_datasets"
+
+
+def _has_files(folder: Path) -> bool:
+    """Whether texts are there; ir_datasets leaves small files of its own before any download."""
+    return any(file.stat().st_size > 1_000_000 for file in folder.rglob("*") if file.is_file())
+
+
+def _download_size(name: str, splits: Sequence[str]) -> int | None:
+    """Bytes of the files that ir_datasets fetches for the collection and these splits, by its own table."""
+    from lce_tf.data.irds import library
+
+    top = name.partition("/")[0]
+    files = library(name).util.DownloadConfig.contents().get(top, {})
+    wanted = {SPLITS.get(name, {}).get(split, split).partition("/")[0] for split in splits}
+    sizes = []
+    for key, entry in files.items():
+        part, _, rest = key.partition("/")
+        if isinstance(entry, dict) and (not rest or part in wanted) and not any(word in key for word in _UNUSED):
+            sizes.append(entry.get("size_hint") or 0)
+    return sum(sizes) or None
+
+
+def _cached_weights(name: str) -> Path | None:
+    import huggingface_hub
+
+    for file in hub.WEIGHT_FILES:
+        found = huggingface_hub.try_to_load_from_cache(name, file)
+        if isinstance(found, str):
+            return Path(found)
+    return None

@@ -1,0 +1,183 @@
+"""What a table would take, before anything starts: downloads, retrieval, training, reranking, disk and hours."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from lce_tf.evaluation.inputs import aligned
+from lce_tf.replication.local import Source, collection_source, model_source, query_count
+from lce_tf.replication.notes import duration
+from lce_tf.replication.presets import TUNE, Preset
+from lce_tf.replication.products import TRAIN, Products
+from lce_tf.replication.rows import BASELINE, Checkpoint, Row, Table
+from lce_tf.training.config import TrainConfig, follow
+
+# Bytes a row of a TREC file, and of a run that was reranked, whose raw scores are kept as well.
+_ROW, _RERANKED_ROW = 45, 53
+# A model is written once, and up to two checkpoints hold it with Adam's two moments.
+_COPIES = 1 + 2 * 3
+
+
+@dataclass(frozen=True)
+class Task:
+    """One product to make.
+
+    Attributes:
+        stage: "retrieve", "train" or "rerank".
+        name: of its file.
+        detail: what it amounts to, in words.
+        pairs: pairs trained on or scored; 0 for retrieval, None where the number of queries is not known.
+        bytes: what it leaves on the disk, roughly; None where unknown.
+        there: whether it was made before.
+    """
+
+    stage: str
+    name: str
+    detail: str
+    pairs: int | None
+    bytes: int | None
+    there: bool
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that a run of some tables would do; `text` prints it."""
+
+    title: str
+    sources: tuple[Source, ...]
+    tasks: tuple[Task, ...]
+
+    def pairs(self, stage: str) -> int:
+        """Pairs that are still to be trained on ("train") or scored ("rerank"), as far as known."""
+        return sum(task.pairs or 0 for task in self.tasks if task.stage == stage and not task.there)
+
+    def hours(self, rates: tuple[float, float]) -> float:
+        """Hours of training and reranking at these pairs a second; retrieval comes on top."""
+        return (self.pairs("train") / rates[0] + self.pairs("rerank") / rates[1]) / 3600
+
+    def text(self, rates: tuple[float, float] | None, origin: str) -> str:
+        """The plan for a terminal; `origin` says where the rates come from, or why there are none."""
+        left = [task for task in self.tasks if not task.there]
+        parts = [f"Plan: {self.title}. Nothing has been started, made or downloaded.", ""]
+        rows = [("source", "kind", "state")] + [(source.name, source.kind, source.state) for source in self.sources]
+        parts += [aligned(rows), ""]
+        rows = [("stage", "product", "state", "work")]
+        rows += [(t.stage, t.name, "there" if t.there else "to do", t.detail) for t in self.tasks]
+        parts += [aligned(rows), ""]
+        unknown = any(task.pairs is None for task in left)
+        train, rerank = self.pairs("train"), self.pairs("rerank")
+        more = ", and more: how many queries there are is not known before the download" if unknown else ""
+        parts.append(
+            f"To do: {len(left)} of {len(self.tasks)} products; {train:,} pairs to train, {rerank:,} to rerank{more}."
+        )
+        sizes = [task.bytes for task in left]
+        short = " without what is not known yet" if None in sizes else ""
+        parts.append(
+            f"Disk: about {_size(sum(filter(None, sizes)))}{short}; the caches of texts and indexes come on top."
+        )
+        if rates is None:
+            parts.append(f"Time: not estimated: {origin}; give --pairs-per-second TRAIN,RERANK.")
+        else:
+            at = f"{rates[0]:,.4g} pairs/s in training and {rates[1]:,.4g} in reranking ({origin})"
+            parts.append(f"Time: about {duration(3600 * self.hours(rates))} at {at}; retrieval comes on top.")
+        return "\n".join(parts)
+
+
+def make_plan(tables: Sequence[Table], preset: Preset, folder: str | Path, seeds: Sequence[int] | None = None) -> Plan:
+    """What the tables take together, each product once; reads what is on this machine and makes nothing."""
+    seeds = tuple(seeds or (preset.training.seed,))
+    products = Products(preset, folder)
+    tasks = {}
+    for table in tables:
+        for row in table.rows:
+            for task in _row_tasks(table, row, products, seeds):
+                tasks.setdefault((task.stage, task.name), task)
+    order = {"retrieve": 0, "train": 1, "rerank": 2}
+    title = f"{', '.join(table.name for table in tables)}, preset {preset.name}, folder {folder}"
+    return Plan(title, _sources(preset), tuple(sorted(tasks.values(), key=lambda task: order[task.stage])))
+
+
+def _sources(preset: Preset) -> tuple[Source, ...]:
+    models = dict.fromkeys((preset.training.backbone, preset.encoder))
+    splits = [TRAIN, *filter(None, (preset.dev_split, preset.eval_split))]
+    return (collection_source(preset.dataset, splits), *map(model_source, models))
+
+
+def _row_tasks(table: Table, row: Row, products: Products, seeds: tuple[int, ...]) -> Iterable[Task]:
+    preset = products.preset
+    if row.kind == BASELINE:
+        yield _retrieval(products, row.first_stage, preset.dev_split)
+    if not row.checkpoint:
+        return
+    splits = [preset.dev_split]
+    splits += [preset.eval_split] if row.paper.eval is not None and preset.eval_split else []
+    if preset.bm25 == TUNE and "bm25" in (row.first_stage, row.negatives):
+        tuned = products.folder / "first_stage" / "bm25.tuned.json"
+        yield Task("retrieve", tuned.name, "k1 and b by grid search on training queries", 0, 0, _there(tuned))
+    yield _retrieval(products, row.negatives, TRAIN)
+    for split in splits:
+        yield _retrieval(products, row.first_stage, split)
+    for seed in seeds:
+        yield _training(products, row.checkpoint, seed)
+        for split in splits:
+            yield _reranking(products, row, seed, split)
+
+
+def _retrieval(products: Products, retriever: str, split: str) -> Task:
+    preset = products.preset
+    depth = preset.training.negatives_depth if split == TRAIN else preset.candidates
+    queries = _queries(products, split)
+    detail = f"{_count(queries)} queries, top {depth:,}"
+    size = None if queries is None else queries * depth * _ROW
+    path = products.first_stage_path(retriever, split)
+    return Task("retrieve", path.name, detail, 0, size, _there(path))
+
+
+def _training(products: Products, wanted: Checkpoint, seed: int) -> Task:
+    config = training_config(products.preset, wanted)
+    pairs = config.steps * config.batch * config.members
+    weights = model_source(config.backbone).bytes
+    path = products.model_folder(wanted, seed)
+    begun = ", begun" if path.exists() and not _there(path) else ""
+    detail = f"{config.steps:,} steps x {config.batch} x {config.members} = {pairs:,} pairs{begun}"
+    return Task("train", path.name, detail, pairs, weights and weights * _COPIES, _there(path))
+
+
+def _reranking(products: Products, row: Row, seed: int, split: str) -> Task:
+    preset = products.preset
+    queries = _queries(products, split)
+    pairs = None if queries is None else queries * preset.depth
+    path = products.reranked_path(row.checkpoint, row.first_stage, seed, split)
+    total = "" if pairs is None else f" = {pairs:,} pairs"
+    size = None if queries is None else queries * preset.candidates * _RERANKED_ROW
+    return Task("rerank", path.name, f"{_count(queries)} queries x {preset.depth:,}{total}", pairs, size, _there(path))
+
+
+def _queries(products: Products, split: str) -> int | None:
+    """How many queries of a split the preset uses, as far as that can be told."""
+    preset = products.preset
+    sampled = preset.share < 1 and not Path(products.dataset_name).is_dir()
+    dataset = preset.dataset if sampled else products.dataset_name
+    found = query_count(dataset, split, judged=split != preset.eval_split)
+    if found is not None and sampled:
+        found = round(found * preset.share)  # of the passages; a query goes with its passage
+    limits = [found] if split == TRAIN else [found, preset.queries]
+    return min((limit for limit in limits if limit is not None), default=None)
+
+
+def training_config(preset: Preset, wanted: Checkpoint) -> TrainConfig:
+    """The settings behind a checkpoint, its runs not yet made."""
+    config = replace(preset.training, loss=wanted.loss, group=wanted.group, dev_run="to be made")
+    return follow(config, config.recipe, preset.asked)
+
+
+def _there(path: Path) -> bool:
+    return path.exists() and path.with_name(f"{path.name}.made.json").is_file()
+
+
+def _count(queries: int | None) -> str:
+    return "?" if queries is None else f"{queries:,}"
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"

@@ -1,0 +1,198 @@
+"""The work behind tables as numbered items: on a cluster, one index of a job array is one checkpoint or row."""
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from lce_tf.errors import UserError
+from lce_tf.replication.presets import Preset
+from lce_tf.replication.products import TRAIN, Products
+from lce_tf.replication.replicate import replicate
+from lce_tf.replication.rows import BASELINE, OURS, Checkpoint, Row, Table
+
+STAGES = ("retrieve", "train", "rerank", "tables")
+
+# The item that makes the token stores, the others of its stage being named after retrievers.
+TOKENS = "tokens"
+
+# Where schedulers say which index of an array this process is.
+INDEX_VARIABLES = {"Slurm": "SLURM_ARRAY_TASK_ID", "Kubernetes": "JOB_COMPLETION_INDEX"}
+
+
+@dataclass(frozen=True)
+class Item:
+    """One piece of work that no other item repeats.
+
+    Attributes:
+        stage: one of `STAGES`.
+        name: what it makes, such as `lce-n8-bm25`.
+        rows: the rows that need it, such as `table1:4`.
+        run: called with the folder of the products, does the work, or finds it done, and returns what to print.
+            Work of another stage that it needs must be there: a UserError says what is missing.
+    """
+
+    stage: str
+    name: str
+    rows: tuple[str, ...]
+    run: Callable[[str | Path], str]
+
+
+def stages(tables: Sequence[Table], preset: Preset, seeds: Sequence[int] | None = None) -> dict[str, list[Item]]:
+    """The items of every stage, in an order that depends on the arguments alone; the stages are done one by one.
+
+    Within a stage the items are independent of each other and can run at the same time:
+
+    - retrieve: a retriever's runs, one item for all splits since they share its index or vectors; and the token
+      stores;
+    - train: a checkpoint with one seed, however many rows and tables share it;
+    - rerank: a first stage by such a checkpoint;
+    - tables: a table, printed and written.
+    """
+    seeds = tuple(seeds or (preset.training.seed,))
+    jobs = [job for table in tables for job in _jobs(table, preset)]
+    return {
+        "retrieve": [*_retrievals(jobs, preset), _tokens(jobs, preset)],
+        "train": _trainings(jobs, preset, seeds),
+        "rerank": _rerankings(jobs, preset, seeds),
+        "tables": [_printed(table, preset, seeds) for table in tables],
+    }
+
+
+def run_stage(items: Sequence[Item], folder: str | Path, index: int | None = None) -> str:
+    """Runs item `index` of a stage, or all of them one after the other, and returns what they have to say.
+
+    Raises:
+        UserError: there is no such item, or the work of an earlier stage is missing.
+    """
+    if index is not None and not 0 <= index < len(items):
+        raise UserError(
+            f"--index {index}: stage {items[0].stage} has {len(items)} items, 0 to {len(items) - 1}; "
+            f"--list-stage {items[0].stage} prints them"
+        )
+    return "\n".join(item.run(folder) for item in (items if index is None else [items[index]]))
+
+
+def array_index(environment: Mapping[str, str] | None = None) -> int | None:
+    """The index that the scheduler gave this process; None outside an array.
+
+    Raises:
+        UserError: two schedulers disagree, or the variable holds no number.
+    """
+    environment = os.environ if environment is None else environment
+    found = {name: environment[name] for name in INDEX_VARIABLES.values() if environment.get(name)}
+    if len(set(found.values())) > 1:
+        raise UserError(" and ".join(f"{k}={v}" for k, v in found.items()) + ": these differ; say which with --index")
+    for name, value in found.items():
+        if not value.isdecimal():
+            raise UserError(f"{name}={value}: is no index of an array; give --index")
+        return int(value)
+    return None
+
+
+def listing(items: Iterable[Item]) -> str:
+    """One line for each index: index, name and rows, with tabs between."""
+    return "\n".join(f"{index}\t{item.name}\t{' '.join(item.rows)}" for index, item in enumerate(items))
+
+
+class _Job(NamedTuple):
+    """A row and the split that it is measured on."""
+
+    label: str
+    row: Row
+    split: str
+
+
+def _jobs(table: Table, preset: Preset) -> list[_Job]:
+    """What `replicate` asks for: every row on dev, and the one to submit on the eval queries."""
+    rows = [row for row in table.rows if row.kind in (BASELINE, OURS)]
+    jobs = [_Job(f"{table.name}:{row.label}", row, preset.dev_split) for row in rows]
+    submitted = next((row for row in rows if row.checkpoint and row.paper.eval is not None), None)
+    if submitted and preset.eval_split:
+        jobs.append(_Job(f"{table.name}:{submitted.label}", submitted, preset.eval_split))
+    return jobs
+
+
+def _grouped(pairs: Iterable[tuple[Any, str]]) -> dict[Any, tuple[str, ...]]:
+    """Key -> its labels, each once; both in order of first appearance."""
+    groups: dict[Any, dict[str, None]] = {}
+    for key, label in pairs:
+        groups.setdefault(key, {})[label] = None
+    return {key: tuple(labels) for key, labels in groups.items()}
+
+
+def _retrievals(jobs: list[_Job], preset: Preset) -> list[Item]:
+    evaluates = preset.training.evaluate_every > 0
+    needs = []
+    for label, row, split in jobs:
+        needs.append((row.first_stage, split, label))
+        if row.checkpoint:
+            needs.append((row.negatives, TRAIN, label))
+            needs += [(row.negatives, preset.dev_split, label)] if evaluates else []
+
+    def item(role: str, labels: tuple[str, ...]) -> Item:
+        splits = dict.fromkeys(split for other, split, _ in needs if other == role)
+
+        def run(folder):
+            products = Products(preset, folder, stage="retrieve")
+            return "\n".join(str(products.first_stage(role, split)) for split in splits)
+
+        return Item("retrieve", role, labels, run)
+
+    return [item(*found) for found in _grouped((role, label) for role, _, label in needs).items()]
+
+
+def _tokens(jobs: list[_Job], preset: Preset) -> Item:
+    """The token stores that training and reranking map; made once here rather than by every job at the same time."""
+    splits = dict.fromkeys(split for job in jobs if job.row.checkpoint for split in (TRAIN, job.split))
+
+    def run(folder):
+        from lce_tf.data.texts import passage_store, query_store
+        from lce_tf.data.tokenizers import WordPieces
+        from lce_tf.model import hub
+
+        dataset = Products(preset, folder, stage="retrieve").dataset
+        tokenizer = WordPieces(hub.locate(preset.training.backbone))
+        passages = passage_store(dataset, tokenizer)
+        queries = sum(len(query_store(dataset, split, tokenizer)) for split in splits)
+        return f"token stores of {len(passages)} passages and {queries} queries are in the cache"
+
+    return Item("retrieve", TOKENS, tuple(dict.fromkeys(job.label for job in jobs if job.row.checkpoint)), run)
+
+
+def _trainings(jobs: list[_Job], preset: Preset, seeds: tuple[int, ...]) -> list[Item]:
+    def item(wanted: Checkpoint, seed: int, labels: tuple[str, ...]) -> Item:
+        def run(folder):
+            return str(Products(preset, folder, stage="train").trained(wanted, seed))
+
+        return Item("train", _seeded(wanted.name, seed, seeds), labels, run)
+
+    found = _grouped(((job.row.checkpoint, seed), job.label) for job in jobs if job.row.checkpoint for seed in seeds)
+    return [item(*key, labels) for key, labels in found.items()]
+
+
+def _rerankings(jobs: list[_Job], preset: Preset, seeds: tuple[int, ...]) -> list[Item]:
+    def item(wanted: Checkpoint, first_stage: str, split: str, seed: int, labels: tuple[str, ...]) -> Item:
+        def run(folder):
+            return str(Products(preset, folder, stage="rerank").reranked(wanted, first_stage, seed, split))
+
+        name = f"{_seeded(wanted.name, seed, seeds)}.on.{first_stage}"
+        return Item("rerank", name if split == preset.dev_split else f"{name}.{split}", labels, run)
+
+    trained = [job for job in jobs if job.row.checkpoint]
+    found = _grouped(
+        ((job.row.checkpoint, job.row.first_stage, job.split, seed), job.label) for job in trained for seed in seeds
+    )
+    return [item(*key, labels) for key, labels in found.items()]
+
+
+def _printed(table: Table, preset: Preset, seeds: tuple[int, ...]) -> Item:
+    def run(folder):
+        return replicate(table, preset, folder, seeds, stage="tables").markdown()
+
+    return Item("tables", table.name, tuple(f"{table.name}:{row.label}" for row in table.rows), run)
+
+
+def _seeded(name: str, seed: int, seeds: tuple[int, ...]) -> str:
+    return name if len(seeds) == 1 else f"{name}-seed{seed}"

@@ -1,0 +1,106 @@
+"""Pairs a second of this machine, from a short training and reranking of the real backbone in a scratch folder."""
+
+import contextlib
+import itertools
+import json
+import os
+import random
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from lce_tf.data.datasets import load_dataset
+from lce_tf.files import read_json
+from lce_tf.replication.local import collection_source, model_source
+from lce_tf.replication.presets import Preset
+
+_PASSAGES, _QUERIES = 64, 32
+# Groups a step divide over up to eight devices; the first step is compilation, the best of the others counts.
+_BATCH, _GROUP, _STEPS = 8, 4, 4
+# Reranking is some times faster than training, and this many seconds' worth of training pairs is scored.
+_RERANK_SECONDS = 25
+# What stands in for a collection that is not here: MS MARCO's mean passage, in words that are one wordpiece each.
+_WORDS = "the of and to in is for that with as on by this are be from or an at it water people time other city".split()
+_MEAN_WORDS = 70
+
+
+def measured_rates(preset: Preset) -> tuple[float, float] | None:
+    """Pairs a second in (training, reranking); None where the backbone is not on this machine.
+
+    It takes half a minute with a small backbone and two cores. The texts are the collection's own if that is here,
+    otherwise of its usual length.
+    Everything that it writes, caches included, goes into a temporary folder.
+    """
+    from lce_tf.ranking.rerank import RerankConfig, rerank
+    from lce_tf.training.job import train
+
+    if not model_source(preset.training.backbone).here:
+        return None
+    texts = _texts(preset)
+    with tempfile.TemporaryDirectory(prefix="lce_tf_plan_") as name, _cache(Path(name) / "cache"):
+        folder = Path(name)
+        data, run = _write_data(texts, folder)
+        config = replace(
+            preset.training,
+            dataset=str(data),
+            run=str(run),
+            loss="lce",
+            group=_GROUP,
+            batch=_BATCH,
+            steps=_STEPS,
+            keep="last",
+            evaluate_every=0,
+            dev_run=None,
+            checkpoint_every=_STEPS,
+            log_every=1,
+        )
+        model = train(config, folder / "model")
+        lines = (model / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+        rates = [found["pairs_per_second"] for found in map(json.loads, lines) if "pairs_per_second" in found]
+        trained = max(rates[1:])
+        output, depth = folder / "reranked.trec", round(_RERANK_SECONDS * trained / _QUERIES)
+        depth = min(max(depth, 2), _PASSAGES)
+        rerank(RerankConfig(str(model), str(data), str(run), str(output), "train", depth=depth))
+        facts = read_json(f"{output}.json")
+    return trained, facts["pairs"] / facts["seconds"]
+
+
+def _texts(preset: Preset) -> list[str]:
+    if collection_source(preset.dataset, ()).here:
+        passages = load_dataset(preset.dataset).passages()
+        return [passage.text for passage in itertools.islice(passages, _PASSAGES)]
+    draw = random.Random(1)
+    return [" ".join(draw.choices(_WORDS, k=_MEAN_WORDS)) for _ in range(_PASSAGES)]
+
+
+def _write_data(texts: list[str], folder: Path) -> tuple[Path, Path]:
+    """A data set in MS MARCO's layout whose queries are the first words of their passages, and a run over it."""
+    data, run = folder / "data", folder / "run.trec"
+    data.mkdir()
+    queries = range(min(_QUERIES, len(texts)))
+    files = {
+        data / "collection.tsv": [f"p{i}\t{text}" for i, text in enumerate(texts)],
+        data / "queries.train.tsv": [f"q{i}\t{' '.join(texts[i].split()[:6]) or 'query'}" for i in queries],
+        data / "qrels.train.tsv": [f"q{i}\t0\tp{i}\t1" for i in queries],
+        run: [
+            f"q{i} Q0 p{(i + rank) % len(texts)} {rank + 1} {-rank} plan" for i in queries for rank in range(len(texts))
+        ],
+    }
+    for path, lines in files.items():
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return data, run
+
+
+@contextlib.contextmanager
+def _cache(folder: Path) -> Iterator[None]:
+    """Lets everything cached in the block go to `folder`."""
+    before = os.environ.get("LCE_CACHE")
+    os.environ["LCE_CACHE"] = str(folder)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["LCE_CACHE"]
+        else:
+            os.environ["LCE_CACHE"] = before

@@ -1,0 +1,122 @@
+"""Dense retrieval from an index that pyserini offers for download, such as TCT-ColBERTv2's of MS MARCO passages."""
+
+import contextlib
+import difflib
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lce_tf.data.datasets import Dataset
+from lce_tf.data.runs import Run
+from lce_tf.errors import UserError
+from lce_tf.retrieval import jvm, queries_to_search
+from lce_tf.retrieval.dense import Embed, embedded
+
+TCT_HNP = "msmarco-v1-passage.tct_colbert-v2-hnp"  # of castorini/tct_colbert-v2-hnp-msmarco; 25 GB to download
+QUERY_BLOCK = 1_024  # queries searched at once
+
+
+def search(
+    name: str,
+    embed: Embed,
+    dataset: Dataset,
+    split: str | None,
+    depth: int,
+    threads: int | None = None,
+    judged: bool = False,
+) -> Run:
+    """The run of the split's queries, encoded here, over a prebuilt index: pyserini's FaissSearcher does the search.
+
+    Args:
+        name: of an index in pyserini's list, downloaded on first use into pyserini's cache, or a folder with the
+            files `index` and `docid` of one.
+        embed: the encoder that the index was made with; only the queries go through it.
+        judged: search only for queries with a relevant passage.
+
+    Raises: UserError for an unknown name, a download that fails (with its size, and where to put it by hand), a
+        damaged index, vectors of another size than the index has.
+    """
+    queries = queries_to_search(dataset, split, depth, judged)
+    searcher = _open(name)
+    vectors = embedded(embed, list(queries), list(queries.values()), "query")
+    if vectors.shape[1] != searcher.dimension:
+        raise UserError(
+            f"{name}: has vectors of size {searcher.dimension}, the encoder gives {vectors.shape[1]}; "
+            "name the --encoder that the index was made with"
+        )
+    return _search(searcher, queries, vectors, depth, threads or os.cpu_count() or 1)
+
+
+def _search(searcher: Any, queries: dict[str, str], vectors: np.ndarray, depth: int, threads: int) -> Run:
+    from tqdm import tqdm
+
+    names = list(queries)
+    passage_ids, scores, counts = [], [], []
+    with tqdm(total=len(names), desc="dense", unit=" queries", disable=None) as progress:
+        for first in range(0, len(names), QUERY_BLOCK):
+            block = names[first : first + QUERY_BLOCK]
+            found = searcher.batch_search(vectors[first : first + len(block)], block, k=depth, threads=threads)
+            hits = [hit for query_id in block for hit in found[query_id]]
+            counts += [len(found[query_id]) for query_id in block]
+            passage_ids.append(np.array([hit.docid.encode() for hit in hits], "S"))
+            scores.append(np.array([hit.score for hit in hits], np.float64))
+            progress.update(len(block))
+    return Run.build(
+        np.array([query_id.encode() for query_id in names], "S"),
+        np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]),
+        np.concatenate(passage_ids),
+        np.concatenate(scores),
+        "dense",
+    )
+
+
+def _open(name: str) -> Any:
+    """pyserini's searcher over the index; it gets our vectors, so no encoder of its own is loaded."""
+    jvm.start()  # before pyserini does, which would take whatever Java it finds
+    folder = Path(name) if os.path.isdir(name) else _downloaded(name)
+    for part in ("index", "docid"):
+        if not (folder / part).is_file():
+            raise UserError(f"{folder}: has no file {part}; a faiss index of pyserini's is two files, index and docid")
+    from pyserini.search.faiss import FaissSearcher
+
+    try:
+        return FaissSearcher(str(folder), query_encoder=None)
+    except (RuntimeError, OSError, AssertionError) as error:  # faiss raises RuntimeError, with a C++ trace behind it
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise UserError(f"{folder}: cannot be read as an index ({reason}); delete it and fetch it again") from error
+
+
+def _downloaded(name: str) -> Path:
+    """The folder of pyserini's index `name`, fetched where it is not there yet."""
+    from pyserini.prebuilt_index_info import FAISS_INDEX_INFO
+    from pyserini.util import download_prebuilt_index
+
+    if name not in FAISS_INDEX_INFO:
+        close = difflib.get_close_matches(name, FAISS_INDEX_INFO, n=3, cutoff=0.5)
+        hint = f"close: {', '.join(close)}" if close else f"the paper takes {TCT_HNP}"
+        raise UserError(f"--prebuilt {name}: is no folder and no faiss index that pyserini knows; {hint}")
+    entry = FAISS_INDEX_INFO[name]
+    place = _place(entry)
+    try:
+        with contextlib.redirect_stdout(sys.stderr):  # what it says is no result of ours
+            return Path(download_prebuilt_index(name))
+    # It raises ValueError where no address answers, AssertionError for a wrong size or checksum, and OSError, since
+    # it looks for the file even after an HTTP error.
+    except (ValueError, AssertionError, OSError) as error:
+        size = entry.get("size compressed (bytes)")
+        known = f" ({size / 1e9:.1f} GB)" if size else ""
+        raise UserError(
+            f"prebuilt index {name}: cannot download {entry['urls'][0]}{known}; try again with a network, unpack the "
+            f"file by hand so that {place} holds index and docid, or leave --prebuilt out to encode the collection"
+        ) from error
+
+
+def _place(entry: dict[str, Any]) -> Path:
+    """Where pyserini looks for an unpacked index."""
+    from pyserini.util import get_cache_home
+
+    file = entry.get("filename") or entry["urls"][0].rsplit("/", 1)[-1]
+    return Path(get_cache_home(), "indexes", f"{file.split('.tar.gz')[0]}.{entry['md5']}")

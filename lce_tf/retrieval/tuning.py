@@ -1,0 +1,195 @@
+"""BM25's k1 and b by the paper's grid: R@1000 on five random sets of queries, and the mean of the five optima.
+
+On MS MARCO's training queries this is how the known pair k1 = 0.82, b = 0.68 came about (Anserini's notes on MS
+MARCO passages: five sets of 10,000 training queries, each tuned on its own, then the parameters averaged).
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from lce_tf.data.datasets import Dataset
+from lce_tf.data.draws import draw
+from lce_tf.data.qrels import Qrels
+from lce_tf.errors import UserError
+from lce_tf.evaluation.measures import evaluate, mean
+from lce_tf.files import cache_dir, read_json, write_json
+from lce_tf.retrieval import bm25, queries_to_search
+
+DEPTH, MEASURE = 1000, "R@1000"
+_SUBSETS = 5
+_DRAW = 4  # what a draw is for is part of its key; 1 to 3 deal training groups
+
+
+@dataclass(frozen=True)
+class Grid:
+    """What is tried; the defaults are the paper's.
+
+    Attributes:
+        k1, b: values, each rising; every pair of them is a point.
+        size: queries in a subset, at most half of those there are, so that the five differ.
+        seed: of the subsets.
+    """
+
+    k1: tuple[float, ...] = (0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2)
+    b: tuple[float, ...] = (0.5, 0.6, 0.7, 0.8, 0.9)
+    size: int = 10_000
+    seed: int = 42
+
+    def __post_init__(self):
+        for name, values in (("k1", self.k1), ("b", self.b)):
+            if not values or list(values) != sorted(set(values)):
+                raise UserError(f"--{name}-grid {','.join(map(str, values))}: give different numbers, rising")
+        for k1, b in self.points:
+            bm25.check_parameters(k1, b)
+        if self.size < 1:
+            raise UserError(f"--subset {self.size}: must be 1 or more queries")
+
+    @property
+    def points(self) -> list[tuple[float, float]]:
+        """Every (k1, b), k1 the slower."""
+        return [(k1, b) for k1 in self.k1 for b in self.b]
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """What a grid search found.
+
+    Attributes:
+        dataset, split, collection: what was searched.
+        queries: judged queries of the split.
+        size: queries in each subset.
+        recall: [points, subsets] R@1000, the points as in `Grid.points`.
+        optima: the best (k1, b) of each subset; of equal ones the smallest k1, then the smallest b.
+        k1, b: the mean of the optima.
+        path: the file that holds all this.
+    """
+
+    dataset: str
+    split: str | None
+    collection: str
+    grid: Grid
+    queries: int
+    size: int
+    recall: tuple[tuple[float, ...], ...]
+    optima: tuple[tuple[float, float], ...]
+    k1: float
+    b: float
+    path: Path
+
+    def mean_recall(self) -> np.ndarray:
+        """[k1, b] R@1000, the mean over the subsets."""
+        return np.array(self.recall).mean(axis=1).reshape(len(self.grid.k1), len(self.grid.b))
+
+
+def tune(dataset: Dataset, split: str | None, grid: Grid | None = None, threads: int | None = None) -> Tuning:
+    """The tuned pair for a split's judged queries and all that led to it, from the cache where it was found before.
+
+    The cache is a JSON file in `cache_dir()/bm25/tuning`, named by collection, queries, judgments and grid. Each
+    point is written as soon as it is measured, so a call that was stopped goes on where it was.
+
+    Raises: UserError for a split without judged queries, or fewer than two.
+    """
+    grid = grid or Grid()
+    queries = queries_to_search(dataset, split, DEPTH, judged=True)
+    judged = dataset.qrels(split)
+    qrels = {query_id: judged[query_id] for query_id in queries}
+    if len(queries) < 2:
+        raise UserError(f"{dataset.name}: split {split!r} has one judged query; tuning needs two or more")
+    size = min(grid.size, len(queries) // 2)
+    path = cache_dir() / "bm25" / "tuning" / f"{dataset.collection_key}-{_key(queries, qrels, grid)}.json"
+    chosen = subsets(list(queries), size, grid.seed)
+    recall = _known(path, grid)
+    head = {
+        "dataset": dataset.name,
+        "split": split,
+        "collection": dataset.collection_key,
+        "measure": MEASURE,
+        "grid": asdict(grid),
+        "queries": len(queries),
+        "size": size,
+    }
+    if len(recall) < len(grid.points):
+        _measure(bm25.Index(dataset, threads), queries, qrels, chosen, grid, recall, path, head)
+    optima = tuple(_best(grid, [row[i] for row in recall]) for i in range(_SUBSETS))
+    k1, b = (round(float(np.mean(values)), 4) for values in zip(*optima, strict=True))
+    found = Tuning(
+        dataset.name, split, dataset.collection_key, grid, len(queries), size,
+        tuple(map(tuple, recall)), optima, k1, b, path,
+    )  # fmt: skip
+    if "mean" not in read_json(path):
+        write_json(path, _record(head, grid, recall) | {"optima": optima, "mean": {"k1": k1, "b": b}})
+    return found
+
+
+def subsets(query_ids: Sequence[str], size: int, seed: int) -> list[list[str]]:
+    """Five sets of `size` queries, each drawn without replacement: a function of the seed and the ids alone.
+
+    They are drawn one without regard to the other, so a query may be in several.
+    """
+    ordered = sorted(query_ids)
+    digests = b"".join(hashlib.blake2b(name.encode(), digest_size=8).digest() for name in ordered)
+    keys = np.frombuffer(digests, "<u8")
+    orders = (np.argsort(draw(seed, _DRAW, subset, keys), kind="stable")[:size] for subset in range(_SUBSETS))
+    return [[ordered[place] for place in sorted(order.tolist())] for order in orders]
+
+
+def _measure(
+    index: bm25.Index,
+    queries: dict[str, str],
+    qrels: Qrels,
+    chosen: list[list[str]],
+    grid: Grid,
+    recall: list[list[float]],
+    path: Path,
+    head: dict,
+) -> None:
+    """Fills `recall` up, point by point, and writes the file after each."""
+    from tqdm import tqdm
+
+    wanted = set().union(*chosen)
+    texts = {query_id: text for query_id, text in queries.items() if query_id in wanted}
+    judged = {query_id: qrels[query_id] for query_id in texts}
+    points = grid.points
+    with tqdm(total=len(points), initial=len(recall), desc="tuning BM25", unit=" points", disable=None) as progress:
+        for k1, b in points[len(recall) :]:
+            values = evaluate(index.search(texts, DEPTH, k1, b, quiet=True), judged, [MEASURE])[MEASURE]
+            # Rounded, so that equal means are equal whatever they were summed from.
+            recall.append([round(mean(values[query_id] for query_id in subset), 10) for subset in chosen])
+            write_json(path, _record(head, grid, recall))
+            progress.update()
+
+
+def _record(head: dict, grid: Grid, recall: list[list[float]]) -> dict:
+    rows = zip(grid.points, recall, strict=False)
+    return head | {"points": [{"k1": k1, "b": b, "recall": values} for (k1, b), values in rows]}
+
+
+def _known(path: Path, grid: Grid) -> list[list[float]]:
+    """The points that an earlier call measured, in the grid's order; [] where there is no file."""
+    if not os.path.isfile(path):
+        return []
+    try:
+        points = [(point["k1"], point["b"], point["recall"]) for point in read_json(path)["points"]]
+    except (KeyError, TypeError):
+        points = [(None, None, [])]
+    expected = grid.points[: len(points)]
+    if [point[:2] for point in points] != expected or any(len(point[2]) != _SUBSETS for point in points):
+        raise UserError(f"{path}: is not what this search writes; delete it to tune anew")
+    return [list(point[2]) for point in points]
+
+
+def _best(grid: Grid, recall: list[float]) -> tuple[float, float]:
+    """The point with the highest R@1000; the points rise in k1, then b, and the first of equal ones is taken."""
+    return grid.points[recall.index(max(recall))]
+
+
+def _key(queries: dict[str, str], qrels: Qrels, grid: Grid) -> str:
+    # Not the threads, and not the order of the files: neither changes a figure.
+    parts = [sorted(queries.items()), sorted((query, sorted(ids.items())) for query, ids in qrels.items())]
+    return hashlib.sha256(json.dumps([*parts, asdict(grid)]).encode()).hexdigest()[:16]

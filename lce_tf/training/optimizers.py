@@ -1,0 +1,45 @@
+"""Adam as the paper uses it, with the head's rate apart where a recipe wants that."""
+
+import tensorflow as tf
+import tf_keras as keras
+
+from lce_tf.model.precision import Precision
+
+# The released code's constants, which are Keras's defaults: no weight decay, no clipping.
+BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-7
+
+
+class Adam(keras.optimizers.legacy.Adam):
+    """Adam whose update is one fused kernel a variable, with a constant rate for some of the variables.
+
+    Args:
+        schedule: learning rate of all other variables.
+        constant: variables that keep `rate`, whatever the schedule says.
+        rate: theirs.
+    """
+
+    def __init__(self, schedule, constant=(), rate: float = 0.0):
+        super().__init__(schedule, beta_1=BETA_1, beta_2=BETA_2, epsilon=EPSILON, name="Adam")
+        # Under a mirrored strategy the update is handed the copy on each device.
+        self._constant = {copy.ref() for variable in constant for copy in getattr(variable, "values", [variable])}
+        self._rate = rate
+
+    def _resource_apply_dense(self, grad, var, apply_state=None):
+        if var.ref() in self._constant:
+            rate = tf.constant(self._rate, var.dtype.base_dtype)
+            apply_state = {key: {**state, "lr_t": rate} for key, state in apply_state.items()}
+        return super()._resource_apply_dense(grad, var, apply_state)
+
+
+def make_optimizer(schedule, model, precision: Precision, head_rate: float | None = None):
+    """Adam for a model's variables, its moments made; mixed_float16 gets dynamic loss scaling.
+
+    Args:
+        schedule: the learning rate.
+        head_rate: a constant rate for the head; None: the schedule's.
+    """
+    constant = [] if head_rate is None else model.head.trainable_variables
+    adam = Adam(schedule, constant, head_rate or 0.0)
+    # Variables made within the first step would have it traced twice.
+    adam._create_all_weights(model.trainable_variables)
+    return keras.mixed_precision.LossScaleOptimizer(adam) if precision.name == "mixed_float16" else adam

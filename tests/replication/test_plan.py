@@ -1,0 +1,121 @@
+"""Plans: what is counted, by hand, and that planning makes nothing."""
+
+import os
+from dataclasses import replace
+
+import pytest
+
+from lce_tf import tables
+from lce_tf.errors import UserError
+from lce_tf.replication.plan import make_plan, training_config
+from lce_tf.replication.presets import PRESETS
+from lce_tf.replication.rows import TABLE1, TABLE2, TABLE3, TABLE4, TABLES, Checkpoint
+from lce_tf.replication.timing import measured_rates
+
+
+def work(plan, stage):
+    return {task.name: task for task in plan.tasks if task.stage == stage}
+
+
+def test_counts_by_hand(preset, tmp_path):
+    """2 steps of 2 groups of 8; 15 of 20 dev queries, 8 passages each."""
+    plan = make_plan([TABLE2], preset, tmp_path / "runs")
+    assert {name: task.pairs for name, task in work(plan, "train").items()} == {"lce-n8-bm25": 32, "lce-n8-dense": 32}
+    assert [task.pairs for task in work(plan, "rerank").values()] == [120] * 4
+    assert {name: task.detail for name, task in work(plan, "retrieve").items()} == {
+        "bm25.train.trec": "20 queries, top 30",
+        "bm25.dev.trec": "15 queries, top 40",
+        "dense.train.trec": "20 queries, top 30",
+        "dense.dev.trec": "15 queries, top 40",
+    }
+    assert plan.pairs("train") == 64 and plan.pairs("rerank") == 480
+    # 64 / 2 + 480 / 10 = 80 seconds.
+    assert plan.hours((2, 10)) == pytest.approx(80 / 3600)
+    text = plan.text((2.0, 10.0), "given")
+    assert "To do: 10 of 10 products; 64 pairs to train, 480 to rerank." in text
+    assert "Time: about 80 s at 2 pairs/s in training and 10 in reranking (given)" in text
+    assert not (tmp_path / "runs").exists()
+
+
+def test_what_is_there_is_not_counted(preset, tmp_path):
+    made = tmp_path / "models" / "lce-n8-bm25"
+    made.mkdir(parents=True)
+    (tmp_path / "models" / "lce-n8-dense").mkdir()
+    (tmp_path / "models" / "lce-n8-bm25.made.json").write_text("{}")
+    plan = make_plan([TABLE2], preset, tmp_path)
+    assert work(plan, "train")["lce-n8-bm25"].there and not work(plan, "train")["lce-n8-dense"].there
+    assert work(plan, "train")["lce-n8-dense"].detail.endswith("= 32 pairs, begun")
+    assert plan.pairs("train") == 32
+    assert "To do: 9 of 10 products" in plan.text(None, "no backbone")
+
+
+def test_all_tables_take_everything_once(preset, tmp_path):
+    """14 checkpoints; reranked are Table 1's 8, Table 2's crossed 2, Table 3's other 7 and the eval run."""
+    training = replace(preset.training, negatives_depth=40)
+    plan = make_plan(TABLES.values(), replace(preset, training=training, eval_split="train"), tmp_path)
+    assert len(work(plan, "train")) == 14 and len(work(plan, "rerank")) == 8 + 2 + 7 + 1
+    assert work(plan, "rerank")["lce-n32-dense.on.dense.train.trec"].pairs == 20 * 8  # train has no limit
+    groups = sum(task.pairs for task in work(plan, "train").values()) // (2 * 2)
+    assert groups == 2 * (1 + 2 + 2 + 8) + 2 * (4 + 16 + 32)
+
+
+def test_seeds_are_trained_each(preset, tmp_path):
+    assert len(work(make_plan([TABLE1], preset, tmp_path, (1, 2)), "train")) == 16
+
+
+def test_msmarco_before_any_download(tmp_path, monkeypatch):
+    monkeypatch.setenv("IR_DATASETS_HOME", str(tmp_path / "none"))
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "none"))
+    plan = make_plan([TABLE3, TABLE4], PRESETS["msmarco"], tmp_path / "runs")
+    dataset, *models = plan.sources
+    assert not dataset.here and "to download, 1.09 GB" in dataset.state
+    assert [(model.name, model.here) for model in models] == [
+        ("google/electra-base-discriminator", False),
+        ("castorini/tct_colbert-v2-hnp-msmarco", False),
+    ]
+    a32 = work(plan, "train")["lce-n32-dense"]
+    assert a32.detail == "300,000 steps x 16 x 32 = 153,600,000 pairs"
+    assert a32.bytes == 7 * 440_000_000
+    assert [task.pairs for task in work(plan, "rerank").values()] == [6_980_000] * 5 + [6_980_000] * 5 + [6_837_000]
+    assert work(plan, "retrieve")["dense.train.trec"].detail == "502,939 queries, top 200"
+    assert "bm25.tuned.json" in work(plan, "retrieve")
+    assert measured_rates(PRESETS["msmarco"]) is None
+    assert not (tmp_path / "runs").exists()
+    # ir_datasets notes its version wherever it is asked anything; nothing else is written.
+    assert {file.name for file in (tmp_path / "none").rglob("*") if file.is_file()} <= {"irds_version.txt"}
+
+
+def test_impossible_settings_are_found_in_time(preset, tmp_path):
+    with pytest.raises(UserError, match="--group 32: needs 31 distinct negatives, but only the top 30"):
+        make_plan([TABLE3], preset, tmp_path)
+
+
+def test_settings_are_those_that_train(preset):
+    config = training_config(preset.override(steps=7), Checkpoint("bm25", "ce", 1))
+    assert (config.steps, config.loss, config.members) == (7, "ce", 1)
+
+
+def test_the_door(capsys, tmp_path, monkeypatch):
+    folder = tmp_path / "runs"
+    command = ["table4", "--preset", "smoke", "--plan", "--pairs-per-second", "60,300", "--output", str(folder)]
+    assert tables.main(command) == 0
+    found = capsys.readouterr().out
+    assert "Plan: table4, preset smoke" in found and "512 pairs to train" in found and "(given)" in found
+    assert not folder.exists()
+    assert tables.main(["table4", "--pairs-per-second", "60,300"]) == 2
+    for wrong in ("60", "0,1", "a,b", "1,inf"):
+        with pytest.raises(SystemExit):
+            tables.main(["table4", "--plan", "--pairs-per-second", wrong])
+
+
+@pytest.mark.slow
+def test_a_timing_leaves_nothing_behind(preset, tmp_path, monkeypatch):
+    monkeypatch.setenv("LCE_CACHE", str(tmp_path / "cache"))
+    train, rerank = measured_rates(preset)
+    assert train > 0 and rerank > 0
+    assert os.environ["LCE_CACHE"] == str(tmp_path / "cache") and not (tmp_path / "cache").exists()
+
+
+def test_a_folder_that_lacks_the_split_is_named(preset, tmp_path):
+    with pytest.raises(UserError, match="has no split 'nowhere'"):
+        make_plan([TABLE1], replace(preset, dev_split="nowhere"), tmp_path)

@@ -1,0 +1,163 @@
+"""Products without their cost: retrieval, training and reranking are stood in for by functions that count calls."""
+
+import json
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from lce_tf.data.runs import Run, read_run
+from lce_tf.errors import UserError
+from lce_tf.replication import products as module
+from lce_tf.replication.products import Products
+from lce_tf.replication.rows import Checkpoint
+
+LCE, CE = Checkpoint("bm25", "lce", 4), Checkpoint("dense", "ce", 1)
+
+
+@pytest.fixture
+def made(monkeypatch):
+    """How often each maker was called; the runs rank p0, p1, ... for every query."""
+    calls = Counter()
+
+    def retrieve(self, retriever, split, depth):
+        calls[f"{retriever}.{split}"] += 1
+        queries = list(self.dataset.queries(split))
+        ids = np.array([f"p{i}".encode() for i in range(depth)] * len(queries))
+        scores = np.array([float(depth - i) for i in range(depth)] * len(queries))
+        offsets = np.arange(len(queries) + 1) * depth
+        return Run(np.array([q.encode() for q in queries]), offsets, ids, scores, retriever)
+
+    def train(config, path):
+        calls["train"] += 1
+        path.mkdir(parents=True)
+        (path / "config.json").write_text(json.dumps({"seed": config.seed, "loss": config.loss}))
+
+    def rerank(config):
+        calls["rerank"] += 1
+        with open(config.output, "wb") as file, open(config.run, "rb") as source:
+            file.write(source.read())
+
+    monkeypatch.setattr(Products, "_retrieve", retrieve)
+    monkeypatch.setattr(module, "train", train)
+    monkeypatch.setattr(module, "rerank", rerank)
+    monkeypatch.setattr(module.checkpoint, "identity", lambda folder: (folder / "config.json").read_text())
+    return calls
+
+
+def test_each_is_made_once(preset, tmp_path, made):
+    for _ in range(2):  # the second time as another call would
+        products = Products(preset, tmp_path / "out")
+        (tmp_path / "out" / "reranked").mkdir(parents=True, exist_ok=True)
+        path = products.reranked(LCE, "bm25", 42)
+        products.reranked(LCE, "dense", 42)
+        products.reranked(CE, "dense", 42)
+    assert made == {"bm25.train": 1, "dense.train": 1, "bm25.dev": 1, "dense.dev": 1, "train": 2, "rerank": 3}
+    assert path == tmp_path / "out" / "reranked" / "lce-n4-bm25.on.bm25.trec"
+    assert (tmp_path / "out" / "models" / "ce-n1-dense.made.json").is_file()
+
+
+def test_seconds_count_each_product_once(preset, tmp_path, made):
+    (tmp_path / "reranked").mkdir()
+    products = Products(preset, tmp_path)
+    products.reranked(LCE, "bm25", 42)
+    for record in tmp_path.rglob("*.made.json"):
+        record.write_text(json.dumps({**json.loads(record.read_text()), "seconds": 10.0}))
+    again = Products(preset, tmp_path)
+    for _ in range(3):
+        again.reranked(LCE, "bm25", 42)
+    assert again.seconds == 40.0  # two first stages, a training, a reranking
+
+
+def test_the_default_seed_goes_without_saying(preset, tmp_path, made):
+    products = Products(preset, tmp_path)
+    paths = [products.trained(LCE, seed).name for seed in (42, 7)]
+    assert paths == ["lce-n4-bm25", "lce-n4-bm25-seed7"] and made["train"] == 2
+
+
+def test_first_stage_runs_have_their_depths_and_queries(preset, tmp_path, made):
+    products = Products(preset, tmp_path)
+    train, dev = (read_run(products.first_stage("bm25", split)) for split in ("train", "dev"))
+    assert len(train.query_ids) == 20 and len(train) == 20 * 30
+    assert len(dev.query_ids) == 15 and len(dev) == 15 * 40
+    # The first by id: dev0, dev1, dev10, ..., dev19, dev2, dev3, dev4.
+    assert {query.decode() for query in dev.query_ids} == set(products.qrels())
+    assert list(products.qrels())[:4] == ["dev0", "dev1", "dev10", "dev11"] and len(products.qrels()) == 15
+
+
+@pytest.mark.parametrize(
+    ("changes", "training", "message"),
+    [
+        ({"queries": 10}, {}, "bm25.dev.trec: was made with queries 15, not 10"),
+        ({"candidates": 20}, {}, "bm25.dev.trec: was made with depth 40, not 20"),
+        ({"depth": 5}, {}, "lce-n4-bm25.on.bm25.trec: was made with depth 8, not 5"),
+        ({}, {"steps": 3}, "lce-n4-bm25: was made with steps 2, not 3"),
+        ({}, {"learning_rate": 1e-4}, "lce-n4-bm25: was made with learning_rate 0.001, not 0.0001"),
+        ({}, {"negatives_depth": 20}, "bm25.train.trec: was made with depth 30, not 20"),
+    ],
+)
+def test_other_settings_are_refused_by_name(preset, tmp_path, made, changes, training, message):
+    (tmp_path / "reranked").mkdir()
+    Products(preset, tmp_path).reranked(LCE, "bm25", 42)
+    before, calls = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}, made.copy()
+    other = replace(preset, training=replace(preset.training, **training), **changes)
+    with pytest.raises(UserError, match="choose another --output") as caught:
+        Products(other, tmp_path).reranked(LCE, "bm25", 42)
+    assert message in str(caught.value) and "\n" not in str(caught.value)
+    assert {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()} == before and made == calls
+
+
+def test_a_changed_run_is_refused(preset, tmp_path, made):
+    (tmp_path / "reranked").mkdir()
+    products = Products(preset, tmp_path)
+    products.reranked(LCE, "bm25", 42)
+    with open(products.first_stage("bm25", "dev"), "a") as file:
+        file.write("dev0 Q0 p59 99 0.01 bm25\n")
+    with pytest.raises(UserError, match="was made with run_sha256"):
+        products.reranked(LCE, "bm25", 42)
+
+
+def test_a_half_made_product_is_made_again(preset, tmp_path, made):
+    products = Products(preset, tmp_path)
+    path = products.first_stage("bm25", "train")
+    whole = path.read_bytes()
+    path.with_name(f"{path.name}.made.json").unlink()
+    path.write_bytes(whole[:100])
+    assert products.first_stage("bm25", "train") == path
+    assert path.read_bytes() == whole and made["bm25.train"] == 2
+    path.unlink()  # a record alone is no product either
+    products.first_stage("bm25", "train")
+    assert path.read_bytes() == whole and made["bm25.train"] == 3
+
+
+def test_a_maker_that_fails_leaves_no_record(preset, tmp_path, made, monkeypatch):
+    def broken(config, path):
+        raise UserError("no")
+
+    monkeypatch.setattr(module, "train", broken)
+    with pytest.raises(UserError, match="^no$"):
+        Products(preset, tmp_path).trained(LCE, 42)
+    assert not list(tmp_path.glob("models/*.made.json"))
+
+
+def test_a_dev_run_is_made_only_where_training_is_evaluated(preset, tmp_path, made):
+    assert Products(preset, tmp_path).train_config(LCE, 42).dev_run is None and "bm25.dev" not in made
+    training = replace(preset.training, evaluate_every=1, dev_run="to be made")
+    config = Products(replace(preset, training=training), tmp_path).train_config(LCE, 42)
+    assert config.dev_run.endswith("bm25.dev.trec") and made["bm25.dev"] == 1
+    assert (config.loss, config.group, config.run.endswith("bm25.train.trec")) == ("lce", 4, True)
+
+
+def test_a_sampled_preset_reads_its_sample(preset, tmp_path, made):
+    products = Products(replace(preset, share=0.6), tmp_path)
+    assert products.dataset_name == str(tmp_path / "data")
+    assert 20 < len(list(products.dataset.passages())) < 50
+    assert (tmp_path / "data" / "collection.tsv").is_file()
+
+
+def test_a_folder_that_cannot_be_made_is_found_before_the_work(preset, tmp_path, made):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="choose another output"):
+        Products(preset, tmp_path / "file" / "out").first_stage("bm25", "train")
+    assert not made

@@ -1,0 +1,78 @@
+"""The audit door, with the packaged tokenizer over a small folder."""
+
+import json
+import shlex
+
+import pytest
+
+from lce_tf import audit
+
+
+@pytest.fixture
+def data(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "data"
+    folder.mkdir()
+    texts = {"p0": "rain", "p1": "the quick fox", "p2": "The quick  fox", "p3": "a slow dog " * 20, "p4": "snow"}
+    (folder / "collection.tsv").write_text("".join(f"{i}\t{text}\n" for i, text in texts.items()))
+    (folder / "queries.train.tsv").write_text("q1\tquick fox\nq2\tquick fox\nq3\tdog\n")
+    (folder / "qrels.train.txt").write_text("q1 0 p1 1\nq2 0 p4 1\nq3 0 p3 1\nq4 0 p1 0\n")
+    rows = [f"q{q} Q0 p{p} {p + 1} {9 - p} t\n" for q in (1, 2) for p in range(5)]
+    (tmp_path / "run.trec").write_text("".join(rows) + "q1 Q0 gone 6 1 t\n")
+    (tmp_path / "empty.trec").write_text("")
+    (tmp_path / "file").write_text("")
+    return folder
+
+
+BASE = "--dataset data --run run.trec --group 3 --steps 5 --batch 4 --query-length 8 --sequence-length 20"
+
+
+def test_prints_and_writes_what_was_found(data, tmp_path, capsys):
+    assert audit.main([*BASE.split(), "--json", "deep/audit.json"]) == 0
+    shown = {" ".join(line.split()) for line in capsys.readouterr().out.splitlines()}
+    # q1 has p0, p2, p3, p4 as negatives, of which p2 is its positive's text; q2 has p0 to p3; q3 is not in the run.
+    assert {"judged queries 3", "usable 2", "not in the run 1 (q3)", "examples in training 20 = 10.0 a query"} <= shown
+    assert {"negatives that copy a positive's text 1", "queries that share their text 2"} <= shown
+    assert {"passages of the run not in the collection 1 (gone)", "passages cut 25.00%"} <= shown
+    assert "distinct examples possible 12" in shown  # 2 queries, 4 choose 2
+    found = json.loads((tmp_path / "deep" / "audit.json").read_text())
+    assert (found["usable"], found["copies"], found["groups"]) == (2, 1, 12)
+    assert found["findings"]["missing_passages"] == ["gone"] and found["findings"]["not_in_run"] == ["q3"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("--run absent.trec", "absent.trec: no such file"),
+        ("--run empty.trec", "empty.trec"),
+        ("--dataset nowhere/at-all", "nowhere/at-all"),
+        ("--split dev", "has no split 'dev'"),
+        ("--group 9", "no training query is usable"),
+        ("--negatives-depth 0", "--negatives-depth 0"),
+        ("--steps 0", "--steps 0"),
+        ("--backbone ./absent", "./absent"),
+    ],
+)
+def test_bad_input_is_one_line(data, tmp_path, capsys, change, message):
+    before = sorted(tmp_path.rglob("*"))
+    assert audit.main([*BASE.split(), *change.split(), "--json", "found.json"]) == 2
+    printed = capsys.readouterr()
+    assert printed.err.startswith("error: ") and printed.err.count("\n") == 1 and message in printed.err
+    assert printed.out == "" and sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_file_that_cannot_be_written(data, capsys):
+    assert audit.main([*BASE.split(), "--json", "file/found.json"]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_an_unknown_loss_and_help(capsys):
+    with pytest.raises(SystemExit) as caught:
+        audit.main(["--run", "x", "--loss", "ranknet"])
+    assert caught.value.code == 2
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as caught:
+        audit.main(["--help"])
+    shown = capsys.readouterr().out
+    assert caught.value.code == 0 and "(default: 300000)" in shown and audit.EXAMPLE in shown
+    assert audit.parser().parse_args(shlex.split(audit.EXAMPLE)[3:]).group == 8

@@ -1,0 +1,108 @@
+"""The tables door, and the smoke preset from end to end."""
+
+import json
+import shlex
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from lce_tf import tables
+
+SUFFIXES = ("md", "tex", "json", "png", "svg")
+
+
+@pytest.fixture
+def asked(monkeypatch, tmp_path):
+    """The calls of `replicate`, none of which is made."""
+    calls = []
+
+    class Report:
+        setting = SimpleNamespace(submission=None)
+
+        def markdown(self):
+            return "the table"
+
+    def replicate(*arguments):
+        calls.append(arguments)
+        return Report()
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(tables, "replicate", replicate)
+    return calls
+
+
+def test_defaults_are_the_pydocs_preset(asked, capsys):
+    assert tables.main(["table1"]) == 0
+    table, preset, output, seeds = asked[0]
+    assert (table.name, preset, output, seeds) == ("table1", tables.PRESETS["pydocs"], "runs/pydocs", None)
+    assert capsys.readouterr().out == "the table\nwritten: runs/pydocs/table1.md, .tex, .json, .png, .svg\n"
+
+
+def test_flags_override(asked):
+    flags = "--preset smoke --output here --seeds 1,2,3 --queries 30 --depth 5 --steps 2 --batch 4 --precision float32"
+    assert tables.main(["table1", *flags.split()]) == 0
+    _, preset, output, seeds = asked[0]
+    assert (preset.queries, preset.depth, preset.training.steps, output, seeds) == (30, 5, 2, "here", (1, 2, 3))
+    assert preset.training.precision == "float32" and preset.name == "smoke"
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--depth", "0"], "--depth 0: give 1 to 1000"),
+        (["--queries", "1"], "--queries 1"),
+        (["--steps", "0"], "--steps 0"),
+        (["--batch", "0"], "--batch 0"),
+        (["--seeds", "1,1"], "--seeds: give one or more different"),
+        (["--seeds", ","], "--seeds: give one or more different"),
+        (["--precision", "int4"], "--precision 'int4'"),
+    ],
+)
+def test_bad_settings_are_one_line_before_any_work(asked, capsys, tmp_path, flags, message):
+    assert tables.main(["table1", *flags]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ") and error.count("\n") == 1 and message in error
+    assert asked == [] and list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("arguments", ["table9", "table1 --preset none", "table1 --seeds one", ""])
+def test_argparse_refuses_with_2(arguments, capsys):
+    with pytest.raises(SystemExit) as caught:
+        tables.main(arguments.split())
+    assert caught.value.code == 2 and "error: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("output", ["file/out", "/proc/out"])
+def test_an_output_that_cannot_be_made(tmp_path, monkeypatch, capsys, output):
+    monkeypatch.chdir(tmp_path)
+    Path("file").write_text("")
+    assert tables.main(["table1", "--preset", "smoke", "--output", output]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and f"{output}: cannot be made a folder" in error
+
+
+def test_help_shows_an_example_that_parses(capsys):
+    with pytest.raises(SystemExit) as caught:
+        tables.main(["--help"])
+    assert caught.value.code == 0 and tables.EXAMPLE in capsys.readouterr().out
+    assert tables.parser().parse_args(shlex.split(tables.EXAMPLE.splitlines()[0])[3:]).preset == "smoke"
+
+
+@pytest.mark.slow
+def test_the_smoke_preset_from_end_to_end(tmp_path, capsys):
+    folder = tmp_path / "smoke"
+    arguments = ["table1", "--preset", "smoke", "--output", str(folder)]
+    assert tables.main(arguments) == 0
+    printed = capsys.readouterr().out
+    found = json.loads((folder / "table1.json").read_text())
+    measured = [row["label"] for row in found["rows"] if row["status"] == "measured"]
+    assert measured == ["a", "b", *"12345678"] and found["significance"]["comparisons"] == 45
+    assert (folder / "table1.md").read_text() in printed
+    before = {path: (path.read_bytes(), path.stat().st_ino) for path in folder.rglob("*") if path.is_file()}
+    assert {f"table1.{suffix}" for suffix in SUFFIXES} <= {path.name for path in before}
+    assert tables.main(arguments) == 0
+    after = {path: (path.read_bytes(), path.stat().st_ino) for path in folder.rglob("*") if path.is_file()}
+    assert {path: content for path, (content, _) in after.items()} == {p: content for p, (content, _) in before.items()}
+    written = {path.name for path in after if after[path] != before[path]}
+    assert written <= {f"table1.{suffix}" for suffix in SUFFIXES}  # the report; nothing that it is made of
