@@ -6,7 +6,8 @@ import shutil
 import tempfile
 
 _scratch = None
-_left_out: collections.Counter[str] = collections.Counter()
+_HOW = {"slow": "run them with make test-all", "cluster": "with Slurm installed, pytest -m cluster runs it"}
+_left_out: dict[str, collections.Counter[str]] = {marker: collections.Counter() for marker in _HOW}
 
 
 def pytest_configure(config):
@@ -28,12 +29,17 @@ def pytest_unconfigure(config):
 
 
 def pytest_deselected(items):
-    _left_out.update(item.location[0] for item in items if item.get_closest_marker("slow"))
+    for item in items:
+        for marker, files in _left_out.items():
+            if item.get_closest_marker(marker):
+                files[item.location[0]] += 1
 
 
 def pytest_terminal_summary(terminalreporter):
-    if not _left_out or not terminalreporter.config.option.markexpr:
+    if not terminalreporter.config.option.markexpr:
         return
-    total = sum(_left_out.values())
-    where = ", ".join(f"{path} ({count})" for path, count in sorted(_left_out.items()))
-    terminalreporter.write_line(f"{total} slow test{'s' * (total > 1)} left out; run them with make test-all: {where}")
+    for marker, files in _left_out.items():
+        if total := sum(files.values()):
+            where = ", ".join(f"{path} ({count})" for path, count in sorted(files.items()))
+            line = f"{total} {marker} test{'s' * (total > 1)} left out; {_HOW[marker]}: {where}"
+            terminalreporter.write_line(line)

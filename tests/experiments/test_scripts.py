@@ -190,7 +190,7 @@ def test_slurm_passes_the_exit_status_on(tmp_path, status):
     assert stage_job(tmp_path, lambda job: (tmp_path / "finish").touch(), status) == (status, 0, "")
 
 
-@pytest.mark.slow
+@pytest.mark.cluster
 def test_slurm_chain(slurm, stub, tmp_path):
     """The whole chain of Table 4 on a real Slurm, its training stopped once as the time limit would."""
     stub[stub.index("--steps") + 1] = "2000"
