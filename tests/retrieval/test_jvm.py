@@ -106,6 +106,8 @@ def test_a_foreign_jvm_is_refused():
 def test_control_c_reaches_python():
     code = (
         "import os, signal\n"
+        # A job started in the background may have been told to ignore Ctrl-C.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from lce_tf.retrieval import jvm\n"
         "jvm.start(1)\n"
         "print(jvm.java('java.lang.Runtime').getRuntime().availableProcessors())\n"

@@ -1,9 +1,11 @@
 """Training from end to end on a small folder: interrupted, torn, finished, refused."""
 
 import json
-import os
 import shutil
 import signal
+import subprocess
+import sys
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -31,7 +33,8 @@ def stopped_at(monkeypatch, config, folder, step, number=signal.SIGTERM):
     def then_killed(self, at, **values):
         add(self, at, **values)
         if at == step:
-            os.kill(os.getpid(), number)
+            # Called, not sent: this process has the libraries of all the tests in it. Real ones are sent below.
+            signal.getsignal(number)(number, None)
 
     with monkeypatch.context() as patch:
         patch.setattr(Figures, "add", then_killed)
@@ -119,6 +122,33 @@ def test_interrupted_and_called_again_it_ends_bitwise_the_same(
     assert f"goes on from step {step} (ckpt-{step})" in capsys.readouterr().out
     assert weights(folder) == weights(finished)
     assert figures(folder) == figures(finished)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_real_signal_saves_the_step_in_progress(files, tmp_path, number):
+    """The door in a process of its own, interrupted twice; each time it goes on where it was."""
+    door = [sys.executable, "-m", "lce_tf.train", "--dataset", str(files.data), "--run", str(files.run)]
+    door += ["--backbone", str(files.backbone), "--group", "4", "--batch", "4", "--steps", "1000000"]
+    door += ["--query-length", "8", "--sequence-length", "32", "--log-every", "1", "--output", str(tmp_path / "job")]
+    reached = 0
+    for _ in range(2):
+        process = subprocess.Popen(door, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        while process.poll() is None and last_step(tmp_path / "job") < reached + 3:
+            time.sleep(0.1)
+        process.send_signal(number)
+        output, errors = process.communicate(timeout=120)
+        assert process.returncode == 130 and "the same command goes on from here" in errors
+        assert (f"goes on from step {reached}" in output) == (reached > 0)
+        steps = [int(path.stem.partition("-")[2]) for path in (tmp_path / "job" / "checkpoints").glob("*.index")]
+        assert max(steps) == last_step(tmp_path / "job") >= reached + 3
+        reached = max(steps)
+
+
+def last_step(folder):
+    path = folder / "metrics.jsonl"
+    lines = path.read_text().splitlines() if path.is_file() else []
+    return json.loads(lines[-1])["step"] if lines else 0
 
 
 def torn(folder, step, what="data-00000-of-00001"):
