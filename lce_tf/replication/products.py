@@ -9,7 +9,7 @@ from typing import Any
 
 from lce_tf.data.datasets import Dataset, load_dataset
 from lce_tf.data.qrels import Qrels, relevant
-from lce_tf.data.runs import read_run, write_trec
+from lce_tf.data.runs import write_trec
 from lce_tf.errors import UserError
 from lce_tf.files import make_folder, read_json, sha256_of, write_json
 from lce_tf.model import checkpoint
@@ -204,11 +204,6 @@ class Products:
         self._seconds[path] = seconds
         print(f"{path}: {seconds} s", flush=True)
         return path
-
-
-def dev_run(path: Path, queries: Qrels):
-    """A run's lists of the given queries."""
-    return read_run(path).only(list(queries))
 
 
 def _seeded(name: str, seed: int, preset: Preset) -> str:

@@ -138,8 +138,8 @@ def test_impossible_configurations(config, words):
 
 
 def test_large_groups_are_possible_where_they_are_allowed():
-    PoolConfig(201)
-    PoolConfig(1000, short_lists="replace")
+    assert PoolConfig(201).group == 201
+    assert PoolConfig(1000, short_lists="replace").group == 1000
 
 
 @pytest.mark.parametrize(
