@@ -14,12 +14,12 @@ class Progress:
 
     Args:
         what: name of the work.
-        total: amount of work.
+        total: amount of work, None where it is not known before.
         unit: of the work, such as "pairs" or "steps".
         initial: work done by an earlier, interrupted call.
     """
 
-    def __init__(self, what: str, total: int, unit: str, initial: int = 0):
+    def __init__(self, what: str, total: int | None, unit: str, initial: int = 0):
         self._bar = tqdm(
             total=total, initial=initial, desc=what, unit=f" {unit}", disable=None, dynamic_ncols=True, leave=False
         )
@@ -29,8 +29,12 @@ class Progress:
     def __enter__(self) -> "Progress":
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, kind, *_) -> None:
         self._bar.close()
+        # Where the lines did not say how much is left, the log should tell that it is done.
+        if self._total is None and self._last > self._start and kind is None:
+            clock = _clock(time.monotonic() - self._start)
+            print(f"{self._what}: {self._done} {self._unit} in {clock}", file=sys.stderr, flush=True)
 
     def advance(self, amount: int, **figures: str) -> None:
         """Adds work done; `figures` are shown beside the count."""
@@ -45,8 +49,10 @@ class Progress:
 
     def _line(self, now: float, figures: dict[str, str]) -> str:
         rate = (self._done - self._first) / max(now - self._start, 1e-9)
-        left = (self._total - self._done) / max(rate, 1e-9)
         shown = "".join(f", {name} {value}" for name, value in figures.items())
+        if self._total is None:
+            return f"{self._what}: {self._done} {self._unit}, {rate:.1f} {self._unit}/s{shown}"
+        left = (self._total - self._done) / max(rate, 1e-9)
         return (
             f"{self._what}: {self._done}/{self._total} {self._unit} ({self._done / max(self._total, 1):.0%}), "
             f"{rate:.1f} {self._unit}/s, {_clock(left)} left{shown}"

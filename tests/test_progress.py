@@ -80,3 +80,27 @@ def test_no_work_at_all(capsys, clock):
         clock.now += 60
         bar.advance(0)
     assert "0/0 pairs" in capsys.readouterr().err
+
+
+def test_work_of_unknown_amount_tells_its_count_and_at_the_end_that_it_is_done(capsys, clock):
+    with Progress("tokenise", None, "texts") as bar:
+        for _ in range(4):
+            clock.now += 20
+            bar.advance(100)
+    assert capsys.readouterr().err.splitlines() == [
+        "tokenise: 200 texts, 5.0 texts/s",
+        "tokenise: 400 texts, 5.0 texts/s",
+        "tokenise: 400 texts in 1:20",
+    ]
+
+
+def test_short_or_broken_work_of_unknown_amount_says_nothing_at_its_end(capsys, clock):
+    with Progress("tokenise", None, "texts") as bar:
+        clock.now += 20
+        bar.advance(100)
+    assert capsys.readouterr().err == ""
+    with pytest.raises(KeyError), Progress("tokenise", None, "texts") as bar:
+        clock.now += 40
+        bar.advance(100)
+        raise KeyError
+    assert capsys.readouterr().err == "tokenise: 100 texts, 2.5 texts/s\n"

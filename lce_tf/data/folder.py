@@ -3,17 +3,23 @@
 import functools
 import re
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 
+from lce_tf.data.hashes import remembered_sha256
 from lce_tf.data.qrels import Qrels, read_qrels
 from lce_tf.data.records import Dataset, Passage, one_line, slug
 from lce_tf.data.text import lines
 from lce_tf.errors import UserError
-from lce_tf.files import cache_dir, read_json, sha256_of, write_json
 
+# What TREC calls its Deep Learning tracks' files for MS MARCO passage: split -> kind -> name before the ending.
+TREC_DL: Mapping[str, Mapping[str, str]] = MappingProxyType(
+    {f"dl{year}": {"queries": f"msmarco-test20{year}-queries", "qrels": f"20{year}qrels-pass"} for year in ("19", "20")}
+)
+_ENDINGS = {"queries": ("tsv",), "qrels": ("tsv", "txt")}
 _LAYOUT = "collection.tsv[.gz], queries.SPLIT.tsv[.gz] and qrels.SPLIT.tsv|txt[.gz]"
 
 
@@ -22,7 +28,8 @@ class FolderDataset(Dataset):
 
     Rows of the first two are `id<tab>text`; tabs within a text become spaces. `queries.tsv` and `qrels.txt` without
     a split's name are the split None. Where MS MARCO's own `queries.dev.small.tsv` lies, `dev` means `dev.small`,
-    the 6,980 queries that the literature calls dev; likewise `eval`.
+    the 6,980 queries that the literature calls dev; likewise `eval`. Where TREC's `msmarco-test2019-queries.tsv` and
+    `2019qrels-pass.txt` lie, they are the split `dl19`, also called as in ir_datasets; likewise `dl20`.
 
     Raises:
         UserError: no folder, or no collection in it; later, with file and line, rows without a tab, ids that are
@@ -39,13 +46,16 @@ class FolderDataset(Dataset):
             raise UserError(f"{path}: has no collection.tsv or collection.tsv.gz; a dataset folder holds {_LAYOUT}")
         found = [re.fullmatch(r"queries(?:\.(.+))?\.tsv(\.gz)?", file.name) for file in self.path.iterdir()]
         splits = {match[1] for match in found if match}
+        splits |= {
+            split for split, stems in TREC_DL.items() if _one_of(self.path, stems["queries"], _ENDINGS["queries"])
+        }
         self.splits = tuple(sorted(splits - {None}))
         self._splitless = None in splits
 
     @functools.cached_property
     def collection_key(self) -> str:
         """The folder's name and the first 16 digits of the SHA-256 of the collection file's bytes."""
-        return f"{slug(self.path.resolve().name)}-{_remembered_sha256(self._collection)[:16]}"
+        return f"{slug(self.path.resolve().name)}-{remembered_sha256(self._collection)[:16]}"
 
     def passages(self) -> Iterator[Passage]:
         """Yields the passages in the file's order; empty texts are kept.
@@ -64,7 +74,7 @@ class FolderDataset(Dataset):
 
     def queries(self, split: str | None = None) -> dict[str, str]:
         """The queries of `split`, in the file's order; None is the only split, or the one without a name."""
-        path = self._file("queries", self._resolved(split), ("tsv",))
+        path = self._file("queries", self._resolved(split))
         queries: dict[str, str] = {}
         for number, query_id, text in _rows(path, "query"):
             if query_id in queries:
@@ -78,7 +88,14 @@ class FolderDataset(Dataset):
 
     def qrels(self, split: str | None = None) -> Qrels:
         """The judgments of `split`; None is the only split, or the one without a name."""
-        return read_qrels(self._file("qrels", self._resolved(split), ("tsv", "txt")))
+        return read_qrels(self._file("qrels", self._resolved(split)))
+
+    def has_judged(self, split: str | None = None) -> bool:
+        """Whether the files with queries and judgments of `split` are there."""
+        try:
+            return all(self._file(kind, self._resolved(split)) for kind in _ENDINGS)
+        except UserError:
+            return False
 
     def _resolved(self, split: str | None) -> str | None:
         if split is None:
@@ -90,16 +107,21 @@ class FolderDataset(Dataset):
         if f"{split}.small" in self.splits:
             return f"{split}.small"
         if split not in self.splits:
+            split = trec_dl(split) or split
+        if split not in self.splits:
             known = ", ".join(self.splits) or "none"
             hint = "; leave --split out for queries.tsv" if self._splitless else ""
             raise UserError(f"{self.name}: has no split '{split}' (no queries.{split}.tsv); splits: {known}{hint}")
         return split
 
-    def _file(self, stem: str, split: str | None, endings: tuple[str, ...]) -> Path:
-        stem = stem if split is None else f"{stem}.{split}"
-        if path := _one_of(self.path, stem, endings):
-            return path
-        raise UserError(f"{self.path}: has no {' or '.join(f'{stem}.{ending}' for ending in endings)}; add the file")
+    def _file(self, kind: str, split: str | None) -> Path:
+        """The file of the `kind` ("queries" or "qrels") of a split."""
+        stems = [kind if split is None else f"{kind}.{split}", *filter(None, [TREC_DL.get(split, {}).get(kind)])]
+        for stem in stems:
+            if path := _one_of(self.path, stem, _ENDINGS[kind]):
+                return path
+        names = " or ".join(f"{stem}.{ending}" for stem in stems for ending in _ENDINGS[kind])
+        raise UserError(f"{self.path}: has no {names}; add the file")
 
     def _refuse_repeated(self, suspects: set[int]) -> None:
         seen = set()
@@ -110,6 +132,13 @@ class FolderDataset(Dataset):
                         f"{self._collection}:{number}: passage id {passage_id} is there twice; keep one of the lines"
                     )
                 seen.add(passage_id)
+
+
+def trec_dl(split: str) -> str | None:
+    """The key in `TREC_DL` of a split that ir_datasets calls trec-dl-2019 or trec-dl-2019/judged; None for others."""
+    match = re.fullmatch(r"trec-dl-20(\d\d)(/judged)?", split)
+    short = f"dl{match[1]}" if match else split
+    return short if short in TREC_DL else None
 
 
 def holds_collection(path: str | Path) -> bool:
@@ -133,25 +162,3 @@ def _rows(path: Path, kind: str) -> Iterator[tuple[int, str, str]]:
                 f"{path}:{number}: {kind} id '{row_id[:40]}' is empty or holds white space; give it one word"
             )
         yield number, row_id, one_line(text)
-
-
-def _remembered_sha256(path: Path) -> str:
-    """The SHA-256 of a file, read anew only if its size or time has changed: a collection has gigabytes."""
-    path, memory = path.resolve(), cache_dir() / "hashes.json"
-    state = path.stat()
-    known = _hashes_in(memory)
-    match known.get(str(path)):
-        case [state.st_size, state.st_mtime_ns, str(digest)]:
-            return digest
-    digest = sha256_of(path)
-    write_json(memory, {**_hashes_in(memory), str(path): [state.st_size, state.st_mtime_ns, digest]})
-    return digest
-
-
-def _hashes_in(memory: Path) -> dict:
-    """What was remembered; a damaged memory is as good as none, since it can be made again."""
-    try:
-        known = read_json(memory)
-    except UserError:
-        return {}
-    return known if isinstance(known, dict) else {}

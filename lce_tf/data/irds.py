@@ -5,6 +5,7 @@ import difflib
 import functools
 import os
 import sys
+import tarfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -12,7 +13,7 @@ from types import MappingProxyType
 from lce_tf.data.qrels import Qrels
 from lce_tf.data.records import Dataset, Passage, one_line, slug
 from lce_tf.errors import UserError
-from lce_tf.files import cache_dir, make_folder
+from lce_tf.files import cache_dir, confined_archives, make_folder
 
 # Short names for the splits that the literature means; any other split is looked up as id/split.
 SPLITS: Mapping[str, Mapping[str, str]] = MappingProxyType(
@@ -97,6 +98,13 @@ class IrDataset(Dataset):
                 qrels.setdefault(record.query_id, {})[record.doc_id] = int(record.relevance)
         return qrels
 
+    def has_judged(self, split: str | None = None) -> bool:
+        """Whether ir_datasets lists queries and judgments of `split`; None is those of the id itself."""
+        try:
+            return bool(self._resolved(split, "queries") and self._resolved(split, "qrels"))
+        except UserError:
+            return False
+
     def _resolved(self, split: str | None, kind: str) -> str:
         """The ir_datasets id that has the `kind` ("queries" or "qrels") of `split`."""
         if split is None and self._whole.has(kind):
@@ -141,7 +149,10 @@ def library(name: str = ""):
 def downloads(name: str) -> Iterator[None]:
     """Turns a failed download within the block into a UserError that says what to fetch and where to put it."""
     try:
-        yield
+        with confined_archives():
+            yield
+    except tarfile.FilterError as error:
+        raise UserError(f"{name}: its archive was refused ({error}); tell who offers it") from error
     except ValueError as error:
         if str(error).startswith("Insufficient disk space"):
             raise UserError(f"{name}: {error}; or set IR_DATASETS_HOME to a larger disk") from error

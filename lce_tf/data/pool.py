@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from lce_tf.data.lookup import IdLookup
 from lce_tf.data.qrels import Qrels, relevant
 from lce_tf.data.rows import stretches
 from lce_tf.data.runs import Run
@@ -123,7 +124,7 @@ def build_pool(run: Run, qrels: Qrels, queries: TokenStore, passages: TokenStore
         UserError: no query is left, with the reasons counted.
     """
     names, owners, relevant_ids = _judged(qrels)
-    in_run = _places(names, run.query_ids)
+    in_run = IdLookup(run.query_ids).rows(names)
     query_rows = queries.rows(names)
 
     # Pairs as single numbers (query * passages + row), so that membership is one sorted search.
@@ -157,6 +158,19 @@ def build_pool(run: Run, qrels: Qrels, queries: TokenStore, passages: TokenStore
         _bounds(top.counts[usable]),
         findings,
     )
+
+
+def refuse_strangers(run: Run, qrels: Qrels, queries: TokenStore) -> None:
+    """Raises the error of `build_pool` where no judged query is in the run and has a text, before there are passages.
+
+    Raises:
+        UserError: that is so, with the reasons counted.
+    """
+    names, _, _ = _judged(qrels)
+    in_run, known = IdLookup(run.query_ids).rows(names) >= 0, queries.rows(names) >= 0
+    if not (in_run & known).any():
+        findings = Findings(len(names), not_in_run=_text(names[~in_run]), no_text=_text(names[in_run]))
+        raise UserError(f"no training query is usable: {findings.summary()}")
 
 
 class _Top(NamedTuple):
@@ -213,14 +227,6 @@ def _judged(qrels: Qrels) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     names = np.array([name.encode() for name in wanted])
     owners = np.repeat(np.arange(len(wanted)), [len(ids) for ids in wanted.values()])
     return names, owners, np.array([i.encode() for ids in wanted.values() for i in ids])
-
-
-def _places(names: np.ndarray, among: np.ndarray) -> np.ndarray:
-    """Where each name stands in `among`, -1 for nowhere."""
-    order = np.argsort(among, kind="stable")
-    place = np.minimum(np.searchsorted(among, names, sorter=order), max(len(among) - 1, 0))
-    found = order[place] if len(among) else np.zeros(len(names), np.int64)
-    return np.where(among[found] == names, found, -1) if len(among) else np.full(len(names), -1)
 
 
 def _keys(names: np.ndarray) -> np.ndarray:

@@ -41,6 +41,10 @@ class Dataset(abc.ABC):
     def qrels(self, split: str | None = None) -> Qrels:
         """Query id -> passage id -> grade, for every judged pair."""
 
+    def has_judged(self, split: str | None = None) -> bool:
+        """Whether there are queries and judgments of `split`, as far as names tell; nothing is read or downloaded."""
+        return split in self.splits
+
 
 def one_line(text: str) -> str:
     """`text` with every run of white space, line ends and tabs included, as one space, and none at its ends."""

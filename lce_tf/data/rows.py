@@ -65,7 +65,7 @@ def repeated_passage(offsets: np.ndarray, passage_ids: np.ndarray) -> tuple[int,
     for first, last in _chunks(offsets):
         a, b = offsets[first], offsets[last]
         queries = _query_numbers(offsets, first, last)
-        hashes = _hashes(queries, passage_ids[a:b])
+        hashes = id_hashes(passage_ids[a:b], queries)
         ordered = np.sort(hashes)
         shared = ordered[1:][ordered[1:] == ordered[:-1]]
         seen = set()
@@ -89,6 +89,23 @@ def decreasing(offsets: np.ndarray, scores: np.ndarray) -> np.ndarray:
         a, b = offsets[first], offsets[last]
         falling[a:b] = _decreasing(offsets[first : last + 1] - a, scores[a:b])
     return falling
+
+
+def id_hashes(ids: np.ndarray, salt: np.ndarray | int) -> np.ndarray:
+    """64-bit hashes of (salt, id), a multiply and a shift for every eight bytes of the id.
+
+    Args:
+        ids: [ids] 'S'; the hashes of ids of up to eight bytes under one salt are as distinct as they are.
+        salt: a number, or one for each id.
+    """
+    width = ids.dtype.itemsize
+    padded = np.zeros((len(ids), -(-width // 8) * 8), np.uint8)
+    padded[:, :width] = np.ascontiguousarray(ids).view(np.uint8).reshape(-1, width)
+    hashes = np.full(len(ids), salt).astype(np.uint64)
+    for words in padded.view(np.uint64).T:
+        hashes = (hashes ^ words) * np.uint64(0x9E37_79B9_7F4A_7C15)
+        hashes ^= hashes >> np.uint64(29)
+    return hashes
 
 
 def _decreasing(offsets: np.ndarray, scores: np.ndarray) -> np.ndarray:
@@ -116,18 +133,6 @@ def _from_ordinals(numbers: np.ndarray) -> np.ndarray:
     size = np.abs(numbers)
     bits = np.where(size > 0, size + (_SMALLEST_NORMAL - 1), 0).astype(np.uint32)
     return (bits | ((numbers < 0).astype(np.uint32) << np.uint32(31))).view(np.float32)
-
-
-def _hashes(queries: np.ndarray, ids: np.ndarray) -> np.ndarray:
-    """64-bit hashes of (query number, id), a multiply and a shift for every eight bytes of the id."""
-    width = ids.dtype.itemsize
-    padded = np.zeros((len(ids), -(-width // 8) * 8), np.uint8)
-    padded[:, :width] = np.ascontiguousarray(ids).view(np.uint8).reshape(-1, width)
-    hashes = queries.astype(np.uint64)
-    for words in padded.view(np.uint64).T:
-        hashes = (hashes ^ words) * np.uint64(0x9E37_79B9_7F4A_7C15)
-        hashes ^= hashes >> np.uint64(29)
-    return hashes
 
 
 def _chunks(offsets: np.ndarray) -> Iterator[tuple[int, int]]:

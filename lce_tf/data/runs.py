@@ -9,8 +9,8 @@ from typing import BinaryIO
 
 import numpy as np
 
-from lce_tf.data import trec
-from lce_tf.data.rows import decreasing, grouped, repeated_passage, sort_best_first, stretches
+from lce_tf.data.ranked import ranked_rows
+from lce_tf.data.rows import decreasing, repeated_passage, sort_best_first, stretches
 from lce_tf.errors import UserError
 from lce_tf.files import written
 
@@ -90,7 +90,11 @@ class Run:
         place = {query_id: index for index, query_id in enumerate(self.query_ids.tolist())}
         wanted = (query_id.encode() if isinstance(query_id, str) else query_id for query_id in query_ids)
         kept = np.array([place[query_id] for query_id in wanted if query_id in place], np.int64)
-        return self._rows(self.query_ids[kept], self.offsets[kept], np.diff(self.offsets)[kept])
+        return self.take(kept)
+
+    def take(self, queries: np.ndarray | slice) -> "Run":
+        """The rows of the queries with these numbers, in that order."""
+        return self._rows(self.query_ids[queries], self.offsets[:-1][queries], np.diff(self.offsets)[queries])
 
     def as_dict(self) -> dict[str, dict[str, float]]:
         """Query id -> passage id -> score, as pytrec_eval wants it; for runs that fit in memory as Python objects."""
@@ -121,28 +125,16 @@ def read_run(path: str | Path) -> Run:
     one query may be scattered over the file. CRLF, a byte order mark, blank lines and a missing final newline are
     accepted.
 
+    What is read of a file of 50 MB or more is kept in the cache, and as long as the file does not change it is mapped
+    from there, in no time and with hardly any memory: a training run of MS MARCO takes minutes to read.
+
     Raises:
         UserError: names file, line and value: other columns, a score that is no finite number, a rank that is no
             integer (three columns: positive, and once for a query), a passage twice for a query, control bytes,
-            bytes that are not UTF-8, a torn or empty file.
+            bytes that are not UTF-8, a torn or empty file, one that is still being written.
     """
-    columns = trec.read_columns(path)
-    passage_ids, scores, ranks = columns.passage_ids, columns.scores, columns.ranks
-    query_ids, offsets, order = grouped(columns.segment_ids, columns.segment_rows)
-    tag, width = columns.tag or "lce_tf", columns.width
-    del columns  # so that the scattered columns can go as soon as their grouped copies stand
-    if order is not None:
-        passage_ids, scores, ranks = passage_ids[order], scores[order], ranks[order]
-    sort_best_first(offsets, passage_ids, scores, ranks)
-    if repeat := repeated_passage(offsets, passage_ids):
-        query_id, passage_id = query_ids[repeat[0]], passage_ids[repeat[1]]
-        where = trec.line_of(path, {0: query_id, 2 if width == trec.TREC else 1: passage_id}, nth=2)
-        raise UserError(
-            f"{where}: passage {passage_id.decode()} is listed twice for query {query_id.decode()}; drop one"
-        )
-    if width == trec.MSMARCO:
-        _refuse_repeated_rank(path, query_ids, offsets, ranks)
-    return Run(query_ids, offsets, passage_ids, scores, tag)
+    arrays, facts = ranked_rows(path)
+    return Run(**arrays, **facts)
 
 
 def written_scores(run: Run) -> np.ndarray:
@@ -222,17 +214,6 @@ def _unfit_id(ids: np.ndarray) -> bytes | None:
         except UnicodeDecodeError:
             wrong[row] = True
     return bytes(ids[wrong.argmax()]) if wrong.any() else None
-
-
-def _refuse_repeated_rank(path: str | Path, query_ids: np.ndarray, offsets: np.ndarray, ranks: np.ndarray) -> None:
-    """MS MARCO's own script keeps only the last passage of a rank, so a rank given twice loses one in silence."""
-    same = np.flatnonzero(ranks[1:] == ranks[:-1])
-    query = np.searchsorted(offsets, same, "right") - 1
-    inside = np.flatnonzero(same + 1 < offsets[query + 1])
-    if len(inside):
-        query_id, rank = query_ids[query[inside[0]]], int(ranks[same[inside[0]]])
-        where = trec.line_of(path, {0: query_id, 2: str(rank).encode()}, nth=2)
-        raise UserError(f"{where}: rank {rank} is given twice for query {query_id.decode()}; number the ranks anew")
 
 
 def _as_bytes(ids: Sequence[str] | np.ndarray) -> np.ndarray:

@@ -14,3 +14,8 @@ def query_store(dataset: Dataset, split: str | None, tokenizer: WordPieces) -> T
 def passage_store(dataset: Dataset, tokenizer: WordPieces) -> TokenStore:
     """The token store of the collection."""
     return TokenStore.build(dataset.passages(), tokenizer, dataset.collection_key, "passages")
+
+
+def passages_are_tokenised(dataset: Dataset, tokenizer: WordPieces) -> bool:
+    """Whether `passage_store` will be quick: for a collection like MS MARCO's, building it takes most of an hour."""
+    return TokenStore.is_built(tokenizer, dataset.collection_key, "passages")

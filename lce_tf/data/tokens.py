@@ -1,5 +1,6 @@
 """Token stores: every text of a collection turned into ids once, then memory-mapped."""
 
+import functools
 import hashlib
 import itertools
 import json
@@ -7,17 +8,16 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
+from lce_tf.data.lookup import IdLookup
 from lce_tf.data.tokenizers import WordPieces
 from lce_tf.errors import UserError
-from lce_tf.files import built_folder, cache_dir, read_json, write_json
+from lce_tf.files import built_folder, cache_dir, read_array, read_json, write_json
+from lce_tf.progress import Progress
 
 # Texts per call of the tokenizer, which spreads them over the cores.
 BLOCK = 4096
-ARRAYS = ("text_ids", "offsets", "tokens", "order")
-# Ids looked up at a time, so that a hundred million of them need little more memory than their rows.
-LOOK_UP = 1 << 20
+ARRAYS = ("text_ids", "offsets", "tokens")
 
 
 class TokenStore:
@@ -28,10 +28,13 @@ class TokenStore:
         offsets: [texts + 1] int64; text i is `tokens[offsets[i]:offsets[i + 1]]`.
         tokens: flat uint16 (int32 where the vocabulary needs it) wordpiece ids.
         key: changes with the texts, their ids, their order and the tokenizer.
+        folder: where it is mapped from; None for arrays in memory.
     """
 
-    def __init__(self, text_ids: np.ndarray, offsets: np.ndarray, tokens: np.ndarray, order: np.ndarray, key: str = ""):
-        self.text_ids, self.offsets, self.tokens, self._order, self.key = text_ids, offsets, tokens, order, key
+    folder: Path | None = None
+
+    def __init__(self, text_ids: np.ndarray, offsets: np.ndarray, tokens: np.ndarray, key: str = ""):
+        self.text_ids, self.offsets, self.tokens, self.key = text_ids, offsets, tokens, key
 
     @classmethod
     def open(cls, folder: Path) -> "TokenStore":
@@ -42,12 +45,14 @@ class TokenStore:
         """
         try:
             expected = read_json(folder / "store.json")
-            arrays = [np.load(folder / f"{name}.npy", mmap_mode="r") for name in ARRAYS]
+            arrays = [read_array(folder / f"{name}.npy", mapped=True) for name in ARRAYS]
             store = cls(*arrays, key=folder.name)
+            store.folder = folder
             texts, tokens = len(store), len(store.tokens)
-            whole = [texts, tokens] == [expected["texts"], expected["tokens"]]
+            # Ids, whole numbers and whole numbers, each a flat array.
+            whole = "".join(array.dtype.kind * array.ndim for array in arrays) in ("Siu", "Sii")
+            whole = whole and [texts, tokens] == [expected["texts"], expected["tokens"]]
             whole = whole and len(store.offsets) == texts + 1 and store.offsets[-1] == tokens
-            whole = whole and len(store._order) == texts
         except (OSError, EOFError, ValueError, KeyError, TypeError, UserError) as error:
             raise UserError(
                 f"{folder}: the token store is torn ({error}); delete the folder, it will be built again"
@@ -69,33 +74,37 @@ class TokenStore:
             kind: "passages" or "queries", for the name and the progress bar.
             total: number of texts, where known, for the progress bar.
         """
-        folder = cache_dir() / "tokens" / f"{kind}-{key}-{tokenizer.key}"
+        folder = _folder(tokenizer, key, kind)
         if not (folder / "store.json").is_file():
             with built_folder(folder) as scratch:
                 _tokenise(texts, tokenizer, scratch, kind, total)
         return cls.open(folder)
 
+    @staticmethod
+    def is_built(tokenizer: WordPieces, key: str, kind: str) -> bool:
+        """Whether `build` would find the store in the cache."""
+        return (_folder(tokenizer, key, kind) / "store.json").is_file()
+
     def __len__(self) -> int:
         return len(self.text_ids)
 
+    def __reduce__(self):
+        # Another process maps the same files: gigabytes would travel otherwise.
+        if self.folder is not None:
+            return TokenStore.open, (self.folder.absolute(),)
+        return TokenStore, (self.text_ids, self.offsets, self.tokens, self.key)
+
     def rows(self, text_ids: np.ndarray) -> np.ndarray:
         """[ids] int64 rows of the given ids, -1 where the store has no such text."""
-        wanted = np.asarray(text_ids).astype(np.bytes_, copy=False)
-        rows = np.full(len(wanted), -1)
-        if not len(self) or not len(wanted):
-            return rows
-        # Both of one width, or numpy would widen the whole store again for every part of the look-up.
-        known = np.asarray(self.text_ids).astype(np.promote_types(self.text_ids.dtype, wanted.dtype), copy=False)
-        order = np.asarray(self._order).astype(np.intp)
-        for start in range(0, len(wanted), LOOK_UP):
-            part = wanted[start : start + LOOK_UP].astype(known.dtype, copy=False)
-            found = order[np.minimum(np.searchsorted(known, part, sorter=order), len(order) - 1)]
-            rows[start : start + LOOK_UP] = np.where(known[found] == part, found, -1)
-        return rows
+        return self._lookup.rows(text_ids)
 
     def lengths(self, rows: np.ndarray) -> np.ndarray:
         """[rows] int64, wordpieces of each text."""
         return self.offsets[rows + 1] - self.offsets[rows]
+
+    @functools.cached_property
+    def _lookup(self) -> IdLookup:
+        return IdLookup(self.text_ids)
 
 
 def content_key(texts: dict[str, str]) -> str:
@@ -106,11 +115,14 @@ def content_key(texts: dict[str, str]) -> str:
     return digest.hexdigest()[:16]
 
 
+def _folder(tokenizer: WordPieces, key: str, kind: str) -> Path:
+    return cache_dir() / "tokens" / f"{kind}-{key}-{tokenizer.key}"
+
+
 def _tokenise(texts, tokenizer: WordPieces, folder: Path, kind: str, total: int | None) -> None:
     dtype = np.uint16 if tokenizer.size <= 1 << 16 else np.int32
     ids, lengths, pieces = [], [], 0
-    bar = tqdm(total=total, desc=f"tokenise {kind}", unit=" texts", disable=None, leave=False)
-    with bar, open(folder / "flat", "wb") as flat:
+    with Progress(f"tokenise {kind}", total, "texts") as progress, open(folder / "flat", "wb") as flat:
         texts = iter(texts)
         while block := list(itertools.islice(texts, BLOCK)):
             encoded = tokenizer([text for _, text in block])
@@ -120,15 +132,13 @@ def _tokenise(texts, tokenizer: WordPieces, folder: Path, kind: str, total: int 
             ids.append(np.array([text_id.encode() for text_id, _ in block]))
             lengths.append(sizes)
             pieces += len(joined)
-            bar.update(len(block))
+            progress.advance(len(block))
     text_ids = np.concatenate(ids) if ids else np.zeros(0, "S1")
     offsets = np.concatenate([[0], np.cumsum(np.concatenate(lengths))]) if lengths else np.zeros(1, np.int64)
-    order = np.argsort(text_ids, kind="stable")
     tokens = np.memmap(folder / "flat", dtype=dtype, mode="r", shape=(pieces,)) if pieces else np.zeros(0, dtype)
     np.save(folder / "tokens.npy", tokens)
     del tokens
     (folder / "flat").unlink()
     np.save(folder / "text_ids.npy", text_ids)
     np.save(folder / "offsets.npy", offsets.astype(np.int64))
-    np.save(folder / "order.npy", order.astype(np.int32 if len(order) < 1 << 31 else np.int64))
     write_json(folder / "store.json", {"texts": len(text_ids), "tokens": pieces})

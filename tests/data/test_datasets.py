@@ -138,6 +138,17 @@ def test_aliases_of_msmarco(ir):
     assert list(load_dataset("msmarco-passage/dev/small").qrels()) == ["q-msmarco-passage/dev/small"]
 
 
+def test_what_is_judged_shows_without_a_download(ir):
+    dataset = load_dataset("msmarco-passage")
+    splits = ("dev", "eval", "dl19", "trec-dl-2019/judged", "none", None)
+    judged = {split: dataset.has_judged(split) for split in splits}
+    assert judged == {"dev": True, "eval": False, "dl19": True, "trec-dl-2019/judged": True, "none": False, None: False}
+    assert load_dataset("beir/scifact/test").has_judged() and not load_dataset("beir/scifact").has_judged()
+    ir("zz", "docs_tsv")
+    ir("zz/test", *ALL)
+    assert load_dataset("zz").has_judged() and load_dataset("zz").has_judged("test")
+
+
 def test_every_alias_exists():
     for name, aliases in SPLITS.items():
         dataset = load_dataset(name)

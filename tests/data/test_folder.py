@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from lce_tf.data import folder
+from lce_tf.data import hashes
 from lce_tf.data.folder import FolderDataset
 from lce_tf.data.records import Passage
 from lce_tf.errors import UserError
@@ -147,10 +147,10 @@ def test_the_key_names_folder_and_contents(make, cache, monkeypatch):
     digest = "47528fe9add812ed31bdbf34c8b4fd46e281948e1d62043b94a83211fa44bc66"  # printf 'p1\tone\n' | sha256sum
     dataset = make()
     assert dataset.collection_key == "my-set-47528fe9add812ed"
-    [[size, _, known]] = json.loads((cache / "hashes.json").read_text()).values()
+    [[size, *_, known]] = json.loads((cache / "hashes.json").read_text()).values()
     assert (size, known) == (7, digest)
     with monkeypatch.context() as patch:
-        patch.setattr(folder, "sha256_of", None)  # a second hashing would fail
+        patch.setattr(hashes, "sha256_of", None)  # a second hashing would fail
         assert FolderDataset(dataset.path).collection_key == "my-set-47528fe9add812ed"
     assert make(collection__tsv="p1\tother\n").collection_key != "my-set-47528fe9add812ed"
 
@@ -159,3 +159,27 @@ def test_a_damaged_memory_of_hashes_is_made_again(make, cache):
     (cache / "hashes.json").write_text("{torn")
     assert make().collection_key == "my-set-47528fe9add812ed"
     assert len(json.loads((cache / "hashes.json").read_text())) == 1
+
+
+TREC_FILES = {
+    "msmarco-test2019-queries__tsv": "7\twhat is a lamp\n8\tnot judged\n",
+    "2019qrels-pass__txt": "7 Q0 p1 3\n",
+}
+
+
+@pytest.mark.parametrize("split", ["dl19", "trec-dl-2019", "trec-dl-2019/judged"])
+def test_trecs_own_file_names(make, split):
+    dataset = make(queries__dev__tsv="q\tx\n", qrels__dev__txt="q 0 p1 1\n", **TREC_FILES)
+    assert dataset.splits == ("dev", "dl19") and dataset.has_judged(split)
+    assert dataset.queries(split) == {"7": "what is a lamp", "8": "not judged"}
+    assert dataset.qrels(split) == {"7": {"p1": 3}}
+    other = make(queries__dl19__tsv="9\town\n", **TREC_FILES)  # a file of the usual name comes first
+    assert other.queries(split) == {"9": "own"}
+
+
+def test_what_is_judged(make):
+    dataset = make(queries__dev__tsv="q\tx\n", qrels__dev__txt="q 0 p1 1\n", queries__eval__tsv="q\tx\n")
+    judged = {split: dataset.has_judged(split) for split in ("dev", "eval", "test", "dl19", None)}
+    assert judged == {"dev": True, "eval": False, "test": False, "dl19": False, None: False}
+    with pytest.raises(UserError, match=r"has no qrels.dl19.tsv or qrels.dl19.txt or 2019qrels-pass.tsv or 2019q"):
+        make(**{"msmarco-test2019-queries__tsv": "7\tlamp\n"}).qrels("dl19")

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lce_tf.data import pool as module
-from lce_tf.data.pool import Findings, PoolConfig, build_pool
+from lce_tf.data.pool import Findings, PoolConfig, build_pool, refuse_strangers
 from lce_tf.data.runs import Run
 from lce_tf.data.tokens import TokenStore
 from lce_tf.errors import UserError
@@ -14,7 +14,7 @@ from lce_tf.errors import UserError
 
 def store_of(ids):
     names = np.array([i.encode() for i in ids]) if len(ids) else np.zeros(0, "S1")
-    return TokenStore(names, np.zeros(len(ids) + 1, np.int64), np.zeros(0, np.uint16), np.argsort(names))
+    return TokenStore(names, np.zeros(len(ids) + 1, np.int64), np.zeros(0, np.uint16))
 
 
 def run_of(lists):
@@ -155,6 +155,25 @@ def test_large_groups_are_possible_where_they_are_allowed():
 def test_nothing_usable_is_an_error_with_the_reason(lists, qrels, words):
     with pytest.raises(UserError, match=words):
         pool_of(lists, qrels)
+
+
+@pytest.mark.parametrize(
+    ("ranked", "asked", "words"),
+    [
+        ("abc", "abd", None),
+        ("xy", "abd", "2 judged queries, 2 not in the run .such as a."),
+        ("ax", "b", "2 judged queries, 1 not in the run .such as b., 1 without text .such as a."),
+    ],
+)
+def test_strangers_are_found_without_passages(ranked, asked, words):
+    run, qrels = run_of({name: ["p"] for name in ranked}), {"a": {"p": 1}, "b": {"p": 1}, "c": {"p": 0}}
+    if words is None:
+        refuse_strangers(run, qrels, store_of(asked))
+        return
+    with pytest.raises(UserError, match=f"no training query is usable: {words}"):
+        refuse_strangers(run, qrels, store_of(asked))
+    with pytest.raises(UserError, match=words):  # what would be said later
+        build_pool(run, qrels, store_of(asked), store_of("p"), PoolConfig(1))
 
 
 def test_a_run_of_another_collection_says_so():

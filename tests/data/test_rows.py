@@ -83,7 +83,7 @@ def test_repeats_are_found_within_a_query_only():
 
 
 def test_ids_whose_hashes_agree_are_compared(monkeypatch):
-    monkeypatch.setattr(rows, "_hashes", lambda queries, ids: np.zeros(len(ids), np.uint64))
+    monkeypatch.setattr(rows, "id_hashes", lambda ids, salt: np.zeros(len(ids), np.uint64))
     assert rows.repeated_passage(offsets_of(2, 2), np.array([b"a", b"b", b"a", b"b"])) is None
     assert rows.repeated_passage(offsets_of(2, 2), np.array([b"a", b"b", b"a", b"a"])) == (1, 3)
 
