@@ -27,6 +27,9 @@ def parser() -> argparse.ArgumentParser:
     add("--loss", choices=LOSS_NAMES, default="lce", help="training loss")
     for name in ("group", "batch", "steps", "negatives_depth", "query_length", "sequence_length"):
         add(f"--{name.replace('_', '-')}", type=int, default=getattr(TrainConfig, name), help="as in lce_tf.train")
+    add("--passage-length", "--window", type=int, help="as in lce_tf.train")
+    add("--windows", type=int, help="as in lce_tf.train")
+    add("--stride", type=int, help="as in lce_tf.train")
     add("--short-lists", choices=SHORT_LISTS, default=TrainConfig.short_lists, help="as in lce_tf.train")
     add("--json", help="write the whole audit, every query id included, to this file")
     return result

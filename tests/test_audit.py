@@ -40,6 +40,16 @@ def test_prints_and_writes_what_was_found(data, tmp_path, capsys):
     assert found["findings"]["missing_passages"] == ["gone"] and found["findings"]["not_in_run"] == ["q3"]
 
 
+def test_windows_of_documents_are_counted(data, capsys):
+    # p3 has 60 wordpieces: windows of 4, 4 apart, reach to the end of all others' 1 to 3.
+    for most, shown in ((15, "0.00%"), (14, "25.00%")):
+        windows = f"--window 4 --stride 4 --windows {most} --json found.json"
+        assert audit.main([*BASE.split(), *windows.split()]) == 0
+        assert {f"passages cut {shown}"} <= {" ".join(line.split()) for line in capsys.readouterr().out.splitlines()}
+        # Each of the two queries has p3 and three short passages among its negatives.
+        assert json.loads((data.parent / "found.json").read_text())["windows"] == (most + 3) / 4
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

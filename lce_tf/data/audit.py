@@ -25,6 +25,7 @@ class Audit:
         usable: queries that serve.
         members: passages a training example.
         queries_cut, passages_cut: share of queries, and of (query, candidate) pairs, longer than what is kept.
+        windows: mean of the windows that a pair's passage has.
         copies: negatives whose text is that of a positive of the same query, word for word.
         same_queries: usable queries whose text another usable query has too.
         examples: training examples that will be dealt: steps x batch.
@@ -36,6 +37,7 @@ class Audit:
     members: int
     queries_cut: float
     passages_cut: float
+    windows: float
     copies: int
     same_queries: int
     examples: int
@@ -60,6 +62,7 @@ class Audit:
             ("passages of the run not in the collection", _named(found.missing_passages)),
             ("queries cut", f"{self.queries_cut:.2%}"),
             ("passages cut", f"{self.passages_cut:.2%}"),
+            ("windows a passage", f"{self.windows:.2f}"),
             ("examples in training", f"{self.examples} = {self.examples / self.usable:.1f} a query"),
             ("distinct examples possible", f"{self.groups:.3g}"),
         ]
@@ -81,7 +84,7 @@ def audit(pool: TrainingPool, packer: Packer, members: int, examples: int) -> Au
     counts = np.diff(pool.negative_offsets)
     owners = np.repeat(np.arange(len(pool)), counts)
     query_rows = pool.query_rows[owners]
-    _, kept = packer.measure(query_rows, pool.negatives)
+    kept = packer.covered(query_rows, pool.negatives)
     texts = _text_hashes(packer.queries, pool.query_rows)
     positives = _text_hashes(packer.passages, pool.positives)
     positive_owners = np.repeat(np.arange(len(pool)), np.diff(pool.positive_offsets))
@@ -96,6 +99,7 @@ def audit(pool: TrainingPool, packer: Packer, members: int, examples: int) -> Au
         members=members,
         queries_cut=float(np.mean(packer.queries.lengths(pool.query_rows) > packer.query)),
         passages_cut=float(np.mean(packer.passages.lengths(pool.negatives) > kept)) if len(kept) else 0.0,
+        windows=float(np.mean(packer.counts(pool.negatives))) if len(kept) else 1.0,
         copies=int(copies.sum()),
         same_queries=int(repeats[repeats > 1].sum()),
         examples=examples,

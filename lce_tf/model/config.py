@@ -1,6 +1,6 @@
 """The shape of an encoder, as read from a checkpoint's Hugging Face `config.json`, and of its input."""
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from lce_tf.errors import UserError
@@ -83,12 +83,17 @@ class Lengths:
     Attributes:
         query: a query keeps at most this many wordpieces.
         sequence: the whole packed pair, special tokens included.
-        passage: a passage keeps at most this many; None: whatever the sequence has left.
+        passage: a passage keeps at most this many; None: whatever the sequence has left. A document's window has as
+            many.
+        stride: wordpieces from where a document's window begins to where the next does; left out, half a window.
+        windows: windows of a document that are scored at most, of which the best counts (MaxP); 1: its first (FirstP).
     """
 
     query: int = 50
     sequence: int = 256
     passage: int | None = None
+    stride: int | None = None
+    windows: int = 1
 
     def __post_init__(self):
         if self.passage is not None and self.passage < 1:
@@ -98,6 +103,41 @@ class Lengths:
                 f"--query-length {self.query} and --sequence-length {self.sequence}: a sequence holds the query, three "
                 "special tokens and at least one wordpiece of the passage; raise --sequence-length"
             )
+        if self.windows < 1:
+            raise UserError(f"--windows {self.windows}: give 1 or more; 1 is a document's first window alone")
+        if self.windows > 1:
+            self._check_windows()
+        elif self.stride is not None:
+            raise UserError(f"--stride {self.stride}: a single window has no stride; give --windows 2 or more")
+
+    def _check_windows(self) -> None:
+        if self.passage is None:
+            raise UserError(f"--windows {self.windows}: how long is a window? Give --window, such as --window 150")
+        room = self.sequence - 3 - self.query
+        if self.passage > room:
+            raise UserError(
+                f"--window {self.passage}: does not fit into {self.sequence} wordpieces beside a query of {self.query} "
+                f"and three special tokens; give {room} or less, or lower --query-length"
+            )
+        if self.stride is None:
+            # As in Dai and Callan's windows, 150 wordpieces long and 75 apart.
+            object.__setattr__(self, "stride", max(1, self.passage // 2))
+        if not 1 <= self.stride <= self.passage:
+            raise UserError(
+                f"--stride {self.stride}: is not from 1 to the --window of {self.passage}, so windows would leave gaps"
+            )
+
+    def override(self, **settings: int | None) -> "Lengths":
+        """Other lengths; None keeps what there is, but another `passage`, a window's length, has its own stride."""
+        given = {name: value for name, value in settings.items() if value is not None}
+        if given.get("passage", self.passage) != self.passage or given.get("windows", self.windows) == 1:
+            given = {"stride": None, **given}
+        return replace(self, **given)
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values for configurations and hashes; windows are in them only where a document has several."""
+        values = asdict(self)
+        return values if self.windows > 1 else {name: values[name] for name in ("query", "sequence", "passage")}
 
 
 @dataclass(frozen=True)
@@ -111,6 +151,7 @@ class Scoring:
         rule: what two logits are ranked by: their "difference" z1 - z0, which orders as softmax(z)_1 of eq. (2) does
             but without its saturation, or the "last" one alone.
         dtype: "float16" rounds scores to it before sorting, so that ties keep the first stage's order.
+        activation: what is written of a score: itself ("identity"), or its "sigmoid"; the order is that of the score.
     """
 
     outputs: int = 1
@@ -118,13 +159,20 @@ class Scoring:
     padding_segment: int = 0
     rule: str = "difference"
     dtype: str = "float32"
+    activation: str = "identity"
 
     def __post_init__(self):
-        known = {"head": ("linear", "dense"), "rule": ("difference", "last"), "dtype": ("float32", "float16")}
+        known = {"head": ("linear", "dense", "pooler"), "activation": ("identity", "sigmoid")}
+        known |= {"rule": ("difference", "last"), "dtype": ("float32", "float16")}
         known |= {"padding_segment": (0, 1), "outputs": (1, 2)}
         for name, values in known.items():
             if getattr(self, name) not in values:
                 raise UserError(f"scoring {name} {getattr(self, name)!r}: known are {', '.join(map(str, values))}")
+
+    def score(self, logits):
+        """[...] scores by the rule, not rounded yet, from logits [..., outputs], an array or a tensor."""
+        pair = logits.shape[-1] == 2 and self.rule == "difference"
+        return logits[..., 1] - logits[..., 0] if pair else logits[..., -1]
 
 
 PAPER_SCORING = Scoring()

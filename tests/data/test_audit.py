@@ -28,7 +28,7 @@ def store(texts):
     pieces = [[ord(letter) for letter in text] for text in texts.values()]
     ids = np.array([name.encode() for name in texts])
     offsets = np.concatenate([[0], np.cumsum([len(p) for p in pieces])])
-    return TokenStore(ids, offsets, np.array(sum(pieces, []), np.uint16), np.argsort(ids, kind="stable"))
+    return TokenStore(ids, offsets, np.array(sum(pieces, []), np.uint16))
 
 
 def run_of(ranked):

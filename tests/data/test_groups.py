@@ -12,7 +12,7 @@ from lce_tf.data.tokens import TokenStore
 
 def store_of(ids):
     names = np.array([i.encode() for i in ids])
-    return TokenStore(names, np.zeros(len(ids) + 1, np.int64), np.zeros(0, np.uint16), np.argsort(names))
+    return TokenStore(names, np.zeros(len(ids) + 1, np.int64), np.zeros(0, np.uint16))
 
 
 def pool_of(lists, qrels, queries=None, passages=None, **config):

@@ -17,7 +17,7 @@ IDS = st.lists(st.integers(1000, 2000), max_size=14)
 def store_of(texts):
     names = np.array([f"{i}".encode() for i in range(len(texts))]) if texts else np.zeros(0, "S1")
     flat = np.array([token for text in texts for token in text], np.uint16)
-    return TokenStore(names, np.cumsum([0, *map(len, texts)]), flat, np.argsort(names))
+    return TokenStore(names, np.cumsum([0, *map(len, texts)]), flat)
 
 
 def packer_of(queries, passages, query=50, sequence=256):

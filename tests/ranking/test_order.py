@@ -118,7 +118,7 @@ def test_against_sorting_lists(data):
 def packer_of(queries, passages):
     def store(ids):
         names = np.array([i.encode() for i in ids]) if ids else np.zeros(0, "S1")
-        return TokenStore(names, np.zeros(len(ids) + 1, np.int64), np.zeros(0, np.uint16), np.argsort(names))
+        return TokenStore(names, np.zeros(len(ids) + 1, np.int64), np.zeros(0, np.uint16))
 
     return Packer(store(queries), store(passages), (1, 2, 0))
 
