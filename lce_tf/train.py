@@ -48,19 +48,22 @@ def parser() -> argparse.ArgumentParser:
     for name, kind in kinds.items():
         group.add_argument(f"--{name.replace('_', '-')}", type=kind, help=_HELP[name])
     group.add_argument("--precision", help=_HELP["precision"])
+    group.add_argument("--tpu", metavar="NAME", help=_HELP["tpu"])
     choices = {"strategy": STRATEGIES, "keep": KEEP, "short_lists": SHORT_LISTS, "positives": POSITIVES}
     choices |= {name: values for name, values in CHOICES.items() if name != "recipe"}
     for name, values in choices.items():
         group.add_argument(f"--{name.replace('_', '-')}", choices=values, help=_HELP[name])
     group.add_argument("--head", choices=("linear", "dense"), help=_HELP["head"])
     group.add_argument("--padding-segment", type=int, choices=(0, 1), help=_HELP["padding_segment"])
-    group.add_argument("--passage-length", type=int, help=_HELP["passage_length"])
+    group.add_argument("--passage-length", "--window", type=int, metavar="N", help=_HELP["passage_length"])
+    group.add_argument("--windows", type=int, metavar="N", help=_HELP["windows"])
+    group.add_argument("--stride", type=int, metavar="N", help=_HELP["stride"])
     group.add_argument("--score-dtype", choices=("float32", "float16"), help=_HELP["score_dtype"])
     return result
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Exit status 0, 130 after Ctrl-C, or 2 after one line about what is wrong."""
+    """Exit status 0, 130 after Ctrl-C, or after one line about what is wrong 2, or 75 for a lost worker."""
     quiet_tensorflow()
     return guarded(_main, parser().parse_args(argv))
 
@@ -128,7 +131,8 @@ def _help() -> dict[str, str]:
         "checkpoint_every": "steps between checkpoints",
         "log_every": "steps between lines in metrics.jsonl and TensorBoard",
         "precision": "auto, float32, mixed_float16, mixed_bfloat16 or products_bfloat16",
-        "strategy": "tf.distribute strategy",
+        "strategy": "tf.distribute strategy; multi_worker_mirrored: see docs/clusters.md",
+        "tpu": "with --strategy tpu: its name or address, where this machine is not attached to it",
         "keep": "which checkpoint is the result",
         "decay": "after the warm-up: to 0 linearly, or the released code's 1 / (1 + 0.1 k)",
         "head_rate": "the head's learning rate: scheduled like the encoder's, or constant",
@@ -136,7 +140,9 @@ def _help() -> dict[str, str]:
         "positives": "any judged relevant passage, or only those in the run",
         "head": "linear (eq. 1), or the released code's dense one with two logits",
         "padding_segment": "segment id of padding",
-        "passage_length": "wordpieces that a passage keeps at most, before packing",
+        "passage_length": "wordpieces that a passage, or a window of a document, keeps at most, before packing",
+        "windows": "windows of a document whose best is its score (MaxP); 1 is its first alone (FirstP)",
+        "stride": "wordpieces from where a window begins to where the next does; half a window if left out",
         "ce_pairs": "cross entropy's pairs: each of its own query, or by twos of the same",
         "score_dtype": "what scores are rounded to before sorting",
         "short_lists": "queries with too few negatives: leave out, or draw with replacement",

@@ -64,6 +64,11 @@ def test_flags_override_the_preset(caught):
     assert (config.steps, config.log_every, config.precision) == (SMOKE.training.steps, 1, "float32")
 
 
+def test_a_tpu_is_named(caught):
+    config, _ = config_of(caught, "--strategy", "tpu", "--tpu", "node-1")
+    assert (config.strategy, config.tpu) == ("tpu", "node-1")
+
+
 def test_another_seed_has_another_folder(caught):
     config, output = config_of(caught, "--seed", "7")
     assert config.seed == 7 and output == Path("runs/pydocs/models/lce-n8-bm25-seed7")
@@ -85,6 +90,14 @@ def test_a_data_set_of_ones_own_gets_the_papers_recipe(caught):
     config, output = config_of(caught, "--dataset", "some/data", "--run", "deep/bm25.train.trec", "--loss", "ce")
     assert config == TrainConfig("some/data", "deep/bm25.train.trec", loss="ce") and config.departures() == {}
     assert output == Path("runs/data/models/ce-n1-bm25.train")
+
+
+def test_windows_of_documents(caught):
+    base = ("--dataset", "docs", "--run", "x.trec", "--window", "150")
+    config, _ = config_of(caught, *base, "--windows", "8", "--stride", "100")
+    assert (config.passage_length, config.stride, config.windows) == (150, 100, 8)
+    config, _ = config_of(caught, *base, "--windows", "4", "--recipe", "released")
+    assert (config.lengths.passage, config.lengths.stride, config.lengths.windows) == (150, 75, 4)
 
 
 def test_a_preset_for_a_run_of_ones_own(caught):
@@ -114,6 +127,10 @@ def test_a_preset_for_a_run_of_ones_own(caught):
         ("--precision int4", "--precision 'int4'"),
         ("--keep best", "--keep best: needs --evaluate-every"),
         ("--sequence-length 20", "--sequence-length 20"),
+        ("--tpu node-1", "--tpu node-1: --strategy mirrored uses none; give --strategy tpu as well"),
+        ("--windows 8", "--windows 8: how long is a window?"),
+        ("--windows 8 --window 150 --stride 151", "--stride 151: is not from 1 to the --window of 150"),
+        ("--windows 8 --window 250", "--window 250: does not fit into 256"),
     ],
 )
 def test_impossible_settings_are_refused_before_any_work(caught, capsys, tmp_path, arguments, message):

@@ -37,13 +37,14 @@ class TrainConfig:
         sampling: a group's negatives are "distinct", or drawn with "replacement".
         positives: any "judged" relevant passage, or only those that the "run" retrieves.
         passage_length: a passage keeps at most this many wordpieces; None: what the sequence has left.
+        stride, windows: of documents, see `Lengths`; None: half a window, and the first window alone.
         padding_segment: segment id of padding.
         head: "linear", or "dense" with a hidden layer and two logits of which scores are the last.
         ce_pairs: each of cross entropy's pairs of a query of its own ("independent"), or "alternating" positive and
             negative of the same query.
         score_dtype: "float16" rounds scores before sorting.
         seed: of groups, order, dropout and the head's initial weights.
-        precision, strategy, devices: see `lce_tf.model.precision` and `lce_tf.training.strategies`.
+        precision, strategy, devices, tpu: see `lce_tf.model.precision` and `lce_tf.training.strategies`.
         keep: "last" checkpoint, as in the paper, or the "best" on the dev sample.
         dev_split, dev_run, dev_queries, dev_depth, evaluate_every: MRR@10 on a sample of `dev_queries` queries of
             `dev_run`, its top `dev_depth` reranked, every so many steps; 0 never.
@@ -72,6 +73,8 @@ class TrainConfig:
     sampling: str = "distinct"
     positives: str = "judged"
     passage_length: int | None = None
+    stride: int | None = None
+    windows: int | None = None
     padding_segment: int = 0
     head: str = "linear"
     ce_pairs: str = "independent"
@@ -80,6 +83,7 @@ class TrainConfig:
     precision: str = "auto"
     strategy: str = "mirrored"
     devices: int = 0
+    tpu: str | None = None
     micro_batch: int = 0
     keep: str = "last"
     dev_split: str | None = "dev"
@@ -95,6 +99,8 @@ class TrainConfig:
             raise UserError(f"--loss {self.loss!r}: known are {', '.join(LOSS_NAMES)}")
         if self.strategy not in STRATEGIES:
             raise UserError(f"--strategy {self.strategy!r}: known are {', '.join(STRATEGIES)}")
+        if self.tpu is not None and self.strategy != "tpu":
+            raise UserError(f"--tpu {self.tpu}: --strategy {self.strategy} uses none; give --strategy tpu as well")
         if self.keep not in KEEP:
             raise UserError(f"--keep {self.keep!r}: known are {', '.join(KEEP)}")
         if self.precision not in ("auto", *PRECISIONS):
@@ -132,7 +138,8 @@ class TrainConfig:
     @property
     def lengths(self) -> Lengths:
         """How pairs are cut."""
-        return Lengths(self.query_length, self.sequence_length, self.passage_length)
+        windows = 1 if self.windows is None else self.windows
+        return Lengths(self.query_length, self.sequence_length, self.passage_length, self.stride, windows)
 
     @property
     def scoring(self) -> Scoring:
@@ -213,6 +220,8 @@ RECIPE = (
     "sampling",
     "positives",
     "passage_length",
+    "stride",
+    "windows",
     "padding_segment",
     "head",
     "ce_pairs",

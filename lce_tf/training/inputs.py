@@ -5,18 +5,21 @@ import json
 from dataclasses import asdict
 from typing import NamedTuple
 
-from lce_tf.data.datasets import load_dataset
+from lce_tf.data.datasets import Dataset, load_dataset
+from lce_tf.data.hashes import file_sha256
 from lce_tf.data.packing import Packer
-from lce_tf.data.pool import TrainingPool, build_pool
+from lce_tf.data.pool import TrainingPool, refuse_strangers
+from lce_tf.data.pool_cache import training_pool
 from lce_tf.data.qrels import Qrels
 from lce_tf.data.runs import Run, read_run
-from lce_tf.data.texts import passage_store, query_store
+from lce_tf.data.texts import passage_store, passages_are_tokenised, query_store
 from lce_tf.data.tokenizers import WordPieces
+from lce_tf.data.tokens import TokenStore
 from lce_tf.errors import UserError
 from lce_tf.files import sha256_of
 from lce_tf.model import hub
 from lce_tf.model.config import EncoderConfig
-from lce_tf.ranking.order import pair_rows
+from lce_tf.ranking.order import known_queries, pair_rows
 from lce_tf.training.config import TrainConfig
 
 
@@ -30,7 +33,6 @@ class TrainingInputs(NamedTuple):
 
     pool: TrainingPool
     packer: Packer
-    run: Run
     hashes: dict[str, str]
     dev: "DevSample | None"
 
@@ -65,37 +67,48 @@ def read_inputs(config: TrainConfig) -> TrainingInputs:
             f"{folder}: its tokenizer has {tokenizer.size} wordpieces, its config.json {encoder.vocab_size}; "
             "they do not belong together"
         )
+    queries = query_store(dataset, config.split, tokenizer)
+    dev = _dev_queries(config, dataset, tokenizer) if config.evaluate_every else None
+    if not passages_are_tokenised(dataset, tokenizer):
+        refuse_strangers(run, qrels, queries)  # rather than after the most of an hour that a large collection takes
     passages = passage_store(dataset, tokenizer)
 
-    def packer(split):
-        queries = query_store(dataset, split, tokenizer)
+    def packer(queries):
         return Packer(queries, passages, tokenizer.special, **asdict(config.lengths))
 
-    training = packer(config.split)
-    pool = build_pool(run, qrels, training.queries, passages, config.pool)
     hashes = {
-        "run": sha256_of(config.run),
+        "run": file_sha256(config.run),
         "collection": dataset.collection_key,
-        "queries": training.queries.key,
+        "queries": queries.key,
         "judgments": hashlib.sha256(json.dumps(qrels).encode()).hexdigest(),
         "backbone": sha256_of(hub.weight_file(folder)),
         "tokenizer": tokenizer.key,
     }
-    dev = None
-    if config.evaluate_every:
-        dev = _dev_sample(config, read_run(config.dev_run), dataset.qrels(config.dev_split), packer(config.dev_split))
-        hashes["dev_run"] = sha256_of(config.dev_run)
-    return TrainingInputs(pool, training, run, hashes, dev)
+    pool = training_pool(config.run, run, qrels, hashes["judgments"], queries, passages, config.pool)
+    sample = None
+    if dev:
+        sample = DevSample(dev.run, dev.qrels, packer(dev.queries))
+        # Texts that are not there are found now, not at the first evaluation.
+        pair_rows(dev.run, sample.packer, config.dev_run, config.dataset)
+        hashes["dev_run"] = file_sha256(config.dev_run)
+    return TrainingInputs(pool, packer(queries), hashes, sample)
 
 
-def _dev_sample(config: TrainConfig, run: Run, qrels: Qrels, packer: Packer) -> DevSample:
+class _DevQueries(NamedTuple):
+    run: Run
+    qrels: Qrels
+    queries: TokenStore
+
+
+def _dev_queries(config: TrainConfig, dataset: Dataset, tokenizer: WordPieces) -> _DevQueries:
     """The first `dev_queries` judged queries of the run, in the order of their ids so that files may be reordered."""
+    run, qrels = read_run(config.dev_run), dataset.qrels(config.dev_split)
     judged = [query_id for query_id in sorted(run.query_ids.tolist()) if query_id.decode() in qrels]
     if not judged:
         raise UserError(f"--dev-run {config.dev_run}: ranks for none of the judged queries of {config.dev_split}")
     sample = judged[: config.dev_queries]
     kept = {query_id.decode(): qrels[query_id.decode()] for query_id in sample}
     top = run.only(sample).cut(config.dev_depth)
-    # Texts that are not there are found now, not at the first evaluation.
-    pair_rows(top, packer, config.dev_run, config.dataset)
-    return DevSample(top, kept, packer)
+    queries = query_store(dataset, config.dev_split, tokenizer)
+    known_queries(top, queries, config.dev_run, config.dataset)
+    return _DevQueries(top, kept, queries)

@@ -1,31 +1,36 @@
 """A training run from configuration to finished checkpoint, resumable at any step."""
 
 import contextlib
+import functools
 import gc
+import json
 import math
-import signal
 import time
 from dataclasses import asdict
 from pathlib import Path
 
 from lce_tf.data.groups import GroupSampler
-from lce_tf.data.pipeline import BatchShape, TrainingBatches
+from lce_tf.data.pipeline import FEWEST_PAIRS, BatchShape, TrainingBatches
 from lce_tf.errors import UserError
 from lce_tf.evaluation.measures import evaluate, mean
 from lce_tf.files import make_folder
 from lce_tf.model import checkpoint, hub
 from lce_tf.progress import Progress
 from lce_tf.ranking.engines import TensorFlowEngine
-from lce_tf.ranking.order import merged, pair_rows, scores_of
+from lce_tf.ranking.order import best_windows, merged, pair_rows, scores_of
 from lce_tf.ranking.scoring import score_pairs
+from lce_tf.training.checkpoints import Checkpoints
 from lce_tf.training.config import TrainConfig
 from lce_tf.training.inputs import DevSample, TrainingInputs, read_inputs
-from lce_tf.training.records import Figures, open_manifest
+from lce_tf.training.records import Figures, identity, open_manifest
+from lce_tf.training.signals import StopSignals
+from lce_tf.training.strategies import device_kind, make_strategy
+from lce_tf.training.workers import Workers
 
 # Steps in a row with a loss that is no number after which training gives up.
 PATIENCE = 20
-# Pairs in a slice: few enough to save padding, enough to keep products efficient.
-PAIRS_A_SLICE = 16
+# First batches that are looked at to see how much of a batch fits into memory.
+LOOKED_AT = 32
 
 
 def train(config: TrainConfig, output: str | Path) -> Path:
@@ -34,29 +39,38 @@ def train(config: TrainConfig, output: str | Path) -> Path:
     The folder holds `config.json`, `model.safetensors` and the tokenizer once training is done; `manifest.json`
     (configuration, departures from the paper's recipe, hashes of the inputs, versions), `metrics.jsonl`,
     `summaries/` for TensorBoard and `checkpoints/` from the start. The same call goes on where an interrupted one
-    stopped, and returns at once when there is nothing left to do.
+    stopped, and returns at once when there is nothing left to do. Of several workers, only the chief writes there.
 
     Raises:
-        UserError: bad input, or a folder that holds something else.
-        KeyboardInterrupt: after Ctrl-C or SIGTERM, once the step in progress is saved.
+        UserError: bad input, or a folder that holds something else; on all workers, whichever of them found it.
+        LostWorker: another worker went away.
+        KeyboardInterrupt: after Ctrl-C or SIGTERM, sent to any worker, once the step in progress is saved.
     """
-    new = not Path(output).exists()
-    output = make_folder(output)
+    workers = Workers(make_strategy(config.strategy, config.devices, config.tpu))
+    with workers.needed():
+        return _train(config, Path(output), workers)
+
+
+def _train(config: TrainConfig, output: Path, workers: Workers) -> Path:
+    new = workers.chief and not output.exists()
+    workers.by_chief(lambda: make_folder(output))
     try:
-        inputs = read_inputs(config)
+        inputs = workers.chief_first(lambda: read_inputs(config))
+        workers.same("settings or inputs", json.dumps(identity(config, inputs.hashes), sort_keys=True))
         facts = {"queries": inputs.pool.findings.summary(), "usable_queries": len(inputs.pool)}
-        if (output / "config.json").is_file():
-            open_manifest(output, config, inputs.hashes, facts)
-            return output
-        job = Job(config, inputs, output)
-        facts |= {"precision": job.model.precision.name, "replicas": job.strategy.num_replicas_in_sync}
+        finished = workers.from_chief((output / "config.json").is_file())
+        job = None if finished else Job(config, inputs, output, workers)
+        if job:
+            facts |= {"precision": job.model.precision.name, "replicas": workers.strategy.num_replicas_in_sync}
         # Written once all parts fit together: settings that were refused do not claim the folder.
-        open_manifest(output, config, inputs.hashes, facts)
+        workers.by_chief(lambda: open_manifest(output, config, inputs.hashes, facts))
     except UserError:
         if new:
             with contextlib.suppress(OSError):
                 output.rmdir()
         raise
+    if job is None:
+        return output
     job.run()
     # A process that trains one model after another would otherwise keep the graphs and slots of them all.
     del job
@@ -67,7 +81,7 @@ def train(config: TrainConfig, output: str | Path) -> Path:
 class Job:
     """The parts of one training run, put together; `run` does the work."""
 
-    def __init__(self, config: TrainConfig, inputs: TrainingInputs, output: Path):
+    def __init__(self, config: TrainConfig, inputs: TrainingInputs, output: Path, workers: Workers):
         import tensorflow as tf
 
         from lce_tf.losses import LOSSES
@@ -75,10 +89,9 @@ class Job:
         from lce_tf.training.optimizers import make_optimizer
         from lce_tf.training.schedules import make_schedule
         from lce_tf.training.step import TrainingStep
-        from lce_tf.training.strategies import device_kind, make_strategy
 
-        self.config, self.inputs, self.output = config, inputs, output
-        self.strategy = make_strategy(config.strategy, config.devices)
+        self.config, self.inputs, self.output, self.workers = config, inputs, output, workers
+        self.strategy = workers.strategy
         replicas = self.strategy.num_replicas_in_sync
         if config.batch % replicas:
             raise UserError(f"--batch {config.batch}: is not a multiple of the {replicas} replicas it is split over")
@@ -99,62 +112,46 @@ class Job:
             replacement=config.sampling == "replacement",
             alternating=config.ce_pairs == "alternating",
         )
-        shape, replay = plan_batch(config, replicas, self.model)
+        shape = plan_batch(config, replicas)
         self.batches = TrainingBatches(sampler, inputs.packer, shape, replicas)
+        parts = plan_parts(config, self.batches, self.model, replicas // workers.count)
         self.take_step = TrainingStep(
-            self.strategy, self.model, loss, self.optimizer, config.batch, config.seed, replay
+            self.strategy, self.model, loss, self.optimizer, config.batch, config.seed, parts, shape.windows
         )
-        self.state = tf.train.Checkpoint(model=self.model, optimizer=self.optimizer, step=self.step, best=self.best)
-        self.manager = tf.train.CheckpointManager(self.state, str(output / "checkpoints"), max_to_keep=2)
-        self.stopping = False
+        state = {"model": self.model, "optimizer": self.optimizer, "step": self.step, "best": self.best}
+        self.checkpoints = Checkpoints(output, state, workers)
+        self.stop, self.figures = StopSignals(), None
 
     def run(self) -> None:
         """Trains from the newest checkpoint, or from the start, to the last step, and saves the result."""
-        self._restore()
-        self.figures = Figures(self.output, int(self.step))
-        handlers = {number: signal.signal(number, self._stop) for number in (signal.SIGINT, signal.SIGTERM)}
+        self.checkpoints.restore()
+        if self.workers.chief:
+            self.figures = Figures(self.output, int(self.step))
         try:
-            self._loop()
+            with self.stop:
+                self._loop()
         finally:
-            self.figures.close()
-            for number, handler in handlers.items():
-                signal.signal(number, handler)
+            if self.figures:
+                self.figures.close()
+        self.workers.by_chief(self._save_result)
+
+    def _save_result(self) -> None:
         if self.config.keep == "best" and (self.output / "best" / "config.json").is_file():
             checkpoint.copy(self.output / "best", self.output)
         else:
             self._save_model(self.output)
 
-    def _restore(self) -> None:
-        """Takes up the newest whole checkpoint, if any, and says so.
-
-        A checkpoint is read through, checksums and all, before any of it is restored: half a checkpoint over a
-        fresh model would be neither.
-        """
-        saved = sorted((self.output / "checkpoints").glob("ckpt-*.index"), key=lambda file: -_number(file))
-        for file in saved:
-            if fault := _fault(file.with_suffix("")):
-                print(f"{file.with_suffix('')}: the checkpoint is torn ({fault}); trying the one before", flush=True)
-                continue
-            self.state.restore(str(file.with_suffix(""))).assert_existing_objects_matched()
-            print(f"{self.output}: goes on from step {int(self.step)} ({file.stem})", flush=True)
-            return
-        if saved:
-            print(f"{self.output}: none of its checkpoints is whole; training starts afresh", flush=True)
-
-    def _stop(self, number, frame) -> None:
-        """Ctrl-C and SIGTERM let the step in progress end; a second one is obeyed at once."""
-        if self.stopping:
-            raise KeyboardInterrupt
-        self.stopping = True
-
     def _loop(self) -> None:
+        import tensorflow as tf
+
         config, first = self.config, int(self.step)
         examples = config.batch * config.members
         feed = self._feed(first)
         losses, since, strange = [], time.monotonic(), 0
         with Progress("train", config.steps * examples, "pairs", initial=first * examples) as progress:
             for step in range(first + 1, config.steps + 1):
-                loss, norm = self.take_step(feed, self.take_step.step_seed(step - 1))
+                stop = tf.constant(self.stop.asked)
+                loss, norm, stops = self.take_step(feed, self.take_step.step_seed(step - 1), stop)
                 self.step.assign(step)
                 losses.append(float(loss))
                 sound = math.isfinite(losses[-1]) and (self.take_step.scales or math.isfinite(norm))
@@ -168,7 +165,7 @@ class Job:
                 progress.advance(examples, loss=f"{losses[-1]:.3f}", lr=f"{rate:.1e}", step=f"{step}")
                 if step % config.log_every == 0 or step == config.steps:
                     now = time.monotonic()
-                    self.figures.add(
+                    self._record(
                         step,
                         loss=sum(losses) / len(losses),
                         learning_rate=rate,
@@ -178,12 +175,18 @@ class Job:
                     )
                     losses, since = [], now
                 if self.inputs.dev and (step % config.evaluate_every == 0 or step == config.steps):
-                    self._evaluate(step, self.inputs.dev)
+                    self.workers.by_chief(functools.partial(self._evaluate, step, self.inputs.dev))
+                # Several stop after the step in which they told each other; one need not wait for that.
+                stopping = bool(stops) if self.workers.count > 1 else self.stop.asked
                 # A model that may be spoilt must not push the last good checkpoints out.
-                if sound and (self.stopping or step % config.checkpoint_every == 0 or step == config.steps):
-                    self.manager.save(checkpoint_number=step)
-                if self.stopping and step < config.steps:
+                if sound and (stopping or step % config.checkpoint_every == 0 or step == config.steps):
+                    self.checkpoints.save(step)
+                if stopping and step < config.steps:
                     raise KeyboardInterrupt
+
+    def _record(self, step: int, **figures: float) -> None:
+        if self.figures:
+            self.figures.add(step, **figures)
 
     def _feed(self, first: int):
         """An iterator over the distributed batches of all steps from `first`."""
@@ -192,16 +195,19 @@ class Job:
         def host(context: tf.distribute.InputContext):
             here = self.batches.replicas // context.num_input_pipelines
             start = context.input_pipeline_id * here
-            return self.batches.dataset(first, self.config.steps, list(range(start, start + here)))
+            mine = list(range(start, start + here))
+            # Endless, so that workers need not ask each other before each step whether all have a batch left.
+            return self.batches.dataset(first, self.config.steps, mine).repeat()
 
         return iter(self.strategy.distribute_datasets_from_function(host))
 
     def _evaluate(self, step: int, dev: DevSample) -> None:
         """MRR@10 of the dev sample, reranked by the model as it is now."""
-        logits = score_pairs(TensorFlowEngine(self.model), dev.packer, *pair_rows(dev.run, dev.packer))
-        ranked, _ = merged(dev.run, dev.run, scores_of(logits, self.config.scoring), "dev")
+        *rows, offsets = dev.packer.expanded(*pair_rows(dev.run, dev.packer))
+        scores = scores_of(score_pairs(TensorFlowEngine(self.model), dev.packer, *rows), self.config.scoring)
+        ranked, _ = merged(dev.run, dev.run, best_windows(scores, offsets)[0], "dev")
         value = mean(evaluate(ranked, dev.qrels, ["MRR@10"])["MRR@10"])
-        self.figures.add(step, dev_mrr_10=value)
+        self._record(step, dev_mrr_10=value)
         print(f"step {step}: MRR@10 {value:.4f} on {len(dev.qrels)} dev queries", flush=True)
         if self.config.keep == "best" and value > float(self.best):
             self._save_model(self.output / "best")
@@ -220,36 +226,37 @@ class Job:
         checkpoint.save(self.model, folder, hub.locate(self.config.backbone), self.config.lengths, about)
 
 
-def plan_batch(config: TrainConfig, replicas: int, model) -> tuple[BatchShape, bool]:
-    """How a replica's batch is sliced, and whether its slices are computed twice in the memory of one.
+def plan_batch(config: TrainConfig, replicas: int) -> BatchShape:
+    """How each of `replicas` slices its share of a batch.
 
-    How it is sliced does not depend on the free memory, since dropout masks depend on the slices.
+    That does not depend on the device's memory, since dropout masks depend on the slices.
     """
-    from lce_tf.training.memory import fits
+    room = config.micro_batch // config.sequence_length
+    width = config.sequence_length if config.strategy == "tpu" else None
+    return BatchShape.of(
+        config.batch // replicas,
+        config.members,
+        # A slice must fit into the micro-batch; several fill it up.
+        max(1, min(FEWEST_PAIRS, room)) if config.micro_batch else None,
+        windows=config.lengths.windows,
+        width=width,
+    )
 
-    groups = config.batch // replicas
-    pairs_a_slice = max(1, config.micro_batch // config.sequence_length) if config.micro_batch else PAIRS_A_SLICE
-    shape = BatchShape.of(groups, config.members, pairs_a_slice)
+
+def plan_parts(config: TrainConfig, batches: TrainingBatches, model, replicas: int) -> list[int]:
+    """How many slices are computed at a time: what was asked for, or what fits into the device's memory.
+
+    Args:
+        replicas: on this machine, whose CPU devices share its memory.
+    """
+    from lce_tf.training.memory import SHARE, activation_bytes, device_bytes, parts
+
     if config.micro_batch:
-        return shape, shape.slices > 1
+        needs = [rows * config.sequence_length for rows in batches.shape.rows]
+        return parts(needs, config.micro_batch)
     float_bytes = 4 if model.precision.policy == "float32" else 2
-    return shape, not fits(model.config, replicas * groups * config.members, config.sequence_length, float_bytes)
-
-
-def _number(index: Path) -> int:
-    """The step of `ckpt-STEP.index`, -1 for a name that is not ours."""
-    digits = index.stem.partition("-")[2]
-    return int(digits) if digits.isdigit() else -1
-
-
-def _fault(prefix: Path) -> str | None:
-    """Why a checkpoint cannot be read to its end; None for a whole one."""
-    import tensorflow as tf
-
-    try:
-        reader = tf.train.load_checkpoint(str(prefix))
-        for name in reader.get_variable_to_shape_map():
-            reader.get_tensor(name)
-    except (tf.errors.OpError, ValueError, IndexError, RuntimeError) as error:
-        return (str(error).splitlines() or [type(error).__name__])[0]
-    return None
+    first = [batches.slices(step) for step in range(min(LOOKED_AT, config.steps))]
+    needs = [
+        max(activation_bytes(model.config, *part, float_bytes) for part in place) for place in zip(*first, strict=True)
+    ]
+    return parts(needs, SHARE * device_bytes() / (replicas if device_kind() == "cpu" else 1))

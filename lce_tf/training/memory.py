@@ -1,5 +1,6 @@
 """Whether a batch's activations fit into a device's memory at once."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from lce_tf.model.config import EncoderConfig
@@ -7,15 +8,17 @@ from lce_tf.model.config import EncoderConfig
 # Float values kept for the backward pass, per token and layer: so many times the hidden size for the dense parts
 # (four of them as wide as the intermediate layer), so many times heads x length for attention. Upper estimates.
 DENSE, WIDE, ATTENTION = 14, 5, 4
-# Share of the free memory that activations may take.
+# Share of the device's memory that activations may take.
 SHARE = 0.4
+# Slices in a part at most: each is another copy of the model to compile.
+MOST_SLICES = 32
 
 
 def activation_bytes(config: EncoderConfig, pairs: int, length: int, float_bytes: int = 4) -> int:
     """About how much the activations of a forward pass take until its backward pass has used them.
 
     Args:
-        pairs, length: of the batch, padding included.
+        pairs, length: of the slice, padding included.
         float_bytes: 4 for float32 activations, 2 for the mixed precisions.
     """
     a_layer = DENSE * config.hidden_size + WIDE * config.intermediate_size
@@ -23,26 +26,41 @@ def activation_bytes(config: EncoderConfig, pairs: int, length: int, float_bytes
     return pairs * length * config.num_hidden_layers * a_layer * float_bytes
 
 
-def free_bytes() -> int:
-    """Memory that the device of this process has free: the first GPU's, else this machine's."""
+def device_bytes() -> int:
+    """The memory of the device of this process: the first GPU's, else this machine's.
+
+    All of it rather than what is free, so that a restart on the same machine decides as the first start did.
+    """
     import tensorflow as tf
 
-    if gpus := tf.config.list_logical_devices("GPU"):
+    if tf.config.list_logical_devices("GPU"):
         import subprocess
 
         query = ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
         try:
-            total = int(subprocess.run(query, capture_output=True, text=True, check=True).stdout.split()[0]) << 20
+            return int(subprocess.run(query, capture_output=True, text=True, check=True).stdout.split()[0]) << 20
         except (OSError, subprocess.CalledProcessError, ValueError, IndexError):
             return 8 << 30  # what even a small training GPU has
-        return total - tf.config.experimental.get_memory_info(gpus[0].name)["current"]
     try:
         lines = Path("/proc/meminfo").read_text().splitlines()
     except OSError:
         return 4 << 30
-    return next((int(line.split()[1]) << 10 for line in lines if line.startswith("MemAvailable")), 4 << 30)
+    return next((int(line.split()[1]) << 10 for line in lines if line.startswith("MemTotal")), 4 << 30)
 
 
-def fits(config: EncoderConfig, pairs: int, length: int, float_bytes: int = 4) -> bool:
-    """Whether a batch can be trained on in one pass, all activations kept."""
-    return activation_bytes(config, pairs, length, float_bytes) <= SHARE * free_bytes()
+def parts(needs: Sequence[int], budget: float) -> list[int]:
+    """How many slices to compute at a time, one after the other, so that none of these parts needs more than `budget`.
+
+    The last part is the fullest, since it is the one that is computed once only; a slice that is larger than the
+    budget is a part of its own. No part has more than `MOST_SLICES`.
+
+    Args:
+        needs: of each slice, in their order.
+    """
+    counts, left = [0], budget
+    for need in reversed(needs):
+        if counts[0] and (need > left or counts[0] == MOST_SLICES):
+            counts, left = [0, *counts], budget
+        counts[0] += 1
+        left -= need
+    return counts

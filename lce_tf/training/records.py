@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import json
+import math
 import os
 from dataclasses import asdict
 from pathlib import Path
@@ -11,6 +12,8 @@ from lce_tf.errors import UserError
 from lce_tf.files import read_json, write_json, written
 from lce_tf.training.config import TrainConfig
 
+# Settings that say where to compute, not what: a training may go on elsewhere.
+PLACES = ("tpu",)
 PACKAGES = ("lce_tf", "tensorflow", "tf-keras", "tf-models-official", "transformers", "tokenizers", "numpy")
 
 
@@ -25,6 +28,11 @@ def versions() -> dict[str, str | None]:
     return found
 
 
+def identity(config: TrainConfig, hashes: dict[str, str]) -> dict[str, Any]:
+    """What makes two calls one training, in JSON's types: its configuration and the hashes of its inputs."""
+    return json.loads(json.dumps({"config": asdict(config), "inputs": hashes}))
+
+
 def open_manifest(folder: Path, config: TrainConfig, hashes: dict[str, str], facts: dict[str, Any]) -> None:
     """Writes `manifest.json`, or checks that the one already there is of the same run.
 
@@ -32,14 +40,15 @@ def open_manifest(folder: Path, config: TrainConfig, hashes: dict[str, str], fac
         UserError: the folder holds a run of another configuration or of other inputs.
     """
     path = folder / "manifest.json"
-    identity = json.loads(json.dumps({"config": asdict(config), "inputs": hashes}))
+    this = identity(config, hashes)
     if path.is_file():
         before = read_json(path)
         if not isinstance(before, dict):
             raise UserError(f"{path}: is not a JSON object; choose another --output or delete the folder")
-        for part, value in identity.items():
+        for part, value in this.items():
             old = before.get(part, {})
-            changed = sorted(name for name in {*value, *old} if value.get(name) != old.get(name))
+            names = {*value, *old}.difference(PLACES)
+            changed = sorted(name for name in names if value.get(name) != old.get(name))
             if changed:
                 name = changed[0]
                 raise UserError(
@@ -50,7 +59,7 @@ def open_manifest(folder: Path, config: TrainConfig, hashes: dict[str, str], fac
     if any(folder.glob("checkpoints/*")) or (folder / "config.json").is_file():
         raise UserError(f"{folder}: holds checkpoints but no manifest.json; choose another --output")
     recipe = {"recipe": config.recipe, "departures": config.departures()}
-    write_json(path, {**identity, **recipe, **facts, "versions": versions()})
+    write_json(path, {**this, **recipe, **facts, "versions": versions()})
 
 
 class Figures:
@@ -73,13 +82,16 @@ class Figures:
         self._writer = tf.summary.create_file_writer(str(folder / "summaries"))
 
     def add(self, step: int, **figures: float) -> None:
-        """Records figures of a step, counted from 1."""
+        """Records figures of a step, counted from 1; what is no finite number is null in `metrics.jsonl`."""
         import tensorflow as tf
 
+        values = {name: float(value) for name, value in figures.items()}
+        # JSON has no word for what is no number, nor for an infinite one.
+        sound = {name: value if math.isfinite(value) else None for name, value in values.items()}
         with open(self._path, "a") as file:
-            file.write(json.dumps({"step": step, **{name: float(value) for name, value in figures.items()}}) + "\n")
+            file.write(json.dumps({"step": step, **sound}) + "\n")
         with self._writer.as_default():
-            for name, value in figures.items():
+            for name, value in values.items():
                 tf.summary.scalar(name, value, step=step)
 
     def close(self) -> None:

@@ -1,11 +1,15 @@
 """One training step: exact loss over the whole batch, forward passes over its length-sorted slices."""
 
+import itertools
+from collections.abc import Sequence
+
 import tensorflow as tf
 import tf_keras as keras
 
 from lce_tf.data.draws import draw
 from lce_tf.losses import RankingLoss
 from lce_tf.model.cross_encoder import CrossEncoder
+from lce_tf.training.windows import best_window_logits
 
 # Dropout places per forward pass are fewer than this, so slices and replicas never share a mask.
 PLACES = 1024
@@ -16,106 +20,115 @@ class TrainingStep:
     """Applies one optimiser step to a model under a distribution strategy.
 
     The loss of a group needs the scores of all its members, but a score needs no other: so a batch of any size can
-    be trained on in the memory of one slice. Its slices are scored without keeping activations, the exact loss is
-    differentiated by the scores, and each slice is then computed again, with the same dropout masks, and
-    differentiated by the weights given its scores' derivatives. The gradient is the same for a third more work.
+    be trained on in the memory of a part of it. All parts but the last are scored without keeping activations, the
+    exact loss is differentiated by the scores (and, for the last part, on to the weights), and each earlier part is
+    then computed again, with the same dropout masks, and differentiated by the weights given its scores' derivatives.
+    The gradient is the same for at most a third more work.
 
     Args:
         groups: global batch size, over all replicas: what losses are averaged over.
         seed: of the dropout masks, which are a pure function of (seed, step, replica, slice).
-        replay: compute slices twice, in the memory of one, instead of keeping all their activations.
+        parts: how many slices each part has; None: all are one part, and nothing is computed twice.
+        windows: windows a passage in the batches, of which the best is its score.
     """
 
     def __init__(
-        self, strategy, model: CrossEncoder, loss: RankingLoss, optimizer, groups: int, seed: int, replay: bool = False
+        self,
+        strategy,
+        model: CrossEncoder,
+        loss: RankingLoss,
+        optimizer,
+        groups: int,
+        seed: int,
+        parts: Sequence[int] | None = None,
+        windows: int = 1,
     ):
         self.strategy, self.model, self.loss, self.optimizer = strategy, model, loss, optimizer
-        self.groups, self.seed, self.replay = groups, seed, replay
+        self.groups, self.seed, self.parts, self.windows = groups, seed, parts, windows
         # A slice's pass is traced once and called for each slice; lengths differ, so the shape stays open.
         packed = [tf.TensorSpec([None, None], tf.int32), *[tf.TensorSpec([None], tf.int32)] * 2]
         seeded = [*packed, tf.TensorSpec([2], tf.int32)]
-        upstream = tf.TensorSpec([None, model.scoring.outputs], tf.float32)
         self._forward = tf.function(model.logits, input_signature=seeded)
         # Not inlined: a batch of a hundred slices would be a graph of a hundred models.
         self._score = tf.function(model.logits, input_signature=seeded, experimental_attributes=APART)
-        self._replay = tf.function(
-            self._differentiated, input_signature=[*seeded, upstream], experimental_attributes=APART
-        )
+        self._replay = tf.function(self._differentiated, experimental_attributes=APART)
 
     def step_seed(self, step: int) -> tf.Tensor:
         """The step's part of the dropout seed, an int32."""
         return tf.constant(int(draw(self.seed, 4, step) >> 33), tf.int32)
 
     @tf.function
-    def __call__(self, feed, step_seed):
+    def __call__(self, feed, step_seed, stop=False):
         """Takes one step on the next batch of a distributed iterator over `TrainingBatches.dataset`.
 
         The iterator is read in here because its element's lengths are open: a batch passed in would be traced
         again for every combination of lengths.
 
-        Returns:
-            The loss (mean over the global batch) and the norm of its gradient, float32 scalars.
-        """
-        loss, norm = self.strategy.run(self._replica_step, args=(next(feed), step_seed))
-        # The loss was divided by the global batch already; the norm is the same on every replica.
-        return self.strategy.reduce("SUM", loss, axis=None), self.strategy.reduce("MEAN", norm, axis=None)
+        Args:
+            stop: whether this process was asked to stop.
 
-    def _replica_step(self, batch, step_seed):
+        Returns:
+            The loss (mean over the global batch) and the norm of its gradient, float32 scalars, and whether any of
+            the processes was asked to stop. All three are the same on each of them.
+        """
+        taken = self.strategy.run(self._replica_step, args=(next(feed), step_seed, stop))
+        return tuple(self.strategy.experimental_local_results(value)[0] for value in taken)
+
+    def _replica_step(self, batch, step_seed, stop):
         context = tf.distribute.get_replica_context()
         variables = self.model.trainable_variables
-        labels, order, *parts = batch
-        slices = self._slices(parts, step_seed, context.replica_id_in_sync_group)
-        loss, gradients = (self._in_one_slice if self.replay else self._at_once)(labels, order, slices)
+        labels, order, *packed = batch
+        slices = self._slices(packed, step_seed, context.replica_id_in_sync_group)
+        loss, gradients = self._differentiate(labels, order, slices)
         if self.scales:
             gradients = self.optimizer.get_unscaled_gradients(gradients)
-        gradients = context.all_reduce("SUM", gradients)
+        # All that replicas tell each other goes in one call; the loss was divided by the global batch already.
+        *gradients, loss, stops = context.all_reduce("SUM", [*gradients, loss, tf.cast(stop, tf.float32)])
         self.optimizer.apply_gradients(zip(gradients, variables, strict=True), experimental_aggregate_gradients=False)
-        return loss, tf.linalg.global_norm(gradients)
+        return loss, tf.linalg.global_norm(gradients), stops > 0
 
     @property
     def scales(self) -> bool:
         """Whether the optimiser scales the loss, and skips steps whose gradients overflow."""
         return isinstance(self.optimizer, keras.mixed_precision.LossScaleOptimizer)
 
-    def _slices(self, parts, step_seed, replica) -> list[tuple]:
+    def _slices(self, packed, step_seed, replica) -> list[tuple]:
         """(input_ids, query_lengths, lengths, seed) of each slice."""
-        count = len(parts) // 3
+        count = len(packed) // 3
         places = [tf.cast((replica * count + i) * PLACES, tf.int32) for i in range(count)]
-        return [(*parts[3 * i : 3 * i + 3], tf.stack([step_seed, place])) for i, place in enumerate(places)]
+        return [(*packed[3 * i : 3 * i + 3], tf.stack([step_seed, place])) for i, place in enumerate(places)]
 
-    def _at_once(self, labels, order, slices):
-        """Loss and gradients with every slice's activations kept."""
-        with tf.GradientTape() as tape:
-            loss, scaled = self._loss(tf.concat([self._forward(*part) for part in slices], axis=0), labels, order)
-        return loss, _dense(tape.gradient(scaled, self.model.trainable_variables))
-
-    def _in_one_slice(self, labels, order, slices):
-        """The same loss and gradients in the memory of one slice."""
-        scored = []
-        for part in slices:
+    def _differentiate(self, labels, order, slices):
+        """Loss and gradients, with the activations of one part at a time."""
+        *counts, _ = self.parts or [len(slices)]
+        earlier = [slices[sum(counts[:i]) : sum(counts[: i + 1])] for i in range(len(counts))]
+        last, scored = slices[sum(counts) :], []
+        for piece in itertools.chain(*earlier):
             # One after the other: side by side they would need the memory of all.
             with tf.control_dependencies(scored[-1:]):
-                scored.append(self._score(*part))
-        logits = tf.concat(scored, axis=0)
-        with tf.GradientTape() as tape:
-            tape.watch(logits)
+                scored.append(self._score(*piece))
+        with tf.control_dependencies(scored[-1:]), tf.GradientTape() as tape:
+            tape.watch(scored)
+            logits = tf.concat([*scored, *(self._forward(*piece) for piece in last)], axis=0)
             loss, scaled = self._loss(logits, labels, order)
-        upstream = tf.split(tape.gradient(scaled, logits), [tf.shape(part)[0] for part in scored], num=len(slices))
-        total = None
-        for part, derivatives in zip(slices, upstream, strict=True):
-            with tf.control_dependencies(total[:1] if total else [loss]):
-                gradients = self._replay(*part, derivatives)
-            total = gradients if total is None else [a + b for a, b in zip(total, gradients, strict=True)]
+        total, upstream = tape.gradient(scaled, [self.model.trainable_variables, scored])
+        total, upstream = _dense(total), iter(upstream)
+        for part in earlier:
+            with tf.control_dependencies(total[:1]):
+                gradients = self._replay(part, list(itertools.islice(upstream, len(part))))
+            total = [a + b for a, b in zip(total, gradients, strict=True)]
         return loss, total
 
-    def _differentiated(self, input_ids, query_lengths, lengths, seed, upstream):
+    def _differentiated(self, part, upstream):
+        """The weights' gradients of a part, given the derivatives of its scores."""
         with tf.GradientTape() as tape:
-            logits = self.model.logits(input_ids, query_lengths, lengths, seed)
+            logits = [self.model.logits(*piece) for piece in part]
         return _dense(tape.gradient(logits, self.model.trainable_variables, output_gradients=upstream))
 
     def _loss(self, logits, labels, order):
         """The replica's part of the global loss, and that times the loss scale."""
-        logits = tf.reshape(tf.gather(logits, order), [-1, labels.shape[1], self.model.scoring.outputs])
+        logits = best_window_logits(logits, order, self.windows, self.model.scoring)
+        logits = tf.reshape(logits, [-1, labels.shape[1], self.model.scoring.outputs])
         loss = tf.reduce_sum(self.loss(logits, labels)) / self.groups
         return loss, self.optimizer.get_scaled_loss(loss) if self.scales else loss
 

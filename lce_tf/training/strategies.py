@@ -1,20 +1,26 @@
-"""tf.distribute strategies by name, through the Model Garden's own helper."""
+"""tf.distribute strategies by name, through the Model Garden's own helper where it has what is needed."""
 
-from lce_tf.errors import UserError
+import functools
+
+from lce_tf.errors import LostWorker, UserError
+from lce_tf.training.cluster import Cluster, find_cluster
 
 
 def make_strategy(name: str, devices: int = 0, tpu: str | None = None):
     """The tf.distribute strategy called `name`.
 
     Args:
-        name: "mirrored" (all GPUs of this machine, or its CPU), "one_device", "multi_worker_mirrored" (TF_CONFIG
-            says who the workers are) or "tpu".
-        devices: how many GPUs, or logical CPU devices where there is no GPU; 0 takes all GPUs, or one CPU.
+        name: "mirrored" (all GPUs of this machine, or its CPU), "one_device", "multi_worker_mirrored" (see
+            `lce_tf.training.cluster` for who the workers are; waits until all are there) or "tpu".
+        devices: how many GPUs, or logical CPU devices where there is no GPU; 0 takes all GPUs, or one CPU. Of several
+            workers, each takes so many.
         tpu: the TPU's name or address; None takes the one that this machine is attached to.
 
     Raises:
-        UserError: more devices than there are, or no TPU.
+        UserError: more devices than there are, no TPU, or nothing that says who the workers are.
+        LostWorker: the workers did not come together.
     """
+    cluster = find_cluster() if name == "multi_worker_mirrored" else None
     import tensorflow as tf
     from official.common import distribute_utils
 
@@ -28,11 +34,39 @@ def make_strategy(name: str, devices: int = 0, tpu: str | None = None):
         raise UserError(f"--devices {devices}: --strategy one_device takes one; use mirrored for more")
     if devices > gpus and gpus:
         raise UserError(f"--devices {devices}: this machine has {gpus} GPUs")
+    if cluster:
+        return _multi_worker(cluster, devices)
     if gpus == 0 and name == "mirrored":
         return tf.distribute.MirroredStrategy([f"CPU:{i}" for i in range(_logical_cpus(devices or 1))])
     return distribute_utils.get_distribution_strategy(
         name, num_gpus=min(gpus, 1) if name == "one_device" else devices or gpus
     )
+
+
+@functools.cache  # a process joins its cluster once
+def _multi_worker(cluster: Cluster, devices: int):
+    """This process as one of the workers; each has the same number of GPUs, or its CPU."""
+    import tensorflow as tf
+
+    gpus = tf.config.list_physical_devices("GPU")
+    if devices > 1 and not gpus:
+        raise UserError(f"--devices {devices}: a worker without GPUs has one device, its CPU; start more workers")
+    if devices:
+        tf.config.set_visible_devices(gpus[:devices], "GPU")
+    resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(
+        tf.train.ClusterSpec({"worker": list(cluster.addresses)}),
+        task_type="worker",
+        task_id=cluster.number,
+        num_accelerators={"GPU": devices or len(gpus)} if gpus else {},
+        rpc_layer="grpc",
+    )
+    own = cluster.addresses[cluster.number]
+    print(f"worker {cluster.number} of {len(cluster.addresses)}, {own}: waits for the others", flush=True)
+    try:
+        return tf.distribute.MultiWorkerMirroredStrategy(resolver)
+    except (tf.errors.OpError, RuntimeError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise LostWorker(f"worker {cluster.number}, {own}: the workers did not come together ({reason})") from error
 
 
 def _logical_cpus(count: int) -> int:

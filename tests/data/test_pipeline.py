@@ -16,7 +16,7 @@ def store_of(lengths, first):
     """A text of each length, all of whose ids are `first` plus its row."""
     names = np.array([f"{i:04}".encode() for i in range(len(lengths))])
     flat = np.repeat(np.arange(len(lengths)) + first, lengths).astype(np.uint16)
-    return TokenStore(names, np.cumsum([0, *lengths]), flat, np.arange(len(lengths)))
+    return TokenStore(names, np.cumsum([0, *lengths]), flat)
 
 
 @pytest.fixture(scope="module")
@@ -36,10 +36,10 @@ def parts():
     return pool, Packer(queries, passages, (CLS, SEP, PAD), query=6, sequence=48)
 
 
-def batches(parts, groups=6, members=4, slices=3, multiple=16, replicas=1, pairs=False, seed=1):
+def batches(parts, groups=6, members=4, slices=3, multiple=16, replicas=1, pairs=False, seed=1, width=None):
     pool, packer = parts
     sampler = GroupSampler(pool, members, seed, pairs)
-    return TrainingBatches(sampler, packer, BatchShape(groups, members, slices, multiple), replicas)
+    return TrainingBatches(sampler, packer, BatchShape(groups, members, slices, multiple, width=width), replicas)
 
 
 def restored(batch):
@@ -72,6 +72,17 @@ def test_slices_are_equal_sorted_by_length_and_cut_to_their_own_longest(parts):
         assert ((ids != PAD).sum(axis=1) == length).all()
     assert slices[0].shape[1] < slices[-3].shape[1]
     assert (labels.dtype, order.dtype) == (np.float32, np.int32) and {part.dtype for part in slices} == {order.dtype}
+
+
+def test_a_fixed_width_is_that_of_every_slice_of_every_step(parts):
+    fixed, free = batches(parts, width=48), batches(parts)
+    assert {ids.shape[1] for step in range(9) for ids in free.batch(step)[2::3]} > {48}
+    for step in range(9):
+        batch = fixed.batch(step)
+        assert [ids.shape for ids in batch[2::3]] == [(8, 48)] * 3
+        assert (restored(batch) == restored(free.batch(step))).all()
+    assert all(part.shape.is_fully_defined() for part in fixed.dataset(0, 1).element_spec)
+    assert BatchShape.of(6, 4, width=48) == BatchShape(6, 4, 3, width=48)
 
 
 def test_slicing_changes_nothing_but_padding(parts):
@@ -123,27 +134,29 @@ def test_the_dataset_says_its_shapes(parts):
 @pytest.mark.parametrize(
     ("groups", "members", "slices"),
     [
-        (16, 8, 8),
-        (16, 1, 1),
+        (16, 8, 16),
+        (16, 1, 2),
         (1, 1, 1),
-        (17, 1, 2),
-        (31, 1, 2),
-        (3, 11, 3),
-        (2, 17, 3),
-        (5, 7, 3),
-        (16, 2, 2),
-        (7, 7, 4),
+        (9, 1, 2),
+        (15, 1, 2),
+        (3, 11, 5),
+        (2, 17, 5),
+        (5, 7, 5),
+        (16, 2, 4),
+        (7, 7, 7),
+        (8, 32, 16),
+        (16, 32, 32),
     ],
 )
 def test_slices_for_odd_batches(groups, members, slices):
     shape = BatchShape.of(groups, members)
     assert shape.slices == slices and sum(shape.rows) == groups * members
-    assert (shape.groups, shape.members, shape.multiple) == (groups, members, 16)
+    assert (shape.groups, shape.members, shape.multiple) == (groups, members, 8)
 
 
 def test_slices_are_even_and_no_larger_than_asked():
     for pairs in range(1, 400):
-        rows = BatchShape.of(pairs, 1).rows
-        assert sum(rows) == pairs and max(rows) <= 16 and max(rows) - min(rows) <= 1
-    assert BatchShape.of(128, 8, pairs_a_slice=64, multiple=8) == BatchShape(128, 8, 16, 8)
-    assert BatchShape.of(17, 1).rows == [9, 8]
+        rows = BatchShape.of(pairs, 1, 8).rows
+        assert sum(rows) == pairs and max(rows) <= 8 and max(rows) - min(rows) <= 1
+    assert BatchShape.of(128, 8, pairs_a_slice=64, multiple=16) == BatchShape(128, 8, 16, 16)
+    assert BatchShape.of(9, 1).rows == [5, 4]

@@ -9,7 +9,7 @@ from lce_tf.training.inputs import read_inputs
 
 def test_pool_hashes_and_lengths(files):
     inputs = read_inputs(files.config())
-    assert len(inputs.pool) == 12 and inputs.dev is None and len(inputs.run) == 240
+    assert len(inputs.pool) == 12 and inputs.dev is None
     assert set(inputs.hashes) == {"run", "collection", "backbone", "tokenizer", "queries", "judgments"}
     assert (inputs.packer.query, inputs.packer.sequence) == (8, 32)
 
@@ -84,3 +84,42 @@ def test_a_dev_run_that_does_not_fit_is_found_before_training(files, tmp_path, o
     with pytest.raises(UserError, match=message) as caught:
         read_inputs(files.config(dev_run=str(path), evaluate_every=2))
     assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"split": "dev"}, "no training query is usable: 12 judged queries, 12 not in the run"),
+        ({"evaluate_every": 2, "dev_run": "dev.trec"}, "is not among the queries of"),
+    ],
+)
+def test_strange_queries_are_found_before_the_collection_is_tokenised(files, tmp_path, monkeypatch, settings, message):
+    import shutil
+
+    from lce_tf.training import inputs
+
+    data = shutil.copytree(files.data, tmp_path / "data")
+    with open(data / "qrels.dev.txt", "a") as judged:
+        judged.write("nobody 0 p1 1\n")
+    (tmp_path / "dev.trec").write_text("nobody Q0 p1 1 1 t\n")
+    if "dev_run" in settings:
+        settings = {**settings, "dev_run": str(tmp_path / "dev.trec")}
+    else:
+        (data / "qrels.dev.txt").write_text((files.data / "qrels.dev.txt").read_text())
+    with open(data / "collection.tsv", "a") as collection:
+        collection.write("new\tanchor\n")  # so that this collection has no store yet
+    monkeypatch.setattr(inputs, "passage_store", None)  # asking for it would fail
+    with pytest.raises(UserError, match=message):
+        read_inputs(files.config(dataset=str(data), **settings))
+
+
+def test_the_pool_of_a_large_run_is_the_same_when_mapped(files, monkeypatch):
+    from lce_tf.data import hashes
+
+    plain = read_inputs(files.config())
+    monkeypatch.setattr(hashes, "LARGE", 1)
+    for _ in range(2):
+        mapped = read_inputs(files.config())
+        assert mapped.hashes == plain.hashes and mapped.pool.findings == plain.pool.findings
+        assert mapped.pool.negatives.tolist() == plain.pool.negatives.tolist()
+        assert not mapped.pool.negatives.flags.writeable

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -220,6 +221,13 @@ def test_the_loss_falls_on_what_can_be_learned(files, tmp_path, loss):
     )
     losses = list(figures(train(replace(config, checkpoint_every=50), tmp_path / loss)).values())
     assert np.mean(losses[-5:]) < 0.6 * np.mean(losses[:5])
+
+
+def test_outside_the_main_thread_signals_are_left_alone(files, tmp_path):
+    before = signal.getsignal(signal.SIGTERM)
+    with ThreadPoolExecutor(1) as pool:
+        folder = pool.submit(train, files.config(steps=2), tmp_path / "out").result()
+    assert (folder / "config.json").is_file() and signal.getsignal(signal.SIGTERM) == before
 
 
 def spoilt(files, folder):

@@ -1,4 +1,5 @@
 import json
+import math
 from dataclasses import replace
 
 import pytest
@@ -49,6 +50,12 @@ def test_another_run_is_refused_by_name(tmp_path, config, hashes, message):
     assert (tmp_path / "manifest.json").read_bytes() == before
 
 
+def test_another_tpu_goes_on_with_it(tmp_path):
+    open_manifest(tmp_path, replace(CONFIG, strategy="tpu", tpu="first"), HASHES, {})
+    open_manifest(tmp_path, replace(CONFIG, strategy="tpu", tpu="second"), HASHES, {})
+    assert json.loads((tmp_path / "manifest.json").read_text())["config"]["tpu"] == "first"
+
+
 @pytest.mark.parametrize("name", ["checkpoints/ckpt-1.index", "config.json"])
 def test_a_folder_with_something_else_is_refused(tmp_path, name):
     (tmp_path / "checkpoints").mkdir()
@@ -71,6 +78,14 @@ def test_figures_go_to_json_lines_and_tensorboard(tmp_path):
     figures.close()
     assert lines(tmp_path) == [{"step": 2, "loss": 0.5, "learning_rate": 1e-5}, {"step": 4, "loss": 0.25}]
     assert any(file.stat().st_size for file in (tmp_path / "summaries").iterdir())
+
+
+def test_what_is_no_number_is_null(tmp_path):
+    figures = Figures(tmp_path, 0)
+    figures.add(1, loss=math.nan, gradient_norm=math.inf, loss_scale=2.0)
+    figures.close()
+    text = (tmp_path / "metrics.jsonl").read_text()
+    assert text == '{"step": 1, "loss": null, "gradient_norm": null, "loss_scale": 2.0}\n'
 
 
 @pytest.mark.parametrize(("step", "kept"), [(0, []), (3, [2]), (4, [2, 4]), (9, [2, 4, 6])])

@@ -1,6 +1,4 @@
-"""The gradient of a batch computed slice by slice is that of the batch computed at once."""
-
-import json
+"""The gradient of a batch computed part by part is that of the batch computed at once."""
 
 import numpy as np
 import pytest
@@ -12,7 +10,7 @@ from lce_tf.training.inputs import read_inputs
 GROUPS = 4
 
 
-def gradients_of(files, loss, precision, replay, slices=4, head=20):
+def gradients_of(files, loss, precision, counts, slices=4, head=20):
     """Loss and gradients of one step with dropout on."""
     import tensorflow as tf
 
@@ -30,11 +28,11 @@ def gradients_of(files, loss, precision, replay, slices=4, head=20):
         model = checkpoint.from_backbone(config.backbone, config.scoring, PRECISIONS[precision], seed=3)
         optimizer = make_optimizer(lambda step: 0.0, model, PRECISIONS[precision])
     model.head.linear.kernel.assign(model.head.linear.kernel * head)
-    step = TrainingStep(strategy, model, layer, optimizer, GROUPS, seed=7, replay=replay)
+    step = TrainingStep(strategy, model, layer, optimizer, GROUPS, seed=7, parts=counts)
     sampler = GroupSampler(inputs.pool, config.members, 42, pairs=layer.pairs)
     batches = TrainingBatches(sampler, inputs.packer, BatchShape(GROUPS, config.members, slices, 8))
     labels, order, *parts = [tf.constant(part) for part in batches.batch(0)]
-    compute = tf.function(step._in_one_slice if replay else step._at_once)
+    compute = tf.function(step._differentiate)
     loss, gradients = compute(labels, order, step._slices(parts, step.step_seed(0), 0))
     scale = float(optimizer.loss_scale) if step.scales else 1.0
     return float(loss), [gradient.numpy() / scale for gradient in gradients]
@@ -50,10 +48,18 @@ def distance(a, b):
 
 
 @pytest.mark.parametrize(
-    ("loss", "precision"), [("lce", "float32"), ("hinge", "float32"), ("ce", "float32"), ("lce", "products_bfloat16")]
+    ("loss", "precision", "counts"),
+    [
+        ("lce", "float32", [1, 1, 1, 1]),
+        ("lce", "float32", [1, 3]),
+        ("lce", "float32", [2, 1, 1]),
+        ("hinge", "float32", [1, 1, 1, 1]),
+        ("ce", "float32", [2, 2]),
+        ("lce", "products_bfloat16", [2, 2]),
+    ],
 )
-def test_gradients_with_dropout_on_are_those_of_one_pass(files, loss, precision):
-    once, replayed = (gradients_of(files, loss, precision, replay) for replay in (False, True))
+def test_gradients_with_dropout_on_are_those_of_one_pass(files, loss, precision, counts):
+    once, replayed = (gradients_of(files, loss, precision, parts) for parts in (None, counts))
     assert replayed[0] == pytest.approx(once[0], rel=1e-6)
     assert distance(once[1], replayed[1]) < 1e-5
     # LCE and hinge do not move the head's bias: its gradient is rounding alone, hence the floor.
@@ -64,7 +70,7 @@ def test_gradients_with_dropout_on_are_those_of_one_pass(files, loss, precision)
 
 def test_other_masks_would_give_another_gradient(files):
     """The comparison above would notice masks that are not those of the first pass."""
-    four, two = (gradients_of(files, "lce", "float32", True, slices)[1] for slices in (4, 2))
+    four, two = (gradients_of(files, "lce", "float32", [1] * slices, slices)[1] for slices in (4, 2))
     assert distance(four, two) > 0.1
 
 
@@ -73,49 +79,112 @@ def test_other_masks_would_give_another_gradient(files):
 def test_mixed_precision_rounds_alike(files, precision):
     """The two ways are compiled apart and round apart, each by no more than the precision itself does."""
     exact = gradients_of(files, "lce", "float32", False, head=1)[1]
-    once, replayed = (gradients_of(files, "lce", precision, replay, head=1)[1] for replay in (False, True))
+    once, replayed = (gradients_of(files, "lce", precision, parts, head=1)[1] for parts in (None, [1, 1, 1, 1]))
     for a, b in ((exact, once), (exact, replayed), (once, replayed)):
         assert distance(a, b) < 0.05
 
 
-def test_a_micro_batch_slices_and_replays(files):
+def planned(files, **settings):
+    """How a job of one replica slices a batch, and what parts it computes."""
     from lce_tf.model import checkpoint
     from lce_tf.model.precision import PRECISIONS
+    from lce_tf.training.job import plan_batch, plan_parts
+
+    config = files.config(batch=4, **settings)
+    model = checkpoint.from_backbone(config.backbone, config.scoring, PRECISIONS["float32"], seed=1)
+    inputs = read_inputs(config)
+    sampler = GroupSampler(inputs.pool, config.members, 42)
+    batches = TrainingBatches(sampler, inputs.packer, plan_batch(config, 1))
+    return batches, model, lambda replicas=1: plan_parts(config, batches, model, replicas)
+
+
+def test_a_micro_batch_bounds_slices_and_parts(files):
     from lce_tf.training.job import plan_batch
 
-    config = files.config(batch=4, group=4, micro_batch=64)
-    model = checkpoint.from_backbone(config.backbone, config.scoring, PRECISIONS["float32"], seed=1)
     # 64 wordpieces are two pairs of 32; 16 pairs are eight slices.
-    assert plan_batch(config, 1, model) == (BatchShape(4, 4, 8), True)
-    assert plan_batch(config, 2, model) == (BatchShape(2, 4, 4), True)
-    assert plan_batch(files.config(batch=4, group=4), 1, model) == (BatchShape(4, 4, 1), False)
+    batches, _, parts = planned(files, group=4, micro_batch=64)
+    assert (batches.shape, parts()) == (BatchShape(4, 4, 8), [1] * 8)
+    assert plan_batch(files.config(batch=4, group=4, micro_batch=64), 2) == BatchShape(2, 4, 4)
+    # 600 are two slices of 8 pairs, and room that no third one fits into.
+    batches, _, parts = planned(files, group=10, micro_batch=600)
+    assert (batches.shape, parts()) == (BatchShape(4, 10, 5), [1, 2, 2])
+    batches, _, parts = planned(files, group=4)
+    assert (batches.shape, parts()) == (BatchShape(4, 4, 2), [2])
 
 
-def test_what_does_not_fit_is_replayed(files, monkeypatch):
-    from lce_tf.model import checkpoint
-    from lce_tf.model.precision import PRECISIONS
-    from lce_tf.training import memory
+def test_on_a_tpu_every_slice_has_the_length_of_a_sequence(files):
     from lce_tf.training.job import plan_batch
 
-    config = files.config(batch=4, group=16)
-    model = checkpoint.from_backbone(config.backbone, config.scoring, PRECISIONS["float32"], seed=1)
+    config = files.config(strategy="tpu")
+    assert plan_batch(config, 2) == BatchShape(2, 4, 1, width=config.sequence_length)
+
+
+@pytest.mark.slow
+def test_at_one_width_the_step_compiles_once_for_all_batches(files):
+    """XLA, the compiler that a TPU has its programs from, must know every shape."""
+    import tensorflow as tf
+
+    from lce_tf.losses import LOSSES
+    from lce_tf.model import checkpoint
+    from lce_tf.model.precision import PRECISIONS
+    from lce_tf.training.step import TrainingStep
+    from lce_tf.training.strategies import make_strategy
+
+    config = files.config(batch=GROUPS, backbone=str(files.with_dropout))
+    inputs = read_inputs(config)
+    model = checkpoint.from_backbone(config.backbone, config.scoring, PRECISIONS["float32"], seed=3)
+    step = TrainingStep(make_strategy("one_device"), model, LOSSES["lce"](), None, GROUPS, seed=7)
+    sampler = GroupSampler(inputs.pool, config.members, 42)
+    batches = TrainingBatches(sampler, inputs.packer, BatchShape(GROUPS, config.members, 2, width=32))
+
+    def gradients(labels, order, *packed):
+        return step._differentiate(labels, order, step._slices(packed, tf.constant(5), 0))
+
+    compiled, plain = tf.function(gradients, jit_compile=True), tf.function(gradients)
+    for number in range(3):
+        batch = [tf.constant(part) for part in batches.batch(number)]
+        (loss, found), (expected_loss, expected) = compiled(*batch), plain(*batch)
+        assert float(loss) == pytest.approx(float(expected_loss), rel=1e-4)
+        assert distance([e.numpy() for e in expected], [f.numpy() for f in found]) < 1e-3
+    assert compiled.experimental_get_tracing_count() == 1
+
+
+def test_parts_are_what_fits(files, monkeypatch):
+    from lce_tf.training import memory
+
+    batches, model, parts = planned(files, group=16)
     # By hand: 64 pairs of 32 wordpieces, 2 layers, 14 * 32 + 5 * 64 + 4 * 4 * 32 floats of 4 bytes.
-    need = 64 * 32 * 2 * (448 + 320 + 512) * 4
-    assert memory.activation_bytes(model.config, 64, 32) == need
-    for free, replay in ((need / 0.4 + 1, False), (need / 0.4 - 1, True)):
-        monkeypatch.setattr(memory, "free_bytes", lambda free=free: free)
-        assert plan_batch(config, 1, model) == (BatchShape(4, 16, 4), replay)
-    assert memory.activation_bytes(model.config, 64, 32, 2) == need / 2
+    assert memory.activation_bytes(model.config, 64, 32) == 64 * 32 * 2 * (448 + 320 + 512) * 4
+    assert memory.activation_bytes(model.config, 64, 32, 2) == 64 * 32 * 2 * (448 + 320 + 512) * 2
+    # A slice counts with the largest width that it has in the batches of the training, here 6.
+    widths = np.max([[width for _, width in batches.slices(step)] for step in range(6)], axis=0)
+    need = [memory.activation_bytes(model.config, 8, int(width)) for width in widths]
+    for budget, expected in ((sum(need), [8]), (sum(need) - 1, [1, 7]), (1, [1] * 8)):
+        monkeypatch.setattr(memory, "device_bytes", lambda budget=budget: (budget + 0.5) / 0.4)
+        assert parts() == expected
+    monkeypatch.setattr(memory, "device_bytes", lambda: 2 * (sum(need) + 0.5) / 0.4)
+    assert parts(replicas=2) == [8]
 
 
-def test_training_in_slices_takes_the_steps_of_training_at_once(files, tmp_path):
-    from lce_tf.training.job import train
+@pytest.mark.parametrize(
+    ("needs", "budget", "counts"),
+    [
+        ([1, 2, 3], 6, [3]),
+        ([1, 2, 3], 5, [1, 2]),
+        ([1, 2, 3], 3, [2, 1]),
+        ([9, 9], 5, [1, 1]),
+        ([4], 1, [1]),
+        ([0] * 70, 1, [6, 32, 32]),
+    ],
+)
+def test_parts_fill_up_from_the_last_slice_on(needs, budget, counts):
+    from lce_tf.training.memory import parts
 
-    losses = []
-    for micro_batch in (0, 256):
-        # 16 pairs make one slice in one pass; 256 wordpieces are 8 pairs, so two slices. No dropout, so no masks.
-        config = files.config(steps=4, batch=4, group=4, micro_batch=micro_batch, log_every=1)
-        lines = (train(config, tmp_path / str(micro_batch)) / "metrics.jsonl").read_text().splitlines()
-        losses.append([json.loads(line)["loss"] for line in lines])
-    assert len(losses[0]) == 4
-    np.testing.assert_allclose(losses[0], losses[1], rtol=1e-4)
+    assert parts(needs, budget) == counts
+
+
+def test_slices_have_the_shapes_of_the_packed_batch(files):
+    batches, _, _ = planned(files, group=16)
+    for step in range(3):
+        ids = batches.batch(step)[2::3]
+        assert batches.slices(step) == [part.shape for part in ids]

@@ -39,7 +39,7 @@ class Parts:
         batches = TrainingBatches(self.sampler, self.inputs.packer, shape)
         feed = iter(self.strategy.distribute_datasets_from_function(lambda _: batches.dataset(0, 1).repeat()))
         step = TrainingStep(self.strategy, self.model, self.loss, optimizer, GROUPS, seed=7)
-        return lambda number=0: [float(value) for value in step(feed, step.step_seed(number))]
+        return lambda number=0: [float(value) for value in step(feed, step.step_seed(number))[:2]]
 
     @property
     def weights(self):

@@ -24,6 +24,7 @@ from lce_tf.training.config import TrainConfig
 from lce_tf.training.inputs import read_inputs
 from lce_tf.training.job import Job, train
 from lce_tf.training.strategies import make_strategy
+from lce_tf.training.workers import Workers
 
 settings, folder = json.loads(sys.argv[1]), Path(sys.argv[2])
 found = {}
@@ -36,7 +37,8 @@ for name, changes in {"uneven": {"batch": 5}, "many": {"devices": 3}, "one": {"s
     except UserError as error:
         found[name] = [str(error), (folder / name).exists()]
 
-job = Job(TrainConfig(**{**settings, "precision": "mixed_float16"}), read_inputs(config), folder / "half")
+half = TrainConfig(**{**settings, "precision": "mixed_float16"})
+job = Job(half, read_inputs(config), folder / "half", Workers(make_strategy("mirrored", 2)))
 found["precision"] = [job.model.precision.name, job.strategy.num_replicas_in_sync]
 feed = job._feed(0)
 weights = lambda: [v.numpy() for v in job.model.trainable_variables]
@@ -46,7 +48,7 @@ for step in range(2):
     found["losses"].append(float(job.take_step(feed, job.take_step.step_seed(step))[0]))
 scale.current_loss_scale.assign(2.0**100)
 before, taken = weights(), int(job.optimizer.iterations.numpy())
-loss, norm = job.take_step(feed, job.take_step.step_seed(2))
+loss, norm, stops = job.take_step(feed, job.take_step.step_seed(2))
 found["overflow"] = {
     "scale": float(job.optimizer.loss_scale) / 2.0**100,
     "loss": float(loss),
@@ -128,6 +130,18 @@ def test_what_does_not_fit_is_refused_and_leaves_no_folder(two, name, message):
 
 def test_no_tpu_is_one_line(two):
     assert two[0]["tpu"].startswith("--strategy tpu: no TPU answers") and "\n" not in two[0]["tpu"]
+
+
+def test_a_tpu_by_name(files, tmp_path, monkeypatch):
+    from official.common import distribute_utils
+
+    def refused(name, **settings):
+        raise ValueError(f"{name} {settings}")
+
+    monkeypatch.setattr(distribute_utils, "get_distribution_strategy", refused)
+    with pytest.raises(UserError, match="no TPU answers .tpu {'tpu_address': 'node-1'}"):
+        train(files.config(strategy="tpu", tpu="node-1"), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_more_devices_than_a_running_tensorflow_has(files):

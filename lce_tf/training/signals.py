@@ -1,0 +1,35 @@
+"""Ctrl-C and SIGTERM while training."""
+
+import signal
+import threading
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class StopSignals:
+    """Notes the first signal, so that the step in progress can end and be saved; a second one is obeyed at once.
+
+    A context manager that gives the handlers back. Outside the main thread, where Python lets nobody handle signals,
+    it leaves them as they are.
+
+    Attributes:
+        asked: whether a signal came.
+    """
+
+    def __init__(self):
+        self.asked = False
+        self._before = {}
+
+    def __enter__(self) -> "StopSignals":
+        if threading.current_thread() is threading.main_thread():
+            self._before = {number: signal.signal(number, self._note) for number in SIGNALS}
+        return self
+
+    def __exit__(self, *_) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _note(self, number, frame) -> None:
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked = True
