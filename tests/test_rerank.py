@@ -75,6 +75,39 @@ def test_options_reach_the_job(call, tmp_path):
     assert read_run("deep/new.trec.gz").passage_ids.tolist() == [b"d1", b"d2", b"d3", b"d3", b"d1"]
 
 
+def test_other_lengths_than_the_checkpoint_s(call, tmp_path):
+    assert call(**{"query-length": 1, "sequence-length": 6}) == 0
+    lengths = json.loads((tmp_path / "new.trec.json").read_text())["lengths"]
+    assert lengths == {"query": 1, "sequence": 6, "passage": None}
+
+
+def test_a_shard_goes_into_a_file_of_its_own(call, capsys, tmp_path):
+    assert call(shard="1/2") == 0
+    assert capsys.readouterr().out == "1 queries, 2 rows: new.trec.shard-1-of-2\n"
+    assert read_run("new.trec.shard-1-of-2").query_ids.tolist() == [b"q2"] and not (tmp_path / "new.trec").exists()
+
+
+def test_in_an_array_job_the_index_is_the_scheduler_s(call, capsys, monkeypatch):
+    monkeypatch.setenv("JOB_COMPLETION_INDEX", "0")
+    assert call(shard="2") == 0
+    assert capsys.readouterr().out == "1 queries, 3 rows: new.trec.shard-0-of-2\n"
+
+
+@pytest.mark.slow
+def test_a_ray_of_its_own_is_quiet(call, capfd, tmp_path):
+    pytest.importorskip("ray", reason="Ray is not installed: pip install 'lce_tf[ray]'")
+    assert call() == 0
+    alone = (tmp_path / "new.trec").read_bytes()
+    capfd.readouterr()
+    assert call(ray="local", workers=1, output="other.trec") == 0
+    out, error = capfd.readouterr()
+    assert out == "2 queries, 5 rows: other.trec\n"
+    # Ray's C++ core writes this about every pool of actors that Ray Data makes, past Python's logging.
+    lines = [line for line in error.splitlines() if "core_worker.cc" not in line]
+    assert not [line for line in lines if "ray" in line.lower()], error
+    assert (tmp_path / "other.trec").read_bytes() == alone
+
+
 def test_msmarco_columns_are_a_run_too(call, tmp_path):
     (tmp_path / "run.tsv").write_text("q1\td2\t1\nq1\td1\t2\n")
     assert call(run="run.tsv") == 0 and len(read_run("new.trec")) == 2
@@ -145,6 +178,9 @@ BAD = {
     "depth 0": (nothing, {"depth": 0}, ["--depth 0"]),
     "output is a folder": (folder_at("new.trec"), {}, ["--output new.trec: is a folder"]),
     "output below a file": (nothing, {"output": "run.trec/new.trec"}, ["run.trec: cannot be made a folder"]),
+    "shard that is none": (nothing, {"shard": "2/2"}, ["--shard 2/2", "0 to 1"]),
+    "shard outside an array": (nothing, {"shard": "2"}, ["--shard 2: which of the 2"]),
+    "workers without ray": (nothing, {"workers": 2}, ["--ray, --workers: give both"]),
     "tag of two words": (nothing, {"tag": "a b"}, ["--tag 'a b'"]),
     "unknown precision": (nothing, {"engine": "openvino", "precision": "int8"}, ["--precision 'int8'"]),
 }
@@ -193,3 +229,17 @@ def test_help_shows_defaults_and_an_example(capsys):
         main(["--help"])
     text = capsys.readouterr().out
     assert "(default: 1000)" in text and "python -m lce_tf.rerank --checkpoint" in text
+
+
+def test_windows_of_documents_reach_the_job(call, tmp_path):
+    assert call(window=2, stride=1, windows=3) == 0
+    manifest = json.loads((tmp_path / "new.trec.json").read_text())
+    assert manifest["lengths"] == {"query": 8, "sequence": 32, "passage": 2, "stride": 1, "windows": 3}
+
+
+def test_windows_without_a_length_are_one_line(call, capsys, tmp_path):
+    before = sorted(tmp_path.rglob("*"))
+    assert call(windows=3) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: --windows 3: how long is a window?") and error.count("\n") == 1
+    assert sorted(tmp_path.rglob("*")) == before

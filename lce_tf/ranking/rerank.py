@@ -1,27 +1,34 @@
 """Reranking a run: resumable scoring, then the run in its new order."""
 
-import hashlib
-import json
+import contextlib
 import shutil
 import tempfile
 import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 
 from lce_tf.data.datasets import load_dataset
+from lce_tf.data.hashes import file_sha256
 from lce_tf.data.packing import Packer
-from lce_tf.data.runs import Run, read_run, write_trec
+from lce_tf.data.runs import Run, read_run
 from lce_tf.data.texts import passage_store, query_store
-from lce_tf.data.tokenizers import WordPieces
 from lce_tf.errors import UserError
-from lce_tf.files import make_folder, read_json, sha256_of, write_json, written
+from lce_tf.files import make_folder
 from lce_tf.model import checkpoint
 from lce_tf.progress import Progress
+from lce_tf.ranking import on_ray
+from lce_tf.ranking.activation import activated
+from lce_tf.ranking.chunks import Chunks
 from lce_tf.ranking.engines import Engine, open_engine
-from lce_tf.ranking.order import merged, pair_rows, scores_of
+from lce_tf.ranking.opening import open_checkpoint
+from lce_tf.ranking.order import best_windows, known_queries, merged, merged_windows, pair_rows, scores_of
+from lce_tf.ranking.outputs import write_reranked
 from lce_tf.ranking.scoring import score_pairs
+from lce_tf.ranking.shards import Shard
 
 # Pairs between two points that an interrupted job can go on from.
 CHUNK = 16384
@@ -32,13 +39,17 @@ class RerankConfig:
     """A reranking job.
 
     Attributes:
-        checkpoint: folder of a trained cross-encoder.
+        checkpoint: folder of a trained cross-encoder, ours or one in Hugging Face's layout, or a Hugging Face id.
         dataset, split: where the texts of queries and passages are; see `load_dataset`.
         run: file of the run to rerank.
         output: file to write; the raw model scores go to `OUTPUT.scores.npz`, the manifest to `OUTPUT.json`.
         depth: passages a query that are scored; the others stay below them in their old order.
         engine, precision: see `open_engine`.
         tag: the run's name in the file.
+        query_length, sequence_length: wordpieces, instead of the checkpoint's own; see `Lengths`.
+        window, stride, windows: of documents, instead of the checkpoint's own; see `Lengths`.
+        shard: rerank only this part of the run, into a file of its own (`file`).
+        ray, workers: score with so many workers on the Ray cluster at this address; see `connected`.
     """
 
     checkpoint: str
@@ -50,6 +61,14 @@ class RerankConfig:
     engine: str = "auto"
     precision: str = "auto"
     tag: str = "lce_tf"
+    query_length: int | None = None
+    sequence_length: int | None = None
+    window: int | None = None
+    stride: int | None = None
+    windows: int | None = None
+    shard: Shard | None = None
+    ray: str | None = None
+    workers: int | None = None
     chunk: int = field(default=CHUNK, repr=False)
 
     def __post_init__(self):
@@ -59,10 +78,19 @@ class RerankConfig:
             raise UserError(f"--output {self.output}: is a folder; name a file")
         if self.tag.split() != [self.tag]:
             raise UserError(f"--tag '{self.tag}': is empty or holds white space; give one word")
+        if (self.ray is None) != (self.workers is None):
+            raise UserError("--ray, --workers: give both, such as --ray auto --workers 4, or neither")
+        if self.workers is not None and self.workers < 1:
+            raise UserError(f"--workers {self.workers}: give 1 or more")
+
+    @property
+    def file(self) -> str:
+        """The run that is written: `output`, or its shard's."""
+        return self.output if self.shard is None else self.shard.file(self.output)
 
 
 def rerank(config: RerankConfig) -> Run:
-    """The reranked run, written to `config.output` with its raw scores and manifest.
+    """The reranked run, or a shard of it, written to `config.file` with its raw scores and manifest.
 
     Work done by an interrupted call with the same configuration and inputs is taken up; products of another
     configuration are refused.
@@ -70,48 +98,59 @@ def rerank(config: RerankConfig) -> Run:
     Raises:
         UserError: bad input, in one line.
     """
-    run = read_run(config.run)
+    run = whole = read_run(config.run)
+    if config.shard is not None:
+        run = config.shard.of(whole)
     dataset = load_dataset(config.dataset)
-    model, scoring, lengths = checkpoint.trained(config.checkpoint)
-    tokenizer = WordPieces(config.checkpoint)
-    if tokenizer.size > model.vocab_size:
-        raise UserError(
-            f"{config.checkpoint}: its tokenizer has {tokenizer.size} wordpieces, its config.json "
-            f"{model.vocab_size}; they do not belong together"
-        )
-    _check_writable(config.output)
+    folder, tokenizer, scoring, lengths = open_checkpoint(
+        config.checkpoint,
+        config.query_length,
+        config.sequence_length,
+        config.window,
+        config.stride,
+        config.windows,
+    )
+    _check_writable(config.file)
+    where = f"{config.dataset}" + (f", split {config.split}" if config.split else "")
+    queries = query_store(dataset, config.split, tokenizer)
+    # Looked for before the passages are tokenised, which takes most of an hour for a large collection.
+    known_queries(run, queries, config.run, where)
     packer = Packer(
-        query_store(dataset, config.split, tokenizer),
+        queries,
         passage_store(dataset, tokenizer),
         tokenizer.special,
         **asdict(lengths),
     )
     top = run.cut(config.depth)
-    where = f"{config.dataset}" + (f", split {config.split}" if config.split else "")
-    query_rows, passage_rows = pair_rows(top, packer, config.run, where)
-    engine = open_engine(config.checkpoint, config.engine, config.precision)
-    manifest = {
-        "model": checkpoint.identity(config.checkpoint),
-        "run_sha256": sha256_of(config.run),
-        "queries": packer.queries.key,
-        "collection": dataset.collection_key,
-        "depth": config.depth,
-        "engine": engine.name,
-        "precision": engine.precision,
-        "lengths": asdict(lengths),
-        "chunk": config.chunk,
-    }
-    start = time.monotonic()
-    logits = _resumable(engine, packer, query_rows, passage_rows, Path(f"{config.output}.partial"), manifest)
-    seconds = time.monotonic() - start
-    values = scores_of(logits, scoring)
-    ranked, raw = merged(run, top, values, config.tag)
-    with written(f"{config.output}.scores.npz", "wb") as file:
-        np.savez(file, scores=raw)
-    write_json(f"{config.output}.json", {**asdict(config), **manifest, "pairs": len(values), "seconds": seconds})
-    write_trec(ranked, config.output)
-    shutil.rmtree(f"{config.output}.partial", ignore_errors=True)
+    *columns, offsets = packer.expanded(*pair_rows(top, packer, config.run, where))
+    with _scorer(config, folder, packer) as scorer:
+        manifest = {
+            "model": checkpoint.identity(folder),
+            "run_sha256": file_sha256(config.run),
+            "queries": packer.queries.key,
+            "collection": dataset.collection_key,
+            "depth": config.depth,
+            "engine": scorer.name,
+            "precision": scorer.precision,
+            "lengths": lengths.as_json(),
+            "chunk": config.chunk,
+            **_shard_facts(config.shard, whole),
+        }
+        start = time.monotonic()
+        logits = _resumable(scorer, columns, Path(f"{config.file}.partial"), manifest)
+        seconds = time.monotonic() - start
+    values, best = best_windows(scores_of(logits, scoring), offsets)
+    ranked, raw = activated(*merged(run, top, values, config.tag), scoring.activation)
+    facts = {**asdict(config), "output": config.file, **manifest, "pairs": len(values), "seconds": seconds}
+    beside = {"windows": merged_windows(run, top, values, best)} if lengths.windows > 1 else {}
+    write_reranked(ranked, {"scores": raw, **beside}, config.file, facts)
+    shutil.rmtree(f"{config.file}.partial", ignore_errors=True)
     return ranked
+
+
+def _shard_facts(shard: Shard | None, whole: Run) -> dict[str, Any]:
+    """What a shard's manifest says beyond any other's."""
+    return {} if shard is None else {"shard": shard.index, "shards": shard.count, "run_queries": len(whole.query_ids)}
 
 
 def _check_writable(output: str) -> None:
@@ -124,35 +163,45 @@ def _check_writable(output: str) -> None:
         raise UserError(f"{output}: cannot be written ({error.strerror}); choose another --output") from error
 
 
-def _resumable(engine: Engine, packer: Packer, query_rows, passage_rows, partial: Path, manifest: dict) -> np.ndarray:
-    """The logits of all pairs, chunk by chunk; finished chunks are kept in `partial` until the job is done."""
-    plan = hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
-    make_folder(partial)
-    if (partial / "plan.json").is_file():
-        if read_json(partial / "plan.json").get("plan") != plan:
-            raise UserError(
-                f"{partial}: holds the unfinished work of another model, run, depth or precision; "
-                "delete it, or choose another --output"
-            )
+class Scorer(Protocol):
+    """Where a job's chunks are scored.
+
+    Attributes:
+        name, precision: of the engine, see `Engine`.
+    """
+
+    name: str
+    precision: str
+
+    def score(self, chunks: Chunks, columns: Sequence[np.ndarray], advance: Callable[[int], None]) -> None:
+        """Writes the missing chunks of the pairs given as columns of rows; `advance` is told of pairs scored."""
+
+
+class Here:
+    """Scores chunks in this process, one after the other."""
+
+    def __init__(self, engine: Engine, packer: Packer):
+        self._engine, self._packer, self.name, self.precision = engine, packer, engine.name, engine.precision
+
+    def score(self, chunks: Chunks, columns: Sequence[np.ndarray], advance: Callable[[int], None]) -> None:
+        for number in chunks.missing():
+            part = (column[chunks.rows(number)] for column in columns)
+            chunks.write(number, score_pairs(self._engine, self._packer, *part, advance))
+
+
+@contextlib.contextmanager
+def _scorer(config: RerankConfig, folder: Path, packer: Packer) -> Iterator[Scorer]:
+    if config.ray is None:
+        yield Here(open_engine(folder, config.engine, config.precision), packer)
     else:
-        write_json(partial / "plan.json", {"plan": plan, **manifest})
-    starts = range(0, len(query_rows), manifest["chunk"])
-    files = [partial / f"{i:06}.npy" for i in range(len(starts))]
-    done = sum(min(manifest["chunk"], len(query_rows) - s) for s, f in zip(starts, files, strict=True) if f.is_file())
-    parts = []
-    with Progress("rerank", len(query_rows), "pairs", initial=done) as progress:
-        for start, file in zip(starts, files, strict=True):
-            if not file.is_file():
-                chunk = slice(start, start + manifest["chunk"])
-                logits = score_pairs(engine, packer, query_rows[chunk], passage_rows[chunk], progress.advance)
-                with written(file, "wb") as handle:
-                    np.save(handle, logits)
-            parts.append(_chunk(file))
-    return np.concatenate(parts)
+        with on_ray.connected(config.ray, config.workers):
+            opening = on_ray.Opening.of(folder, config.engine, config.precision, packer)
+            yield on_ray.OnRay(opening, config.workers)
 
 
-def _chunk(file: Path) -> np.ndarray:
-    try:
-        return np.load(file, allow_pickle=False)
-    except (ValueError, EOFError) as error:
-        raise UserError(f"{file}: is torn; delete it, its pairs will be scored again") from error
+def _resumable(scorer: Scorer, columns: Sequence[np.ndarray], partial: Path, manifest: dict) -> np.ndarray:
+    """The logits of all pairs, chunk by chunk; finished chunks are kept in `partial` until the job is done."""
+    chunks = Chunks(partial, manifest, len(columns[0]))
+    with Progress("rerank", chunks.pairs, "pairs", initial=chunks.done) as progress:
+        scorer.score(chunks, columns, progress.advance)
+    return chunks.logits()

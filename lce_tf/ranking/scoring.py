@@ -13,8 +13,12 @@ MULTIPLE = 16
 
 
 def batch_rows(width: int, tokens: int) -> int:
-    """Pairs a batch of this width: about `tokens` wordpieces, a multiple of 8 for the matrix units."""
-    return max(8, tokens // width // 8 * 8)
+    """Pairs a batch of this width: about `tokens` wordpieces, a multiple of 16.
+
+    OpenVINO's bfloat16 products take rows in blocks of 16 and compute a block that is not full in another order, so
+    that with 24 or 40 rows a pair's score would depend on its place.
+    """
+    return max(16, tokens // width // 16 * 16)
 
 
 def score_pairs(
@@ -23,6 +27,7 @@ def score_pairs(
     query_rows: np.ndarray,
     passage_rows: np.ndarray,
     advance: Callable[[int], None] = lambda pairs: None,
+    tokens: int | None = None,
 ) -> np.ndarray:
     """The logits of pairs given as rows of the packer's stores.
 
@@ -31,6 +36,7 @@ def score_pairs(
 
     Args:
         advance: told how many pairs have been scored since the last call, for a progress bar.
+        tokens: padded wordpieces a batch should hold, where that is not the engine's own number.
 
     Returns:
         [pairs, outputs] float32.
@@ -48,7 +54,7 @@ def score_pairs(
 
     if not len(query_rows):
         return np.zeros((0, 1), np.float32)
-    engine.run(_batches(packer, query_rows, passage_rows, engine.tokens), keep)
+    engine.run(_batches(packer, query_rows, passage_rows, tokens or engine.tokens), keep)
     return result[0]
 
 

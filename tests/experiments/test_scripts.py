@@ -1,5 +1,8 @@
 """The job scripts: by their own checkers, against the tables' rows, and run with stand-ins for the schedulers."""
 
+import argparse
+import importlib
+import json
 import os
 import re
 import shlex
@@ -33,6 +36,12 @@ def field(path: Path, name: str) -> str:
     found = re.search(rf"^# {name}: +(\S.*)$", path.read_text(encoding="utf-8"), re.MULTILINE)
     assert found, f"{path}: its header has no '# {name}:'"
     return found[1]
+
+
+def parsed(command: str) -> argparse.Namespace:
+    """The options of a command line that a header or the page shows, by the parser of its door."""
+    name, options = re.fullmatch(r"(?:python -m lce_tf\.|lce )(\w+) (.*)", command).groups()
+    return importlib.import_module(f"lce_tf.{name}").parser().parse_args(shlex.split(options))
 
 
 def plan(*options: str) -> dict[str, int]:
@@ -79,9 +88,7 @@ def test_shellcheck(script):
 @pytest.mark.parametrize("file", FILES, ids=name_of)
 def test_headers(file):
     assert field(file, "Time") and field(file, "Cost")
-    command = field(file, "Command")
-    assert command.startswith(DOOR)
-    arguments = tables.parser().parse_args(shlex.split(command.removeprefix(DOOR)))
+    arguments = parsed(field(file, "Command"))
     if file.stem in STAGES:
         assert arguments.stage == file.stem
 
@@ -190,6 +197,49 @@ def test_slurm_passes_the_exit_status_on(tmp_path, status):
     assert stage_job(tmp_path, lambda job: (tmp_path / "finish").touch(), status) == (status, 0, "")
 
 
+def test_slurm_reranks_shards(tmp_path):
+    """As its header says: one index more than the array's last is the number of shards."""
+    header = (EXPERIMENTS / "slurm/rerank_shards.sh").read_text().replace("\\\n#", "")
+    last, options = re.search(r"^# Submit:  sbatch --array=0-(\d+) \S+/rerank_shards.sh +(.*)$", header, re.M).groups()
+    assert parsed(f"lce rerank {options}").shard == str(int(last) + 1)
+    worker = program(tmp_path, "worker", f'#!/usr/bin/env bash\necho "$@" > {tmp_path}/started\nexit 7\n')
+    script = EXPERIMENTS / "slurm/rerank_shards.sh"
+    done = call(script, *shlex.split(options), folder=tmp_path, LCE_PYTHON=str(worker))
+    assert done.returncode == 7
+    assert shlex.split((tmp_path / "started").read_text()) == ["-m", "lce_tf.rerank", *shlex.split(options)]
+
+
+@pytest.mark.parametrize(
+    ("status", "variables", "requeued"),
+    [
+        (0, {}, ""),
+        (2, {}, ""),
+        (75, {}, "requeue 9\n"),
+        (130, {"SLURM_ARRAY_JOB_ID": "7", "SLURM_ARRAY_TASK_ID": "3"}, "requeue 7_3\n"),
+        (130, {"SLURM_RESTART_COUNT": "100"}, ""),
+    ],
+)
+def test_slurm_nodes_together(tmp_path, status, variables, requeued):
+    program(tmp_path, "srun", f'#!/usr/bin/env bash\necho "$@" > {tmp_path}/started\nexit {status}\n')
+    program(tmp_path, "scontrol", f'#!/usr/bin/env bash\necho "$@" >> {tmp_path}/requeued\n')
+    script = EXPERIMENTS / "slurm/train_multi_node.sh"
+    done = call(script, "table1", "--index", "3", folder=tmp_path, SLURM_JOB_ID="9", **variables)
+    assert done.returncode == status
+    _, _, module, *options = shlex.split((tmp_path / "started").read_text())[1:]
+    arguments = tables.parser().parse_args(options)
+    assert (module, arguments.stage, arguments.index) == ("lce_tf.tables", "train", 3)
+    assert arguments.strategy == "multi_worker_mirrored"
+    found = tmp_path / "requeued"
+    assert (found.read_text() if found.exists() else "") == requeued
+
+
+def test_slurm_nodes_that_were_told_to_stop_are_not_queued_again(tmp_path):
+    program(tmp_path, "srun", "#!/usr/bin/env bash\nkill -TERM $PPID\nsleep 0.2\nexit 130\n")
+    program(tmp_path, "scontrol", f"#!/usr/bin/env bash\ntouch {tmp_path}/requeued\n")
+    done = call(EXPERIMENTS / "slurm/train_multi_node.sh", "table1", folder=tmp_path, SLURM_JOB_ID="9")
+    assert done.returncode == 130 and not (tmp_path / "requeued").exists()
+
+
 @pytest.mark.cluster
 def test_slurm_chain(slurm, stub, tmp_path):
     """The whole chain of Table 4 on a real Slurm, its training stopped once as the time limit would."""
@@ -212,6 +262,22 @@ def test_slurm_chain(slurm, stub, tmp_path):
     # Each made once: `PATH: SECONDS s` is printed when a product is made, not when it is found.
     made = re.findall(r"^(\S+): [\d.]+ s$", everything, re.MULTILINE)
     assert len(made) == len(set(made)) == len(list((tmp_path / "out").glob("*/*.made.json"))), everything
+
+
+@pytest.mark.cluster
+def test_slurm_tasks_train_together(slurm, stub, tmp_path):
+    """Two tasks of a real step find each other by what srun tells them."""
+    data, backbone = (stub[stub.index(name) + 1] for name in ("--data-dir", "--backbone"))
+    run = tmp_path / "train.trec"
+    run.write_text("".join(f"{q} Q0 {p} {p + 1} {99 - p} t\n" for q in range(12) for p in range(20)))
+    options = (
+        f"--dataset {data} --run {run} --backbone {backbone} --group 2 --batch 2 --steps 4 --output {tmp_path}/out"
+    )
+    options += " --strategy multi_worker_mirrored --precision float32"
+    said = slurm("srun", "--ntasks=2", sys.executable, "-m", "lce_tf.train", *options.split())
+    assert all(f"worker {number} of 2, " in said for number in range(2)) and said.count("trained: ") == 2
+    assert json.loads((tmp_path / "out/manifest.json").read_text())["replicas"] == 2
+    assert (tmp_path / "out/model.safetensors").is_file()
 
 
 # Kubernetes
@@ -252,6 +318,15 @@ def test_kubernetes_manifest_is_table_1(stage):
     (mount,) = [m["mountPath"] for m in container["volumeMounts"] if m["name"] == claim["name"]]
     paths = [e["value"] for e in container["env"]] + [options[options.index("--output") + 1]]
     assert all(path.startswith(f"{mount}/") for path in paths)
+
+
+def test_kubernetes_reranks_shards():
+    file = EXPERIMENTS / "kubernetes/rerank_shards.yaml"
+    job = yaml.safe_load(file.read_text())
+    (container,) = job["spec"]["template"]["spec"]["containers"]
+    assert ["python", "-m", *container["args"]] == shlex.split(field(file, "Command"))
+    assert job["spec"]["completionMode"] == "Indexed"
+    assert job["spec"]["completions"] == int(parsed(field(file, "Command")).shard)
 
 
 @pytest.mark.parametrize("options", [("table2", "--seeds", "1,2"), ("all", "--output", "/lce/a|b & c")], ids=" ".join)
@@ -364,3 +439,12 @@ def test_docs_commands_parse():
     assert len(commands) == 3
     for command in commands:
         tables.parser().parse_args(shlex.split(command))
+
+
+def test_docs_commands_to_rerank_parse():
+    page = (ROOT / "docs/clusters.md").read_text(encoding="utf-8")
+    section = page.partition("## Reranking one big run")[2].partition("\n## ")[0].replace("\\\n", "")
+    commands = re.findall(r"^(lce [^#\n]+)", section, re.MULTILINE)
+    last, options = re.search(r"--array=0-(\d+) \S+/rerank_shards.sh ([^)]*)\)", section).groups()
+    shards = [parsed(command.strip()) for command in [*commands, f"lce rerank {options}"]]
+    assert len(shards) == 7 and shards[-1].shard == str(int(last) + 1)

@@ -1,10 +1,12 @@
-"""Tiny trained checkpoints and token stores for the tests of scoring."""
+"""Tiny trained checkpoints, token stores and a job for the tests of scoring."""
 
 import numpy as np
 import pytest
 
 from lce_tf.data.packing import Packer
+from lce_tf.data.runs import Run, write_trec
 from lce_tf.data.tokens import TokenStore
+from lce_tf.ranking.rerank import RerankConfig
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefghijklmnopqrstuvwxyz"]
 
@@ -50,7 +52,7 @@ def packer():
         lengths = rng.integers(0, longest, count)
         names = np.array([f"{i:03}".encode() for i in range(count)])
         flat = rng.integers(5, len(WORDS), lengths.sum()).astype(np.uint16)
-        return TokenStore(names, np.cumsum([0, *lengths]), flat, np.arange(count))
+        return TokenStore(names, np.cumsum([0, *lengths]), flat)
 
     return Packer(store(12, 11), store(60, 60), (2, 3, 0), query=8, sequence=40)
 
@@ -59,3 +61,38 @@ def packer():
 def pairs(packer):
     """All pairs of the packer's queries and passages, in a random order: (query_rows, passage_rows)."""
     return np.divmod(np.random.default_rng(1).permutation(12 * 60), 60)
+
+
+@pytest.fixture(scope="session")
+def data(tmp_path_factory):
+    """A folder in MS MARCO's layout: 5 queries, 40 passages of random letters; the run ranks 12 to 20 for each."""
+    folder = tmp_path_factory.mktemp("data")
+    rng = np.random.default_rng(0)
+
+    def text(longest):
+        return " ".join(rng.choice(WORDS[5:], rng.integers(1, longest)))
+
+    passages = [f"d{i}" for i in range(40)]
+    (folder / "collection.tsv").write_text("".join(f"{p}\t{text(50)}\n" for p in passages))
+    (folder / "queries.dev.tsv").write_text("".join(f"q{i}\t{text(9)}\n" for i in range(5)))
+    (folder / "queries.other.tsv").write_text("".join(f"q{i}\t{text(9)}\n" for i in range(5)))
+    sizes = [20, 12, 15, 20, 13]
+    ids = [p for size in sizes for p in rng.permutation(passages)[:size]]
+    run = Run.build([f"q{i}" for i in range(5)], np.cumsum([0, *sizes]), ids, -np.arange(80.0), "bm25")
+    write_trec(run, folder / "in.trec")
+    return folder
+
+
+@pytest.fixture
+def config(data, checkpoints, tmp_path):
+    return RerankConfig(
+        checkpoint=str(checkpoints[1]),
+        dataset=str(data),
+        run=str(data / "in.trec"),
+        output=str(tmp_path / "out" / "new.trec"),
+        split="dev",
+        depth=10,
+        precision="float32",
+        tag="tiny",
+        chunk=16,
+    )

@@ -53,6 +53,17 @@ def test_bfloat16_is_near(checkpoints, packer, pairs, name):
     assert np.quantile(np.abs(exact - rounded), 0.95) < exact.std() / 2
 
 
+@pytest.mark.parametrize("tokens", [16 * 40, 24 * 40, 40 * 40])
+def test_a_pair_scores_the_same_at_every_place(checkpoints, packer, pairs, tokens):
+    """In bfloat16 too, where OpenVINO computes a block of fewer than 16 rows in another order."""
+    engine = open_engine(checkpoints[1], "openvino", "bfloat16")
+    engine.tokens = tokens
+    shuffled = np.random.default_rng(1).permutation(720)
+    here = score_pairs(engine, packer, *pairs)
+    there = score_pairs(engine, packer, pairs[0][shuffled], pairs[1][shuffled])
+    np.testing.assert_array_equal(there, here[shuffled])
+
+
 def test_auto_is_openvino_on_a_cpu(checkpoints):
     engine = open_engine(checkpoints[1])
     assert engine.name == "openvino" and engine.precision in ("float32", "bfloat16")

@@ -57,9 +57,9 @@ def test_a_width_has_one_batch_size_and_wide_ones_come_first(packer, pairs):
 
 
 @pytest.mark.parametrize(
-    ("width", "tokens", "rows"), [(16, 4096, 256), (256, 4096, 16), (48, 4096, 80), (256, 100, 8), (512, 4096, 8)]
+    ("width", "tokens", "rows"), [(16, 4096, 256), (256, 4096, 16), (48, 4096, 80), (256, 100, 16), (512, 4096, 16)]
 )
-def test_batch_sizes_are_multiples_of_eight(width, tokens, rows):
+def test_batch_sizes_are_multiples_of_sixteen(width, tokens, rows):
     assert batch_rows(width, tokens) == rows
 
 

@@ -1,0 +1,39 @@
+"""`python -m lce_tf.merge`: joins the shards of a run that several machines reranked."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from lce_tf.arguments import parser_for
+from lce_tf.errors import guarded
+from lce_tf.ranking.merge import merge
+
+EXAMPLE = """python -m lce_tf.merge lce8.dev.trec
+  python -m lce_tf.merge --shards a/lce8.shard-0-of-2 b/lce8.shard-1-of-2 -- lce8.dev.trec"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The door's command line."""
+    result = parser_for("merge", __doc__.partition(": ")[2], EXAMPLE)
+    result.add_argument("output", help="the run to write; raw scores go to OUTPUT.scores.npz, facts to OUTPUT.json")
+    result.add_argument(
+        "--shards",
+        nargs="+",
+        metavar="FILE",
+        help="what lce rerank --shard wrote, with .scores.npz and .json beside (default: OUTPUT.shard-*-of-*)",
+    )
+    return result
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Exit status 0, or 2 after one line about what is wrong."""
+    return guarded(_main, parser().parse_args(argv))
+
+
+def _main(arguments: argparse.Namespace) -> None:
+    result = merge(arguments.output, arguments.shards)
+    print(f"{len(result.query_ids)} queries, {len(result)} rows: {arguments.output}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,72 @@
+"""The scores of a long job in pieces: what has been scored outlives whatever stops the job."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+
+from lce_tf.errors import UserError
+from lce_tf.files import make_folder, read_json, write_json, written
+
+
+class Chunks:
+    """A job's pairs cut into chunks, and a folder with a file of logits for each chunk that is done.
+
+    Args:
+        folder: made if it is not there.
+        manifest: JSON-ready, all that the logits depend on; `chunk` is the number of pairs in a chunk.
+        pairs: how many the job has.
+
+    Raises:
+        UserError: the folder holds the work of another manifest.
+    """
+
+    def __init__(self, folder: Path, manifest: dict, pairs: int):
+        self.folder, self.pairs, self._size = make_folder(folder), pairs, manifest["chunk"]
+        plan = hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
+        if not (folder / "plan.json").is_file():
+            write_json(folder / "plan.json", {"plan": plan, **manifest})
+        elif read_json(folder / "plan.json").get("plan") != plan:
+            raise UserError(
+                f"{folder}: holds the unfinished work of another model, run, depth or precision; "
+                "delete it, or choose another --output"
+            )
+
+    def __len__(self) -> int:
+        """The number of chunks."""
+        return -(-self.pairs // self._size)
+
+    def rows(self, number: int) -> slice:
+        """The pairs of a chunk."""
+        return slice(number * self._size, min((number + 1) * self._size, self.pairs))
+
+    def missing(self) -> list[int]:
+        """The numbers of the chunks that have yet to be scored."""
+        return [number for number in range(len(self)) if not self._file(number).is_file()]
+
+    @property
+    def done(self) -> int:
+        """Pairs whose logits are in the folder."""
+        left = (self.rows(number) for number in self.missing())
+        return self.pairs - sum(rows.stop - rows.start for rows in left)
+
+    def write(self, number: int, logits: np.ndarray) -> None:
+        """Keeps a chunk's logits, [pairs of the chunk, outputs] float32."""
+        with written(self._file(number), "wb") as handle:
+            np.save(handle, logits)
+
+    def logits(self) -> np.ndarray:
+        """The logits of all pairs, [pairs, outputs] float32; every chunk must be there."""
+        parts = [self._read(number) for number in range(len(self))]
+        return np.concatenate(parts) if parts else np.zeros((0, 1), np.float32)
+
+    def _file(self, number: int) -> Path:
+        return self.folder / f"{number:06}.npy"
+
+    def _read(self, number: int) -> np.ndarray:
+        file = self._file(number)
+        try:
+            return np.load(file, allow_pickle=False)
+        except (ValueError, EOFError) as error:
+            raise UserError(f"{file}: is torn; delete it, its pairs will be scored again") from error

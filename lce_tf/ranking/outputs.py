@@ -1,0 +1,69 @@
+"""The three files of a reranked run: the run, its raw scores, and the facts about both."""
+
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lce_tf.data.runs import Run, write_trec
+from lce_tf.errors import UserError
+from lce_tf.files import read_json, sha256_of, write_json, written
+
+
+def scores_file(output: str | Path) -> str:
+    """Where the raw model scores of the run at `output` are."""
+    return f"{output}.scores.npz"
+
+
+def manifest_file(output: str | Path) -> str:
+    """Where the facts about the run at `output` are."""
+    return f"{output}.json"
+
+
+def write_reranked(run: Run, raw: dict[str, np.ndarray], output: str, facts: dict[str, Any]) -> None:
+    """Writes a run with its raw scores; `facts` and the SHA-256 of both files come last, as the manifest.
+
+    Args:
+        raw: what is kept beside the rows, each [rows] in the run's row order. `scores` is float32, NaN for rows that
+            were not scored.
+    """
+    with written(scores_file(output), "wb") as file:
+        np.savez(file, **raw)
+    write_trec(run, output)
+    sums = {"output_sha256": sha256_of(output), "scores_sha256": sha256_of(scores_file(output))}
+    write_json(manifest_file(output), {**facts, **sums})
+
+
+def read_manifest(output: str) -> dict[str, Any]:
+    """The manifest of the reranked run at `output`.
+
+    Raises:
+        UserError: there is none, or it is no manifest of ours.
+    """
+    file = manifest_file(output)
+    if not Path(file).is_file():
+        raise UserError(f"{output}: has no manifest {file}; write the run again with lce rerank")
+    facts = read_json(file)
+    if not isinstance(facts, dict) or "output_sha256" not in facts or "scores_sha256" not in facts:
+        raise UserError(f"{file}: is no manifest of lce rerank; write the run again")
+    return facts
+
+
+def check_sums(output: str, facts: dict[str, Any]) -> None:
+    """Refuses a run or scores that are no longer what the manifest was written for."""
+    for file, key in ((output, "output_sha256"), (scores_file(output), "scores_sha256")):
+        if not Path(file).is_file():
+            raise UserError(f"{file}: no such file, though {manifest_file(output)} speaks of it; write the run again")
+        if sha256_of(file) != facts[key]:
+            raise UserError(f"{file}: has changed since {manifest_file(output)} was written; write the run again")
+
+
+def read_raw(output: str) -> dict[str, np.ndarray]:
+    """What `write_reranked` kept beside the rows of the run at `output`, under the names it was given."""
+    file = scores_file(output)
+    try:
+        with np.load(file, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise UserError(f"{file}: cannot be read as scores ({error}); write the run again") from error

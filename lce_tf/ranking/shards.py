@@ -1,0 +1,88 @@
+"""A run dealt out to several machines, and the parts put together again."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from lce_tf.array_jobs import array_index
+from lce_tf.data.rows import stretches
+from lce_tf.data.runs import Run
+from lce_tf.errors import UserError
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One of `count` parts of a run: the queries whose number in the run, modulo `count`, is `index`."""
+
+    index: int
+    count: int
+
+    def __post_init__(self):
+        if not 0 <= self.index < self.count:
+            raise UserError(
+                f"--shard {self.index}/{self.count}: the index must lie in 0 to {self.count - 1}; "
+                f"a Slurm array of them is --array=0-{self.count - 1}"
+                if self.count > 0
+                else f"--shard {self.index}/{self.count}: there must be 1 shard or more"
+            )
+
+    @classmethod
+    def parse(cls, text: str) -> "Shard":
+        """The shard `I/K`, or `K` alone: of K shards the one whose index the scheduler gave this process.
+
+        Raises:
+            UserError: it is neither, the index is none of K, or `K` alone stands outside an array.
+        """
+        index, _, count = text.rpartition("/")
+        numbers = [count] if index == "" and "/" not in text else [index, count]
+        if not all(number.isascii() and number.isdecimal() for number in numbers):
+            raise UserError(f"--shard {text}: give I/K, such as 0/8 for the first of 8 shards, or K in an array job")
+        if len(numbers) == 2:
+            return cls(int(index), int(count))
+        here = array_index(option="--shard I/K")
+        if here is None:
+            raise UserError(f"--shard {text}: which of the {text}? Give --shard I/{text}, or start an array job")
+        return cls(here, int(count))
+
+    def file(self, output: str) -> str:
+        """Where this shard of the run to be written at `output` goes."""
+        return f"{output}.shard-{self.index}-of-{self.count}"
+
+    def of(self, run: Run) -> Run:
+        """The run's queries that belong to this shard, in the run's order; none where it has fewer than `count`."""
+        return run.take(slice(self.index, None, self.count))
+
+    def queries(self, total: int) -> int:
+        """How many of a run's `total` queries belong to this shard."""
+        return len(range(self.index, total, self.count))
+
+
+def joined(shards: Sequence[Run], raw: Sequence[dict[str, np.ndarray]], tag: str) -> tuple[Run, dict[str, np.ndarray]]:
+    """The run that `Shard.of` dealt out, from all its shards in order of index, with what is kept beside its rows.
+
+    Args:
+        raw: of each shard, the same names with [rows] values each.
+    """
+    lengths = np.zeros(sum(len(shard.query_ids) for shard in shards), np.int64)
+    for index, shard in enumerate(shards):
+        lengths[index :: len(shards)] = np.diff(shard.offsets)
+    offsets = np.concatenate(([0], np.cumsum(lengths)))
+    # Where the rows of each shard stand in the whole.
+    places = [stretches(offsets[:-1][i :: len(shards)], lengths[i :: len(shards)])[0] for i in range(len(shards))]
+    queries = [np.arange(index, len(lengths), len(shards)) for index in range(len(shards))]
+    run = Run(
+        _scattered(queries, [shard.query_ids for shard in shards]),
+        offsets,
+        _scattered(places, [shard.passage_ids for shard in shards]),
+        _scattered(places, [shard.scores for shard in shards]),
+        tag,
+    )
+    return run, {name: _scattered(places, [values[name] for values in raw]) for name in raw[0]}
+
+
+def _scattered(places: list[np.ndarray], parts: list[np.ndarray]) -> np.ndarray:
+    result = np.empty(sum(map(len, parts)), np.result_type(*parts))
+    for place, part in zip(places, parts, strict=True):
+        result[place] = part
+    return result
