@@ -16,7 +16,7 @@ from lce_tf.cli import DOORS
 ROOT = Path(__file__).parents[1]
 HEAVY = {
     "faiss", "h5py", "ir_datasets", "ir_measures", "jnius", "keras", "matplotlib", "official", "openvino", "orbit",
-    "pandas", "pyserini", "pytrec_eval", "safetensors", "scipy", "sklearn", "statsmodels", "tensorflow",
+    "pandas", "pyserini", "pytrec_eval", "ray", "safetensors", "scipy", "sklearn", "statsmodels", "tensorflow",
     "tensorflow_text", "tf_keras", "tokenizers", "torch", "transformers",
 }  # fmt: skip
 

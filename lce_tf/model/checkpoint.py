@@ -1,7 +1,11 @@
-"""A trained cross-encoder as a folder: `config.json`, `model.safetensors` and the tokenizer, readable anywhere."""
+"""A trained cross-encoder as a folder: `config.json`, `model.safetensors` and the tokenizer, readable anywhere.
+
+`trained`, `load` and `identity` read what `save` wrote, and public cross-encoders in Hugging Face's layout as well.
+"""
 
 import hashlib
 import json
+import re
 import shutil
 from dataclasses import asdict
 from pathlib import Path
@@ -11,7 +15,7 @@ import numpy as np
 
 from lce_tf.errors import UserError
 from lce_tf.files import make_folder, sha256_of, write_json, written
-from lce_tf.model import hub
+from lce_tf.model import classifiers, hub
 from lce_tf.model.config import EncoderConfig, Lengths, Scoring
 from lce_tf.model.precision import PRECISIONS, Precision
 from lce_tf.model.weights import encoder_arrays, load_encoder, read_arrays
@@ -61,7 +65,7 @@ def save(model: "CrossEncoder", folder: str | Path, backbone: Path, lengths: Len
         if (backbone / name).is_file() and backbone.resolve() != folder.resolve():
             with written(folder / name, "wb") as file, open(backbone / name, "rb") as source:
                 shutil.copyfileobj(source, file)
-    ours = {"scoring": asdict(model.scoring), "lengths": asdict(lengths), **about}
+    ours = {"scoring": asdict(model.scoring), "lengths": lengths.as_json(), **about}
     write_json(folder / "config.json", {**model.config.to_huggingface(), "lce_tf": ours})
 
 
@@ -82,8 +86,21 @@ class Trained(NamedTuple):
     lengths: Lengths
 
 
+def locate(name: str | Path) -> Path:
+    """The folder of a trained cross-encoder: `name` itself, or the download of that Hugging Face id.
+
+    Raises:
+        UserError: `name` can only be an id, and could not be downloaded.
+    """
+    folder = Path(name)
+    # A name below a folder that is here is a path, maybe misspelt: no hub is asked for it.
+    if folder.is_dir() or not re.fullmatch(r"\w[\w.-]*/[\w.-]+", str(name)) or folder.parent.is_dir():
+        return folder
+    return hub.downloaded(str(name), "checkpoint")
+
+
 def trained(folder: str | Path) -> Trained:
-    """The configuration in a folder that `save` wrote; no weights are read.
+    """The configuration in a folder that `save` wrote, or in a cross-encoder's of Hugging Face; no weights are read.
 
     Raises:
         UserError: the folder is missing, incomplete, or holds something else than a trained cross-encoder.
@@ -95,6 +112,10 @@ def trained(folder: str | Path) -> Trained:
         state = "its training has not finished" if (folder / "manifest.json").is_file() else "it holds no checkpoint"
         raise UserError(f"{folder}: has no config.json, so {state}; name the --output of a finished training")
     values = hub.read_config(folder)
+    if classifiers.is_classifier(values):
+        config = EncoderConfig.from_huggingface(values, str(folder / "config.json"))
+        scoring = classifiers.scoring_of(values, config, folder)
+        return Trained(config, scoring, classifiers.lengths_of(values, config, folder))
     ours = values.get("lce_tf")
     if not ours:
         raise UserError(f"{folder}: is a backbone without a trained head; train it first with python -m lce_tf.train")
@@ -106,7 +127,7 @@ def trained(folder: str | Path) -> Trained:
 
 
 def load(folder: str | Path, precision: Precision = PRECISIONS["float32"]) -> "CrossEncoder":
-    """The cross-encoder that `save` wrote.
+    """The cross-encoder that `save` wrote, or a public one in Hugging Face's layout.
 
     Raises:
         UserError: as `trained`, or the weights do not fit the configuration.
@@ -118,12 +139,15 @@ def load(folder: str | Path, precision: Precision = PRECISIONS["float32"]) -> "C
     file = hub.weight_file(Path(folder))
     arrays = read_arrays(file)
     load_encoder(model.encoder, file, arrays)
-    head = model.head.layers.items()
+    theirs = classifiers.is_classifier(hub.read_config(Path(folder)))
+    names = classifiers.NATIVE[about.config.model_type][1] if theirs else {name: name for name in model.head.layers}
+    head = [(names[name], layer) for name, layer in model.head.layers.items()]
     weights = {f"{name}.weight": layer.kernel for name, layer in head}
     weights |= {f"{name}.bias": layer.bias for name, layer in head}
+    advice = "is it a finished cross-encoder?" if theirs else "train the checkpoint again"
     for name, variable in weights.items():
         if name not in arrays or arrays[name].T.shape != tuple(variable.shape):
-            raise UserError(f"{file}: {name} is missing or does not fit config.json; train the checkpoint again")
+            raise UserError(f"{file}: {name} is missing or does not fit config.json; {advice}")
         variable.assign(arrays[name].T)
     return model
 
@@ -132,6 +156,9 @@ def identity(folder: str | Path) -> str:
     """16 hexadecimal digits that change with the weights, the tokenizer or what decides scores in the configuration."""
     folder = Path(folder)
     files = [hub.weight_file(folder)] + [folder / n for n in hub.TOKENIZER_FILES if (folder / n).is_file()]
-    parts = [asdict(part) for part in trained(folder)]
+    about = trained(folder)
+    parts = [asdict(about.config), asdict(about.scoring), about.lengths.as_json()]
+    if parts[1]["activation"] == "identity":  # named since later than the rest: checkpoints keep their identity
+        del parts[1]["activation"]
     text = json.dumps([*parts, *(sha256_of(file) for file in files)], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -60,4 +60,20 @@ class DenseHead(Head):
         return self.linear(dropout(gelu(self.hidden(x)), self.rate, seed, self.place + 1))
 
 
-HEADS: dict[str, type[Head]] = {"linear": LinearHead, "dense": DenseHead}
+class PoolerHead(Head):
+    """A dense layer of the encoder's width, tanh, dropout, a linear unit per output.
+
+    Source: Hugging Face's BERT for sequence classification.
+    """
+
+    def make_layers(self, config, outputs):
+        self.pooler = self.dense(config, config.hidden_size, "pooler")
+        self.linear = self.dense(config, outputs, "linear")
+        return {"head.pooler": self.pooler, "head.out_proj": self.linear}
+
+    def call(self, vectors, seed):
+        pooled = tf.tanh(self.pooler(tf.cast(vectors, tf.float32)))
+        return self.linear(dropout(pooled, self.rate, seed, self.place))
+
+
+HEADS: dict[str, type[Head]] = {"linear": LinearHead, "dense": DenseHead, "pooler": PoolerHead}

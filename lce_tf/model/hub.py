@@ -19,6 +19,7 @@ ALIASES = {
 }
 # Weights first as safetensors, then as formats that hold nothing but arrays when read as we read them.
 WEIGHT_FILES = ("model.safetensors", "tf_model.h5", "pytorch_model.bin")
+CONFIG_FILES = ("config.json", "config_sentence_transformers.json")
 TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "tokenizer_config.json", "special_tokens_map.json")
 
 
@@ -41,7 +42,7 @@ def locate(name: str) -> Path:
         return _packaged(name)
     if folder.is_absolute() or name.startswith(".") or name.count("/") > 1:
         raise UserError(f"{name}: no such folder; name a checkpoint's folder or a Hugging Face id")
-    return _downloaded(ALIASES.get(name, name))
+    return downloaded(ALIASES.get(name, name))
 
 
 def read_config(folder: Path) -> dict:
@@ -73,20 +74,25 @@ def _packaged(name: str) -> Path:
     return folder
 
 
-def _downloaded(name: str) -> Path:
+def downloaded(name: str, what: str = "backbone") -> Path:
+    """The folder of a Hugging Face id in Hugging Face's own cache, downloaded unless it is there.
+
+    Raises:
+        UserError: that did not work, or the repository has no weights; `what` is what to call it then.
+    """
     import huggingface_hub
 
     try:
         # Weights of one format only: the first that the repository has.
         for weights in WEIGHT_FILES:
-            patterns = ["config.json", weights, *TOKENIZER_FILES]
+            patterns = [*CONFIG_FILES, weights, *TOKENIZER_FILES]
             folder = Path(huggingface_hub.snapshot_download(name, allow_patterns=patterns))
             if (folder / weights).is_file():
                 return folder
     except (OSError, ValueError, RuntimeError, huggingface_hub.errors.HfHubHTTPError) as error:
         reason = str(error).strip().splitlines()[0]
         raise UserError(
-            f"backbone {name!r}: is no folder here and could not be downloaded ({reason}); "
-            f"put config.json, {WEIGHT_FILES[0]} and vocab.txt into a folder and name that, or use minilm"
+            f"{what} {name!r}: is no folder here and could not be downloaded ({reason}); put config.json, "
+            f"{WEIGHT_FILES[0]} and vocab.txt into a folder and name that{', or use minilm' * (what == 'backbone')}"
         ) from error
-    raise UserError(f"backbone {name!r}: the repository has none of {', '.join(WEIGHT_FILES)}")
+    raise UserError(f"{what} {name!r}: the repository has none of {', '.join(WEIGHT_FILES)}")

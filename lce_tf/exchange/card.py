@@ -1,0 +1,167 @@
+"""The model card of an exported cross-encoder: how to load it, how it cuts pairs, what it was trained on."""
+
+import re
+from collections.abc import Mapping
+from pathlib import PurePath
+from typing import Any
+
+from lce_tf.errors import UserError
+from lce_tf.model import hub
+from lce_tf.model.checkpoint import Trained
+from lce_tf.model.config import Lengths
+
+TITLES = {"electra": "ELECTRA", "bert": "BERT"}
+# Settings of a training that a reader of the card asks for, in this order.
+SHOWN = (
+    "dataset", "split", "run", "negatives_depth", "backbone", "recipe", "loss", "group", "batch", "steps",
+    "learning_rate", "warmup", "decay", "head", "query_length", "sequence_length", "passage_length", "sampling",
+    "positives", "seed", "precision",
+)  # fmt: skip
+PUBLIC = {**hub.ALIASES, "minilm": "sentence-transformers/all-MiniLM-L6-v2"}
+
+USAGE = """\
+```python
+from sentence_transformers import CrossEncoder
+
+model = CrossEncoder("{name}")
+scores = model.predict([("how far is the moon", "The moon is 384,400 km away."), ("how far is the moon", "Cheese.")])
+```
+
+```python
+import torch
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+tokenizer = AutoTokenizer.from_pretrained("{name}")
+model = AutoModelForSequenceClassification.from_pretrained("{name}").eval()
+queries, passages = ["how far is the moon"] * 2, ["The moon is 384,400 km away.", "Cheese."]
+inputs = tokenizer(queries, passages, padding=True, truncation="only_second", return_tensors="pt")
+with torch.no_grad():
+    scores = {scores}
+```
+
+```python
+from lce_tf import Reranker
+
+ranked = Reranker.load("{name}").rank("how far is the moon", ["The moon is 384,400 km away.", "Cheese."])
+```
+"""
+
+
+def model_card(
+    name: str,
+    about: Trained,
+    training: Mapping[str, Any],
+    manifest: Mapping[str, Any],
+    measured: list[dict],
+    license: str,
+) -> str:
+    """The text of `README.md`.
+
+    Args:
+        name: of the folder that the card lies in.
+        about: encoder, scoring and lengths.
+        training: the settings of the training, empty where unknown.
+        manifest: what training recorded beside them: departures from its recipe and versions.
+        measured: lines of figures that have a `dev_mrr_10`, in the order of their steps.
+        license: SPDX identifier.
+
+    Raises:
+        UserError: the licence is no such identifier.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.+-]*", license):
+        raise UserError(f"--license {license!r}: give an identifier such as apache-2.0, mit or other")
+    config = about.config
+    title = f"{TITLES[config.model_type]} cross-encoder, {config.num_hidden_layers} layers of {config.hidden_size}"
+    scores = "model(**inputs).logits[:, 0]"
+    if about.scoring.activation == "sigmoid":
+        scores = f"torch.sigmoid({scores})"
+    return "\n".join(
+        [
+            *_front_matter(training, license.lower()),
+            f"# {title}\n",
+            "It scores how relevant a passage is to a query: the higher, the more relevant. Use it to reorder what a",
+            "first stage (BM25, a dense retriever) has found.\n",
+            f"## How to load it\n\n{USAGE.format(name=name, scores=scores)}",
+            f"## How pairs are cut\n\n{_cutting(about.lengths)}\n",
+            *_caveats(about),
+            f"## Training\n\n{_training(training, manifest)}\n",
+            f"## Scores\n\n{_scores(training, measured)}\n",
+            f"## Licence\n\n`{license}`. The weights derive from the backbone and the data named above; mind theirs.",
+            "",
+        ]
+    )
+
+
+def _front_matter(training: Mapping[str, Any], license: str) -> list[str]:
+    lines = ["---", f"license: {license}", "library_name: sentence-transformers", "pipeline_tag: text-ranking"]
+    base = PUBLIC.get(str(training.get("backbone")), str(training.get("backbone")))
+    if re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", base):  # a folder's name would be a dead link
+        lines.append(f"base_model: {base}")
+    return [*lines, "tags:", "- sentence-transformers", "- cross-encoder", "- reranker", "---", ""]
+
+
+def _cutting(lengths: Lengths) -> str:
+    same = min(lengths.query, (lengths.sequence - 3) // 2)
+    lines = [
+        f"A pair is `[CLS] query [SEP] passage [SEP]`, at most {lengths.sequence} wordpieces (the tokenizer's",
+        f"`model_max_length`), of which a query keeps {lengths.query}; only the passage gives way. Tools that cut the",
+        f"longer text first do the same for queries of up to {same} wordpieces; cut longer ones yourself. A text that",
+        "spells a special token, such as `[SEP]`, is text to lce_tf and a boundary to Hugging Face's tokenizers.",
+    ]
+    if lengths.passage is not None:
+        lines.append(f"A passage keeps at most {lengths.passage} wordpieces, which other tools have to be told.")
+    if lengths.windows > 1:
+        lines.append(
+            f"A document counts by the best of up to {lengths.windows} such passages, {lengths.stride} wordpieces\n"
+            "apart (MaxP); other tools score its beginning."
+        )
+    return "\n".join(lines)
+
+
+def _caveats(about: Trained) -> list[str]:
+    lines = []
+    if about.scoring.head == "linear":
+        how = {"electra": "gelu(z) - gelu(-z) = z", "bert": "tanh(e z) / e = z with e = 2^-20"}[about.config.model_type]
+        lines.append(
+            f"The score is one linear unit on [CLS], carried through this architecture's two layers by {how}.\n"
+            "To train on, start from the encoder with a new head: most units of the inner layer are zero."
+        )
+        if about.config.model_type == "bert":
+            lines.append("Load it in float32 or bfloat16: float16 has no numbers as small as e.")
+    if about.scoring.outputs == 2:
+        lines.append("It was trained with two logits, whose ranking score is the one logit here.")
+    if about.scoring.dtype == "float16":
+        lines.append("Its own runs round scores to float16 before sorting; here they are not rounded.")
+    return ["\n".join(lines) + "\n"] if lines else []
+
+
+def _training(training: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
+    if not training:
+        return "The checkpoint that this was made from says nothing of its training."
+    rows = [f"| {name} | {_shown(training[name])} |" for name in SHOWN if training.get(name) is not None]
+    parts = ["\n".join(["| setting | value |", "| --- | --- |", *rows])]
+    if departures := manifest.get("departures"):
+        recipe = manifest.get("recipe", "paper")
+        told = [f"{name} {_shown(d.get('here'))} (not {_shown(d.get(recipe))})" for name, d in departures.items()]
+        parts.append(f"Departures from the {recipe} recipe: {', '.join(told)}.")
+    if versions := manifest.get("versions"):
+        parts.append(f"Versions: {', '.join(f'{name} {version}' for name, version in versions.items() if version)}.")
+    return "\n\n".join(parts)
+
+
+def _scores(training: Mapping[str, Any], measured: list[dict]) -> str:
+    if not measured:
+        return "None were measured during training. `lce rerank` and `lce evaluate` measure them on a run of yours."
+    best = training.get("keep") == "best"
+    line = max(measured, key=lambda figures: figures["dev_mrr_10"]) if best else measured[-1]
+    return (
+        f"MRR@10 {line['dev_mrr_10']:.4f} on {training.get('dev_queries', '?')} queries of "
+        f"{_shown(training.get('dev_run'))},\n"
+        f"its top {training.get('dev_depth', '?')} reranked (step {line.get('step')})."
+    )
+
+
+def _shown(value: Any) -> str:
+    """A setting without the folders of the machine that it was used on, or what would end a table's cell."""
+    text = PurePath(value).name if isinstance(value, str) and PurePath(value).is_absolute() else str(value)
+    return text.replace("|", "\\|")

@@ -1,0 +1,144 @@
+"""Reranking from Python: texts in, scores or a ranked list out, without a run, a data set or a file."""
+
+import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from lce_tf.arguments import quiet_tensorflow
+from lce_tf.data.packing import Packer
+from lce_tf.data.tokenizers import WordPieces
+from lce_tf.data.tokens import TokenStore
+from lce_tf.errors import UserError
+from lce_tf.ranking.activation import activate
+from lce_tf.ranking.engines import Engine, open_engine
+from lce_tf.ranking.opening import Opened, open_checkpoint
+from lce_tf.ranking.order import best_windows, scores_of
+from lce_tf.ranking.scoring import MULTIPLE, score_pairs
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """A passage in its new place.
+
+    Attributes:
+        index: its place in the passages that were given, from 0.
+        score: its score, as `Reranker.score` gives it.
+        text: the passage.
+    """
+
+    index: int
+    score: float
+    text: str
+
+
+class Reranker:
+    """A trained cross-encoder that scores texts, as `lce rerank` scores those of a run.
+
+    `Reranker.load` makes one. It may be used from several threads, whose calls take turns on the model.
+
+    Attributes:
+        scoring, lengths: how scores are made and how pairs are cut.
+    """
+
+    def __init__(self, opened: Opened, engine: Engine):
+        self.scoring, self.lengths = opened.scoring, opened.lengths
+        self._tokenizer, self._engine = opened.tokenizer, engine
+        self._turn = threading.Lock()
+
+    @classmethod
+    def load(
+        cls,
+        checkpoint: str | Path,
+        engine: str = "auto",
+        precision: str = "auto",
+        query_length: int | None = None,
+        sequence_length: int | None = None,
+        window: int | None = None,
+        stride: int | None = None,
+        windows: int | None = None,
+    ) -> "Reranker":
+        """Opens a trained cross-encoder.
+
+        Args:
+            checkpoint: folder that `lce train` wrote, or an ELECTRA or BERT cross-encoder in Hugging Face's layout, by
+                its folder or its id, such as "cross-encoder/ms-marco-MiniLM-L6-v2".
+            engine, precision: see `lce_tf.ranking.engines.open_engine`.
+            query_length, sequence_length: in wordpieces, instead of the checkpoint's own; see `Lengths`.
+            window, stride, windows: for documents longer than a sequence, of which the best window counts.
+
+        Raises:
+            UserError: it is no such thing, or its parts do not fit together.
+        """
+        quiet_tensorflow()
+        opened = open_checkpoint(checkpoint, query_length, sequence_length, window, stride, windows)
+        return cls(opened, open_engine(opened.folder, engine, precision))
+
+    def score(self, pairs: Iterable[tuple[str, str]]) -> np.ndarray:
+        """The relevance of each pair's passage to its query: [pairs] float32 in the order of `pairs`.
+
+        A score is the model's logit (z1 - z0 where it has two), or what the checkpoint's configuration makes of it.
+        It does not depend on the other pairs but for rounding.
+
+        Args:
+            pairs: (query, passage); empty texts are texts.
+
+        Raises:
+            TypeError: a pair is not two strings.
+            UserError: a score is no number.
+        """
+        return activate(self._order_scores(list(pairs)), self.scoring.activation).astype(np.float32)
+
+    def rank(self, query: str, passages: Sequence[str], top: int | None = None) -> list[Ranked]:
+        """The passages by falling score; equal ones stay in the order in which they were given.
+
+        Args:
+            passages: texts, any number of them.
+            top: how many to return; None: all.
+
+        Raises:
+            TypeError, UserError: as `score`.
+        """
+        if isinstance(passages, str):
+            raise TypeError("passages is one string; give a list of them")
+        scores = self._order_scores([(query, passage) for passage in passages])
+        written = activate(scores, self.scoring.activation).astype(np.float32)
+        order = np.argsort(-scores, kind="stable")[:top]
+        return [Ranked(i, float(written[i]), passages[i]) for i in order.tolist()]
+
+    def _order_scores(self, pairs: list[tuple[str, str]]) -> np.ndarray:
+        """[pairs] float32, what pairs are ordered by: scores before their activation."""
+        _check_texts(pairs)
+        if not pairs:
+            return np.zeros(0, np.float32)
+        queries, query_rows = _store([query for query, _ in pairs], self._tokenizer)
+        passages, passage_rows = _store([passage for _, passage in pairs], self._tokenizer)
+        packer = Packer(queries, passages, self._tokenizer.special, **asdict(self.lengths))
+        windows = packer.expanded(query_rows, passage_rows)
+        # A batch is filled up to its size, so few pairs go in small ones.
+        tokens = min(self._engine.tokens, MULTIPLE * len(windows.query_rows))
+        with self._turn:  # OpenVINO's queue of requests serves one caller at a time
+            logits = score_pairs(self._engine, packer, windows.query_rows, windows.passage_rows, tokens=tokens)
+        scores, _ = best_windows(scores_of(logits, self.scoring), windows.offsets)
+        if not np.isfinite(scores).all():
+            pair = int((~np.isfinite(scores)).argmax())
+            raise UserError(f"pair {pair}: the model's score is {scores[pair]}; try precision='float32'")
+        return scores
+
+
+def _check_texts(pairs: list[tuple[str, str]]) -> None:
+    for i, pair in enumerate(pairs):
+        if isinstance(pair, str) or len(pair) != 2 or not all(isinstance(text, str) for text in pair):
+            raise TypeError(f"pair {i} is {pair!r:.80}; give a query and a passage, two strings")
+
+
+def _store(texts: list[str], tokenizer: WordPieces) -> tuple[TokenStore, np.ndarray]:
+    """The different ones among the texts as a store in memory, and [texts] int64, the row of each."""
+    row = {text: i for i, text in enumerate(dict.fromkeys(texts))}
+    encoded = tokenizer(list(row))
+    offsets = np.cumsum([0, *map(len, encoded)])
+    tokens = np.fromiter((token for ids in encoded for token in ids), np.int32, offsets[-1])
+    rows = np.arange(len(row))
+    return TokenStore(rows.astype("S"), offsets, tokens), np.array([row[text] for text in texts])
