@@ -6,14 +6,15 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from lce_tf.arguments import numbers, parser_for, quiet_tensorflow
+from lce_tf.arguments import names, numbers, parser_for, quiet_tensorflow
+from lce_tf.array_jobs import array_index
 from lce_tf.errors import UserError, guarded
 from lce_tf.replication.official import OFFICIAL, official_folder
 from lce_tf.replication.plan import make_plan
 from lce_tf.replication.presets import PRESETS, TUNE, Preset
 from lce_tf.replication.replicate import replicate
 from lce_tf.replication.rows import TABLES, Table
-from lce_tf.replication.stages import STAGES, array_index, listing, run_stage, stages
+from lce_tf.replication.stages import STAGES, listing, run_stage, stages
 from lce_tf.replication.timing import measured_rates
 from lce_tf.training.config import STRATEGIES
 from lce_tf.training.recipes import RECIPES
@@ -48,6 +49,12 @@ def parser() -> argparse.ArgumentParser:
     flags.add_argument(
         "--recipe", choices=RECIPES, help="the paper's settings or the released code's (docs/recipes.md)"
     )
+    flags.add_argument(
+        "--also",
+        type=_sets,
+        metavar="SET,SET...",
+        help="measure the rows on these as well: splits of the data set, ir_datasets ids, FOLDER:SPLIT; or none",
+    )
     flags.add_argument("--queries", type=int, help="dev queries, the first by id")
     flags.add_argument("--depth", type=int, help="passages a query to rerank")
     flags.add_argument("--steps", type=int, help="training steps")
@@ -66,6 +73,13 @@ def _rates(text: str) -> tuple[float, float]:
     if not (0 < train < math.inf and 0 < rerank < math.inf):
         raise ValueError(text)
     return train, rerank
+
+
+def _sets(text: str) -> tuple[str, ...]:
+    """argparse turns the ValueError into its usual message and exit status 2."""
+    if not (found := tuple(names(text))):
+        raise ValueError(text)
+    return () if found == ("none",) else found
 
 
 def _bm25(text: str) -> tuple[float, float] | str:

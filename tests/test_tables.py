@@ -47,6 +47,16 @@ def test_flags_override(asked):
     assert preset.training.precision == "float32" and preset.name == "smoke"
 
 
+def test_further_sets(asked):
+    assert tables.main(["table1", "--also", "test,beir/scifact/test"]) == 0
+    assert tables.main(["table1", "--preset", "msmarco"]) == 0
+    assert tables.main(["table1", "--preset", "msmarco", "--also", "none"]) == 0
+    found = [(preset.also, preset.also_asked) for _, preset, *_ in asked]
+    assert found == [(("test", "beir/scifact/test"), True), (("dl19", "dl20"), False), ((), True)]
+    with pytest.raises(SystemExit):
+        tables.main(["table1", "--also", ","])
+
+
 @pytest.mark.parametrize(
     ("flags", "message"),
     [

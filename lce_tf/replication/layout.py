@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from lce_tf.replication.notes import p_text
-from lce_tf.replication.outcome import MEASURED, Line, Outcome
+from lce_tf.replication.outcome import MEASURED, Further, Line, Outcome
 from lce_tf.replication.rows import GRID, LEADERBOARD, PAPER_LOSSES, PAPER_RETRIEVERS, ROWS
 
 DASH = "–"
@@ -85,10 +85,14 @@ def heading(outcome: Outcome) -> str:
 
 
 def grids(outcome: Outcome) -> list[Grid]:
-    """The table itself, and the tests of its rows against their first stages where it has those."""
+    """The table itself, and the tests of its rows against their first stages where it has those.
+
+    A line of a grid has room for one figure a cell, so there each further set is a grid of its own.
+    """
     tests = _first_stage_cells(outcome)
+    further = [_further_grid(outcome, known) for known in outcome.setting.also] if outcome.table.layout == GRID else []
     against = [Grid(_FIRST_STAGE, tuple(tests), "Each row against its own first stage")] if tests else []
-    return [_LAYOUTS[outcome.table.layout](outcome), *against]
+    return [_LAYOUTS[outcome.table.layout](outcome), *further, *against]
 
 
 def marks(outcome: Outcome, labels: Sequence[str]) -> tuple[str, str]:
@@ -117,7 +121,7 @@ def _as_rows(outcome: Outcome) -> Grid:
             rows.append(Section())
         rows.append(_row_cells(outcome, line))
         before = line
-    return Grid(_ROWS, tuple(rows))
+    return Grid((*_ROWS[:7], *_further_columns(outcome), *_ROWS[7:]), tuple(rows))
 
 
 def _row_cells(outcome: Outcome, line: Line) -> tuple[Cell, ...]:
@@ -130,6 +134,7 @@ def _row_cells(outcome: Outcome, line: Line) -> tuple[Cell, ...]:
         Cell(str(row.group) if row.group else DASH),
         _ours(outcome, line),
         Cell(_figure(line.recall)),
+        *_further_cells(outcome, line),
         Cell(_figure(paper.mrr), *marks(outcome, paper.above)),
         Cell(_figure(paper.recall)),
         Cell(line.status),
@@ -161,10 +166,36 @@ def _as_leaderboard(outcome: Outcome) -> Grid:
         paper, ours = line.row.paper, line.status == MEASURED
         row = line.row
         what = f", {PAPER_LOSSES[row.loss]}, n = {row.group}, {line.retriever}" if row.checkpoint else ""
-        figures = (_ours(outcome, line), Cell(on_eval if ours else DASH), Cell(_figure(paper.mrr)))
+        figures = (_ours(outcome, line), Cell(on_eval if ours else DASH), *_further_cells(outcome, line))
+        figures += (Cell(_figure(paper.mrr)), Cell(_figure(paper.eval)))
         status = Cell(f"{line.status}{_eval_status(outcome, line)}")
-        rows.append((Cell(f"({row.label})"), Cell(line.model + what), *figures, Cell(_figure(paper.eval)), status))
-    return Grid(_LEADERBOARD, tuple(rows))
+        rows.append((Cell(f"({row.label})"), Cell(line.model + what), *figures, status))
+    return Grid((*_LEADERBOARD[:4], *_further_columns(outcome), *_LEADERBOARD[4:]), tuple(rows))
+
+
+def _further_grid(outcome: Outcome, known: Further) -> Grid:
+    """A line of ours for each source of negatives, a column for each group size."""
+    groups = list(dict.fromkeys(row.group for row in outcome.table.rows))
+    rows = []
+    for series in _series(outcome):
+        lines = {line.row.group: line for line in outcome.lines if line.row.series == series}
+        name = outcome.setting.retrievers[lines[groups[0]].row.negatives]
+        figures = [Cell(_figure(_further_figure(lines[group], known))) for group in groups]
+        rows.append((Cell(f"({series})"), Cell(name), *figures))
+    columns = (Column("Row"), Column("Hard negatives"), *(Column(f"n = {n}", True) for n in groups))
+    return Grid(columns, tuple(rows), f"{known.measures[0]} on {known.label}")
+
+
+def _further_columns(outcome: Outcome) -> list[Column]:
+    return [Column(f"{known.measures[0]} {known.label}", True) for known in outcome.setting.also]
+
+
+def _further_cells(outcome: Outcome, line: Line) -> list[Cell]:
+    return [Cell(_figure(_further_figure(line, known))) for known in outcome.setting.also]
+
+
+def _further_figure(line: Line, known: Further) -> float | None:
+    return line.also[known.label][known.measures[0]] if line.also else None
 
 
 def _eval_status(outcome: Outcome, line: Line) -> str:

@@ -41,10 +41,11 @@ def collection_source(name: str, splits: Sequence[str]) -> Source:
         here = _pydocs().is_dir()
         state = "in the cache" if here else "to build from installed packages, half a minute; no download"
         return Source(name, "dataset", here, state)
-    if _has_files(_ir_datasets_home() / name.partition("/")[0]):
+    if _has_files(_ir_datasets_home() / _archive(name)):
         return Source(name, "dataset", True, f"in {_ir_datasets_home()}")
     size = _download_size(name, splits)
-    state = f"to download, {size / 1e9:.2f} GB" if size else "to download, size not known"
+    weight = "size not known" if not size else f"{size / 1e9:.2f} GB" if size >= 1e8 else f"{size / 1e6:.1f} MB"
+    state = f"to download, {weight}"
     return Source(name, "dataset", False, f"{state}, by ir_datasets into {_ir_datasets_home()}", size)
 
 
@@ -60,23 +61,36 @@ def model_source(name: str) -> Source:
     return Source(name, "model", False, state, size)
 
 
-def query_count(dataset: str, split: str, judged: bool) -> int | None:
+def judged_count(dataset: str, split: str | None) -> int | None:
+    """How many queries of a split have judgments, of whatever grade; else like `query_count`."""
+    if folder := _folder(dataset):
+        return len(load_dataset(folder).qrels(split))
+    return query_count(dataset, split, judged=False)
+
+
+def query_count(dataset: str, split: str | None, judged: bool) -> int | None:
     """How many queries a split has, if `judged` those with a relevant passage; None where only a download would tell.
 
     For a collection that is not here the number is ir_datasets' own, of all queries.
     """
-    name = str(_pydocs()) if dataset == "pydocs" else dataset
-    if holds_collection(os.path.expanduser(name)):
-        found = load_dataset(name)
+    if folder := _folder(dataset):
+        found = load_dataset(folder)
         return sum(map(bool, relevant(found.qrels(split)).values())) if judged else len(found.queries(split))
     if dataset == "pydocs":
         return None
     from lce_tf.data.irds import library
 
+    whole = "/".join(filter(None, (dataset, SPLITS.get(dataset, {}).get(split, split))))
     try:
-        return library(name).registry[f"{name}/{SPLITS.get(name, {}).get(split, split)}"].queries_count()
+        return library(dataset).registry[whole].queries_count()
     except (KeyError, AttributeError):
         return None
+
+
+def _folder(dataset: str) -> str | None:
+    """The folder with a data set's collection; None where it is ir_datasets' business."""
+    name = str(_pydocs()) if dataset == "pydocs" else os.path.expanduser(dataset)
+    return name if holds_collection(name) else None
 
 
 def _pydocs() -> Path:
@@ -93,6 +107,12 @@ def _ir_datasets_home() -> Path:
     return own if own.is_dir() else cache_dir() / "ir_datasets"
 
 
+def _archive(name: str) -> Path:
+    """Where ir_datasets keeps an id's files below its home: BEIR's sets have an archive and a folder each."""
+    top, *below = name.split("/")
+    return Path(top, below[0]) if top == "beir" and below else Path(top)
+
+
 def _has_files(folder: Path) -> bool:
     """Whether texts are there; ir_datasets leaves small files of its own before any download."""
     return any(file.stat().st_size > 1_000_000 for file in folder.rglob("*") if file.is_file())
@@ -104,6 +124,8 @@ def _download_size(name: str, splits: Sequence[str]) -> int | None:
 
     top = name.partition("/")[0]
     files = library(name).util.DownloadConfig.contents().get(top, {})
+    own = _archive(name).name
+    files = {own: files[own]} if own in files else files
     wanted = {SPLITS.get(name, {}).get(split, split).partition("/")[0] for split in splits}
     sizes = []
     for key, entry in files.items():

@@ -23,6 +23,7 @@ def notes(outcome: Outcome) -> list[str]:
         *_substitutes(outcome),
         *_tests(outcome),
         *_eval(outcome),
+        *_further(outcome),
         *_gaps(outcome),
         *setting.remarks,
     ]
@@ -65,7 +66,7 @@ def _substitutes(outcome: Outcome) -> list[str]:
     names.append((setting.model, PAPER_MODEL))
     swapped = [f"{here} stands for the paper's {paper}" for here, paper in names if here != paper]
     lines = ["; ".join(swapped) + "."] if swapped else []
-    if not setting.dataset.startswith("msmarco-passage"):
+    if not setting.msmarco:
         lines.append("The paper's and the cited figures are on MS MARCO passage: compare the pattern, not the values.")
     return lines
 
@@ -106,6 +107,26 @@ def _eval(outcome: Outcome) -> list[str]:
         f"Eval: NOT the leaderboard's: split {setting.eval_split} of {setting.dataset} stands for it, "
         f"{len(measured[0]):,} queries whose judgments are known, so ours is measured here. {file}"
     ]
+
+
+def _further(outcome: Outcome) -> list[str]:
+    """What the further sets are and by which rule they were measured, and what their columns do not show."""
+    if not outcome.setting.also:
+        return []
+    lines = [
+        "Further sets: each row's own first stage reranked as on dev; nDCG@10 with the grades as gains, as trec_eval's "
+        "ndcg_cut; plain means, since the tests and superscripts are about MRR@10 on dev."
+    ]
+    for known in outcome.setting.also:
+        rule = ", TREC's rule for these passages" if known.min_grade == 2 else ""
+        lines.append(
+            f"{known.label} ({known.name}): {known.queries:,} judged {_many('query', known.queries, 'queries')}; to "
+            f"binary measures grades of {known.min_grade} and above are relevant{rule}."
+        )
+        for name in known.measures[1:]:
+            means = [f"{line.row.label} {line.also[known.label][name]:.3f}" for line in outcome.lines if line.also]
+            lines.append(f"{name} on {known.label}: {', '.join(means) or 'no row is measured'}.")
+    return lines
 
 
 def _gaps(outcome: Outcome) -> list[str]:
@@ -177,5 +198,5 @@ def _beside_the_paper(outcome: Outcome) -> list[str]:
     ]
 
 
-def _many(word: str, count: int) -> str:
-    return word if count == 1 else word + "s"
+def _many(word: str, count: int, plural: str = "") -> str:
+    return word if count == 1 else plural or word + "s"

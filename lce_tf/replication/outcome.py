@@ -19,6 +19,25 @@ _ELECTRA_BASE = "electra-base-discriminator"
 
 
 @dataclass(frozen=True)
+class Further:
+    """A further set that the rows were measured on: a column of the table.
+
+    Attributes:
+        label: heads the column.
+        name: as it was asked for.
+        queries: judged ones, all of which count.
+        min_grade: the lowest grade that is relevant to binary measures.
+        measures: what was measured, the column's first.
+    """
+
+    label: str
+    name: str
+    queries: int
+    min_grade: int
+    measures: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Measured:
     """What one row got.
 
@@ -28,12 +47,14 @@ class Measured:
         recall: query id -> R@1000, for the same queries.
         seeds: mean MRR@10 of each seed; one value for a single run.
         eval: query id -> MRR@10 on the eval split, over the seeds; None where it is blind or not asked for.
+        also: label of a further set -> measure -> query id -> value, over the seeds.
     """
 
     mrr: Mapping[str, float]
     recall: Mapping[str, float]
     seeds: tuple[float, ...]
     eval: Mapping[str, float] | None = None
+    also: Mapping[str, Mapping[str, Mapping[str, float]]] = field(default_factory=dict)
 
     def __post_init__(self):
         if self.mrr.keys() != self.recall.keys():
@@ -46,7 +67,7 @@ class Measured:
         """One row from the per-query values of its seeds: query id -> value, one mapping for each seed."""
         if any(values.keys() != mrr[0].keys() for values in (*mrr, *recall)):
             raise ValueError("the seeds are over different queries; evaluate all alike")
-        return cls(_averaged(mrr), _averaged(recall), tuple(mean(values) for values in mrr))
+        return cls(averaged(mrr), averaged(recall), tuple(mean(values) for values in mrr))
 
     @property
     def spread(self) -> float | None:
@@ -73,6 +94,8 @@ class Setting:
         seeds: that each row was trained with.
         eval_split: the split that stands for the leaderboard's eval queries; None without one.
         submission: name of the file with the ranking of those queries in the leaderboard's format; None without one.
+        also: further sets that every row was measured on, in the order of their columns.
+        msmarco: whether the data are the paper's own, so that the figures can be compared with its.
         wall_seconds: time that all of it took; None where unknown.
         version: of lce_tf.
         remarks: further lines for the notes.
@@ -93,6 +116,8 @@ class Setting:
     seeds: tuple[int, ...] = (42,)
     eval_split: str | None = None
     submission: str | None = None
+    also: tuple[Further, ...] = ()
+    msmarco: bool = False
     wall_seconds: float | None = None
     version: str = __version__
     remarks: tuple[str, ...] = ()
@@ -116,6 +141,7 @@ class Line:
         interval: 95% confidence interval of the MRR@10.
         above: labels of the measured rows that this one is significantly above.
         eval: mean MRR@10 on the eval split; None where it is blind or not asked for.
+        also: label of a further set -> measure -> mean over its queries; empty where nothing was measured.
     """
 
     row: Row
@@ -128,6 +154,7 @@ class Line:
     interval: tuple[float, float] | None = None
     above: tuple[str, ...] = ()
     eval: float | None = None
+    also: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -136,7 +163,8 @@ class Outcome:
 
     Raises:
         ValueError: results for a label that is no row of the table, or for a cited one.
-        UserError: rows are measured over different queries, or not over `setting.queries` of them.
+        UserError: rows are measured over different queries, or not over `setting.queries` of them; or a further set
+            not over as many as it has.
     """
 
     table: Table
@@ -153,6 +181,8 @@ class Outcome:
                     f"{self.table.name}, row {label}: measured on {len(measured.mrr)} queries instead of "
                     f"{self.setting.queries}; evaluate it again"
                 )
+            for further in self.setting.also:
+                self._check(label, further, measured.also.get(further.label, {}))
 
     @cached_property
     def comparison(self) -> Comparison | None:
@@ -183,6 +213,14 @@ class Outcome:
                 pairs.append((line, measured[baseline.label]))
         return pairs
 
+    def _check(self, label: str, further: Further, values: Mapping[str, Mapping[str, float]]) -> None:
+        found = {name: len(values.get(name, ())) for name in further.measures}
+        if wrong := [name for name, queries in found.items() if queries != further.queries]:
+            raise UserError(
+                f"{self.table.name}, row {label}, {further.label}: {wrong[0]} of {found[wrong[0]]} queries instead of "
+                f"{further.queries}; evaluate it again"
+            )
+
     def _line(self, row: Row) -> Line:
         used = PAPER_RETRIEVERS if row.kind == CITED else self.setting.retrievers
         if row.kind == BASELINE:
@@ -198,8 +236,13 @@ class Outcome:
         interval = mean_interval(measured.mrr) if len(measured.mrr) > 1 else None
         means = mean(measured.mrr), mean(measured.recall)
         on_eval = mean(measured.eval) if measured.eval else None
-        return Line(row, MEASURED, model, retriever, measured, *means, interval, above, on_eval)
+        also = {
+            further.label: {name: mean(measured.also[further.label][name]) for name in further.measures}
+            for further in self.setting.also
+        }
+        return Line(row, MEASURED, model, retriever, measured, *means, interval, above, on_eval, also)
 
 
-def _averaged(seeds: Sequence[Mapping[str, float]]) -> dict[str, float]:
+def averaged(seeds: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Query id -> mean over the seeds' values, one mapping for each seed, all over the same queries."""
     return {query_id: mean([values[query_id] for values in seeds]) for query_id in seeds[0]}

@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lce_tf.evaluation.inputs import aligned
-from lce_tf.replication.local import Source, collection_source, model_source, query_count
+from lce_tf.replication.local import Source, collection_source, judged_count, model_source, query_count
 from lce_tf.replication.notes import duration
-from lce_tf.replication.presets import TUNE, Preset
-from lce_tf.replication.products import TRAIN, Products
+from lce_tf.replication.presets import TRAIN, TUNE, Preset
+from lce_tf.replication.products import Products
 from lce_tf.replication.rows import BASELINE, Checkpoint, Row, Table
 from lce_tf.training.config import TrainConfig, follow
 
@@ -94,22 +94,28 @@ def make_plan(tables: Sequence[Table], preset: Preset, folder: str | Path, seeds
                 tasks.setdefault((task.stage, task.name), task)
     order = {"retrieve": 0, "train": 1, "rerank": 2}
     title = f"{', '.join(table.name for table in tables)}, preset {preset.name}, folder {folder}"
-    return Plan(title, _sources(preset), tuple(sorted(tasks.values(), key=lambda task: order[task.stage])))
+    return Plan(title, _sources(products), tuple(sorted(tasks.values(), key=lambda task: order[task.stage])))
 
 
-def _sources(preset: Preset) -> tuple[Source, ...]:
+def _sources(products: Products) -> tuple[Source, ...]:
+    preset = products.preset
     models = dict.fromkeys((preset.training.backbone, preset.encoder))
+    further, left_out = products.named
     splits = [TRAIN, *filter(None, (preset.dev_split, preset.eval_split))]
-    return (collection_source(preset.dataset, splits), *map(model_source, models))
+    splits += [known.split for known in further if known.dataset is None]
+    others = [collection_source(known.dataset, [known.split or ""]) for known in further if known.dataset is not None]
+    absent = [Source(name, "further set", False, f"left out: {why}") for name, why in left_out.items()]
+    return (collection_source(preset.dataset, splits), *others, *absent, *map(model_source, models))
 
 
 def _row_tasks(table: Table, row: Row, products: Products, seeds: tuple[int, ...]) -> Iterable[Task]:
     preset = products.preset
+    splits = [preset.dev_split, *(known.key for known in products.named[0])]
     if row.kind == BASELINE:
-        yield _retrieval(products, row.first_stage, preset.dev_split)
+        for split in splits:
+            yield _retrieval(products, row.first_stage, split)
     if not row.checkpoint:
         return
-    splits = [preset.dev_split]
     splits += [preset.eval_split] if row.paper.eval is not None and preset.eval_split else []
     if preset.bm25 == TUNE and "bm25" in (row.first_stage, row.negatives):
         tuned = products.folder / "first_stage" / "bm25.tuned.json"
@@ -158,10 +164,16 @@ def _queries(products: Products, split: str) -> int | None:
     preset = products.preset
     sampled = preset.share < 1 and not Path(products.dataset_name).is_dir()
     dataset = preset.dataset if sampled else products.dataset_name
-    found = query_count(dataset, split, judged=split != preset.eval_split)
+    own = split in (TRAIN, preset.dev_split, preset.eval_split)
+    if own:
+        found = query_count(dataset, split, judged=split != preset.eval_split)
+    else:
+        known = next(known for known in products.named[0] if known.key == split)
+        found = judged_count(known.dataset or dataset, known.split)
+        sampled = sampled and known.dataset is None
     if found is not None and sampled:
         found = round(found * preset.share)  # of the passages; a query goes with its passage
-    limits = [found] if split == TRAIN else [found, preset.queries]
+    limits = [found, preset.queries] if own and split != TRAIN else [found]
     return min((limit for limit in limits if limit is not None), default=None)
 
 

@@ -9,7 +9,8 @@ from lce_tf.retrieval import bm25
 from lce_tf.training.config import TrainConfig
 
 TUNE = "tune"
-_OWN = ("dataset", "queries", "depth", "encoder", "pooling", "similarity", "prebuilt", "bm25")
+TRAIN = "train"  # the split that rows are trained on, in every data set
+_OWN = ("dataset", "queries", "depth", "encoder", "pooling", "similarity", "prebuilt", "bm25", "also")
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,9 @@ class Preset:
         dev_split: what the tables are measured on.
         eval_split: what stands for the leaderboard's eval queries, for the submission file; None writes none.
         eval_judged: whether its judgments are known, which MS MARCO's are not; then it is measured too.
-        queries: how many of its judged queries, and of the eval split's, the first by id; None takes all.
+        also: further sets to measure the rows on, see `further_sets`; of these every judged query counts.
+        also_asked: whether a flag named them: then one that cannot be had is an error instead of a note.
+        queries: how many of the dev split's judged queries, and of the eval split's, the first by id; None takes all.
         depth: passages a query that are reranked.
         candidates: passages a query that the first stage retrieves for the dev queries (R@1K needs 1,000).
         backbone, retrievers: display names of what is really used, for the tables.
@@ -48,6 +51,8 @@ class Preset:
     dev_split: str = "dev"
     eval_split: str | None = None
     eval_judged: bool = False
+    also: tuple[str, ...] = ()
+    also_asked: bool = False
     queries: int | None = None
     depth: int = 1000
     candidates: int = 1000
@@ -71,6 +76,8 @@ class Preset:
             own["retrievers"] = {**self.retrievers, "dense": own["encoder"]}
         if "backbone" in given:
             own["backbone"] = given["backbone"]
+        if "also" in own:
+            own["also_asked"] = True
         asked = {**self.asked, **given}
         return replace(self, **own, asked=asked, training=replace(self.training, **given))
 
@@ -118,6 +125,7 @@ MSMARCO = Preset(
     similarity="dot",
     bm25=TUNE,
     eval_split="eval",
+    also=("dl19", "dl20"),
     backbone="google/electra-base-discriminator",
     retrievers={"bm25": "BM25", "dense": "TCT-ColBERTv2"},
     training=TrainConfig(dataset="msmarco-passage", run=""),

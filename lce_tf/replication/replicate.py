@@ -6,7 +6,10 @@ from pathlib import Path
 
 from lce_tf.data.qrels import Qrels
 from lce_tf.data.runs import read_run
-from lce_tf.evaluation.measures import evaluate, mean
+from lce_tf.evaluation.measures import evaluate
+from lce_tf.replication.further import FurtherSet
+from lce_tf.replication.official import is_msmarco
+from lce_tf.replication.outcome import Further, averaged
 from lce_tf.replication.presets import TUNE, Preset
 from lce_tf.replication.products import Products
 from lce_tf.replication.report import Measured, Report, Setting, build, write_all
@@ -40,8 +43,10 @@ def replicate(
     seeds = seeds or (preset.training.seed,)
     products = Products(preset, folder, stage)
     qrels = products.qrels()
-    results = {row.label: _measured(row, products, qrels, seeds) for row in table.rows if row.kind in (BASELINE, OURS)}
-    setting = _setting(table, products, len(qrels), seeds)
+    further = {known: products.judged(known.key) for known in products.further}  # a fault is found before the work
+    rows = [row for row in table.rows if row.kind in (BASELINE, OURS)]
+    results = {row.label: _measured(row, products, qrels, further, seeds) for row in rows}
+    setting = _setting(table, products, len(qrels), further, seeds)
     submitted = next((row for row in table.rows if row.checkpoint and row.paper.eval is not None), None)
     if submitted and preset.eval_split:
         path = Path(folder) / f"{table.name}.eval.txt"
@@ -49,20 +54,39 @@ def replicate(
         results[submitted.label] = replace(results[submitted.label], eval=found)
         # Again, since more products were asked for.
         setting = replace(
-            _setting(table, products, len(qrels), seeds), eval_split=preset.eval_split, submission=f"{path.name}.bz2"
+            _setting(table, products, len(qrels), further, seeds),
+            eval_split=preset.eval_split,
+            submission=f"{path.name}.bz2",
         )
     report = build(table, results, setting)
     write_all(report, Path(folder))
     return report
 
 
-def _measured(row: Row, products: Products, qrels: Qrels, seeds: tuple[int, ...]) -> Measured:
+def _measured(
+    row: Row, products: Products, qrels: Qrels, further: Mapping[FurtherSet, Qrels], seeds: tuple[int, ...]
+) -> Measured:
     if row.kind == BASELINE:
         paths = [products.first_stage(row.first_stage, products.preset.dev_split)]
     else:
         paths = [products.reranked(row.checkpoint, row.first_stage, seed) for seed in seeds]
     values = [evaluate(read_run(path), qrels, [MRR, RECALL]) for path in paths]
-    return Measured.of_seeds([v[MRR] for v in values], [v[RECALL] for v in values])
+    found = Measured.of_seeds([v[MRR] for v in values], [v[RECALL] for v in values])
+    on_further = {known.label: _on(known, judged, row, products, seeds) for known, judged in further.items()}
+    return replace(found, also=on_further)
+
+
+def _on(
+    known: FurtherSet, qrels: Qrels, row: Row, products: Products, seeds: tuple[int, ...]
+) -> dict[str, dict[str, float]]:
+    """What a row gets on a further set: measure -> query id -> value, over the seeds."""
+    if row.kind == BASELINE:
+        paths = [products.first_stage(row.first_stage, known.key)]
+    else:
+        paths = [products.reranked(row.checkpoint, row.first_stage, seed, known.key) for seed in seeds]
+    measures = known.measures(qrels)
+    values = [evaluate(read_run(path), qrels, measures) for path in paths]
+    return {name: averaged([found[name] for found in values]) for name in measures}
 
 
 def _on_eval(row: Row, products: Products, seeds: tuple[int, ...], path: Path) -> Mapping[str, float] | None:
@@ -75,10 +99,12 @@ def _on_eval(row: Row, products: Products, seeds: tuple[int, ...], path: Path) -
     judged = products.dataset.qrels(preset.eval_split)
     qrels = {query_id: judged[query_id] for query_id in queries if query_id in judged}
     values = [evaluate(run, qrels, [MRR])[MRR] for run in runs]
-    return {query_id: mean([found[query_id] for found in values]) for query_id in qrels}
+    return averaged(values)
 
 
-def _setting(table: Table, products: Products, queries: int, seeds: tuple[int, ...]) -> Setting:
+def _setting(
+    table: Table, products: Products, queries: int, further: Mapping[FurtherSet, Qrels], seeds: tuple[int, ...]
+) -> Setting:
     preset = products.preset
     training = follow(preset.training, preset.training.recipe, preset.asked)
     departures = training.departures()
@@ -97,9 +123,17 @@ def _setting(table: Table, products: Products, queries: int, seeds: tuple[int, .
         dense=preset.encoder,
         retrievers=preset.retrievers or {"bm25": "BM25", "dense": preset.encoder},
         seeds=seeds,
+        also=tuple(_further(known, judged) for known, judged in further.items()),
+        msmarco=is_msmarco(preset.dataset, len(products.dataset.qrels(preset.dev_split))),
         wall_seconds=round(products.seconds),
-        remarks=((f"Recipe: {recipe}, but for {shown}.",) if departures else ()) + _retrieval(table, products),
+        remarks=((f"Recipe: {recipe}, but for {shown}.",) if departures else ())
+        + _retrieval(table, products)
+        + tuple(f"Further set {name} is left out: {why}." for name, why in products.left_out.items()),
     )
+
+
+def _further(known: FurtherSet, qrels: Qrels) -> Further:
+    return Further(known.label, known.name, len(qrels), known.min_grade(qrels), known.measures(qrels))
 
 
 def _retrieval(table: Table, products: Products) -> tuple[str, ...]:

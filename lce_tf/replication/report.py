@@ -34,7 +34,7 @@ class Report(Outcome):
             "title": self.table.title,
             "source": self.table.source,
             "layout": self.table.layout,
-            "setting": {**asdict(self.setting), "seeds": list(self.setting.seeds), "remarks": [*self.setting.remarks]},
+            "setting": self._setting(),
             "rows": [_row(line) for line in self.lines],
             "significance": self._significance(),
             "summary": summary(self),
@@ -44,6 +44,11 @@ class Report(Outcome):
     def figure(self, kind: str) -> bytes:
         """The figure as "png" or "svg"."""
         return draw(self, kind)
+
+    def _setting(self) -> dict[str, Any]:
+        setting = self.setting
+        further = [{**asdict(known), "measures": list(known.measures)} for known in setting.also]
+        return {**asdict(setting), "seeds": list(setting.seeds), "remarks": [*setting.remarks], "also": further}
 
     def _significance(self) -> dict[str, Any] | None:
         found = self.comparison
@@ -113,8 +118,10 @@ def _row(line: Line) -> dict[str, Any]:
         "seeds": list(measured.seeds),
         "spread": measured.spread,
         "eval": line.eval,
+        "also": {label: dict(means) for label, means in line.also.items()},
         "per_query": {"mrr": dict(measured.mrr), "recall": dict(measured.recall)}
-        | ({"eval": dict(measured.eval)} if measured.eval else {}),
+        | ({"eval": dict(measured.eval)} if measured.eval else {})
+        | ({"also": {label: dict(values) for label, values in measured.also.items()}} if measured.also else {}),
     }
     return {
         "label": row.label,

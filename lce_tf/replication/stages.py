@@ -1,14 +1,13 @@
 """The work behind tables as numbered items: on a cluster, one index of a job array is one checkpoint or row."""
 
-import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from lce_tf.errors import UserError
-from lce_tf.replication.presets import Preset
-from lce_tf.replication.products import TRAIN, Products
+from lce_tf.replication.presets import TRAIN, Preset
+from lce_tf.replication.products import Products
 from lce_tf.replication.replicate import replicate
 from lce_tf.replication.rows import BASELINE, OURS, Checkpoint, Row, Table
 
@@ -16,9 +15,6 @@ STAGES = ("retrieve", "train", "rerank", "tables")
 
 # The item that makes the token stores, the others of its stage being named after retrievers.
 TOKENS = "tokens"
-
-# Where schedulers say which index of an array this process is.
-INDEX_VARIABLES = {"Slurm": "SLURM_ARRAY_TASK_ID", "Kubernetes": "JOB_COMPLETION_INDEX"}
 
 
 @dataclass(frozen=True)
@@ -49,6 +45,8 @@ def stages(tables: Sequence[Table], preset: Preset, seeds: Sequence[int] | None 
     - train: a checkpoint with one seed, however many rows and tables share it;
     - rerank: a first stage by such a checkpoint;
     - tables: a table, printed and written.
+
+    Further sets are part of these items: which of them can be had shows only where the data are.
     """
     seeds = tuple(seeds or (preset.training.seed,))
     jobs = [job for table in tables for job in _jobs(table, preset)]
@@ -72,23 +70,6 @@ def run_stage(items: Sequence[Item], folder: str | Path, index: int | None = Non
             f"--list-stage {items[0].stage} prints them"
         )
     return "\n".join(item.run(folder) for item in (items if index is None else [items[index]]))
-
-
-def array_index(environment: Mapping[str, str] | None = None) -> int | None:
-    """The index that the scheduler gave this process; None outside an array.
-
-    Raises:
-        UserError: two schedulers disagree, or the variable holds no number.
-    """
-    environment = os.environ if environment is None else environment
-    found = {name: environment[name] for name in INDEX_VARIABLES.values() if environment.get(name)}
-    if len(set(found.values())) > 1:
-        raise UserError(" and ".join(f"{k}={v}" for k, v in found.items()) + ": these differ; say which with --index")
-    for name, value in found.items():
-        if not value.isdecimal():
-            raise UserError(f"{name}={value}: is no index of an array; give --index")
-        return int(value)
-    return None
 
 
 def listing(items: Iterable[Item]) -> str:
@@ -124,6 +105,7 @@ def _grouped(pairs: Iterable[tuple[Any, str]]) -> dict[Any, tuple[str, ...]]:
 
 def _retrievals(jobs: list[_Job], preset: Preset) -> list[Item]:
     evaluates = preset.training.evaluate_every > 0
+    measured = {row.first_stage for _, row, _ in jobs}
     needs = []
     for label, row, split in jobs:
         needs.append((row.first_stage, split, label))
@@ -136,7 +118,8 @@ def _retrievals(jobs: list[_Job], preset: Preset) -> list[Item]:
 
         def run(folder):
             products = Products(preset, folder, stage="retrieve")
-            return "\n".join(str(products.first_stage(role, split)) for split in splits)
+            wanted = (*splits, *(_further(products) if role in measured else ()))
+            return "\n".join(str(products.first_stage(role, split)) for split in dict.fromkeys(wanted))
 
         return Item("retrieve", role, labels, run)
 
@@ -152,11 +135,15 @@ def _tokens(jobs: list[_Job], preset: Preset) -> Item:
         from lce_tf.data.tokenizers import WordPieces
         from lce_tf.model import hub
 
-        dataset = Products(preset, folder, stage="retrieve").dataset
+        products = Products(preset, folder, stage="retrieve")
         tokenizer = WordPieces(hub.locate(preset.training.backbone))
-        passages = passage_store(dataset, tokenizer)
-        queries = sum(len(query_store(dataset, split, tokenizer)) for split in splits)
-        return f"token stores of {len(passages)} passages and {queries} queries are in the cache"
+        passages, queries = {}, 0
+        for split in dict.fromkeys((*splits, *_further(products))):
+            _, dataset, name = products.located(split)
+            if dataset.collection_key not in passages:
+                passages[dataset.collection_key] = len(passage_store(dataset, tokenizer))
+            queries += len(query_store(dataset, name, tokenizer))
+        return f"token stores of {sum(passages.values())} passages and {queries} queries are in the cache"
 
     return Item("retrieve", TOKENS, tuple(dict.fromkeys(job.label for job in jobs if job.row.checkpoint)), run)
 
@@ -175,7 +162,12 @@ def _trainings(jobs: list[_Job], preset: Preset, seeds: tuple[int, ...]) -> list
 def _rerankings(jobs: list[_Job], preset: Preset, seeds: tuple[int, ...]) -> list[Item]:
     def item(wanted: Checkpoint, first_stage: str, split: str, seed: int, labels: tuple[str, ...]) -> Item:
         def run(folder):
-            return str(Products(preset, folder, stage="rerank").reranked(wanted, first_stage, seed, split))
+            products = Products(preset, folder, stage="rerank")
+            splits = [split]
+            if split == preset.dev_split:  # what is an item of its own, as the eval queries are, is left to that
+                further = _further(products)
+                splits += [other for other in further if (wanted, first_stage, other, seed) not in found]
+            return "\n".join(str(products.reranked(wanted, first_stage, seed, each)) for each in splits)
 
         name = f"{_seeded(wanted.name, seed, seeds)}.on.{first_stage}"
         return Item("rerank", name if split == preset.dev_split else f"{name}.{split}", labels, run)
@@ -185,6 +177,11 @@ def _rerankings(jobs: list[_Job], preset: Preset, seeds: tuple[int, ...]) -> lis
         ((job.row.checkpoint, job.row.first_stage, job.split, seed), job.label) for job in trained for seed in seeds
     )
     return [item(*key, labels) for key, labels in found.items()]
+
+
+def _further(products: Products) -> list[str]:
+    """What the rows are measured on besides dev."""
+    return [known.key for known in products.further]
 
 
 def _printed(table: Table, preset: Preset, seeds: tuple[int, ...]) -> Item:

@@ -4,6 +4,7 @@ import contextlib
 import difflib
 import os
 import sys
+import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy as np
 from lce_tf.data.datasets import Dataset
 from lce_tf.data.runs import Run
 from lce_tf.errors import UserError
+from lce_tf.files import confined_archives
 from lce_tf.retrieval import jvm, queries_to_search
 from lce_tf.retrieval.dense import Embed, embedded
 
@@ -101,8 +103,11 @@ def _downloaded(name: str) -> Path:
     entry = FAISS_INDEX_INFO[name]
     place = _place(entry)
     try:
-        with contextlib.redirect_stdout(sys.stderr):  # what it says is no result of ours
+        # What it says is no result of ours.
+        with contextlib.redirect_stdout(sys.stderr), confined_archives():
             return Path(download_prebuilt_index(name))
+    except tarfile.FilterError as error:
+        raise UserError(f"prebuilt index {name}: its archive was refused ({error}); tell who offers it") from error
     # It raises ValueError where no address answers, AssertionError for a wrong size or checksum, and OSError, since
     # it looks for the file even after an HTTP error.
     except (ValueError, AssertionError, OSError) as error:

@@ -10,7 +10,7 @@ import pytest
 from lce_tf import tables
 from lce_tf.data.runs import read_run
 from lce_tf.errors import UserError
-from lce_tf.replication.official import OFFICIAL, official_folder
+from lce_tf.replication.official import OFFICIAL, is_msmarco, official_folder
 from lce_tf.replication.presets import MSMARCO, PRESETS
 from lce_tf.replication.products import Products
 
@@ -116,6 +116,14 @@ def test_a_folder_must_hold_the_official_files(official, tmp_path):
     assert official_folder(tmp_path)
 
 
+def test_it_is_ms_marco_by_id_or_by_all_its_dev_queries(official, tmp_path):
+    assert is_msmarco("msmarco-passage", 6980) and is_msmarco("msmarco-passage/dev/small", 8)
+    assert not is_msmarco("msmarco-passage-v2", 6980) and not is_msmarco("pydocs", 6980)
+    assert is_msmarco(str(official), 6980) and not is_msmarco(str(official), 8)  # a stand-in under the same names
+    shutil.copy(official / "collection.tsv", tmp_path)
+    assert not is_msmarco(str(tmp_path), 6980)
+
+
 def test_without_data_the_way_out_is_one_line(tmp_path, capsys):
     assert (
         tables.main(["table1", "--preset", "msmarco", "--data-dir", str(tmp_path), "--output", str(tmp_path / "o")])
@@ -133,9 +141,9 @@ def test_bm25s_parameters_are_in_the_record_unless_they_are_the_defaults(officia
         return json.loads(path.with_name(f"{path.name}.made.json").read_text())["settings"]
 
     default = settings("default", bm25=(0.82, 0.68))
-    assert list(default) == ["collection", "split", "depth"]
+    assert list(default) == ["collection", "split", "depth", "queries_sha256", "qrels_sha256"]
     assert settings("other", bm25=(0.9, 0.4)) == {**default, "k1": 0.9, "b": 0.4}
-    with pytest.raises(UserError, match="was made with b 0.4, not None"):
+    with pytest.raises(UserError, match="was made with k1 0.9, not 0.82"):
         settings("other", bm25=(0.82, 0.68))
 
 
@@ -156,6 +164,9 @@ def test_table1_reaches_the_printed_table(official, checkpoints, tmp_path, capsy
     assert tables.main(command) == 0
     shown = capsys.readouterr().out
     assert "Table 1:" in shown and "tuned by R@1000 on five sets of training queries" in shown
+    for year in ("19", "20"):
+        files = f"msmarco-test20{year}-queries.tsv and 20{year}qrels-pass.txt"
+        assert f"Further set dl{year} is left out: needs {files} in {official.resolve()}." in shown
     rows = [line for line in shown.splitlines() if line.startswith("|") and "| ours " in line or "measured" in line]
     assert len(rows) >= 10, shown  # two baselines, eight checkpoints
     for retriever in ("bm25", "dense"):

@@ -1,6 +1,7 @@
 """Plans: what is counted, by hand, and that planning makes nothing."""
 
 import os
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -76,13 +77,40 @@ def test_msmarco_before_any_download(tmp_path, monkeypatch):
     a32 = work(plan, "train")["lce-n32-dense"]
     assert a32.detail == "300,000 steps x 16 x 32 = 153,600,000 pairs"
     assert a32.bytes == 7 * 440_000_000
-    assert [task.pairs for task in work(plan, "rerank").values()] == [6_980_000] * 5 + [6_980_000] * 5 + [6_837_000]
+    rerank = {name: task.pairs for name, task in work(plan, "rerank").items()}
+    assert [pairs for name, pairs in rerank.items() if ".dl" not in name] == [6_980_000] * 10 + [6_837_000]
+    assert [pairs for name, pairs in rerank.items() if ".dl19" in name] == [43_000] * 10
+    assert [pairs for name, pairs in rerank.items() if ".dl20" in name] == [54_000] * 10
+    assert work(plan, "retrieve")["dense.dl19.trec"].detail == "43 queries, top 1,000"
     assert work(plan, "retrieve")["dense.train.trec"].detail == "502,939 queries, top 200"
     assert "bm25.tuned.json" in work(plan, "retrieve")
     assert measured_rates(PRESETS["msmarco"]) is None
     assert not (tmp_path / "runs").exists()
     # ir_datasets notes its version wherever it is asked anything; nothing else is written.
     assert {file.name for file in (tmp_path / "none").rglob("*") if file.is_file()} <= {"irds_version.txt"}
+
+
+def test_further_sets_are_counted_and_left_out_ones_named(preset, tmp_path, monkeypatch):
+    """8 of 9 queries are judged; no limit on queries holds for them."""
+    monkeypatch.setenv("IR_DATASETS_HOME", str(tmp_path / "none"))
+    data = tmp_path / "data"
+    shutil.copytree(preset.dataset, data)
+    (data / "msmarco-test2019-queries.tsv").write_text("".join(f"t{i}\triver stone\n" for i in range(9)))
+    (data / "2019qrels-pass.txt").write_text("".join(f"t{i} Q0 p{i} 0\n" for i in range(8)))
+    changed = replace(preset, dataset=str(data), also=("dl19", "dl20"), queries=3)
+    plan = make_plan([TABLE2], changed, tmp_path / "runs")
+    assert work(plan, "retrieve")["bm25.dl19.trec"].detail == "8 queries, top 40"
+    assert work(plan, "rerank")["lce-n8-dense.on.bm25.dl19.trec"].pairs == 8 * 8
+    assert len(work(plan, "rerank")) == 8 and not any("dl20" in task.name for task in plan.tasks)
+    assert [(source.name, source.state) for source in plan.sources if source.kind == "further set"] == [
+        ("dl20", f"left out: needs msmarco-test2020-queries.tsv and 2020qrels-pass.txt in {data}")
+    ]
+    beir = make_plan([TABLE2], changed.override(also=("beir/scifact/test",)), tmp_path / "runs")
+    assert work(beir, "rerank")["lce-n8-dense.on.bm25.also.beir-scifact-test.trec"].pairs == 300 * 8
+    assert [source.state for source in beir.sources if source.name == "beir/scifact/test"] == [
+        f"to download, 2.8 MB, by ir_datasets into {tmp_path / 'none'}"
+    ]
+    assert not (tmp_path / "runs").exists()
 
 
 def test_impossible_settings_are_found_in_time(preset, tmp_path):

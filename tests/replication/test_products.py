@@ -1,6 +1,7 @@
 """Products without their cost: retrieval, training and reranking are stood in for by functions that count calls."""
 
 import json
+import shutil
 from collections import Counter
 from dataclasses import replace
 
@@ -23,7 +24,8 @@ def made(monkeypatch):
 
     def retrieve(self, retriever, split, depth):
         calls[f"{retriever}.{split}"] += 1
-        queries = list(self.dataset.queries(split))
+        _, dataset, name = self.located(split)
+        queries = list(dataset.queries(name))
         ids = np.array([f"p{i}".encode() for i in range(depth)] * len(queries))
         scores = np.array([float(depth - i) for i in range(depth)] * len(queries))
         offsets = np.arange(len(queries) + 1) * depth
@@ -116,6 +118,86 @@ def test_a_changed_run_is_refused(preset, tmp_path, made):
         file.write("dev0 Q0 p59 99 0.01 bm25\n")
     with pytest.raises(UserError, match="was made with run_sha256"):
         products.reranked(LCE, "bm25", 42)
+
+
+def test_further_sets_are_products_like_any_other(preset, tmp_path, made, monkeypatch):
+    """A set's own collection is where its run and its queries are looked for; the preset's limit is dev's alone."""
+    other = tmp_path / "other"
+    shutil.copytree(preset.dataset, other)
+    asked = []
+    rerank = module.rerank
+    monkeypatch.setattr(module, "rerank", lambda config: (asked.append(config), rerank(config)))
+    (tmp_path / "reranked").mkdir()
+    changed = preset.override(also=(f"{other}:dev",))
+    for _ in range(2):
+        path = Products(changed, tmp_path).reranked(LCE, "bm25", 42, "also.other-dev")
+    assert path.name == "lce-n4-bm25.on.bm25.also.other-dev.trec"
+    assert made == {"bm25.train": 1, "bm25.also.other-dev": 1, "train": 1, "rerank": 1}
+    assert [(config.dataset, config.split) for config in asked] == [(str(other), "dev")]
+    assert len(read_run(path).query_ids) == 20
+    record = json.loads((tmp_path / "first_stage" / "bm25.also.other-dev.trec.made.json").read_text())
+    assert record["settings"]["collection"].startswith("other-") and "queries" not in record["settings"]
+
+
+def rewritten(preset, folder, name, old, new):
+    """The preset over a copy of its data set, and a function that changes a file of it."""
+    data = folder / "data"
+    shutil.copytree(preset.dataset, data)
+
+    def change():
+        text = (data / name).read_text()
+        assert old in text
+        (data / name).write_text(text.replace(old, new))
+
+    return replace(preset, dataset=str(data), training=replace(preset.training, dataset=str(data))), change
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "split", "fault"),
+    [
+        ("queries.dev.tsv", "dev3\t", "dev3\tcopper ", "dev", "queries_sha256"),
+        ("qrels.dev.txt", "dev3 0 p23 1", "dev3 0 p29 1", "dev", "qrels_sha256"),
+        ("queries.train.tsv", "train3\t", "train3\tcopper ", "train", "queries_sha256"),
+        ("qrels.train.txt", "train3 0 p3 1", "train3 0 p9 1", "train", "qrels_sha256"),
+    ],
+)
+def test_changed_queries_and_judgments_are_refused(preset, tmp_path, made, name, old, new, split, fault):
+    changed, change = rewritten(preset, tmp_path, name, old, new)
+    path = Products(changed, tmp_path / "out").first_stage("bm25", split)
+    change()
+    with pytest.raises(UserError, match=f"bm25.{split}.trec: was made with {fault} '[0-9a-f]{{64}}', not"):
+        Products(changed, tmp_path / "out").first_stage("bm25", split)
+    record = path.with_name(f"{path.name}.made.json")
+    found = json.loads(record.read_text())
+    del found["settings"]["queries_sha256"], found["settings"]["qrels_sha256"]
+    record.write_text(json.dumps(found))  # as they were before the hashes were recorded
+    assert Products(changed, tmp_path / "out").first_stage("bm25", split) == path and made == {f"bm25.{split}": 1}
+
+
+def test_queries_beyond_the_first_do_not_matter(preset, tmp_path, made):
+    changed, change = rewritten(preset, tmp_path, "queries.dev.tsv", "dev9\t", "dev9\tcopper ")
+    for _ in range(2):
+        Products(changed, tmp_path / "out").first_stage("bm25", "dev")
+        change()
+    assert made == {"bm25.dev": 1}
+
+
+def test_records_without_later_settings_are_accepted(preset, tmp_path, made):
+    """A training's record that has never heard of most of today's settings."""
+    (tmp_path / "reranked").mkdir()
+    path = Products(preset, tmp_path).reranked(LCE, "bm25", 42)
+    record = tmp_path / "models" / "lce-n4-bm25.made.json"
+    found = json.loads(record.read_text())
+    found["settings"] = {key: found["settings"][key] for key in ("steps", "batch", "loss", "run_sha256")}
+    record.write_text(json.dumps(found))
+    before = made.copy()
+    with pytest.raises(UserError, match="lce-n4-bm25: was made with .*, not "):  # 8 stands for the group of 4
+        Products(preset, tmp_path).reranked(LCE, "bm25", 42)
+    found["settings"] |= {"group": 4, "learning_rate": 1e-3, "backbone": preset.training.backbone}
+    found["settings"] |= {"query_length": 8, "sequence_length": 32, "negatives_depth": 30, "precision": "float32"}
+    found["settings"] |= {"checkpoint_every": 2, "log_every": 1}
+    record.write_text(json.dumps(found))
+    assert Products(preset, tmp_path).reranked(LCE, "bm25", 42) == path and made == before
 
 
 def test_a_half_made_product_is_made_again(preset, tmp_path, made):

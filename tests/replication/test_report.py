@@ -12,7 +12,7 @@ import pytest
 from lce_tf.errors import UserError
 from lce_tf.replication.latex import escaped
 from lce_tf.replication.markdown import subscript, superscript
-from lce_tf.replication.outcome import Measured, Setting
+from lce_tf.replication.outcome import Further, Measured, Setting
 from lce_tf.replication.report import build, write_all
 from lce_tf.replication.rows import OURS, TABLE1, TABLE2, TABLE3, TABLE4, Printed, Row, Table
 
@@ -131,7 +131,7 @@ def test_names_are_those_really_used():
 def test_the_papers_own_setting_gets_the_papers_names():
     names = {"bm25": "BM25", "dense": "TCT-ColBERTv2"}
     backbone = "google/electra-base-discriminator"
-    setting = replace(SETTING, dataset="msmarco-passage/dev/small", backbone=backbone, retrievers=names)
+    setting = replace(SETTING, dataset="/data/official", msmarco=True, backbone=backbone, retrievers=names)
     found = build(TABLE1, {}, setting)
     assert cells_of(found, "8")[1:3] == ["monoELECTRA-Base", "TCT-ColBERTv2"]
     assert "stands for" not in found.markdown() and "compare the pattern" not in found.markdown()
@@ -387,6 +387,76 @@ def test_table4_without_an_eval_split():
     assert cells_of(found, "g")[3] == "–" and cells_of(found, "g")[6] == "measured"
     assert "there is nothing to submit" in found.markdown()
     assert r"coCondenser [10] & -- & -- & 0.443 & 0.428 & cited \\" in found.latex()
+
+
+FURTHER = (
+    Further("DL 2019", "dl19", 2, 2, ("nDCG@10", "RR(rel=2)@10", "AP(rel=2)")),
+    Further("scifact", "beir/scifact/test", 1, 1, ("nDCG@10", "R@100")),
+)
+
+
+def on_further(first, second):
+    """A row with values on two sets: 2 queries that differ by .1, and one."""
+    dl = {name: {"x": first, "y": first + 0.1} for name in FURTHER[0].measures}
+    beir = {name: {"z": second} for name in FURTHER[1].measures}
+    return replace(measured(0.1, 0.2, 0.3), also={"DL 2019": dl, "scifact": beir})
+
+
+def test_further_sets_are_columns_of_plain_means(tmp_path):
+    results = {"a": on_further(0.5, 0.25), "4": on_further(0.6, 1.0)}
+    found = build(TABLE1, results, replace(SETTING, also=FURTHER))
+    header = [cell.strip() for cell in found.markdown().splitlines()[2].strip("|").split("|")]
+    assert header[6:10] == ["R@1K ours", "nDCG@10 DL 2019", "nDCG@10 scifact", "MRR@10 paper"]
+    assert cells_of(found, "a")[6:10] == ["0.500", "0.550", "0.250", "0.187"]
+    assert cells_of(found, "4")[6:10] == ["0.500", "0.650", "1.000", "0.391 ᵃᵇ¹²³⁵⁶"]
+    assert cells_of(found, "c")[6:9] == ["–", "–", "–"]
+    text = found.markdown()
+    assert "DL 2019 (dl19): 2 judged queries; to binary measures grades of 2 and above are relevant, TREC's" in text
+    assert "scifact (beir/scifact/test): 1 judged query; to binary measures grades of 1 and above are relevant." in text
+    assert "RR(rel=2)@10 on DL 2019: a 0.550, 4 0.650." in text and "R@100 on scifact: a 0.250, 4 1.000." in text
+    assert "the tests and superscripts are about MRR@10 on dev" in text
+    assert r" & R@1K ours & nDCG@10 DL 2019 & nDCG@10 scifact & MRR@10 paper &" in found.latex()
+    assert r"0.200 & 0.500 & 0.550 & 0.250 & 0.187 &" in found.latex()
+    write_all(found, tmp_path)
+    value = json.loads((tmp_path / "table1.json").read_text(encoding="utf-8"))
+    assert value == found.as_json()
+    assert value["setting"]["also"][0] == {
+        "label": "DL 2019", "name": "dl19", "queries": 2, "min_grade": 2,
+        "measures": ["nDCG@10", "RR(rel=2)@10", "AP(rel=2)"],
+    }  # fmt: skip
+    ours = {row["label"]: row["ours"] for row in value["rows"]}
+    assert ours["4"]["also"]["DL 2019"]["AP(rel=2)"] == pytest.approx(0.65)
+    assert ours["4"]["per_query"]["also"]["scifact"]["R@100"] == {"z": 1.0}
+
+
+def test_without_further_sets_nothing_speaks_of_them():
+    found = three_rows(0.01)
+    assert "nDCG" not in found.markdown() + found.latex() and found.as_json()["setting"]["also"] == []
+
+
+def test_further_sets_of_a_grid_are_grids_of_their_own():
+    results = {row.label: on_further(row.group / 100, 0.5) for row in TABLE3.rows if row.label != "b32"}
+    found = build(TABLE3, results, replace(SETTING, also=FURTHER))
+    text = found.markdown()
+    part = text[text.index("## nDCG@10 on DL 2019") :].splitlines()
+    table = [[cell.strip() for cell in line.strip("|").split("|")] for line in part[2:6]]
+    assert table[0] == ["Row", "Hard negatives", "n = 2", "n = 4", "n = 8", "n = 16", "n = 32"]
+    assert table[2] == ["(a)", "MiniLM (dense)", "0.070", "0.090", "0.130", "0.210", "0.370"]
+    assert table[3] == ["(b)", "BM25", "0.070", "0.090", "0.130", "0.210", "–"]
+    assert "nDCG@10 on scifact" in found.latex() and "(a) & MiniLM (dense) & 0.500 & 0.500" in found.latex()
+
+
+def test_further_sets_of_the_leaderboard():
+    found = build(TABLE4, {"g": on_further(0.5, 0.25)}, replace(SETTING, also=FURTHER))
+    assert cells_of(found, "g")[2:8] == ["0.200", "–", "0.550", "0.250", "0.414", "0.404"]
+    assert cells_of(found, "a")[2:8] == ["–", "–", "–", "–", "0.443", "0.428"]
+
+
+def test_a_further_set_over_other_queries_is_refused():
+    with pytest.raises(UserError, match=r"table1, row a, scifact: nDCG@10 of 1 queries instead of 3; evaluate it"):
+        build(TABLE1, {"a": on_further(0, 0)}, replace(SETTING, also=(FURTHER[0], replace(FURTHER[1], queries=3))))
+    with pytest.raises(UserError, match=r"row a, DL 2019: nDCG@10 of 0 queries instead of 2"):
+        build(TABLE1, {"a": measured(0, 0, 0)}, replace(SETTING, also=FURTHER))
 
 
 def test_lowered_labels_read_in_plain_text():

@@ -1,16 +1,19 @@
 """The plan of a cluster's work: every row and checkpoint once, stage by stage."""
 
 import itertools
+from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
 from lce_tf import tables
+from lce_tf.array_jobs import INDEX_VARIABLES
 from lce_tf.errors import UserError
 from lce_tf.replication import stages as module
 from lce_tf.replication.presets import PRESETS
 from lce_tf.replication.products import Products
 from lce_tf.replication.rows import BASELINE, OURS, TABLE1, TABLES
-from lce_tf.replication.stages import STAGES, TOKENS, array_index, run_stage, stages
+from lce_tf.replication.stages import STAGES, TOKENS, listing, run_stage, stages
 
 EVERY = list(TABLES.values())
 
@@ -22,8 +25,12 @@ class Recorder:
         self.calls = calls
 
     def __call__(self, preset, folder, stage):
-        self.stage = stage
+        self.preset, self.stage = preset, stage
         return self
+
+    @property
+    def further(self):
+        return [SimpleNamespace(key=name) for name in self.preset.also]
 
     def first_stage(self, *what):
         self.calls.append((self.stage, *what))
@@ -43,7 +50,11 @@ def calls(monkeypatch):
     return found
 
 
-@pytest.mark.parametrize("preset", PRESETS.values(), ids=list(PRESETS))
+# One set of its own, one that the leaderboard's row is to be submitted on as well.
+ALSO = replace(PRESETS["pydocs"], also=("also.mine-test", "test"))
+
+
+@pytest.mark.parametrize("preset", [*PRESETS.values(), ALSO], ids=[*PRESETS, "also"])
 @pytest.mark.parametrize("seeds", [(42,), (1, 2)])
 @pytest.mark.parametrize("chosen", [*[[table] for table in EVERY], EVERY], ids=[*TABLES, "all"])
 def test_no_row_or_checkpoint_is_missing_or_doubled(calls, chosen, seeds, preset):
@@ -51,10 +62,11 @@ def test_no_row_or_checkpoint_is_missing_or_doubled(calls, chosen, seeds, preset
     baselines = [row for table in chosen for row in table.rows if row.kind == BASELINE]
     submitted = [row for row in ours if row.paper.eval is not None and preset.eval_split]
     training = {(row.checkpoint, seed) for row in ours for seed in seeds}
-    reranking = {(row.checkpoint, row.first_stage, seed, preset.dev_split) for row in ours for seed in seeds}
+    splits = (preset.dev_split, *preset.also)
+    reranking = {(row.checkpoint, row.first_stage, seed, split) for row in ours for seed in seeds for split in splits}
     reranking |= {(row.checkpoint, row.first_stage, seed, preset.eval_split) for row in submitted for seed in seeds}
     retrieval = {(row.negatives, "train") for row in ours}
-    retrieval |= {(row.first_stage, preset.dev_split) for row in ours + baselines}
+    retrieval |= {(row.first_stage, split) for row in ours + baselines for split in splits}
     retrieval |= {(row.first_stage, preset.eval_split) for row in submitted}
     expected = {"retrieve": retrieval, "train": training, "rerank": reranking}
 
@@ -83,6 +95,16 @@ def test_table_1_is_eight_trainings_and_their_eight_runs():
     assert [(item.name, item.rows) for item in plan["train"]][3] == ("lce-n8-bm25", ("table1:4",))
 
 
+def test_further_sets_make_no_items():
+    """Which of them can be had shows only where the data are, and a list is asked for elsewhere too."""
+    sets = ((), ("dl19", "beir/scifact/test"))
+    plain, more = (stages(EVERY, replace(PRESETS["msmarco"], also=also)) for also in sets)
+    assert {stage: listing(items) for stage, items in plain.items()} == {
+        stage: listing(items) for stage, items in more.items()
+    }
+    assert [len(plain[stage]) for stage in STAGES] == [3, 14, 18, 4]
+
+
 def test_dev_runs_are_there_for_trainings_that_evaluate(calls):
     preset = PRESETS["pydocs"].override(evaluate_every=10, dev_run="to be made")
     for item in stages([TABLES["table4"]], preset)["retrieve"]:
@@ -106,35 +128,9 @@ def test_an_index_outside_the_plan_is_refused(index):
         run_stage(stages([TABLE1], PRESETS["msmarco"])["train"], "folder", index)
 
 
-@pytest.mark.parametrize(
-    ("environment", "index"),
-    [
-        ({}, None),
-        ({"SLURM_ARRAY_TASK_ID": ""}, None),
-        ({"SLURM_ARRAY_TASK_ID": "0"}, 0),
-        ({"JOB_COMPLETION_INDEX": "12"}, 12),
-        ({"SLURM_ARRAY_TASK_ID": "3", "JOB_COMPLETION_INDEX": "3"}, 3),
-    ],
-)
-def test_the_scheduler_says_which_index(environment, index):
-    assert array_index(environment) == index
-
-
-@pytest.mark.parametrize(
-    ("environment", "fault"),
-    [
-        ({"SLURM_ARRAY_TASK_ID": "1-3"}, "SLURM_ARRAY_TASK_ID=1-3: is no index"),
-        ({"SLURM_ARRAY_TASK_ID": "1", "JOB_COMPLETION_INDEX": "2"}, "these differ"),
-    ],
-)
-def test_a_strange_index_is_refused(environment, fault):
-    with pytest.raises(UserError, match=fault):
-        array_index(environment)
-
-
 @pytest.fixture
 def no_array(monkeypatch):
-    for name in module.INDEX_VARIABLES.values():
+    for name in INDEX_VARIABLES.values():
         monkeypatch.delenv(name, raising=False)
 
 

@@ -1,0 +1,118 @@
+"""What a preset's products are made from: its collection, queries and judgments, and those of further sets."""
+
+import os
+from functools import cached_property
+from pathlib import Path
+
+from lce_tf.data.datasets import Dataset, load_dataset
+from lce_tf.data.folder import holds_collection
+from lce_tf.data.qrels import Qrels, relevant
+from lce_tf.errors import UserError
+from lce_tf.replication import made
+from lce_tf.replication.further import FurtherSet, further_sets
+from lce_tf.replication.presets import TRAIN, Preset
+from lce_tf.replication.sample import write_sample
+
+
+class Inputs:
+    """The data of a preset whose products are in `folder`; wherever a split is named, a further set's key will do."""
+
+    def __init__(self, preset: Preset, folder: str | Path):
+        self.preset, self.folder = preset, Path(folder)
+        self._hashed: dict[str, dict[str, str]] = {}
+
+    @property
+    def dataset_name(self) -> str:
+        """What the doors take as --dataset: the preset's own, or the folder of its sample."""
+        return self.preset.dataset if self.preset.share == 1 else str(self.folder / "data")
+
+    @cached_property
+    def dataset(self) -> Dataset:
+        """The preset's data set, sampled if it asks for that."""
+        dataset = load_dataset(self.preset.dataset)
+        if self.preset.share == 1:
+            return dataset
+        splits = [TRAIN, *filter(None, (self.preset.dev_split, self.preset.eval_split))]
+        return load_dataset(str(write_sample(dataset, splits, self.preset.share, self.folder / "data")))
+
+    @cached_property
+    def named(self) -> tuple[tuple[FurtherSet, ...], dict[str, str]]:
+        """See `further_sets`: what the preset names, whether or not it can be fetched."""
+        return further_sets(self.preset)
+
+    @property
+    def further(self) -> tuple[FurtherSet, ...]:
+        """The further sets that are measured."""
+        return self._reached[0]
+
+    @property
+    def left_out(self) -> dict[str, str]:
+        """Name -> reason for those of the preset's own further sets that cannot be had here."""
+        return self._reached[1]
+
+    def located(self, split: str) -> tuple[str, Dataset, str | None]:
+        """Where a split's queries and passages are: what the doors take as --dataset, that data set, and --split."""
+        preset = self.preset
+        if split not in (TRAIN, preset.dev_split, preset.eval_split):
+            found = {known.key: known for known in self.further}[split]
+            if found.dataset is not None:
+                return found.dataset, load_dataset(found.dataset), found.split
+            split = found.split
+        return self.dataset_name, self.dataset, split
+
+    def qrels(self) -> Qrels:
+        """Judgments of the preset's dev queries: the first by id of those with a relevant passage."""
+        qrels = self.dataset.qrels(self.preset.dev_split)
+        judged = sorted(query_id for query_id, ids in relevant(qrels).items() if ids)
+        return {query_id: qrels[query_id] for query_id in judged[: self.preset.queries]}
+
+    def eval_queries(self) -> list[str]:
+        """The ids of the preset's eval queries: the first by id, judged or not."""
+        return sorted(self.dataset.queries(self.preset.eval_split))[: self.preset.queries]
+
+    def judged(self, split: str) -> Qrels:
+        """Judgments of a split's queries: of dev and eval those of the preset's queries, of any other all."""
+        if split == self.preset.dev_split:
+            return self.qrels()
+        _, dataset, name = self.located(split)
+        qrels = dataset.qrels(name)
+        if split == self.preset.eval_split:
+            return {query_id: qrels[query_id] for query_id in self.eval_queries() if query_id in qrels}
+        return qrels
+
+    def kept(self, split: str) -> list[str] | None:
+        """The queries that a split's runs keep; None where they keep all that were searched for: to train on."""
+        if split == TRAIN:
+            return None
+        return self.eval_queries() if split == self.preset.eval_split else list(self.judged(split))
+
+    def hashes(self, split: str) -> dict[str, str]:
+        """The queries of a split's runs, and the judgments that chose them, as settings of a first stage."""
+        if split not in self._hashed:
+            _, dataset, name = self.located(split)
+            texts, kept = dataset.queries(name), self.kept(split)
+            if kept is not None:
+                texts = {query_id: texts[query_id] for query_id in kept if query_id in texts}
+            # Eval queries are kept whether judged or not, and MS MARCO's are not.
+            qrels = None if split == self.preset.eval_split else self.judged(split)
+            self._hashed[split] = made.hashes(texts, qrels)
+        return self._hashed[split]
+
+    @cached_property
+    def _reached(self) -> tuple[tuple[FurtherSet, ...], dict[str, str]]:
+        """Sets that a preset brings along may be out of reach; those that a flag names fail when they are read."""
+        named, left_out = self.named
+        if self.preset.also_asked or holds_collection(os.path.expanduser(self.preset.dataset)):
+            return named, left_out
+        reasons = {known: self._fault(known) for known in named}
+        left_out = left_out | {known.name: reason for known, reason in reasons.items() if reason}
+        return tuple(known for known in named if not reasons[known]), left_out
+
+    def _fault(self, known: FurtherSet) -> str:
+        """Why one of the data set's own splits cannot be read; empty where it can."""
+        try:
+            self.dataset.queries(known.split)
+            self.dataset.qrels(known.split)
+        except UserError as error:
+            return str(error)
+        return ""
