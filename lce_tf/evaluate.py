@@ -6,15 +6,17 @@ from collections.abc import Mapping, Sequence
 
 from lce_tf.arguments import HelpFormatter
 from lce_tf.errors import guarded
-from lce_tf.evaluation.inputs import add_judgment_options, aligned, evaluate_files
-from lce_tf.evaluation.measures import EXAMPLES, mean
+from lce_tf.evaluation.inputs import add_judgment_options, aligned, judged_runs
+from lce_tf.evaluation.measures import EXAMPLES, evaluate, mean
+from lce_tf.evaluation.ties import Ties, ties
 from lce_tf.files import write_json
 
 _EXAMPLE = """example, from a checkout:
   python -m lce_tf.evaluate --qrels tests/files/dl19.qrels.txt.gz --measures MRR@10 'AP(rel=2)' nDCG@10 -- \\
       tests/files/dl19.bm25.trec.gz tests/files/dl19.colbert.trec.gz
 
-Every judged query counts; one that a run lacks scores 0. Equal scores are ordered by the run's ranks.
+Every judged query counts; one that a run lacks scores 0. Equal scores are ordered by the run's ranks; --ties shows
+what other orders would give.
 """
 
 
@@ -31,6 +33,11 @@ def parser() -> argparse.ArgumentParser:
         "--measures", nargs="+", metavar="M", default=["MRR@10", "R@1000", "nDCG@10"], help=f"such as {EXAMPLES}"
     )
     options.add_argument(
+        "--ties",
+        action="store_true",
+        help="show what equal scores leave open: the worst, expected and best value, and the share of tied pairs",
+    )
+    options.add_argument(
         "--per-query", metavar="FILE", help="also write run -> measure -> query -> value here, as JSON"
     )
     return options
@@ -44,16 +51,36 @@ def table(values: Mapping[str, Mapping[str, Mapping[str, float]]], measures: Seq
     return aligned(rows)
 
 
+def ties_table(values: Mapping[str, Mapping[str, Mapping[str, float]]], found: Mapping[str, Ties]) -> str:
+    """A row for each run and measure with its means, four digits, then a line a run on how much is tied."""
+    rows = [["run", "measure", "value", "worst", "expected", "best"]]
+    for name, left_open in found.items():
+        for measure, value in values[name].items():
+            four = (value, left_open.worst[measure], left_open.expected[measure], left_open.best[measure])
+            rows.append([name, measure, *(f"{mean(per_query):.4f}" for per_query in four)])
+    tied = (
+        f"{name}: {part.tied_pairs} of {part.pairs} pairs of passages of one query tied ({part.share:.2%}), "
+        f"in {part.queries} queries"
+        for name, part in found.items()
+    )
+    return "\n".join([aligned(rows), *tied])
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Prints the table; returns the exit status, 2 for bad input."""
     return guarded(_run, parser().parse_args(argv))
 
 
 def _run(args: argparse.Namespace) -> None:
-    values = evaluate_files(args.runs, args.measures, dataset=args.dataset, split=args.split, qrels=args.qrels)
+    values, found = {}, {}
+    runs = judged_runs(args.runs, args.measures, dataset=args.dataset, split=args.split, qrels=args.qrels)
+    for name, run, judged in runs:
+        values[name] = evaluate(run, judged, args.measures)
+        if args.ties:
+            found[name] = ties(run, judged, values[name])
     if args.per_query:
         write_json(args.per_query, values)
-    print(table(values, args.measures))
+    print(ties_table(values, found) if args.ties else table(values, args.measures))
     queries = len(next(iter(next(iter(values.values())).values())))
     print(f"{queries} judged queries")
 

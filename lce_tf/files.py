@@ -1,16 +1,21 @@
 """Files that are complete or absent: written under a temporary name, synced, then renamed."""
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
 import shutil
+import tarfile
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lce_tf.errors import UserError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 def cache_dir() -> Path:
@@ -33,6 +38,9 @@ def written(path: str | Path, mode: str = "w") -> Iterator[Any]:
     """A file object whose contents appear at `path` only if the block ends without an exception.
 
     Text is UTF-8 with `\\n` line ends whatever the platform.
+
+    Raises:
+        UserError: the disk is full, the folder is read-only or the like; what was at `path` is still there.
     """
     path = Path(path)
     make_folder(path.parent)
@@ -42,7 +50,7 @@ def written(path: str | Path, mode: str = "w") -> Iterator[Any]:
     try:
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     except OSError as error:
-        raise UserError(f"{path}: cannot be written ({error.strerror}); choose another output") from error
+        raise _unwritable(path, error) from error
     try:
         with open(handle, mode, **text) as file:
             yield file
@@ -51,9 +59,11 @@ def written(path: str | Path, mode: str = "w") -> Iterator[Any]:
         os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
         _sync_folder(path.parent)
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
+        if _tells_of_the_disk(error, temporary):
+            raise _unwritable(path, error) from error
         raise
 
 
@@ -62,10 +72,16 @@ def built_folder(path: str | Path) -> Iterator[Path]:
     """A scratch folder that becomes `path` only if the block ends without an exception.
 
     Where another process finished the same folder first, its copy is kept and ours dropped.
+
+    Raises:
+        UserError: as `written`.
     """
     path = Path(path)
     make_folder(path.parent)
-    temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part"))
+    try:
+        temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part"))
+    except OSError as error:
+        raise _unwritable(path, error) from error
     try:
         yield temporary
         for file in temporary.rglob("*"):
@@ -79,8 +95,26 @@ def built_folder(path: str | Path) -> Iterator[Path]:
             if not path.is_dir():
                 raise
         _sync_folder(path.parent)
+    except OSError as error:
+        if _tells_of_the_disk(error, temporary):
+            raise _unwritable(path, error) from error
+        raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def confined_archives() -> Iterator[None]:
+    """Within the block, no tar archive that a library unpacks can write outside the folder it is unpacked into.
+
+    Absolute paths, `..`, links that lead out and device files end the unpacking with a `tarfile.FilterError`.
+    """
+    before = tarfile.TarFile.extraction_filter
+    tarfile.TarFile.extraction_filter = staticmethod(tarfile.data_filter)
+    try:
+        yield
+    finally:
+        tarfile.TarFile.extraction_filter = before
 
 
 def sha256_of(*paths: str | Path) -> str:
@@ -110,6 +144,44 @@ def read_json(path: str | Path) -> Any:
         raise UserError(f"{path}: is not UTF-8 text (byte {error.start})") from error
     except json.JSONDecodeError as error:
         raise UserError(f"{path}:{error.lineno}: is not JSON ({error.msg})") from error
+
+
+def read_array(path: str | Path, mapped: bool = False) -> "np.ndarray":
+    """The array in an .npy file, `mapped` from it or read; no Python objects.
+
+    Raises:
+        UserError: there is no file, it is torn, or it holds something else.
+    """
+    import numpy as np
+
+    try:
+        array = np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False)
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: no such file") from error
+    except Exception as error:  # a torn header is parsed as Python: it may raise SyntaxError, TokenError and more
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise UserError(f"{path}: cannot be read as an array ({reason})") from error
+    if not isinstance(array, np.ndarray):
+        raise UserError(f"{path}: is an archive of arrays, not one")
+    return array
+
+
+# What a full, read-only or failing disk raises; NumPy raises an OSError without a number for a short write.
+_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO)
+
+
+def _tells_of_the_disk(error: BaseException, temporary: str | Path) -> bool:
+    """Whether writing `temporary`, or a file in it, failed, rather than something else within the block."""
+    if not isinstance(error, OSError):
+        return False
+    ours = error.filename is None or str(error.filename).startswith(str(temporary))
+    return ours and (error.errno in _DISK or (error.errno is None and "requested and" in str(error)))
+
+
+def _unwritable(path: Path, error: OSError) -> UserError:
+    return UserError(
+        f"{path}: cannot be written ({error.strerror or f'disk full? {error}'}); make room or choose another output"
+    )
 
 
 def _umask() -> int:

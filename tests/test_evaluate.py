@@ -33,6 +33,29 @@ def test_default_measures_are_in_the_table(capsys):
     assert capsys.readouterr().out.split()[:4] == ["run", "MRR@10", "R@1000", "nDCG@10"]
 
 
+def test_table_of_what_ties_leave_open(capsys):
+    """The values of trec_eval's own tie rule (0.6813, 0.6466) lie between worst and best."""
+    assert main(["--qrels", QRELS, BM25, COLBERT, "--measures", "RR(rel=2)@10", "nDCG@10", "--ties"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "run                   measure       value   worst   expected  best",
+        "dl19.bm25.trec.gz     RR(rel=2)@10  0.4656  0.4656  0.4656    0.4656",
+        "dl19.bm25.trec.gz     nDCG@10       0.4140  0.4140  0.4140    0.4140",
+        "dl19.colbert.trec.gz  RR(rel=2)@10  0.6604  0.6604  0.6708    0.6813",
+        "dl19.colbert.trec.gz  nDCG@10       0.6446  0.6437  0.6456    0.6475",
+        "dl19.bm25.trec.gz: 0 of 39600 pairs of passages of one query tied (0.00%), in 0 queries",
+        "dl19.colbert.trec.gz: 301 of 39600 pairs of passages of one query tied (0.76%), in 8 queries",
+        "8 judged queries",
+    ]
+
+
+def test_a_run_that_spells_ids_otherwise_is_told(tmp_path, capsys):
+    qrels, run = small(tmp_path)
+    Path(run).write_text("q1 Q0 D1 1 2.0 t\nq2 Q0 D2 1 2.0 t\n")
+    assert main(["--qrels", qrels, run]) == 0
+    said = capsys.readouterr().err
+    assert "note: run.trec: ranks not one judged passage; are ids spelt alike? The run has D1, the judgments p1" in said
+
+
 def small(tmp_path):
     (tmp_path / "qrels.txt").write_text("".join(f"q{i} 0 p{i} 1\n" for i in range(1, 9)))
     (tmp_path / "run.trec").write_text("q1 Q0 p1 1 2.0 t\nq2 Q0 x 1 2.0 t\nq2 Q0 p2 2 1.0 t\nother Q0 x 1 1.0 t\n")

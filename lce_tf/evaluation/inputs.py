@@ -2,14 +2,14 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from lce_tf.data.datasets import load_dataset
 from lce_tf.data.qrels import Qrels, read_qrels
-from lce_tf.data.runs import read_run
+from lce_tf.data.runs import Run, read_run
 from lce_tf.errors import UserError
-from lce_tf.evaluation.measures import Coverage, coverage, evaluate, parse_measure
+from lce_tf.evaluation.measures import Coverage, coverage, evaluate, parse_measure, unlike_ids
 
 
 def add_judgment_options(parser: argparse.ArgumentParser) -> None:
@@ -44,15 +44,15 @@ def run_names(paths: Sequence[str]) -> dict[str, str]:
     return {name if short.count(name) == 1 else path: path for name, path in zip(short, paths, strict=True)}
 
 
-def evaluate_files(
+def judged_runs(
     paths: Sequence[str],
     measures: Sequence[str],
     *,
     dataset: str | None = None,
     split: str | None = None,
     qrels: str | None = None,
-) -> dict[str, dict[str, dict[str, float]]]:
-    """run name -> measure -> query id -> value for run files, read one at a time; notes on coverage go to stderr.
+) -> Iterator[tuple[str, Run, Qrels]]:
+    """Yields (run name, run, judgments) for run files, read one at a time; notes on how they meet go to stderr.
 
     The judgments come from `dataset` and `split` or from the file `qrels`. Names are checked before anything is read.
 
@@ -63,13 +63,26 @@ def evaluate_files(
         parse_measure(measure)
     named = run_names(paths)
     judged = judgments(dataset, split, qrels)
-    values = {}
     for name, path in named.items():
         run = read_run(path)
         for note in _met(path, coverage(run, judged)).notes():
             print(f"note: {name}: {note}", file=sys.stderr)
-        values[name] = evaluate(run, judged, measures)
-    return values
+        if strangers := unlike_ids(run, judged):
+            print(f"note: {name}: {strangers}", file=sys.stderr)
+        yield name, run, judged
+
+
+def evaluate_files(
+    paths: Sequence[str],
+    measures: Sequence[str],
+    *,
+    dataset: str | None = None,
+    split: str | None = None,
+    qrels: str | None = None,
+) -> dict[str, dict[str, dict[str, float]]]:
+    """run name -> measure -> query id -> value for run files; see `judged_runs`."""
+    runs = judged_runs(paths, measures, dataset=dataset, split=split, qrels=qrels)
+    return {name: evaluate(run, judged, measures) for name, run, judged in runs}
 
 
 def _met(path: str, found: Coverage) -> Coverage:

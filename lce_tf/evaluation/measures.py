@@ -145,6 +145,24 @@ def coverage(run: Run, qrels: Qrels) -> Coverage:
     return Coverage(len(qrels), missing, tuple(query_id for query_id in places if query_id not in qrels))
 
 
+def unlike_ids(run: Run, qrels: Qrels) -> str | None:
+    """A line for a run without a single judged passage for its judged queries, as where ids are spelt otherwise.
+
+    Such a run scores 0 throughout, which may be true but seldom is; None where at least one passage is judged.
+    """
+    places = _places(run)
+    strangers = None
+    for query_id, judged in qrels.items():
+        if query_id in places and judged:
+            listed = run.passage_ids[places[query_id]].tolist()
+            if not judged.keys().isdisjoint(passage_id.decode() for passage_id in listed):
+                return None
+            strangers = strangers or (listed[0].decode(), next(iter(judged)))
+    if strangers is None:
+        return None
+    return "ranks not one judged passage; are ids spelt alike? The run has {}, the judgments {}".format(*strangers)
+
+
 def _places(run: Run) -> dict[str, slice]:
     """query id -> its rows in the run, for every query with at least one."""
     bounds = zip(run.query_ids.tolist(), run.offsets[:-1].tolist(), run.offsets[1:].tolist(), strict=True)
@@ -152,13 +170,18 @@ def _places(run: Run) -> dict[str, slice]:
 
 
 def _judged_rankings(run: Run, qrels: Qrels) -> Iterator[dict[str, dict[str, float]]]:
-    """Blocks of query id -> passage id -> score, best first, for the queries that the run and the judgments share.
+    """Blocks of query id -> passage id -> score, best first, for the queries of the run that can score more than 0.
+
+    Without a relevant passage every measure is 0, and trec_eval's code is not asked: where all grades are below 0, it
+    reads memory that it has not filled, and crashes or never ends.
 
     The scores count down to 1: Python floats, since pytrec_eval refuses numpy's, and whole numbers, since it holds
     them in float32, which keeps whole numbers apart up to 2^24.
     """
     places = _places(run)
-    shared = [query_id for query_id, judged in qrels.items() if judged and query_id in places]
+    shared = [
+        query_id for query_id, judged in qrels.items() if query_id in places and max(judged.values(), default=0) > 0
+    ]
     for start in range(0, len(shared), _QUERIES_AT_ONCE):
         block = {}
         for query_id in shared[start : start + _QUERIES_AT_ONCE]:

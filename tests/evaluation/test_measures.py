@@ -101,6 +101,15 @@ def test_every_judged_query_counts_and_no_other():
         assert mean(found) == 0.25
 
 
+@pytest.mark.parametrize("grades", [{"b": -1}, {"a": -2, "b": -1}, {"a": 0}])
+def test_grades_below_1_alone_score_0(grades):
+    """pytrec_eval crashes on the first two, or runs for ever."""
+    names = ["RR@10", "AP", "nDCG", "nDCG@10", "Bpref", "Rprec", "SetP", "P@1", "R@10", "Success@1"]
+    found = evaluate(ranked({"q": ["a", "b"], "r": ["a"]}), {"q": grades, "r": {"a": 1}}, names)
+    assert {name: values["q"] for name, values in found.items()} == dict.fromkeys(names, 0.0)
+    assert {values["r"] for values in found.values()} == {1.0}
+
+
 def test_a_query_without_passages_in_the_run_scores_0():
     run = ranked({"empty": [], "full": ["a"]})
     qrels = {"empty": {"a": 1}, "full": {"a": 1}}

@@ -1,0 +1,220 @@
+"""Settings that cannot be meant, and inputs that do not fit each other: for training, reranking and evaluating."""
+
+import contextlib
+import io
+import json
+import os
+from unittest import mock
+
+from lce_tf import audit, compare, train
+from tests.bad_input.case import QRELS, Case, evaluated, quietly
+from tests.bad_input.checkpoints import FILES, SHAPE, reranked
+from tests.bad_input.run_files import RUN
+from tests.bad_input.texts import TOKENIZER
+
+# Four passages for two training queries; p4 copies p1, which is relevant to both.
+TRAINING = {
+    "collection.tsv": b"p1\train\np2\tsnow\np3\tdog\np4\train\n",
+    "queries.train.tsv": b"q1\tdog\nq2\tsnow\n",
+    "qrels.train.txt": b"q1 0 p1 1\nq2 0 p1 1\n",
+    "run.trec": b"".join(b"q%d Q0 p%d %d %d t\n" % (q, p, p, 9 - p) for q in (1, 2) for p in (1, 2, 3, 4)),
+    "model/config.json": json.dumps(SHAPE).encode(),
+    "model/model.safetensors": b"not read by the audit",
+    **{name.replace("tokenizer/", "model/"): data for name, data in TOKENIZER.items()},
+}
+
+
+def audited(wanted: str, *arguments: str) -> int | str:
+    """The exit status of `lce audit`, or where that is 0 the line that begins with `wanted`."""
+    base = "--dataset . --run run.trec --backbone model --group 3 --query-length 4 --sequence-length 12 --steps 1"
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        status = audit.main([*base.split(), *arguments])
+    lines = (" ".join(line.split()) for line in printed.getvalue().splitlines())
+    return status or next(line for line in lines if line.startswith(wanted))
+
+
+def training(given, change, arguments="", value=None, **outcome):
+    wanted = (value or "").rstrip("0123456789)(q,p. ")
+    files = {**TRAINING, **change}
+    return Case("Training data", given, lambda: audited(wanted, *arguments.split()), files, value=value, **outcome)
+
+
+def trained(arguments, refused):
+    call = ["--dataset", ".", "--run", "run.trec", "--output", "out", *arguments.split()]
+    return Case("Settings", f"`lce train {arguments}`", lambda: quietly(train.main, *call), TRAINING, refused=refused)
+
+
+def rerank_with(arguments, refused, **change):
+    return Case(
+        "Settings", f"`lce rerank {arguments}`", lambda: reranked(*arguments.split()), FILES | change, refused=refused
+    )
+
+
+def evaluate_with(arguments, refused, shown=None):
+    call = ["--qrels", "qrels.txt", "run.trec", *arguments.split()]
+    files = {"qrels.txt": QRELS, "run.trec": RUN, "folder/file": b""}
+    return Case("Settings", f"`lce evaluate {shown or arguments}`", lambda: evaluated(*call), files, refused=refused)
+
+
+def compare_with(arguments, refused):
+    call = ["--qrels", "qrels.txt", *arguments.split()]
+    files = {"qrels.txt": QRELS, "run.trec": RUN, "other.trec": RUN}
+    return Case("Settings", f"`lce compare {arguments}`", lambda: quietly(compare.main, *call), files, refused=refused)
+
+
+def cache_in_a_file() -> int:
+    """`lce evaluate` of a data set that has to be tokenised, where the cache cannot be a folder."""
+    with mock.patch.dict(os.environ, {"LCE_CACHE": "collection.tsv"}):
+        return audited("")
+
+
+CASES = [
+    training(
+        "a relevant passage among the negatives",
+        {},
+        handled="kept out of them",
+        value="relevant passages kept out of the negatives 2",
+    ),
+    training(
+        "a negative that copies the positive's text",
+        {},
+        handled="counted; it stays",
+        value="negatives that copy a positive's text 2",
+    ),
+    training(
+        "two queries with the same text",
+        {"queries.train.tsv": b"q1\tdog\nq2\tdog\n"},
+        handled="counted; both stay",
+        value="queries that share their text 2",
+    ),
+    training(
+        "a judged query that the run lacks",
+        {"qrels.train.txt": b"q1 0 p1 1\nq9 0 p1 1\n"},
+        handled="left out and named",
+        value="not in the run 1 (q9)",
+    ),
+    training(
+        "a query without text",
+        {"queries.train.tsv": b"q1\tdog\n"},
+        handled="left out and named",
+        value="without text in the split 1 (q2)",
+    ),
+    training(
+        "a positive that the collection lacks",
+        {"qrels.train.txt": b"q1 0 p1 1\nq2 0 gone 1\n"},
+        handled="its query is left out and named",
+        value="without a positive in the collection 1 (q2)",
+    ),
+    training(
+        "passages of the run that the collection lacks",
+        {"run.trec": TRAINING["run.trec"] + b"q1 Q0 gone 5 1 t\n"},
+        handled="no negatives; counted and named",
+        value="passages of the run not in the collection 1 (gone)",
+    ),
+    training(
+        "lists shorter than the group",
+        {"run.trec": TRAINING["run.trec"][:-30]},
+        handled="their queries are left out and named",
+        value="with too few negatives 1 (q2)",
+    ),
+    training(
+        "all lists shorter than the group",
+        {},
+        "--group 5",
+        refused="no training query is usable: 2 judged queries, 2 with too few negatives (such as q1)",
+    ),
+    training(
+        "the same, with `--short-lists replace`",
+        {},
+        "--group 5 --short-lists replace",
+        handled="negatives are drawn with replacement",
+        value="usable 2",
+    ),
+    training(
+        "judgments without a relevant passage",
+        {"qrels.train.txt": b"q1 0 p1 0\n"},
+        refused="the judgments name no relevant passage; training needs some with a grade of 1 or more",
+    ),
+    training(
+        "a run of other queries",
+        {"run.trec": b"q8 Q0 p1 1 1 t\n"},
+        refused="no training query is usable: 2 judged queries, 2 not in the run (such as q1)",
+    ),
+    training(
+        "a vocabulary smaller than the tokenizer's",
+        {"model/config.json": json.dumps({**SHAPE, "vocab_size": 9}).encode()},
+        refused="model: its tokenizer has 15 wordpieces, its config.json 9; they do not belong together",
+    ),
+    training(
+        "more wordpieces than the model has positions",
+        {},
+        "--sequence-length 600",
+        refused="--sequence-length 600: model has 512 positions only",
+    ),
+    Case(
+        "Settings",
+        "`LCE_CACHE` that names a file",
+        cache_in_a_file,
+        TRAINING,
+        refused="collection.tsv…: cannot be made a folder (…); choose another output",
+    ),
+    trained("--group 1", "--group 1: LCE over one passage is 0 and trains nothing; give 2 or more"),
+    trained("--loss hinge --group 1", "--group 1: the hinge loss needs a positive and a negative; give 2 or more"),
+    trained(
+        "--group 9 --negatives-depth 5",
+        "--group 9: needs 8 distinct negatives, but only the top 5 are drawn from; lower it or raise --negatives-depth",
+    ),
+    trained("--steps 0", "--steps 0: give 1 or more"),
+    trained("--batch -4", "--batch -4: give 1 or more"),
+    trained("--warmup 1", "--warmup 1.0: a share of the steps, at least 0 and below 1"),
+    trained("--learning-rate nan", "--learning-rate nan: give a number between 0 and 1, such as 1e-5"),
+    trained("--seed -1", "--seed -1: give a whole number from 0 to 2^63 - 1"),
+    trained("--precision float8", "--precision 'float8': known are auto, …"),
+    trained(
+        "--query-length 60 --sequence-length 63",
+        "--query-length 60 and --sequence-length 63: a sequence holds the query, three special tokens and "
+        "at least one wordpiece of the passage; raise --sequence-length",
+    ),
+    trained("--keep best", "--evaluate-every and --keep best need a --dev-run to rerank"),
+    rerank_with("--depth 0", "--depth 0: give 1 or more; evaluate the run itself to see it unreranked"),
+    rerank_with("--output model", "--output model: is a folder; name a file"),
+    Case(
+        "Settings",
+        "`lce rerank --tag 'my tag'`",
+        lambda: reranked("--tag", "my tag"),
+        FILES,
+        refused="--tag 'my tag': is empty or holds white space; give one word",
+    ),
+    rerank_with(
+        "--dataset nowhere/at-all",
+        "'nowhere/at-all': is no folder and no ir_datasets id; https://ir-datasets.com lists the ids",
+    ),
+    Case(
+        "Settings",
+        "a run with queries that the data set lacks, to rerank",
+        reranked,
+        FILES | {"run.trec": b"q9 Q0 p1 1 1 t\n"},
+        refused="run.trec: query q9 is not among the queries of . (1 of 1 are not); name the run's own --dataset and "
+        "--split",
+    ),
+    Case(
+        "Settings",
+        "a run with passages that the collection lacks, to rerank",
+        reranked,
+        FILES | {"run.trec": b"q1 Q0 gone 1 1 t\n"},
+        refused="run.trec: passage gone is not in the collection of . (1 of 1 rows are not); name the run's own "
+        "--dataset",
+    ),
+    evaluate_with("--measures Foo@10", "measure 'Foo@10': not a measure that ir_measures knows; use one like …"),
+    evaluate_with("--measures ERR@20", "measure 'ERR@20': not computed by trec_eval in this form; use one like …"),
+    evaluate_with("--measures RR@0", "measure 'RR@0': the cut-off is 0; it must be a whole number of at least 1"),
+    evaluate_with(
+        "--measures __import__('os').getcwd()",
+        "measure \"__import__('os').getcwd()\": not a measure that ir_measures knows; use one like …",
+    ),
+    evaluate_with("--per-query folder", "folder: is a folder; name a file to write"),
+    evaluate_with("--per-query run.trec/values.json", "run.trec: cannot be made a folder (…); choose another output"),
+    compare_with("run.trec", "run.trec: one run cannot be compared; give at least two"),
+    compare_with("run.trec other.trec", "a paired test needs at least two queries; there are 1"),
+    compare_with("run.trec other.trec --alpha 2", "--alpha 2.0: must lie above 0 and below 1, as 0.01 does"),
+]

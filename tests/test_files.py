@@ -1,0 +1,58 @@
+"""Arrays read from files that may be anything."""
+
+import io
+
+import numpy as np
+import pytest
+
+from lce_tf.errors import UserError
+from lce_tf.files import read_array
+
+
+def npy(array, **options) -> bytes:
+    file = io.BytesIO()
+    np.save(file, array, **options)
+    return file.getvalue()
+
+
+def npz(**arrays) -> bytes:
+    file = io.BytesIO()
+    np.savez(file, **arrays)
+    return file.getvalue()
+
+
+WHOLE = npy(np.arange(9))
+
+
+@pytest.mark.parametrize("mapped", [False, True])
+def test_an_array_reads_back(tmp_path, mapped):
+    (tmp_path / "a.npy").write_bytes(WHOLE)
+    found = read_array(tmp_path / "a.npy", mapped)
+    assert found.tolist() == list(range(9)) and isinstance(found, np.memmap) == mapped
+
+
+@pytest.mark.parametrize("mapped", [False, True])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        WHOLE[:5],
+        WHOLE[:-1],
+        WHOLE.replace(b"':", b"'["),  # a header that is no Python: TokenError
+        WHOLE.replace(b"'<i8'", b"'<q8'"),
+        b"PK\x03\x04torn",
+        npz(a=np.arange(3)),
+        npy(np.array([{}], object), allow_pickle=True),
+    ],
+    ids=["empty", "header torn", "a byte short", "no Python", "no type", "torn zip", "npz", "pickled objects"],
+)
+def test_what_is_no_array_is_one_line(tmp_path, data, mapped):
+    (tmp_path / "a.npy").write_bytes(data)
+    with pytest.raises(UserError, match="a.npy: ") as caught:
+        read_array(tmp_path / "a.npy", mapped)
+    assert "\n" not in str(caught.value)
+
+
+def test_no_file(tmp_path):
+    with pytest.raises(UserError, match="a.npy: no such file"):
+        read_array(tmp_path / "a.npy")
