@@ -5,21 +5,26 @@ VENV ?= .venv
 PRESET ?= pydocs
 SEEDS ?=
 DATA_DIR ?=
+DIR ?=
+SCALE ?= 1
 FLAGS ?=
 SLOW ?=
 UPGRADE ?=
+PEERS ?=
 # The plain package index brings torch with CUDA: gigabytes, and its cuDNN is written over the one of
 # `tensorflow[and-cuda]`. On a GPU machine name an index of torch's CPU builds here.
 EXTRA_INDEX ?=
 
 BIN = $(VENV)/bin
+# The other tools that are measured want other versions than ours.
+PEERS_VENV = .venv-peers
 PIP_FLAGS = -qq --no-input --disable-pip-version-check $(if $(EXTRA_INDEX),--extra-index-url $(EXTRA_INDEX))
 
 tables = $(BIN)/python -m lce_tf.tables $(1) --preset $(PRESET) $(if $(SEEDS),--seeds $(SEEDS)) \
   $(if $(DATA_DIR),--data-dir $(DATA_DIR)) $(FLAGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-all lint table1 table2 table3 table4 tables lock wheel clean
+.PHONY: help setup test test-all lint table1 table2 table3 table4 tables bench full-size lock wheel clean
 
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -31,6 +36,7 @@ help: ## Show this
 	@echo "  SEEDS=$(SEEDS)               seeds of the tables, as in SEEDS=1,2,3: mean and spread"
 	@echo "  DATA_DIR=$(DATA_DIR)            with PRESET=msmarco: folder with MS MARCO's own files instead of a download"
 	@echo "  FLAGS=$(FLAGS)               more flags, as in FLAGS='--steps 20 --depth 100'; all: $(BIN)/python -m lce_tf.tables -h"
+	@echo "  PEERS=$(PEERS)               with bench: 1 sets up sentence-transformers and others in $(PEERS_VENV), on Python 3.11"
 	@echo "  EXTRA_INDEX=$(EXTRA_INDEX)         one more package index: for torch's CPU build on a GPU machine"
 
 setup: $(VENV)/.installed ## Build the environment from requirements.lock (3 minutes, 5 GB)
@@ -60,6 +66,14 @@ table4: $(VENV)/.installed ## Table 4, the leaderboard, with the file to submit
 
 tables: $(VENV)/.installed ## All four tables; what they share is made once. First FLAGS=--plan: what it takes
 	@$(call tables,all)
+
+bench: $(VENV)/.installed $(if $(PEERS),$(PEERS_VENV)/.installed) ## Measure speed and memory (PEERS=1: against other tools as well)
+	@$(BIN)/python -m experiments.bench $(if $(PEERS),--peers $(PEERS_VENV)/bin/python) $(FLAGS)
+
+full-size: $(VENV)/.installed ## Walk MS MARCO's full size on drawn files in DIR=folder (15 GB; SCALE=0.001: a trial)
+	@[ -n "$(DIR)" ] || { echo "error: name a folder with room for 15 GB: make full-size DIR=/path" >&2; exit 2; }
+	@$(BIN)/python -m experiments.full_size.generate "$(DIR)" --scale $(SCALE)
+	@$(BIN)/python -m experiments.full_size.prove "$(DIR)"
 
 wheel: $(VENV)/.installed ## Build sdist and wheel into dist/
 	@$(BIN)/python -m build --no-isolation
@@ -95,12 +109,23 @@ $(VENV)/.installed: requirements.lock setup.cfg
 	@mv $(VENV)/.installing $@
 	@touch $@
 
+# Without torchvision: optimum-intel asks for it, nothing measured uses it, and its CUDA build does not load beside a
+# CPU build of torch.
+$(PEERS_VENV)/.installed: experiments/bench/peers.lock
+	$(check_python)
+	@rm -rf $(PEERS_VENV)
+	@$(PYTHON) -m venv $(PEERS_VENV)
+	@echo "Installing the other tools of $< into $(PEERS_VENV): 2 GB, or more with a CUDA build of torch"
+	@$(PEERS_VENV)/bin/python -m pip install $(PIP_FLAGS) -r $<
+	@$(PEERS_VENV)/bin/python -m pip uninstall -qq --yes torchvision
+	@touch $@
+
 lock: ## Write requirements.lock anew from setup.cfg, keeping versions that fit (UPGRADE=1: the newest)
 	$(check_python)
 	@set -e; scratch=$$(mktemp -d); trap 'rm -rf "$$scratch"' EXIT; \
 	$(PYTHON) -m venv "$$scratch"; \
-	"$$scratch/bin/pip" install $(PIP_FLAGS) $(if $(UPGRADE),,-c requirements.lock) -e '.[dev,serve]'; \
-	{ echo "# Exact versions of all that lce_tf runs and is tested with: setup.cfg with the extras dev and serve."; \
+	"$$scratch/bin/pip" install $(PIP_FLAGS) $(if $(UPGRADE),,-c requirements.lock) -e '.[dev,ray,serve]'; \
+	{ echo "# Exact versions of all that lce_tf runs and is tested with: setup.cfg with the extras dev, ray and serve."; \
 	  echo "# Written by 'make lock'; do not edit. Local labels are dropped, so torch may be a CPU or a CUDA build."; \
 	  "$$scratch/bin/pip" freeze --all --exclude-editable --exclude pip | sed 's/+.*//'; } > "$$scratch/lock"; \
 	cp "$$scratch/lock" .requirements.lock.part; mv .requirements.lock.part requirements.lock

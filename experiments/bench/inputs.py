@@ -1,0 +1,137 @@
+"""The input side: what padding costs in training, how fast batches are packed and texts tokenised."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from experiments.bench.lengths import packer_of, pool_of
+from experiments.bench.rerank_ours import fresh_cache
+from lce_tf.data.groups import GroupSampler
+from lce_tf.data.pipeline import BatchShape, TrainingBatches
+from lce_tf.ranking.engines import OpenVinoEngine
+from lce_tf.ranking.scoring import score_pairs
+
+# Words of a passage of MS MARCO's, on average.
+WORDS = 52
+
+
+def padding(job: dict[str, Any]) -> Callable[[], dict[str, Any]]:
+    """Wordpieces that training computes over those that are there; counted, so it is the same everywhere.
+
+    Args:
+        job: `groups` a step, `members`, `steps`.
+    """
+    batches = _batches(job, passages=20_000, queries=2_000)
+
+    def ratio(shape: BatchShape) -> float:
+        batches.shape = shape
+        computed = real = 0
+        for step in range(job["steps"]):
+            parts = batches.batch(step)[2:]
+            computed += sum(ids.size for ids in parts[::3])
+            real += sum(int(lengths.sum()) for lengths in parts[2::3])
+        return computed / real
+
+    def round_of() -> dict[str, Any]:
+        groups, members = job["groups"], job["members"]
+        ours = BatchShape.of(groups, members)
+        return {
+            "value": ratio(ours),
+            "variants": {
+                "as it comes": ratio(ours),
+                "one slice, padded to its longest pair": ratio(BatchShape(groups, members, 1)),
+                "every pair padded to 256": ratio(BatchShape(groups, members, 1, 256)),
+            }
+            | {
+                f"slices of {pairs}, multiples of {multiple}": ratio(BatchShape.of(groups, members, pairs, multiple))
+                for pairs in (32, 16, 8)
+                for multiple in (16, 8)
+            },
+        }
+
+    return round_of
+
+
+def rerank_padding(job: dict[str, Any]) -> Callable[[], dict[str, Any]]:
+    """Wordpieces that reranking computes over those that are there, by how many pairs are reranked; counted.
+
+    Args:
+        job: `pairs`, the numbers of pairs.
+    """
+    packer = packer_of(passages=20_000, queries=2_000)
+
+    class Counting:
+        """An engine that computes nothing and adds up what it would have to."""
+
+        tokens, computed = OpenVinoEngine.tokens, 0
+
+        def run(self, batches, sink):
+            for rows, packed in batches:
+                self.computed += packed.input_ids.size
+                sink(rows, np.zeros((len(packed.lengths), 1), np.float32))
+
+    def ratio(count: int) -> float:
+        rng, engine = np.random.default_rng(0), Counting()
+        rows = rng.integers(0, len(packer.queries), count), rng.integers(0, len(packer.passages), count)
+        score_pairs(engine, packer, *rows)
+        return engine.computed / int((sum(packer.measure(*rows)) + 3).sum())
+
+    return lambda: {"variants": {f"{count:,} pairs": ratio(count) for count in job["pairs"]}}
+
+
+def packing(job: dict[str, Any]) -> Callable[[], dict[str, Any]]:
+    """Packed pairs a second that the training's tf.data pipeline delivers when nothing else is computed.
+
+    Args:
+        job: `groups` a step, `members`, `steps`; `passages` and `queries` in the stores.
+    """
+    batches = _batches(job, job["passages"], job["queries"])
+
+    def round_of() -> dict[str, Any]:
+        feed = iter(batches.dataset(0, job["steps"] + 1))
+        next(feed)
+        begin = time.perf_counter()
+        for _ in feed:
+            pass
+        return {"value": job["steps"] * job["groups"] * job["members"] / (time.perf_counter() - begin)}
+
+    return round_of
+
+
+def tokenise(job: dict[str, Any]) -> Callable[[], dict[str, Any]]:
+    """Passages a second from text to a token store, cut from the data set's text to MS MARCO's length in words.
+
+    Args:
+        job: `dataset` whose passages' text is used; `texts`, how many.
+    """
+    import itertools
+
+    from lce_tf.data import pydocs
+    from lce_tf.data.datasets import load_dataset
+    from lce_tf.data.tokenizers import WordPieces
+    from lce_tf.data.tokens import TokenStore
+    from lce_tf.model import hub
+
+    found = load_dataset(str(pydocs.folder()) if job["dataset"] == "pydocs" else job["dataset"])
+    words = [word for _, text in found.passages() for word in text.split()]
+    running = itertools.cycle(words)
+    texts = [(f"p{i}", " ".join(itertools.islice(running, WORDS))) for i in range(job["texts"])]
+    tokenizer = WordPieces(hub.locate("minilm"))
+    tokenizer([text for _, text in texts[:64]])
+
+    def round_of() -> dict[str, Any]:
+        with fresh_cache():
+            begin = time.perf_counter()
+            store = TokenStore.build(texts, tokenizer, "bench", "passages", len(texts))
+            seconds = time.perf_counter() - begin
+        return {"value": len(texts) / seconds, "wordpieces": len(store.tokens) / len(texts)}
+
+    return round_of
+
+
+def _batches(job: dict[str, Any], passages: int, queries: int) -> TrainingBatches:
+    packer = packer_of(passages, queries)
+    sampler = GroupSampler(pool_of(packer), job["members"], seed=42)
+    return TrainingBatches(sampler, packer, BatchShape.of(job["groups"], job["members"]))

@@ -1,0 +1,122 @@
+"""What each device of our reranking brings: each taken away or exchanged, the rest as it comes."""
+
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from experiments.bench.pairs import read_pairs
+from experiments.bench.rerank_ours import TRIAL, Scorer, fresh_cache
+from lce_tf.data.packing import Packed, Packer
+from lce_tf.model import checkpoint
+from lce_tf.model.precision import cpu_has_bfloat16
+from lce_tf.ranking.engines import Engine, OpenVinoEngine, export_openvino, open_engine
+from lce_tf.ranking.scoring import score_pairs
+
+Rows = tuple[np.ndarray, np.ndarray]
+Scoring = Callable[[Packer, Rows], None]
+
+
+def start(job: dict[str, Any]) -> Callable[[], dict[str, Any]]:
+    """Scores the prepared pairs in each way, one after the other in a round; tokenising is left out.
+
+    Args:
+        job: `data`, the prepared folder; `pairs`, how many of its pairs.
+    """
+    scorer = Scorer(Path(job["data"]) / "model")
+    pairs = read_pairs(job["data"]).first(job["pairs"])
+    with fresh_cache():
+        packer, rows = scorer.packed(pairs)
+        # The stores' files are mapped and outlive their folder.
+    ways = _ways(scorer.folder)
+    for way in ways.values():
+        way(packer, tuple(part[:TRIAL] for part in rows))
+
+    def round_of() -> dict[str, Any]:
+        return {"variants": {name: _rate(way, packer, rows) for name, way in ways.items()}}
+
+    return round_of
+
+
+def _ways(folder: Path) -> dict[str, Scoring]:
+    """Name -> a way to score."""
+    own = open_engine(folder)
+    ways = {
+        "as it comes": _sorted(own),
+        "not sorted, each batch padded to its longest pair": _unsorted(own),
+        "every pair padded to 256": _unsorted(own, 256),
+        "every token in the last layer, not [CLS] alone": _sorted(_altered(folder, own, _all_tokens)),
+        "query, key and value by three products": _sorted(_altered(folder, own, _three_products)),
+        "OpenVINO, float32": _sorted(open_engine(folder, "openvino", "float32")),
+        "TensorFlow, float32": _sorted(open_engine(folder, "tensorflow", "float32")),
+    }
+    if cpu_has_bfloat16():
+        ways["TensorFlow, bfloat16 products"] = _sorted(open_engine(folder, "tensorflow", "bfloat16"))
+        ways["TensorFlow, mixed_bfloat16"] = _sorted(open_engine(folder, "tensorflow", "mixed_bfloat16"))
+    return ways
+
+
+def _rate(way: Scoring, packer: Packer, rows: Rows) -> float:
+    begin = time.perf_counter()
+    way(packer, rows)
+    return len(rows[0]) / (time.perf_counter() - begin)
+
+
+def _sorted(engine: Engine) -> Scoring:
+    return lambda packer, rows: score_pairs(engine, packer, *rows)
+
+
+def _unsorted(engine: Engine, width: int | None = None) -> Scoring:
+    """Batches of 32 pairs in the run's order, padded to the longest of the batch or to `width`."""
+
+    def batches(packer: Packer, rows: Rows) -> Iterator[tuple[np.ndarray, Packed]]:
+        for begin in range(0, len(rows[0]), 32):
+            part = [column[begin : begin + 32] for column in rows]
+            yield np.arange(len(part[0])), packer.pack_to(*part, width) if width else packer.pack(*part)
+
+    return lambda packer, rows: engine.run(batches(packer, rows), lambda *_: None)
+
+
+def _altered(folder: Path, like: Engine, alter: Callable[[Any], Any]) -> OpenVinoEngine:
+    """The altered model in OpenVINO, in the precision of another engine."""
+    model = alter(checkpoint.load(folder))
+    with tempfile.TemporaryDirectory(prefix="lce_tf_bench_") as scratch:
+        export_openvino(model, Path(scratch) / "openvino.xml")
+        return OpenVinoEngine(Path(scratch) / "openvino.xml", like.precision)
+
+
+def _all_tokens(model: Any) -> Any:
+    """The model with its last layer computed for every token."""
+    layer = model.encoder.blocks[-1]
+    call = layer.call
+
+    def every_token(x, bias, shape, seed, cls_only=False):
+        import tensorflow as tf
+
+        return tf.reshape(call(x, bias, shape, seed), [*shape, layer.size])[:, 0]
+
+    layer.call = every_token
+    return model
+
+
+def _three_products(model: Any) -> Any:
+    """The model with a product each for query, key and value."""
+    import tensorflow as tf
+
+    def apart(layer):
+        kernels, biases = tf.split(layer.kernel, 3, axis=1), tf.split(layer.bias, 3)
+        parts = [tf.constant(part.numpy()) for part in (*kernels, *biases)]
+
+        def call(x):
+            return tf.concat(
+                [tf.matmul(x, kernel) + bias for kernel, bias in zip(parts[:3], parts[3:], strict=True)], 1
+            )
+
+        return call
+
+    for block in model.encoder.blocks:
+        block.qkv.call = apart(block.qkv)
+    return model
