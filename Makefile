@@ -7,6 +7,7 @@ SEEDS ?=
 DATA_DIR ?=
 DIR ?=
 SCALE ?= 1
+N ?= 10000
 FLAGS ?=
 SLOW ?=
 UPGRADE ?=
@@ -24,7 +25,7 @@ tables = $(BIN)/python -m lce_tf.tables $(1) --preset $(PRESET) $(if $(SEEDS),--
   $(if $(DATA_DIR),--data-dir $(DATA_DIR)) $(FLAGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-all lint table1 table2 table3 table4 tables bench full-size lock wheel clean
+.PHONY: help setup test test-all lint table1 table2 table3 table4 tables fuzz bench full-size lock wheel clean
 
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -66,6 +67,9 @@ table4: $(VENV)/.installed ## Table 4, the leaderboard, with the file to submit
 
 tables: $(VENV)/.installed ## All four tables; what they share is made once. First FLAGS=--plan: what it takes
 	@$(call tables,all)
+
+fuzz: $(VENV)/.installed ## Feed each property of readers, stores, packing and groups N=10000 inputs
+	@FUZZ=$(N) $(BIN)/python -m pytest -q tests/properties
 
 bench: $(VENV)/.installed $(if $(PEERS),$(PEERS_VENV)/.installed) ## Measure speed and memory (PEERS=1: against other tools as well)
 	@$(BIN)/python -m experiments.bench $(if $(PEERS),--peers $(PEERS_VENV)/bin/python) $(FLAGS)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from lce_tf.errors import UserError
-from lce_tf.files import built_folder, read_json, write_json
+from lce_tf.files import built_folder, read_array, read_json, write_json
 
 Arrays = dict[str, np.ndarray]
 
@@ -45,8 +45,8 @@ def _opened(folder: Path) -> tuple[Arrays, dict[str, Any]] | None:
     """What `kept_arrays` wrote into `folder`; None where nothing is there or it is not whole."""
     try:
         record = read_json(folder / "kept.json")
-        arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in record["arrays"]}
+        arrays = {name: read_array(folder / f"{name}.npy", mapped=True) for name in record["arrays"]}
         whole = all([a.dtype.str, list(a.shape)] == record["arrays"][name] for name, a in arrays.items())
         return ({name: np.asarray(a) for name, a in arrays.items()}, record["facts"]) if whole else None
-    except (OSError, EOFError, ValueError, KeyError, TypeError, UserError):
+    except (OSError, KeyError, TypeError, UserError):
         return None

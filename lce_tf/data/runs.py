@@ -174,14 +174,19 @@ def write_msmarco(run: Run, path: str | Path) -> None:
             file.write(b"".join(b"%b\t%b\t%d\n" % row for row in zip(*columns, strict=True)))
 
 
-@contextlib.contextmanager
-def _checked_output(run: Run, path: str | Path) -> Iterator[BinaryIO]:
+def check_ids(run: Run, path: str | Path) -> None:
+    """Refuses, with a UserError about `path`, a run whose ids would break the rows of its file."""
     for name, ids in (("query", run.query_ids), ("passage", run.passage_ids)):
         if (wrong := _unfit_id(ids)) is not None:
             raise UserError(f"{path}: {name} id {wrong!r} cannot stand in a run: empty, white space or not UTF-8")
     if repeat := repeated_passage(run.offsets, run.passage_ids):
         query_id, passage_id = run.query_ids[repeat[0]].decode(), run.passage_ids[repeat[1]].decode()
         raise UserError(f"{path}: passage {passage_id} is listed twice for query {query_id}; keep it once in the run")
+
+
+@contextlib.contextmanager
+def _checked_output(run: Run, path: str | Path) -> Iterator[BinaryIO]:
+    check_ids(run, path)
     with written(path, "wb") as file:
         if str(path).endswith(".gz"):
             with gzip.GzipFile("", "wb", 6, file, mtime=0) as packed:  # no name or time: same run, same bytes

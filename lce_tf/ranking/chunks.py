@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from lce_tf.errors import UserError
-from lce_tf.files import make_folder, read_json, write_json, written
+from lce_tf.files import make_folder, read_array, read_json, write_json, written
 
 
 class Chunks:
@@ -25,9 +25,10 @@ class Chunks:
     def __init__(self, folder: Path, manifest: dict, pairs: int):
         self.folder, self.pairs, self._size = make_folder(folder), pairs, manifest["chunk"]
         plan = hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
-        if not (folder / "plan.json").is_file():
-            write_json(folder / "plan.json", {"plan": plan, **manifest})
-        elif read_json(folder / "plan.json").get("plan") != plan:
+        file = folder / "plan.json"
+        if not file.is_file():
+            write_json(file, {"plan": plan, **manifest})
+        elif not isinstance(before := read_json(file), dict) or before.get("plan") != plan:
             raise UserError(
                 f"{folder}: holds the unfinished work of another model, run, depth or precision; "
                 "delete it, or choose another --output"
@@ -65,8 +66,11 @@ class Chunks:
         return self.folder / f"{number:06}.npy"
 
     def _read(self, number: int) -> np.ndarray:
-        file = self._file(number)
+        file, rows = self._file(number), self.rows(number)
         try:
-            return np.load(file, allow_pickle=False)
-        except (ValueError, EOFError) as error:
+            logits = read_array(file)
+        except UserError as error:
             raise UserError(f"{file}: is torn; delete it, its pairs will be scored again") from error
+        if logits.ndim != 2 or len(logits) != rows.stop - rows.start:
+            raise UserError(f"{file}: holds the scores of other pairs; delete it, its pairs will be scored again")
+        return logits

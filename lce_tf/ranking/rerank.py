@@ -14,7 +14,7 @@ import numpy as np
 from lce_tf.data.datasets import load_dataset
 from lce_tf.data.hashes import file_sha256
 from lce_tf.data.packing import Packer
-from lce_tf.data.runs import Run, read_run
+from lce_tf.data.runs import Run, check_ids, read_run
 from lce_tf.data.texts import passage_store, query_store
 from lce_tf.errors import UserError
 from lce_tf.files import make_folder
@@ -101,6 +101,7 @@ def rerank(config: RerankConfig) -> Run:
     run = whole = read_run(config.run)
     if config.shard is not None:
         run = config.shard.of(whole)
+    check_ids(run, config.file)  # now rather than after the long work
     dataset = load_dataset(config.dataset)
     folder, tokenizer, scoring, lengths = open_checkpoint(
         config.checkpoint,

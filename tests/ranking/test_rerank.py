@@ -137,8 +137,19 @@ def test_a_torn_chunk_is_refused(config, scored):
     scored.stop_after = None
     with pytest.raises(UserError, match="000001.npy: is torn; delete it"):
         rerank(config)
+    np.save(file, np.zeros((1, 1), np.float32))
+    with pytest.raises(UserError, match="000001.npy: holds the scores of other pairs; delete it"):
+        rerank(config)
     file.unlink()
     assert len(rerank(config)) == 80
+
+
+def test_ids_that_no_run_can_hold_are_refused_before_the_work(config, scored, tmp_path):
+    run = tmp_path / "odd.trec"
+    run.write_bytes(module.Path(config.run).read_bytes() + "q\u00a01 Q0 000 1 1 t\n".encode())
+    with pytest.raises(UserError, match="new.trec: query id .* cannot stand in a run"):
+        rerank(replace(config, run=str(run)))
+    assert not module.Path(f"{config.output}.partial").exists()
 
 
 @pytest.mark.parametrize("change", ["depth", "checkpoint", "run", "split", "engine", "chunk", "collection"])
