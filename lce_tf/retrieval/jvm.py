@@ -118,12 +118,15 @@ def options(threads: int | None = None) -> list[str]:
     """The JVM's command line options.
 
     -Xrs leaves Ctrl-C and SIGTERM to Python: Java's own handlers would end the process on the spot, past every
-    `finally` that removes a half-built file. The heap is at most 4 GB: Anserini buffers 2 GB while it indexes,
+    `finally` that removes a half-built file. Without the guard-page option the JVM cuts the main thread's stack from
+    8 MB to 1 MB, by pages that nobody may touch at that depth: TensorFlow, optimising a large graph there later,
+    ends in a segmentation fault. The heap is at most 4 GB: Anserini buffers 2 GB while it indexes,
     and Lucene reads an index through the page cache, not the heap.
     """
     heap = min(4 << 10, max(512, _memory() // (2 << 20)))
     bounds = [f"-XX:ActiveProcessorCount={threads}"] if threads else []
-    return ["-Xrs", f"-Xmx{heap}m", "--enable-native-access=ALL-UNNAMED", *bounds]
+    stack = ["-XX:+UnlockExperimentalVMOptions", "-XX:+DisablePrimordialThreadGuardPages"]
+    return ["-Xrs", f"-Xmx{heap}m", "--enable-native-access=ALL-UNNAMED", *stack, *bounds]
 
 
 def _packaged_java() -> Path | None:

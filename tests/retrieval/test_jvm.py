@@ -120,6 +120,21 @@ def test_control_c_reaches_python():
     assert (done.returncode, done.stdout, done.stderr) == (0, "1\ncleaned up\n", "")
 
 
+def test_the_main_thread_keeps_its_stack():
+    code = (
+        "import ctypes, sys\n"
+        "from lce_tf.retrieval import jvm\n"
+        "jvm.start(1)\n"
+        "sys.setrecursionlimit(100_000)\n"
+        "call = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int)\n"
+        "deeper = call(lambda n: deeper(n - 1) if n else 0)\n"
+        "deeper(2_000)\n"  # some 4 MB of C frames
+        "print('back')\n"
+    )
+    done = run_python(code)
+    assert (done.returncode, done.stdout) == (0, "back\n"), done.stderr[:300]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("order", ["jvm tensorflow faiss", "faiss tensorflow jvm", "tensorflow jvm faiss"])
 def test_jvm_tensorflow_and_faiss_share_a_process(order):
