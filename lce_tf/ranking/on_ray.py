@@ -17,6 +17,7 @@ from lce_tf.data.packing import Packer
 from lce_tf.errors import UserError
 from lce_tf.ranking.chunks import Chunks
 from lce_tf.ranking.engines import Engine, open_engine
+from lce_tf.ranking.faults import kept_fault_handlers
 from lce_tf.ranking.scoring import score_pairs
 
 LOCAL = "local"
@@ -181,14 +182,16 @@ def connected(address: str, workers: int) -> Iterator[None]:
         return
     own = {"num_cpus": workers, "include_dashboard": False, "object_store_memory": STORE} if address == LOCAL else {}
     try:
-        ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False, **own)
+        with kept_fault_handlers():
+            ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False, **own)
     except (ConnectionError, ValueError, RuntimeError) as error:
         reason = str(error).strip().partition("\n")[0]
         raise UserError(f"--ray {address}: no Ray cluster answers ({reason}); ray start --head begins one") from error
     try:
         yield
     finally:
-        ray.shutdown()
+        with kept_fault_handlers():
+            ray.shutdown()
 
 
 def _hush(ray) -> None:

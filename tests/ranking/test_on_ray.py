@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -29,11 +30,8 @@ def cluster():
     ray = pytest.importorskip("ray", reason="Ray is not installed: pip install 'lce_tf[ray]'")
     path = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = f"{ROOT}{os.pathsep}{path}" if path else str(ROOT)
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    ray.init("local", num_cpus=2, object_store_memory=100 << 20, include_dashboard=False, logging_level="ERROR",
-             log_to_driver=False)  # fmt: skip
-    yield ray
-    ray.shutdown()
+    with on_ray.connected(on_ray.LOCAL, 2):
+        yield ray
     if path is None:
         del os.environ["PYTHONPATH"]
     else:
@@ -205,6 +203,30 @@ def test_no_cluster_is_one_line(monkeypatch):
     ):
         with on_ray.connected("head:6379", 2):
             pass
+
+
+@pytest.mark.slow
+def test_a_jvm_in_the_same_process_survives_ray():
+    pytest.importorskip("ray")
+    code = (
+        "import ctypes, signal\n"
+        "from lce_tf.ranking import on_ray\n"
+        "from lce_tf.retrieval import jvm\n"
+        "def handler():\n"
+        "    now = ctypes.create_string_buffer(512)\n"
+        "    ctypes.CDLL(None).sigaction(int(signal.SIGSEGV), None, now)\n"
+        "    return ctypes.c_size_t.from_buffer(now).value\n"
+        "default = handler()\n"
+        "jvm.start()\n"
+        "its = handler()\n"
+        "with on_ray.connected('local', 1):\n"
+        "    within = handler()\n"
+        "print(its != default, within == its, handler() == its)\n"
+        "jvm.java('java.lang.System').gc()\n"
+        "print('alive')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=SECONDS)
+    assert (done.returncode, done.stdout) == (0, "True True True\nalive\n"), done.stderr[-500:]
 
 
 @pytest.mark.parametrize("change", [{"ray": "auto"}, {"workers": 2}, {"ray": "auto", "workers": 0}])
