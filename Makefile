@@ -7,7 +7,7 @@ SEEDS ?=
 DATA_DIR ?=
 DIR ?=
 SCALE ?= 1
-N ?= 10000
+N ?=
 FLAGS ?=
 SLOW ?=
 UPGRADE ?=
@@ -25,7 +25,7 @@ tables = $(BIN)/python -m lce_tf.tables $(1) --preset $(PRESET) $(if $(SEEDS),--
   $(if $(DATA_DIR),--data-dir $(DATA_DIR)) $(FLAGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-all lint table1 table2 table3 table4 tables fuzz bench full-size lock wheel clean
+.PHONY: help setup test test-all lint table1 table2 table3 table4 tables fuzz chaos bench full-size lock wheel clean
 
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -69,7 +69,10 @@ tables: $(VENV)/.installed ## All four tables; what they share is made once. Fir
 	@$(call tables,all)
 
 fuzz: $(VENV)/.installed ## Feed each property of readers, stores, packing and groups N=10000 inputs
-	@FUZZ=$(N) $(BIN)/python -m pytest -q tests/properties
+	@FUZZ=$(or $(N),10000) $(BIN)/python -m pytest -q tests/properties
+
+chaos: $(VENV)/.installed ## Kill training and reranking N=100 times each at random moments, and compare what comes of it
+	@$(BIN)/python -m tests.chaos --kills $(or $(N),100)
 
 bench: $(VENV)/.installed $(if $(PEERS),$(PEERS_VENV)/.installed) ## Measure speed and memory (PEERS=1: against other tools as well)
 	@$(BIN)/python -m experiments.bench $(if $(PEERS),--peers $(PEERS_VENV)/bin/python) $(FLAGS)
@@ -128,8 +131,8 @@ lock: ## Write requirements.lock anew from setup.cfg, keeping versions that fit 
 	$(check_python)
 	@set -e; scratch=$$(mktemp -d); trap 'rm -rf "$$scratch"' EXIT; \
 	$(PYTHON) -m venv "$$scratch"; \
-	"$$scratch/bin/pip" install $(PIP_FLAGS) $(if $(UPGRADE),,-c requirements.lock) -e '.[dev,ray,serve]'; \
-	{ echo "# Exact versions of all that lce_tf runs and is tested with: setup.cfg with the extras dev, ray and serve."; \
+	"$$scratch/bin/pip" install $(PIP_FLAGS) $(if $(UPGRADE),,-c requirements.lock) -e '.[dev,pyterrier,ray,serve]'; \
+	{ echo "# Exact versions of all that lce_tf runs and is tested with: setup.cfg with the extras dev, pyterrier, ray and serve."; \
 	  echo "# Written by 'make lock'; do not edit. Local labels are dropped, so torch may be a CPU or a CUDA build."; \
 	  "$$scratch/bin/pip" freeze --all --exclude-editable --exclude pip | sed 's/+.*//'; } > "$$scratch/lock"; \
 	cp "$$scratch/lock" .requirements.lock.part; mv .requirements.lock.part requirements.lock

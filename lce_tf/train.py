@@ -48,6 +48,7 @@ def parser() -> argparse.ArgumentParser:
     for name, kind in kinds.items():
         group.add_argument(f"--{name.replace('_', '-')}", type=kind, help=_HELP[name])
     group.add_argument("--precision", help=_HELP["precision"])
+    group.add_argument("--deterministic", action="store_true", default=None, help=_HELP["deterministic"])
     group.add_argument("--tpu", metavar="NAME", help=_HELP["tpu"])
     choices = {"strategy": STRATEGIES, "keep": KEEP, "short_lists": SHORT_LISTS, "positives": POSITIVES}
     choices |= {name: values for name, values in CHOICES.items() if name != "recipe"}
@@ -132,6 +133,7 @@ def _help() -> dict[str, str]:
         "log_every": "steps between lines in metrics.jsonl and TensorBoard",
         "precision": "auto, float32, mixed_float16, mixed_bfloat16 or products_bfloat16",
         "strategy": "tf.distribute strategy; multi_worker_mirrored: see docs/clusters.md",
+        "deterministic": "the same bits each time on a GPU as well, for some speed",
         "tpu": "with --strategy tpu: its name or address, where this machine is not attached to it",
         "keep": "which checkpoint is the result",
         "decay": "after the warm-up: to 0 linearly, or the released code's 1 / (1 + 0.1 k)",

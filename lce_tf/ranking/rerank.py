@@ -18,6 +18,7 @@ from lce_tf.data.runs import Run, check_ids, read_run
 from lce_tf.data.texts import passage_store, query_store
 from lce_tf.errors import UserError
 from lce_tf.files import make_folder
+from lce_tf.locks import alone
 from lce_tf.model import checkpoint
 from lce_tf.progress import Progress
 from lce_tf.ranking import on_ray
@@ -96,7 +97,7 @@ def rerank(config: RerankConfig) -> Run:
     configuration are refused.
 
     Raises:
-        UserError: bad input, in one line.
+        UserError: bad input, in one line; or another process writes the same file.
     """
     run = whole = read_run(config.run)
     if config.shard is not None:
@@ -124,28 +125,24 @@ def rerank(config: RerankConfig) -> Run:
     )
     top = run.cut(config.depth)
     *columns, offsets = packer.expanded(*pair_rows(top, packer, config.run, where))
-    with _scorer(config, folder, packer) as scorer:
-        manifest = {
-            "model": checkpoint.identity(folder),
-            "run_sha256": file_sha256(config.run),
-            "queries": packer.queries.key,
-            "collection": dataset.collection_key,
-            "depth": config.depth,
-            "engine": scorer.name,
-            "precision": scorer.precision,
-            "lengths": lengths.as_json(),
-            "chunk": config.chunk,
-            **_shard_facts(config.shard, whole),
-        }
-        start = time.monotonic()
-        logits = _resumable(scorer, columns, Path(f"{config.file}.partial"), manifest)
-        seconds = time.monotonic() - start
-    values, best = best_windows(scores_of(logits, scoring), offsets)
-    ranked, raw = activated(*merged(run, top, values, config.tag), scoring.activation)
-    facts = {**asdict(config), "output": config.file, **manifest, "pairs": len(values), "seconds": seconds}
-    beside = {"windows": merged_windows(run, top, values, best)} if lengths.windows > 1 else {}
-    write_reranked(ranked, {"scores": raw, **beside}, config.file, facts)
-    shutil.rmtree(f"{config.file}.partial", ignore_errors=True)
+    facts = {
+        "model": checkpoint.identity(folder),
+        "run_sha256": file_sha256(config.run),
+        "queries": packer.queries.key,
+        "collection": dataset.collection_key,
+        "depth": config.depth,
+        "lengths": lengths.as_json(),
+        "chunk": config.chunk,
+        **_shard_facts(config.shard, whole),
+    }
+    with alone(config.file):
+        logits, facts = _scored(config, folder, packer, columns, facts)
+        values, best = best_windows(scores_of(logits, scoring), offsets)
+        ranked, raw = activated(*merged(run, top, values, config.tag), scoring.activation)
+        facts = {**asdict(config), "output": config.file, **facts, "pairs": len(values)}
+        beside = {"windows": merged_windows(run, top, values, best)} if lengths.windows > 1 else {}
+        write_reranked(ranked, {"scores": raw, **beside}, config.file, facts)
+        shutil.rmtree(f"{config.file}.partial", ignore_errors=True)
     return ranked
 
 
@@ -198,6 +195,17 @@ def _scorer(config: RerankConfig, folder: Path, packer: Packer) -> Iterator[Scor
         with on_ray.connected(config.ray, config.workers):
             opening = on_ray.Opening.of(folder, config.engine, config.precision, packer)
             yield on_ray.OnRay(opening, config.workers)
+
+
+def _scored(
+    config: RerankConfig, folder: Path, packer: Packer, columns: Sequence[np.ndarray], facts: dict[str, Any]
+) -> tuple[np.ndarray, dict[str, Any]]:
+    """The logits of all pairs, and `facts` with what scored them and the seconds it took."""
+    with _scorer(config, folder, packer) as scorer:
+        facts = {**facts, "engine": scorer.name, "precision": scorer.precision}
+        start = time.monotonic()
+        logits = _resumable(scorer, columns, Path(f"{config.file}.partial"), facts)
+        return logits, {**facts, "seconds": time.monotonic() - start}
 
 
 def _resumable(scorer: Scorer, columns: Sequence[np.ndarray], partial: Path, manifest: dict) -> np.ndarray:

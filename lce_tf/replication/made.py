@@ -3,17 +3,15 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import MISSING, fields
 from typing import Any
 
 from lce_tf.data.qrels import Qrels
 from lce_tf.retrieval import bm25
-from lce_tf.training.config import TrainConfig
+from lce_tf.training.config import DEFAULTS
 
 # What it means that a record lacks a setting: that it had this value, since before there was the setting nothing else
 # could be had, or since it is left out at this value.
-_WHEN_ABSENT = {field.name: field.default for field in fields(TrainConfig) if field.default is not MISSING}
-_WHEN_ABSENT |= {"k1": bm25.K1, "b": bm25.B, "prebuilt": None}
+_WHEN_ABSENT = {**DEFAULTS, "k1": bm25.K1, "b": bm25.B, "prebuilt": None}
 _WHEN_ABSENT = json.loads(json.dumps(_WHEN_ABSENT))  # in JSON's types, as records are
 
 

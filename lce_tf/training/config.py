@@ -1,7 +1,7 @@
 """Everything that decides a training run, and how that differs from the paper's recipe."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import MISSING, asdict, dataclass, fields, replace
 from typing import Any
 
 from lce_tf.data.pool import PoolConfig
@@ -45,6 +45,8 @@ class TrainConfig:
         score_dtype: "float16" rounds scores before sorting.
         seed: of groups, order, dropout and the head's initial weights.
         precision, strategy, devices, tpu: see `lce_tf.model.precision` and `lce_tf.training.strategies`.
+        deterministic: only TensorFlow's deterministic kernels, which on a GPU give the same bits each time and cost
+            speed; on a CPU the others do, too.
         keep: "last" checkpoint, as in the paper, or the "best" on the dev sample.
         dev_split, dev_run, dev_queries, dev_depth, evaluate_every: MRR@10 on a sample of `dev_queries` queries of
             `dev_run`, its top `dev_depth` reranked, every so many steps; 0 never.
@@ -85,6 +87,7 @@ class TrainConfig:
     devices: int = 0
     tpu: str | None = None
     micro_batch: int = 0
+    deterministic: bool = False
     keep: str = "last"
     dev_split: str | None = "dev"
     dev_run: str | None = None
@@ -166,6 +169,10 @@ class TrainConfig:
         return {name: {self.recipe: own[name], "here": here[name]} for name in RECIPE if here[name] != own[name]}
 
 
+# Of each setting that has one; what a record of an earlier version does not name was so.
+DEFAULTS = {field.name: field.default for field in fields(TrainConfig) if field.default is not MISSING}
+
+
 def recipe_settings(recipe: str, loss: str) -> dict[str, Any]:
     """What a recipe says of each setting in `RECIPE`, for a training with this loss.
 
@@ -174,7 +181,7 @@ def recipe_settings(recipe: str, loss: str) -> dict[str, Any]:
     """
     if recipe not in RECIPES:
         raise UserError(f"--recipe {recipe!r}: known are {', '.join(RECIPES)}")
-    values = {name: TrainConfig.__dataclass_fields__[name].default for name in RECIPE}
+    values = {name: DEFAULTS[name] for name in RECIPE}
     own = dict(RECIPES[recipe])
     ce_batch = own.pop("ce_batch", values["batch"])
     return values | own | ({"batch": ce_batch} if loss == "ce" else {})

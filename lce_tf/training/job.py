@@ -4,16 +4,16 @@ import contextlib
 import functools
 import gc
 import json
-import math
 import time
 from dataclasses import asdict
 from pathlib import Path
 
 from lce_tf.data.groups import GroupSampler
-from lce_tf.data.pipeline import FEWEST_PAIRS, BatchShape, TrainingBatches
+from lce_tf.data.pipeline import TrainingBatches
 from lce_tf.errors import UserError
 from lce_tf.evaluation.measures import evaluate, mean
 from lce_tf.files import make_folder
+from lce_tf.locks import alone
 from lce_tf.model import checkpoint, hub
 from lce_tf.progress import Progress
 from lce_tf.ranking.engines import TensorFlowEngine
@@ -22,15 +22,12 @@ from lce_tf.ranking.scoring import score_pairs
 from lce_tf.training.checkpoints import Checkpoints
 from lce_tf.training.config import TrainConfig
 from lce_tf.training.inputs import DevSample, TrainingInputs, read_inputs
+from lce_tf.training.plan import plan_batch, plan_parts
 from lce_tf.training.records import Figures, identity, open_manifest
 from lce_tf.training.signals import StopSignals
 from lce_tf.training.strategies import device_kind, make_strategy
+from lce_tf.training.watch import Watch, give_up
 from lce_tf.training.workers import Workers
-
-# Steps in a row with a loss that is no number after which training gives up.
-PATIENCE = 20
-# First batches that are looked at to see how much of a batch fits into memory.
-LOOKED_AT = 32
 
 
 def train(config: TrainConfig, output: str | Path) -> Path:
@@ -42,16 +39,21 @@ def train(config: TrainConfig, output: str | Path) -> Path:
     stopped, and returns at once when there is nothing left to do. Of several workers, only the chief writes there.
 
     Raises:
-        UserError: bad input, or a folder that holds something else; on all workers, whichever of them found it.
+        UserError: bad input, or a folder that holds something else or that another process trains into; on all
+            workers, whichever of them found it.
         LostWorker: another worker went away.
         KeyboardInterrupt: after Ctrl-C or SIGTERM, sent to any worker, once the step in progress is saved.
     """
+    import tensorflow as tf
+
+    if config.deterministic:
+        tf.config.experimental.enable_op_determinism()
     workers = Workers(make_strategy(config.strategy, config.devices, config.tpu))
-    with workers.needed():
-        return _train(config, Path(output), workers)
+    with workers.needed(), contextlib.ExitStack() as locks:
+        return _train(config, Path(output), workers, locks)
 
 
-def _train(config: TrainConfig, output: Path, workers: Workers) -> Path:
+def _train(config: TrainConfig, output: Path, workers: Workers, locks: contextlib.ExitStack) -> Path:
     new = workers.chief and not output.exists()
     workers.by_chief(lambda: make_folder(output))
     try:
@@ -59,6 +61,8 @@ def _train(config: TrainConfig, output: Path, workers: Workers) -> Path:
         workers.same("settings or inputs", json.dumps(identity(config, inputs.hashes), sort_keys=True))
         facts = {"queries": inputs.pool.findings.summary(), "usable_queries": len(inputs.pool)}
         finished = workers.from_chief((output / "config.json").is_file())
+        if not finished:
+            workers.by_chief(lambda: locks.enter_context(alone(output)))
         job = None if finished else Job(config, inputs, output, workers)
         if job:
             facts |= {"precision": job.model.precision.name, "replicas": workers.strategy.num_replicas_in_sync}
@@ -147,20 +151,18 @@ class Job:
         config, first = self.config, int(self.step)
         examples = config.batch * config.members
         feed = self._feed(first)
-        losses, since, strange = [], time.monotonic(), 0
+        losses, since, watch = [], time.monotonic(), Watch(config)
         with Progress("train", config.steps * examples, "pairs", initial=first * examples) as progress:
             for step in range(first + 1, config.steps + 1):
                 stop = tf.constant(self.stop.asked)
-                loss, norm, stops = self.take_step(feed, self.take_step.step_seed(step - 1), stop)
+                taken = self.take_step(feed, self.take_step.step_seed(step - 1), stop)
                 self.step.assign(step)
-                losses.append(float(loss))
-                sound = math.isfinite(losses[-1]) and (self.take_step.scales or math.isfinite(norm))
-                strange = 0 if sound else strange + 1
-                if strange == PATIENCE:
-                    raise UserError(
-                        f"step {step}: the loss or its gradient has been no number for {PATIENCE} steps (the loss is "
-                        f"{losses[-1]}); lower --learning-rate or try --precision float32"
-                    )
+                losses.append(float(taken.loss))
+                sound = watch.sound(losses[-1], float(taken.norm), self._scale)
+                if watch.gives_up:
+                    self.workers.by_chief(functools.partial(self._give_up, step, taken))
+                if (warning := watch.warning(step, losses[-1], float(taken.spread))) and self.workers.chief:
+                    print(warning, flush=True)
                 rate = float(self.schedule(step - 1))
                 progress.advance(examples, loss=f"{losses[-1]:.3f}", lr=f"{rate:.1e}", step=f"{step}")
                 if step % config.log_every == 0 or step == config.steps:
@@ -169,20 +171,33 @@ class Job:
                         step,
                         loss=sum(losses) / len(losses),
                         learning_rate=rate,
-                        gradient_norm=float(norm),
-                        loss_scale=float(getattr(self.optimizer, "loss_scale", 1.0)),
+                        gradient_norm=float(taken.norm),
+                        score_spread=float(taken.spread),
+                        loss_scale=self._scale or 1.0,
+                        skipped_steps=watch.skipped,
                         pairs_per_second=len(losses) * examples / (now - since),
                     )
                     losses, since = [], now
+                    watch.reset()
                 if self.inputs.dev and (step % config.evaluate_every == 0 or step == config.steps):
                     self.workers.by_chief(functools.partial(self._evaluate, step, self.inputs.dev))
                 # Several stop after the step in which they told each other; one need not wait for that.
-                stopping = bool(stops) if self.workers.count > 1 else self.stop.asked
+                stopping = bool(taken.stops) if self.workers.count > 1 else self.stop.asked
                 # A model that may be spoilt must not push the last good checkpoints out.
                 if sound and (stopping or step % config.checkpoint_every == 0 or step == config.steps):
                     self.checkpoints.save(step)
                 if stopping and step < config.steps:
                     raise KeyboardInterrupt
+
+    @property
+    def _scale(self) -> float | None:
+        """What the loss is multiplied by, None where it is not."""
+        return float(self.optimizer.loss_scale) if self.take_step.scales else None
+
+    def _give_up(self, step: int, taken) -> None:
+        dealt = self.batches.sampler.step(step - 1, self.config.batch)
+        stores = self.inputs.packer.queries, self.inputs.packer.passages
+        give_up(step, float(taken.loss), float(taken.norm), dealt, *stores, self.output / "strange.json")
 
     def _record(self, step: int, **figures: float) -> None:
         if self.figures:
@@ -224,39 +239,3 @@ class Job:
                 )
         about = {"loss": self.config.loss, "training": asdict(self.config)}
         checkpoint.save(self.model, folder, hub.locate(self.config.backbone), self.config.lengths, about)
-
-
-def plan_batch(config: TrainConfig, replicas: int) -> BatchShape:
-    """How each of `replicas` slices its share of a batch.
-
-    That does not depend on the device's memory, since dropout masks depend on the slices.
-    """
-    room = config.micro_batch // config.sequence_length
-    width = config.sequence_length if config.strategy == "tpu" else None
-    return BatchShape.of(
-        config.batch // replicas,
-        config.members,
-        # A slice must fit into the micro-batch; several fill it up.
-        max(1, min(FEWEST_PAIRS, room)) if config.micro_batch else None,
-        windows=config.lengths.windows,
-        width=width,
-    )
-
-
-def plan_parts(config: TrainConfig, batches: TrainingBatches, model, replicas: int) -> list[int]:
-    """How many slices are computed at a time: what was asked for, or what fits into the device's memory.
-
-    Args:
-        replicas: on this machine, whose CPU devices share its memory.
-    """
-    from lce_tf.training.memory import SHARE, activation_bytes, device_bytes, parts
-
-    if config.micro_batch:
-        needs = [rows * config.sequence_length for rows in batches.shape.rows]
-        return parts(needs, config.micro_batch)
-    float_bytes = 4 if model.precision.policy == "float32" else 2
-    first = [batches.slices(step) for step in range(min(LOOKED_AT, config.steps))]
-    needs = [
-        max(activation_bytes(model.config, *part, float_bytes) for part in place) for place in zip(*first, strict=True)
-    ]
-    return parts(needs, SHARE * device_bytes() / (replicas if device_kind() == "cpu" else 1))

@@ -10,7 +10,7 @@ from typing import Any
 
 from lce_tf.errors import UserError
 from lce_tf.files import read_json, write_json, written
-from lce_tf.training.config import TrainConfig
+from lce_tf.training.config import DEFAULTS, TrainConfig
 
 # Settings that say where to compute, not what: a training may go on elsewhere.
 PLACES = ("tpu",)
@@ -46,7 +46,8 @@ def open_manifest(folder: Path, config: TrainConfig, hashes: dict[str, str], fac
         if not isinstance(before, dict):
             raise UserError(f"{path}: is not a JSON object; choose another --output or delete the folder")
         for part, value in this.items():
-            old = before.get(part, {})
+            # What an earlier version did not ask for, it did by default.
+            old = {**(DEFAULTS if part == "config" else {}), **before.get(part, {})}
             names = {*value, *old}.difference(PLACES)
             changed = sorted(name for name in names if value.get(name) != old.get(name))
             if changed:

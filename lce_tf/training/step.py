@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import tensorflow as tf
 import tf_keras as keras
@@ -14,6 +15,22 @@ from lce_tf.training.windows import best_window_logits
 # Dropout places per forward pass are fewer than this, so slices and replicas never share a mask.
 PLACES = 1024
 APART = {"_noinline": True}
+
+
+class Taken(NamedTuple):
+    """What became of a step, float32 scalars but for `stops`; the same on each process.
+
+    Attributes:
+        loss: mean over the global batch.
+        norm: of its gradient. Where that is no number, the step changed nothing but Adam's moments, which fade.
+        spread: largest less smallest score of a group, on average; of single pairs, those of a replica's batch.
+        stops: whether any of the processes was asked to stop.
+    """
+
+    loss: tf.Tensor
+    norm: tf.Tensor
+    spread: tf.Tensor
+    stops: tf.Tensor
 
 
 class TrainingStep:
@@ -66,26 +83,29 @@ class TrainingStep:
 
         Args:
             stop: whether this process was asked to stop.
-
-        Returns:
-            The loss (mean over the global batch) and the norm of its gradient, float32 scalars, and whether any of
-            the processes was asked to stop. All three are the same on each of them.
         """
         taken = self.strategy.run(self._replica_step, args=(next(feed), step_seed, stop))
-        return tuple(self.strategy.experimental_local_results(value)[0] for value in taken)
+        return Taken(*(self.strategy.experimental_local_results(value)[0] for value in taken))
 
     def _replica_step(self, batch, step_seed, stop):
         context = tf.distribute.get_replica_context()
         variables = self.model.trainable_variables
         labels, order, *packed = batch
         slices = self._slices(packed, step_seed, context.replica_id_in_sync_group)
-        loss, gradients = self._differentiate(labels, order, slices)
+        loss, spread, gradients = self._differentiate(labels, order, slices)
         if self.scales:
             gradients = self.optimizer.get_unscaled_gradients(gradients)
-        # All that replicas tell each other goes in one call; the loss was divided by the global batch already.
-        *gradients, loss, stops = context.all_reduce("SUM", [*gradients, loss, tf.cast(stop, tf.float32)])
+        # All that replicas tell each other goes in one call; loss and spread were divided by the global batch already.
+        told = [*gradients, loss, spread, tf.cast(stop, tf.float32)]
+        *gradients, loss, spread, stops = context.all_reduce("SUM", told)
+        norm = tf.linalg.global_norm(gradients)
+        if not self.scales:
+            # One such gradient would make every weight no number for good. A scaling optimiser skips it by itself.
+            gradients = tf.cond(
+                tf.math.is_finite(norm), lambda: gradients, lambda: [tf.zeros_like(part) for part in gradients]
+            )
         self.optimizer.apply_gradients(zip(gradients, variables, strict=True), experimental_aggregate_gradients=False)
-        return loss, tf.linalg.global_norm(gradients), stops > 0
+        return loss, norm, spread, stops > 0
 
     @property
     def scales(self) -> bool:
@@ -99,7 +119,7 @@ class TrainingStep:
         return [(*packed[3 * i : 3 * i + 3], tf.stack([step_seed, place])) for i, place in enumerate(places)]
 
     def _differentiate(self, labels, order, slices):
-        """Loss and gradients, with the activations of one part at a time."""
+        """Loss, spread and gradients, with the activations of one part at a time."""
         *counts, _ = self.parts or [len(slices)]
         earlier = [slices[sum(counts[:i]) : sum(counts[: i + 1])] for i in range(len(counts))]
         last, scored = slices[sum(counts) :], []
@@ -110,14 +130,14 @@ class TrainingStep:
         with tf.control_dependencies(scored[-1:]), tf.GradientTape() as tape:
             tape.watch(scored)
             logits = tf.concat([*scored, *(self._forward(*piece) for piece in last)], axis=0)
-            loss, scaled = self._loss(logits, labels, order)
+            loss, scaled, spread = self._loss(logits, labels, order)
         total, upstream = tape.gradient(scaled, [self.model.trainable_variables, scored])
         total, upstream = _dense(total), iter(upstream)
         for part in earlier:
             with tf.control_dependencies(total[:1]):
                 gradients = self._replay(part, list(itertools.islice(upstream, len(part))))
             total = [a + b for a, b in zip(total, gradients, strict=True)]
-        return loss, total
+        return loss, spread, total
 
     def _differentiated(self, part, upstream):
         """The weights' gradients of a part, given the derivatives of its scores."""
@@ -126,11 +146,18 @@ class TrainingStep:
         return _dense(tape.gradient(logits, self.model.trainable_variables, output_gradients=upstream))
 
     def _loss(self, logits, labels, order):
-        """The replica's part of the global loss, and that times the loss scale."""
+        """The replica's part of the global loss, that times the loss scale, and its part of the spread."""
         logits = best_window_logits(logits, order, self.windows, self.model.scoring)
         logits = tf.reshape(logits, [-1, labels.shape[1], self.model.scoring.outputs])
         loss = tf.reduce_sum(self.loss(logits, labels)) / self.groups
-        return loss, self.optimizer.get_scaled_loss(loss) if self.scales else loss
+        spread = _spread(self.model.scoring.score(logits)) * (labels.shape[0] / self.groups)
+        return loss, self.optimizer.get_scaled_loss(loss) if self.scales else loss, spread
+
+
+def _spread(scores: tf.Tensor) -> tf.Tensor:
+    """How far the scores [groups, members] of a group lie apart on average, or those of all groups of one."""
+    scores = tf.cast(scores if scores.shape[1] > 1 else tf.transpose(scores), tf.float32)
+    return tf.reduce_mean(tf.reduce_max(scores, axis=1) - tf.reduce_min(scores, axis=1))
 
 
 def _dense(gradients: list) -> list[tf.Tensor]:

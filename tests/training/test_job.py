@@ -1,21 +1,29 @@
 """Training from end to end on a small folder: interrupted, torn, finished, refused."""
 
+import itertools
 import json
+import os
 import shutil
 import signal
 import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import asdict, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from lce_tf.data.groups import GroupSampler
 from lce_tf.errors import UserError
 from lce_tf.training import job
+from lce_tf.training.inputs import read_inputs
 from lce_tf.training.job import train
-from lce_tf.training.records import Figures
+from lce_tf.training.records import Figures, open_manifest
+from lce_tf.training.watch import PATIENCE
+
+ROOT = Path(__file__).parents[2]
 
 
 def figures(folder, name="loss"):
@@ -74,7 +82,8 @@ def test_what_a_finished_folder_holds(finished, config):
     assert (manifest["precision"], manifest["replicas"]) == ("float32", 1)
     assert list(figures(finished)) == [1, 2, 3, 4, 5, 6]
     row = json.loads((finished / "metrics.jsonl").read_text().splitlines()[0])
-    assert set(row) == {"step", "loss", "learning_rate", "gradient_norm", "loss_scale", "pairs_per_second"}
+    told = {"step", "loss", "learning_rate", "gradient_norm", "loss_scale", "pairs_per_second"}
+    assert set(row) == told | {"score_spread", "skipped_steps"} and row["skipped_steps"] == 0 < row["score_spread"]
     about = checkpoint.trained(finished)
     assert about.scoring.outputs == 1 and about.lengths == config.lengths
     assert json.loads((finished / "config.json").read_text())["lce_tf"]["loss"] == "lce"
@@ -223,6 +232,44 @@ def test_the_loss_falls_on_what_can_be_learned(files, tmp_path, loss):
     assert np.mean(losses[-5:]) < 0.6 * np.mean(losses[:5])
 
 
+def test_a_training_of_an_earlier_version_goes_on(files, tmp_path, monkeypatch, finished, config):
+    """Its manifest lacks a setting that there was not yet, which was as it is by default."""
+    stopped_at(monkeypatch, config, tmp_path / "out", 3)
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert manifest["config"].pop("deterministic") is False
+    (tmp_path / "out" / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(UserError, match="deterministic is False there and True here"):
+        open_manifest(tmp_path / "out", replace(config, deterministic=True), manifest["inputs"], {})
+    assert weights(train(config, tmp_path / "out")) == weights(finished)
+
+
+def test_deterministic_kernels_give_the_same_bits_as_the_others_do_on_a_cpu(files, tmp_path, finished, config):
+    code = (
+        "import json, sys\n"
+        "from lce_tf.training.config import TrainConfig\n"
+        "from lce_tf.training.job import train\n"
+        "from tensorflow.python.framework.config import is_op_determinism_enabled\n"
+        "train(TrainConfig(**json.loads(sys.argv[1])), sys.argv[2])\n"
+        "print(is_op_determinism_enabled())\n"
+    )
+    settings = json.dumps(asdict(replace(config, deterministic=True)))
+    command = [sys.executable, "-c", code, settings, str(tmp_path / "out")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout.endswith("True\n"), done.stderr[-500:]
+    assert weights(tmp_path / "out") == weights(finished)
+
+
+def test_a_clock_that_jumps_changes_nothing(files, tmp_path, monkeypatch, finished, config):
+    """Days back and forth, between a checkpoint and the next, before a stop and after it."""
+    clock, days = time.time, itertools.cycle([0, -400, 3, 900, -1])
+    monkeypatch.setattr(time, "time", lambda: clock() + 86400 * next(days))
+    stopped_at(monkeypatch, config, tmp_path / "out", 3)
+    for file in (tmp_path / "out" / "checkpoints").iterdir():
+        os.utime(file, (4e9, 4e9))  # written in the year 2096
+    folder = train(config, tmp_path / "out")
+    assert weights(folder) == weights(finished) and figures(folder) == figures(finished)
+
+
 def test_outside_the_main_thread_signals_are_left_alone(files, tmp_path):
     before = signal.getsignal(signal.SIGTERM)
     with ThreadPoolExecutor(1) as pool:
@@ -243,10 +290,19 @@ def spoilt(files, folder):
 
 def test_a_loss_that_is_no_number_ends_training_with_one_line(files, tmp_path):
     config = files.config(backbone=spoilt(files, tmp_path / "spoilt"), steps=50)
-    with pytest.raises(UserError, match=f"step {job.PATIENCE}: the loss .* lower --learning-rate") as caught:
+    with pytest.raises(UserError, match=f"step {PATIENCE}: the loss .* lower --learning-rate") as caught:
         train(config, tmp_path / "out")
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "out" / "model.safetensors").exists() and not (tmp_path / "out" / "config.json").exists()
+    # The batch is named, as hand-dealt from the sampler.
+    named = json.loads((tmp_path / "out" / "strange.json").read_text())
+    inputs = read_inputs(config)
+    dealt = GroupSampler(inputs.pool, config.members, config.seed).step(PATIENCE - 1, config.batch)
+    queries, passages = inputs.packer.queries.text_ids, inputs.packer.passages.text_ids
+    assert named["step"] == PATIENCE and named["loss"] == "nan" and len(named["groups"]) == config.batch
+    assert [group["query"].encode() for group in named["groups"]] == list(queries[dealt.query_rows])
+    members = [[passage.encode() for passage in group["passages"]] for group in named["groups"]]
+    assert members == passages[dealt.passage_rows].tolist()
     # Nothing to go on from that would only bring the fault back.
     assert not list((tmp_path / "out").glob("checkpoints/*.index"))
 

@@ -33,7 +33,7 @@ def gradients_of(files, loss, precision, counts, slices=4, head=20):
     batches = TrainingBatches(sampler, inputs.packer, BatchShape(GROUPS, config.members, slices, 8))
     labels, order, *parts = [tf.constant(part) for part in batches.batch(0)]
     compute = tf.function(step._differentiate)
-    loss, gradients = compute(labels, order, step._slices(parts, step.step_seed(0), 0))
+    loss, _, gradients = compute(labels, order, step._slices(parts, step.step_seed(0), 0))
     scale = float(optimizer.loss_scale) if step.scales else 1.0
     return float(loss), [gradient.numpy() / scale for gradient in gradients]
 
@@ -88,7 +88,7 @@ def planned(files, **settings):
     """How a job of one replica slices a batch, and what parts it computes."""
     from lce_tf.model import checkpoint
     from lce_tf.model.precision import PRECISIONS
-    from lce_tf.training.job import plan_batch, plan_parts
+    from lce_tf.training.plan import plan_batch, plan_parts
 
     config = files.config(batch=4, **settings)
     model = checkpoint.from_backbone(config.backbone, config.scoring, PRECISIONS["float32"], seed=1)
@@ -99,7 +99,7 @@ def planned(files, **settings):
 
 
 def test_a_micro_batch_bounds_slices_and_parts(files):
-    from lce_tf.training.job import plan_batch
+    from lce_tf.training.plan import plan_batch
 
     # 64 wordpieces are two pairs of 32; 16 pairs are eight slices.
     batches, _, parts = planned(files, group=4, micro_batch=64)
@@ -113,7 +113,7 @@ def test_a_micro_batch_bounds_slices_and_parts(files):
 
 
 def test_on_a_tpu_every_slice_has_the_length_of_a_sequence(files):
-    from lce_tf.training.job import plan_batch
+    from lce_tf.training.plan import plan_batch
 
     config = files.config(strategy="tpu")
     assert plan_batch(config, 2) == BatchShape(2, 4, 1, width=config.sequence_length)
@@ -150,7 +150,7 @@ def test_at_one_width_the_step_compiles_once_for_all_batches(files):
 
 
 def test_parts_are_what_fits(files, monkeypatch):
-    from lce_tf.training import memory
+    from lce_tf.training import memory, plan
 
     batches, model, parts = planned(files, group=16)
     # By hand: 64 pairs of 32 wordpieces, 2 layers, 14 * 32 + 5 * 64 + 4 * 4 * 32 floats of 4 bytes.
@@ -160,9 +160,9 @@ def test_parts_are_what_fits(files, monkeypatch):
     widths = np.max([[width for _, width in batches.slices(step)] for step in range(6)], axis=0)
     need = [memory.activation_bytes(model.config, 8, int(width)) for width in widths]
     for budget, expected in ((sum(need), [8]), (sum(need) - 1, [1, 7]), (1, [1] * 8)):
-        monkeypatch.setattr(memory, "device_bytes", lambda budget=budget: (budget + 0.5) / 0.4)
+        monkeypatch.setattr(plan, "device_bytes", lambda budget=budget: (budget + 0.5) / 0.4)
         assert parts() == expected
-    monkeypatch.setattr(memory, "device_bytes", lambda: 2 * (sum(need) + 0.5) / 0.4)
+    monkeypatch.setattr(plan, "device_bytes", lambda: 2 * (sum(need) + 0.5) / 0.4)
     assert parts(replicas=2) == [8]
 
 

@@ -32,14 +32,19 @@ class Parts:
         self.model.head.linear.kernel.assign(self.model.head.linear.kernel * 20)
         self.sampler = GroupSampler(self.inputs.pool, self.config.members, 42, pairs=self.loss.pairs)
 
-    def step(self, optimizer, slices=3):
+    def taken(self, optimizer, slices=3):
         from lce_tf.training.step import TrainingStep
 
         shape = BatchShape(GROUPS, self.config.members, slices, 8)
         batches = TrainingBatches(self.sampler, self.inputs.packer, shape)
         feed = iter(self.strategy.distribute_datasets_from_function(lambda _: batches.dataset(0, 1).repeat()))
         step = TrainingStep(self.strategy, self.model, self.loss, optimizer, GROUPS, seed=7)
-        return lambda number=0: [float(value) for value in step(feed, step.step_seed(number))[:2]]
+        return lambda number=0: step(feed, step.step_seed(number))
+
+    def step(self, optimizer, slices=3):
+        """A step that returns the loss and the norm of its gradient."""
+        take = self.taken(optimizer, slices)
+        return lambda number=0: [float(value) for value in take(number)[:2]]
 
     @property
     def weights(self):
@@ -150,3 +155,50 @@ def test_no_dropout_no_randomness(files):
 
     step = Parts(files, "lce").step(keras.optimizers.legacy.SGD(0.0))
     assert step(3) == step(4)
+
+
+class Spoiling:
+    """A loss layer's loss, times a factor that can be no number."""
+
+    def __init__(self, layer):
+        import tensorflow as tf
+
+        self.layer, self.factor = layer, tf.Variable(1.0)
+
+    def __call__(self, logits, labels):
+        return self.layer(logits, labels) * self.factor
+
+
+@pytest.mark.parametrize("factor", [float("nan"), float("inf")])
+def test_one_gradient_that_is_no_number_spoils_no_weight(files, factor):
+    import tf_keras as keras
+
+    parts = Parts(files, "lce")
+    parts.loss = Spoiling(parts.loss)
+    step = parts.step(keras.optimizers.legacy.SGD(1.0))
+    before = parts.weights
+    parts.loss.factor.assign(factor)
+    _, norm = step()
+    assert not np.isfinite(norm)
+    for a, b in zip(before, parts.weights, strict=True):
+        np.testing.assert_array_equal(a, b)
+    parts.loss.factor.assign(1.0)
+    loss, norm = step()
+    assert np.isfinite([loss, norm]).all()
+    assert any((a != b).any() for a, b in zip(before, parts.weights, strict=True))
+
+
+@pytest.mark.parametrize("loss", ["lce", "ce"])
+def test_the_spread_is_that_of_the_scores_in_a_group(files, loss):
+    import tensorflow as tf
+    import tf_keras as keras
+
+    parts = Parts(files, loss)
+    taken = parts.taken(keras.optimizers.legacy.SGD(0.0))()
+    dealt = parts.sampler.step(0, GROUPS)
+    pairs = np.repeat(dealt.query_rows, dealt.passage_rows.shape[1]), dealt.passage_rows.ravel()
+    packed = parts.inputs.packer.pack(*pairs)
+    logits = parts.model.logits(*map(tf.constant, packed), tf.constant([0, 0])).numpy()
+    scores = (logits[:, 1] - logits[:, 0] if loss == "ce" else logits[:, 0]).reshape(dealt.passage_rows.shape)
+    by_hand = scores.max() - scores.min() if loss == "ce" else (scores.max(1) - scores.min(1)).mean()
+    assert float(taken.spread) == pytest.approx(by_hand, rel=1e-4)

@@ -61,7 +61,7 @@ class Parts:
         import tensorflow as tf
 
         compute = tf.function(self.step._differentiate)
-        loss, gradients = compute(*self.batch(*replica))
+        loss, _, gradients = compute(*self.batch(*replica))
         return float(loss), [gradient.numpy() for gradient in gradients]
 
 
@@ -159,7 +159,7 @@ def test_the_best_window_and_its_gradient_by_hand(scoring, best):
 
 
 def test_windows_are_pairs_to_the_plan(files):
-    from lce_tf.training.job import plan_batch
+    from lce_tf.training.plan import plan_batch
 
     # 4 groups of 4 passages with 3 windows are 48 pairs, six slices of 8.
     assert plan_batch(files.config(batch=4, group=4, **WINDOWS), 1) == BatchShape(4, 4, 6, windows=3)

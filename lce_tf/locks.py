@@ -1,0 +1,70 @@
+"""One process at a time on an output: a second one is told of the first and leaves everything as it is."""
+
+import contextlib
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+from lce_tf.errors import UserError
+
+try:
+    import fcntl
+except ImportError:  # not a POSIX system
+    fcntl = None
+
+
+@contextlib.contextmanager
+def alone(output: str | Path) -> Iterator[None]:
+    """A block in which no other process makes `output`, a file or folder whose parent exists.
+
+    The lock is the operating system's, on a file `.NAME.lock` beside the output: it ends with the process, however
+    that dies. File systems without locks, and systems without POSIX, get none.
+
+    Raises:
+        UserError: another process is in such a block.
+    """
+    output = Path(output)
+    path = output.parent / f".{output.name}.lock"
+    handle = _locked(path, output)
+    try:
+        yield
+    finally:
+        if handle is not None:
+            # Removed while it is held: whoever opened it meanwhile finds another file, or none, under its name.
+            with contextlib.suppress(OSError):
+                path.unlink()
+            os.close(handle)
+
+
+def _locked(path: Path, output: Path) -> int | None:
+    """The open lock file, which says who holds it; None where there are no locks."""
+    while fcntl is not None:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            holder = os.pread(handle, 200, 0).decode(errors="replace").strip() or "another process"
+            os.close(handle)
+            raise UserError(
+                f"{output}: {holder} is writing it; wait until that has finished, or choose another --output"
+            ) from error
+        except OSError:  # some network file systems
+            os.close(handle)
+            return None
+        if _is_still(path, handle):
+            with contextlib.suppress(OSError):  # a full disk: the lock holds all the same
+                os.truncate(handle, 0)
+                os.pwrite(handle, f"process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
+            return handle
+        os.close(handle)
+    return None
+
+
+def _is_still(path: Path, handle: int) -> bool:
+    """Whether the open file is the one that is now under its name."""
+    try:
+        there = path.stat()
+    except FileNotFoundError:
+        return False
+    return os.path.samestat(there, os.fstat(handle))

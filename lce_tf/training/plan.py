@@ -1,0 +1,43 @@
+"""How a batch is cut: into slices of pairs of like length, and into parts that fit into memory."""
+
+from lce_tf.data.pipeline import FEWEST_PAIRS, BatchShape, TrainingBatches
+from lce_tf.training.config import TrainConfig
+from lce_tf.training.memory import SHARE, activation_bytes, device_bytes, parts
+from lce_tf.training.strategies import device_kind
+
+# First batches that are looked at to see how much of a batch fits into memory.
+LOOKED_AT = 32
+
+
+def plan_batch(config: TrainConfig, replicas: int) -> BatchShape:
+    """How each of `replicas` slices its share of a batch.
+
+    That does not depend on the device's memory, since dropout masks depend on the slices.
+    """
+    room = config.micro_batch // config.sequence_length
+    width = config.sequence_length if config.strategy == "tpu" else None
+    return BatchShape.of(
+        config.batch // replicas,
+        config.members,
+        # A slice must fit into the micro-batch; several fill it up.
+        max(1, min(FEWEST_PAIRS, room)) if config.micro_batch else None,
+        windows=config.lengths.windows,
+        width=width,
+    )
+
+
+def plan_parts(config: TrainConfig, batches: TrainingBatches, model, replicas: int) -> list[int]:
+    """How many slices are computed at a time: what was asked for, or what fits into the device's memory.
+
+    Args:
+        replicas: on this machine, whose CPU devices share its memory.
+    """
+    if config.micro_batch:
+        needs = [rows * config.sequence_length for rows in batches.shape.rows]
+        return parts(needs, config.micro_batch)
+    float_bytes = 4 if model.precision.policy == "float32" else 2
+    first = [batches.slices(step) for step in range(min(LOOKED_AT, config.steps))]
+    needs = [
+        max(activation_bytes(model.config, *part, float_bytes) for part in place) for place in zip(*first, strict=True)
+    ]
+    return parts(needs, SHARE * device_bytes() / (replicas if device_kind() == "cpu" else 1))

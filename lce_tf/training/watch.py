@@ -1,0 +1,100 @@
+"""Numbers that went wrong, said aloud: steps that are no number, and a model that no longer tells passages apart."""
+
+import math
+from pathlib import Path
+
+from lce_tf.data.groups import Groups
+from lce_tf.data.tokens import TokenStore
+from lce_tf.errors import UserError
+from lce_tf.files import write_json
+from lce_tf.training.config import TrainConfig
+
+# Steps in a row whose loss or gradient is no number, after which training gives up.
+PATIENCE = 20
+# Steps that a collapse must last before it is spoken of.
+WINDOW = 100
+# A model that knows nothing has this share of its loss at least; scores this close together are equal.
+KNOWS_NOTHING, EQUAL = 0.99, 1e-4
+
+
+def blind_loss(loss: str, members: int) -> float:
+    """The loss, in nats for "lce" and "ce", of a model that gives all passages the same score."""
+    return {"lce": math.log(members), "ce": math.log(2), "hinge": 1.0 if members > 1 else 0.0}[loss]
+
+
+class Watch:
+    """Looks at each step's figures.
+
+    Attributes:
+        skipped: steps since the last `reset` that changed no weight, as their loss or gradient was no number.
+    """
+
+    def __init__(self, config: TrainConfig):
+        self._blind, self._name = blind_loss(config.loss, config.members), config.loss
+        self._settled = math.ceil(config.warmup * config.steps)
+        self._strange = self._equal = self._stuck = self.skipped = 0
+        self._said: set[str] = set()
+
+    def reset(self) -> None:
+        """Starts counting skipped steps anew."""
+        self.skipped = 0
+
+    def sound(self, loss: float, norm: float, scale: float | None) -> bool:
+        """Whether the figures are numbers, or a gradient that overflows because the loss is scaled too high as yet.
+
+        Args:
+            scale: the loss scale; None where the loss is not scaled.
+        """
+        self.skipped += not math.isfinite(norm)
+        overflows = scale is not None and scale > 1
+        sound = math.isfinite(loss) and (overflows or math.isfinite(norm))
+        self._strange = 0 if sound else self._strange + 1
+        return sound
+
+    @property
+    def gives_up(self) -> bool:
+        """Whether too many steps in a row were no number."""
+        return self._strange >= PATIENCE
+
+    def warning(self, step: int, loss: float, spread: float) -> str | None:
+        """A line about a collapse, when one has lasted for `WINDOW` steps; each kind is told once.
+
+        Args:
+            spread: how far the scores of a group's passages lie apart, on average.
+        """
+        self._equal = self._equal + 1 if spread <= EQUAL else 0
+        stuck = step > self._settled and self._blind > 0 and loss >= KNOWS_NOTHING * self._blind
+        self._stuck = self._stuck + 1 if stuck else 0
+        if self._equal == WINDOW:
+            return self._once(
+                "equal",
+                f"step {step}: for {WINDOW} steps all passages of a query have had the same score (they differ by "
+                f"{spread:.1e}); the model has collapsed: lower --learning-rate, or start from another --seed",
+            )
+        if self._stuck == WINDOW:
+            return self._once(
+                "stuck",
+                f"step {step}: for {WINDOW} steps the loss has not been below {self._blind:.3f}, that of a model which "
+                f"cannot tell passages apart (now {loss:.3f}); check the run's judgments, or try another "
+                "--learning-rate",
+            )
+        return None
+
+    def _once(self, kind: str, line: str) -> str | None:
+        if kind in self._said:
+            return None
+        self._said.add(kind)
+        return f"warning: {line}"
+
+
+def give_up(step: int, loss: float, norm: float, dealt: Groups, queries: TokenStore, passages: TokenStore, to: Path):
+    """Saves which groups the last step was made of into the file `to`, then raises a UserError that names it."""
+    named = [
+        {"query": queries.text_ids[query].decode(), "passages": [passages.text_ids[row].decode() for row in members]}
+        for query, members in zip(dealt.query_rows, dealt.passage_rows, strict=True)
+    ]
+    write_json(to, {"step": step, "loss": str(loss), "gradient_norm": str(norm), "groups": named})
+    raise UserError(
+        f"step {step}: the loss or its gradient has been no number for {PATIENCE} steps (the loss is {loss}); {to} "
+        "names the last step's queries; lower --learning-rate or try --precision float32"
+    )

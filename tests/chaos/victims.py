@@ -1,0 +1,98 @@
+"""What is killed: a training or a reranking, which tells on its standard output what it is in the middle of.
+
+`python -m tests.chaos.victims FOLDER/job.json` does the real work; only marks are added around its phases.
+"""
+
+import functools
+import json
+import os
+import sys
+from pathlib import Path
+
+from lce_tf.arguments import quiet_tensorflow
+from lce_tf.errors import guarded
+
+
+def mark(*words) -> None:
+    """Unbuffered, since a killed process flushes nothing."""
+    os.write(1, (" ".join(map(str, words)) + "\n").encode())
+
+
+def told(phase: str, act, after=lambda *arguments: ""):
+    """`act` between a mark that it begins and one that it has ended."""
+
+    @functools.wraps(act)
+    def acting(*arguments, **settings):
+        mark("+", phase)
+        result = act(*arguments, **settings)
+        mark("-", phase, after(*arguments))
+        return result
+
+    return acting
+
+
+class Steps:
+    """A training step whose calls are told of, but for the first, which builds the graph: that is start-up."""
+
+    def __init__(self, step):
+        self._step, self._call = step, step
+
+    def __call__(self, *arguments):
+        result = self._call(*arguments)
+        self._call = told("step", self._step)
+        return result
+
+    def __getattr__(self, name):
+        return getattr(self._step, name)
+
+
+def train(job: dict) -> None:
+    from lce_tf.training import job as module
+    from lce_tf.training.config import TrainConfig
+
+    run = module.Job.run
+
+    def watched(self):
+        self.take_step = Steps(self.take_step)
+        self._evaluate = told("evaluation", self._evaluate)
+        restore, save = self.checkpoints.restore, self.checkpoints.save
+        self.checkpoints.save = told("checkpoint", save, lambda step: step)
+
+        def restored():
+            restore()
+            mark("restored", int(self.step))
+
+        self.checkpoints.restore = restored
+        run(self)
+
+    module.Job.run = watched
+    module.train(TrainConfig(**job["settings"]), job["output"])
+
+
+def rerank(job: dict) -> None:
+    from lce_tf.ranking import rerank as module
+    from lce_tf.ranking.chunks import Chunks
+
+    missing = Chunks.missing
+
+    def told_of(self):
+        numbers = missing(self)
+        mark("restored", len(self) - len(numbers))
+        return numbers
+
+    module.score_pairs = told("chunk", module.score_pairs)
+    Chunks.write = told("write", Chunks.write, lambda self, number, logits: number + 1)
+    Chunks.missing = told_of
+    # Once the output is whole, the chunks may go.
+    module.write_reranked = told("output", module.write_reranked, lambda *arguments: 0)
+    module.rerank(module.RerankConfig(**job["settings"], output=job["output"]))
+
+
+def main(file: str) -> int:
+    job = json.loads(Path(file).read_text())
+    quiet_tensorflow()
+    return guarded({"train": train, "rerank": rerank}[job["kind"]], job)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))
