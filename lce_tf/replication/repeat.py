@@ -1,0 +1,138 @@
+"""A finished training or reranking done again from what its manifest records, and compared with what is there."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from lce_tf.data.hashes import file_sha256
+from lce_tf.errors import UserError
+from lce_tf.files import read_json, sha256_of
+from lce_tf.model import checkpoint
+from lce_tf.ranking.outputs import check_sums, manifest_file, read_manifest, scores_file
+from lce_tf.ranking.rerank import RerankConfig, rerank
+from lce_tf.ranking.shards import Shard
+from lce_tf.training.config import TrainConfig
+from lce_tf.training.inputs import read_inputs
+from lce_tf.training.job import train
+from lce_tf.training.records import versions
+
+# What a trained checkpoint is.
+WEIGHTS = ("model.safetensors", "config.json")
+
+
+class Compared(NamedTuple):
+    """A file of the first time and its SHA-256 then and now."""
+
+    file: str
+    before: str
+    now: str
+
+    @property
+    def agrees(self) -> bool:
+        """Whether both are the same to the byte."""
+        return self.before == self.now
+
+    def __str__(self) -> str:
+        if self.agrees:
+            return f"{self.file}: the same, SHA-256 {self.now[:16]}"
+        return f"{self.file}: differs, SHA-256 {self.before[:16]} before and {self.now[:16]} now"
+
+
+def found(product: str | Path) -> list[Path]:
+    """The trainings and reranked runs at `product`: itself, or all in a folder that `lce tables` made.
+
+    Raises:
+        UserError: there is none.
+    """
+    product = Path(product)
+    if (product / "manifest.json").is_file() or Path(manifest_file(product)).is_file():
+        return [product]
+    models = sorted(file.parent for file in product.glob("models/*/manifest.json"))
+    runs = sorted(Path(str(file).removesuffix(".json")) for file in product.glob("reranked/*.trec.json"))
+    if not models + runs:
+        raise UserError(
+            f"{product}: is neither a folder that lce train wrote, nor a run with a manifest beside it that lce rerank "
+            "wrote, nor a folder of lce tables"
+        )
+    return models + runs
+
+
+def repeat(product: Path, output: str | Path) -> Iterator[Compared]:
+    """Does the work behind `product` again, into `output`, and compares the files one by one.
+
+    An interrupted call goes on where it stopped. The product itself is only read.
+
+    Raises:
+        UserError: it is unfinished or damaged, or its inputs are gone or others than they were.
+    """
+    if Path(output).resolve() == product.resolve():
+        raise UserError(f"--output {output}: is what is to be repeated; name another place")
+    again = _train_again if product.is_dir() else _rerank_again
+    return again(product, output)
+
+
+def newer(product: Path) -> list[str]:
+    """A line for each package whose version is another than when the training at `product` began."""
+    if not product.is_dir():
+        return []
+    before, now = _training_facts(product).get("versions") or {}, versions()
+    return [
+        f"{name}: was {before[name]}, is {now[name]}" for name in now if name in before and before[name] != now[name]
+    ]
+
+
+def _train_again(product: Path, output: str | Path) -> Iterator[Compared]:
+    file, facts = product / "manifest.json", _training_facts(product)
+    if not (product / "config.json").is_file():
+        raise UserError(f"{product}: this training has not finished; there is nothing to compare with yet")
+    config = _config(TrainConfig, facts["config"], file)
+    _check_inputs(file, facts["inputs"], read_inputs(config).hashes)
+    folder = train(config, output)
+    for name in WEIGHTS:
+        yield Compared(str(product / name), sha256_of(product / name), sha256_of(folder / name))
+
+
+def _training_facts(product: Path) -> dict[str, Any]:
+    facts = read_json(product / "manifest.json")
+    if not isinstance(facts, dict) or not all(isinstance(facts.get(name), dict) for name in ("config", "inputs")):
+        raise UserError(f"{product / 'manifest.json'}: is no manifest of lce train")
+    return facts
+
+
+def _rerank_again(product: Path, output: str | Path) -> Iterator[Compared]:
+    file, facts = manifest_file(product), read_manifest(str(product))
+    check_sums(str(product), facts)
+    shard = facts.get("shard")
+    if shard is not None:
+        facts = {**facts, "shard": Shard(shard, facts["shards"])}
+    config = _config(RerankConfig, {**facts, "ray": None, "workers": None}, file)
+    config = replace(config, output=str(output))
+    now = {
+        "model": checkpoint.identity(checkpoint.locate(config.checkpoint)),
+        "run_sha256": file_sha256(config.run),
+    }
+    _check_inputs(file, {name: facts.get(name) for name in now}, now)
+    rerank(config)
+    for name, key in ((str, "output_sha256"), (scores_file, "scores_sha256")):
+        yield Compared(name(product), facts[key], sha256_of(name(config.file)))
+
+
+def _config(kind: type, facts: dict[str, Any], file: str | Path) -> Any:
+    """The dataclass `kind` from the facts that bear the names of its fields."""
+    names = {field.name for field in fields(kind)}
+    missing = {field.name for field in fields(kind) if field.repr} - facts.keys()
+    if missing:
+        raise UserError(f"{file}: does not name {min(missing)}; another version of lce_tf wrote it")
+    try:
+        return kind(**{name: value for name, value in facts.items() if name in names})
+    except TypeError as error:
+        raise UserError(f"{file}: holds settings that are none ({error})") from error
+
+
+def _check_inputs(file: str | Path, before: dict[str, Any], now: dict[str, Any]) -> None:
+    for name, value in now.items():
+        if before.get(name) != value:
+            shown = json.dumps(before.get(name)), json.dumps(value)
+            raise UserError(f"{file}: the {name} was {shown[0]} then and is {shown[1]} now; its input has changed")
