@@ -12,9 +12,12 @@ DOORS = {
     "audit": ("lce_tf.audit", "count what a training run can give: groups, truncation, doubtful negatives"),
     "train": ("lce_tf.train", "train a cross-encoder with LCE, cross-entropy or hinge loss"),
     "rerank": ("lce_tf.rerank", "reorder a run with a trained cross-encoder"),
+    "serve": ("lce_tf.serve", "answer rerank requests over HTTP, in the shapes of Cohere, TEI and vLLM"),
     "merge": ("lce_tf.merge", "join the shards of a run that several machines reranked"),
     "evaluate": ("lce_tf.evaluate", "measure runs against judgments"),
     "compare": ("lce_tf.compare", "test which differences between runs are significant"),
+    "report": ("lce_tf.report", "write a page about runs and trainings: measures, curves, wins and losses"),
+    "repeat": ("lce_tf.repeat", "train or rerank again from a manifest, and compare the bytes"),
     "export": ("lce_tf.export", "write a trained cross-encoder for other tools, in Hugging Face's layout"),
     "tables": ("lce_tf.tables", "replicate the paper's tables, end to end"),
 }

@@ -34,6 +34,27 @@ class Ranked:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """What is known of some pairs once they are scored; `scored[a:b]` is that of some of them.
+
+    Attributes:
+        scores: [pairs] float32, what pairs are ordered by: scores before the activation that the checkpoint names.
+        tokens: [pairs] int64, wordpieces that the model read, special ones and those of all windows included.
+        cut: [pairs] bool, whether the model did not read all of the query or of the passage.
+    """
+
+    scores: np.ndarray
+    tokens: np.ndarray
+    cut: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    def __getitem__(self, part: slice) -> "Scored":
+        return Scored(self.scores[part], self.tokens[part], self.cut[part])
+
+
 class Reranker:
     """A trained cross-encoder that scores texts, as `lce rerank` scores those of a run.
 
@@ -89,7 +110,7 @@ class Reranker:
             TypeError: a pair is not two strings.
             UserError: a score is no number.
         """
-        return activate(self._order_scores(list(pairs)), self.scoring.activation).astype(np.float32)
+        return activate(self.scored(pairs).scores, self.scoring.activation).astype(np.float32)
 
     def rank(self, query: str, passages: Sequence[str], top: int | None = None) -> list[Ranked]:
         """The passages by falling score; equal ones stay in the order in which they were given.
@@ -103,16 +124,21 @@ class Reranker:
         """
         if isinstance(passages, str):
             raise TypeError("passages is one string; give a list of them")
-        scores = self._order_scores([(query, passage) for passage in passages])
+        scores = self.scored((query, passage) for passage in passages).scores
         written = activate(scores, self.scoring.activation).astype(np.float32)
         order = np.argsort(-scores, kind="stable")[:top]
         return [Ranked(i, float(written[i]), passages[i]) for i in order.tolist()]
 
-    def _order_scores(self, pairs: list[tuple[str, str]]) -> np.ndarray:
-        """[pairs] float32, what pairs are ordered by: scores before their activation."""
+    def scored(self, pairs: Iterable[tuple[str, str]]) -> Scored:
+        """Scores as they order the pairs, before any activation, and how much of the texts the model read for them.
+
+        Raises:
+            TypeError, UserError: as `score`.
+        """
+        pairs = list(pairs)
         _check_texts(pairs)
         if not pairs:
-            return np.zeros(0, np.float32)
+            return Scored(np.zeros(0, np.float32), np.zeros(0, np.int64), np.zeros(0, bool))
         queries, query_rows = _store([query for query, _ in pairs], self._tokenizer)
         passages, passage_rows = _store([passage for _, passage in pairs], self._tokenizer)
         packer = Packer(queries, passages, self._tokenizer.special, **asdict(self.lengths))
@@ -125,7 +151,10 @@ class Reranker:
         if not np.isfinite(scores).all():
             pair = int((~np.isfinite(scores)).argmax())
             raise UserError(f"pair {pair}: the model's score is {scores[pair]}; try precision='float32'")
-        return scores
+        read = sum(packer.measure(windows.query_rows, windows.passage_rows)) + 3  # [CLS] and two [SEP]
+        cut = queries.lengths(query_rows) > packer.query
+        cut |= passages.lengths(passage_rows) > packer.covered(query_rows, passage_rows)
+        return Scored(scores, np.add.reduceat(read, windows.offsets[:-1]), cut)
 
 
 def _check_texts(pairs: list[tuple[str, str]]) -> None:

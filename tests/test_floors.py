@@ -6,21 +6,24 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-DOORS = ("retrieve", "audit", "train", "rerank", "merge", "evaluate", "compare", "tables", "export")
+DOORS = ("retrieve", "audit", "train", "rerank", "merge", "evaluate", "compare", "tables", "export", "repeat", "report", "serve")
 
 # Lowest first. A module may import from its own package and from floors below its own, never from its own floor's
 # neighbours or from above. So what is higher up knows what is lower down:
 FLOORS = (
     ("errors",),
-    ("files",),
+    ("files", "locks"),
     ("progress", "arguments", "array_jobs"),
     ("data",),  # records, runs, judgments, collections, tokens, groups, batches: knows no model
     ("model",),  # encoder, score head, weights in and out: knows arrays, not losses
     ("losses",),
     ("evaluation",),  # measures and significance, over runs and judgments only
+    ("reporting",),  # a page about runs and what trainings and tables left on the disk: knows no model
     ("retrieval",),
     ("ranking",),  # scores a run
     ("reranker", "exchange"),  # scores texts from Python; writes checkpoints for other tools
+    ("pyterrier",),  # the reranker in other people's pipelines
+    ("serving",),  # scores texts that come over HTTP
     ("training",),  # reranks a dev sample while it trains, so it stands above ranking
     ("replication",),  # presets and tables: all of the above, one after the other
     DOORS,  # thin, and strangers to each other

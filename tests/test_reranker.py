@@ -113,6 +113,20 @@ def test_rank_sorts_and_keeps_equal_ones_in_their_order(reranker):
     assert reranker.rank("a q", passages, top=2) == ranked[:2]
 
 
+def test_how_much_was_read(reranker, folder):
+    """A letter is a wordpiece; the model has 48 positions, three of them for special tokens."""
+    pairs = [("a b", "c d e"), ("a", "b " * 44), ("a", "b " * 45), ("a " * 50, "b"), ("", "")]
+    found = reranker.scored(pairs)
+    assert found.tokens.tolist() == [8, 48, 48, 48, 3] and found.cut.tolist() == [False, False, True, True, False]
+    np.testing.assert_array_equal(found.scores, reranker.score(pairs))
+    part = found[1:3]
+    assert len(part) == 2 and part.tokens.tolist() == [48, 48] and part.cut.tolist() == [False, True]
+    # Windows of 20 from every tenth wordpiece on: 40 are read in three of them, of 41 the last is not.
+    windows = Reranker.load(folder, "tensorflow", "float32", window=20, stride=10, windows=3)
+    found = windows.scored([("a", "b " * 40), ("a", "b " * 41), ("a", "b " * 20)])
+    assert found.tokens.tolist() == [3 * 24, 3 * 24, 24] and found.cut.tolist() == [False, True, False]
+
+
 def test_nothing_asked(reranker):
     assert reranker.rank("a", []) == []
     assert reranker.score([]).shape == (0,) and reranker.score([]).dtype == np.float32

@@ -1,0 +1,1 @@
+"""How a server that answers rerank requests does under load."""

@@ -1,0 +1,77 @@
+"""`python -m lce_tf.serve`: answers rerank requests over HTTP, in the shapes of Cohere, TEI and vLLM."""
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from lce_tf.arguments import parser_for, quiet_tensorflow
+from lce_tf.errors import UserError, guarded
+from lce_tf.ranking.engines import ENGINES
+from lce_tf.reranker import Reranker
+from lce_tf.serving import logs
+from lce_tf.serving.settings import TOKEN_VARIABLE, Limits, read_token
+
+EXAMPLE = """python -m lce_tf.serve --checkpoint runs/lce8 --port 8000"""
+_EXTRA = ("fastapi", "starlette", "pydantic", "uvicorn", "prometheus_client")
+_LENGTHS = ("query_length", "sequence_length", "window", "stride", "windows")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The door's command line."""
+    result = parser_for("serve", __doc__.partition(": ")[2], EXAMPLE)
+    add = result.add_argument
+    checkpoint = "trained cross-encoder: the --output of lce_tf.train, or one in Hugging Face's layout, folder or id"
+    add("--checkpoint", required=True, help=checkpoint)
+    add("--host", default="127.0.0.1", help="address to listen at; 0.0.0.0: all of this machine's")
+    add("--port", type=int, default=8000, help="0: any that is free; the first line logged tells which")
+    add("--model-name", help="what answers call the model (default: the checkpoint's last folder)")
+    add("--token-file", help=f"file with the token that clients must send (default: {TOKEN_VARIABLE}, if it is set)")
+    add("--engine", choices=ENGINES, default="auto", help="auto is OpenVINO on a CPU, else TensorFlow")
+    add("--precision", default="auto", help="auto, float32 or bfloat16; for TensorFlow also mixed_float16")
+    for name in _LENGTHS:
+        add(f"--{name.replace('_', '-')}", type=int, help="as lce rerank has it (default: the checkpoint's own)")
+    add = result.add_argument_group("limits (docs/serving.md)").add_argument
+    add("--max-body-mb", type=float, default=Limits.max_body_mb, help="10^6 bytes of a request's body")
+    add("--max-pairs", type=int, default=Limits.max_pairs, help="pairs of a request")
+    add("--max-chars", type=int, default=Limits.max_chars, help="characters of a text")
+    add("--timeout", type=float, default=Limits.timeout, help="seconds that a request may take")
+    add("--max-queue-pairs", type=int, default=Limits.max_queue_pairs, help="pairs that may wait")
+    add("--max-batch-pairs", type=int, default=Limits.max_batch_pairs, help="pairs scored together")
+    wait = "milliseconds for which an idle model waits for more pairs"
+    add("--batch-wait-ms", type=float, default=Limits.batch_wait_ms, help=wait)
+    return result
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Exit status 0 after SIGTERM or Ctrl-C, or 2 after one line about what is wrong."""
+    quiet_tensorflow()
+    return guarded(_main, parser().parse_args(argv))
+
+
+def _main(arguments: argparse.Namespace) -> None:
+    try:
+        from lce_tf.serving.app import create_app
+        from lce_tf.serving.running import bound, run
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in _EXTRA:
+            raise
+        raise UserError(f"lce serve: {error.name} is not installed; pip install 'lce_tf[serve]'") from error
+    given = vars(arguments)
+    limits = Limits(**{name: given[name] for name in Limits.__dataclass_fields__})
+    token = read_token(arguments.token_file, os.environ)
+    listener = bound(arguments.host, arguments.port)
+    lengths = {name: given[name] for name in _LENGTHS}
+    reranker = Reranker.load(arguments.checkpoint, arguments.engine, arguments.precision, **lengths)
+    reranker.scored([("", "")])  # what the engine puts off until its first batch, and whether it works at all
+    logs.to_stderr()
+    if token is None and not listener.getsockname()[0].startswith(("127.", "::1")):
+        logs.event("no token: whoever reaches this address is served", logging.WARNING)
+    model = arguments.model_name or Path(arguments.checkpoint).absolute().name
+    run(create_app(reranker.scored, model, limits, token), listener, limits.timeout)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The HTTP reranker: shapes of requests, the queue that joins them into batches, limits, metrics and the server."""

@@ -1,0 +1,154 @@
+"""The ASGI application: routes from paths to shapes, from requests to the queue and back."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+
+import lce_tf
+from lce_tf.errors import UserError
+from lce_tf.reranker import Scored
+from lce_tf.serving import bodies, shapes
+from lce_tf.serving.batching import Batcher, Busy, Closed, Pair
+from lce_tf.serving.metrics import Metrics
+from lce_tf.serving.middleware import OPEN, BearerToken, BodyLimit, Observed, reply
+from lce_tf.serving.refused import CLIENT_GONE, Refused
+from lce_tf.serving.settings import Limits
+
+
+def create_app(
+    score: Callable[[list[Pair]], Scored], model: str, limits: Limits | None = None, token: str | None = None
+) -> FastAPI:
+    """The server's application, with a queue of its own that ends with the application's lifespan.
+
+    Args:
+        score: pairs -> what is known of them, such as `Reranker.scored`; called in one thread.
+        model: the name that answers bear.
+        token: what clients must send; None: anyone is served.
+    """
+    limits = limits or Limits()
+    metrics = Metrics()
+    batcher = Batcher(score, limits.max_batch_pairs, limits.max_queue_pairs, limits.batch_wait_ms / 1000, metrics.batch)
+    metrics.watch(batcher)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: FastAPI):
+        yield
+        await asyncio.to_thread(batcher.close)
+
+    # The pages that FastAPI draws of it load scripts from elsewhere.
+    app = FastAPI(title="lce_tf", version=lce_tf.__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
+    service = Service(batcher, model, limits)
+    for path, shape in shapes.ROUTES.items():
+        app.add_api_route(path, service.handler(shape), methods=["POST"], openapi_extra=_described(shape))
+    for path, handler in zip(OPEN, (_health, service.ready, _exposing(metrics)), strict=True):
+        app.add_api_route(path, handler, methods=["GET"])
+    app.add_exception_handler(Refused, _refused)
+    app.add_exception_handler(HTTPException, _unrouted)
+    app.add_middleware(BodyLimit, most=limits.body_bytes)
+    if token is not None:
+        app.add_middleware(BearerToken, token=token)
+    app.add_middleware(Observed, metrics=metrics, routes={*shapes.ROUTES, *OPEN})  # the outermost
+    return app
+
+
+class Service:
+    """From a request to its answer."""
+
+    def __init__(self, batcher: Batcher, model: str, limits: Limits):
+        self._batcher, self._model, self._limits = batcher, model, limits
+
+    def handler(self, shape: type[shapes.Request] | None) -> Callable[[Request], Awaitable[Response]]:
+        """A route's function; where `shape` is None the body decides."""
+
+        async def handle(request: Request) -> Response:
+            clock = asyncio.get_running_loop().time
+            end = clock() + self._limits.timeout
+            value = bodies.read_object(await self._body(request, end - clock()))
+            asked = bodies.parse(shape or shapes.shape_of(value), value)
+            pairs = asked.pairs()
+            request.state.pairs = len(pairs)
+            self._limits.check(pairs)
+            scored = await self._scored(request, pairs, end - clock())
+            return JSONResponse(asked.answer(scored, self._model))
+
+        return handle
+
+    async def ready(self) -> Response:
+        """Whether requests that come now are served: status 200 or 503."""
+        ready = self._batcher.works
+        return JSONResponse({"ready": ready, "model": self._model}, 200 if ready else 503)
+
+    async def _body(self, request: Request, seconds: float) -> bytes:
+        encoding = request.headers.get("content-encoding", "identity")
+        if encoding.lower() != "identity":
+            raise Refused(415, "the body is compressed (Content-Encoding); send it as it is")
+        try:
+            async with asyncio.timeout(seconds):
+                return await request.body()
+        except TimeoutError:
+            raise Refused(408, f"the body took longer than {self._limits.timeout:g} s to arrive") from None
+        except ClientDisconnect:
+            raise Refused(CLIENT_GONE, "the client went away") from None
+
+    async def _scored(self, request: Request, pairs: list[Pair], seconds: float) -> Scored:
+        """What is known of the pairs; those that are no longer wanted leave the queue."""
+        try:
+            scoring = asyncio.wrap_future(self._batcher.submit(pairs))
+        except Busy as busy:
+            raise Refused(503, str(busy), {"Retry-After": str(busy.seconds)}) from None
+        except Closed:
+            raise Refused(503, "the server is stopping; ask another", {"Retry-After": "1"}) from None
+        leaving = asyncio.ensure_future(_gone(request))
+        try:
+            await asyncio.wait({scoring, leaving}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+            if scoring.done():
+                return scoring.result()
+            if leaving.done():
+                raise Refused(CLIENT_GONE, "the client went away")
+            raise Refused(504, f"not scored within {self._limits.timeout:g} s; send fewer pairs, or ask again later")
+        except UserError as error:  # the model has no score for one of them
+            raise Refused(500, str(error)) from error
+        finally:
+            scoring.cancel()
+            leaving.cancel()
+
+
+async def _gone(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _health() -> Response:
+    """That the server runs."""
+    return JSONResponse({"status": "ok"})
+
+
+def _exposing(metrics: Metrics) -> Callable[[], Awaitable[Response]]:
+    async def exposed() -> Response:
+        content, kind = metrics.exposed()
+        return Response(content, media_type=kind)
+
+    return exposed
+
+
+async def _refused(request: Request, refused: Refused) -> Response:
+    return reply(refused, request.scope)
+
+
+async def _unrouted(request: Request, error: HTTPException) -> Response:
+    line = f"{error.detail}; there are POST {', '.join(shapes.ROUTES)} and GET {', '.join(OPEN)}"
+    return reply(Refused(error.status_code, line, error.headers), request.scope)
+
+
+def _described(shape: type[shapes.Request] | None) -> dict[str, Any]:
+    """A route's body for `/openapi.json`."""
+    kinds = [shape] if shape else [shapes.CohereRequest, shapes.TeiRequest]
+    schemas = [kind.model_json_schema() for kind in kinds]
+    schema = schemas[0] if shape else {"anyOf": schemas}
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}

@@ -1,0 +1,54 @@
+"""What the server counts, as Prometheus reads it."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+from lce_tf.serving.batching import Batcher
+
+_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+_PAIRS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
+_CALLERS = (1, 2, 4, 8, 16, 32, 64, 128)
+
+
+class Metrics:
+    """Counters of one server, in a registry of its own."""
+
+    def __init__(self):
+        registry = self._registry = CollectorRegistry()
+        self._requests = Counter(
+            "lce_requests", "Requests by route and HTTP status", ["route", "status"], registry=registry
+        )
+        self._seconds = Histogram(
+            "lce_request_seconds", "From a request's first line to its answer", ["route"], buckets=_SECONDS,
+            registry=registry,
+        )  # fmt: skip
+        self._batch_pairs = Histogram("lce_batch_pairs", "Pairs scored together", buckets=_PAIRS, registry=registry)
+        self._batch_requests = Histogram(
+            "lce_batch_requests", "Requests scored together", buckets=_CALLERS, registry=registry
+        )
+        self._batch_seconds = Histogram(
+            "lce_batch_seconds", "For which the model worked on a batch", buckets=_SECONDS, registry=registry
+        )
+        self._pairs_scored = Counter("lce_pairs_scored", "Pairs scored", registry=registry)
+
+    def request(self, route: str, status: int, seconds: float) -> None:
+        """Counts a request that was answered."""
+        self._requests.labels(route, str(status)).inc()
+        self._seconds.labels(route).observe(seconds)
+
+    def batch(self, requests: int, pairs: int, seconds: float) -> None:
+        """Counts pairs of so many requests that were scored in one call."""
+        self._batch_requests.observe(requests)
+        self._batch_pairs.observe(pairs)
+        self._batch_seconds.observe(seconds)
+        self._pairs_scored.inc(pairs)
+
+    def watch(self, batcher: Batcher) -> None:
+        """Shows how long the queue is whenever it is asked."""
+        for name, what in (("callers", "requests"), ("pairs", "pairs")):
+            gauge = Gauge(f"lce_queue_{what}", f"{what.capitalize()} that wait to be scored", registry=self._registry)
+            gauge.set_function(lambda name=name: getattr(batcher, name))
+
+    def exposed(self) -> tuple[bytes, str]:
+        """The page that Prometheus scrapes, and its content type."""
+        return generate_latest(self._registry), CONTENT_TYPE_LATEST

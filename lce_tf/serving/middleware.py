@@ -1,0 +1,108 @@
+"""What every request goes through before it is read: it is counted and logged, must know the token, may be too big."""
+
+import hmac
+import time
+from collections.abc import Collection
+
+from starlette.datastructures import Headers
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from lce_tf.serving import logs
+from lce_tf.serving.metrics import Metrics
+from lce_tf.serving.refused import Refused
+
+# Those who probe and scrape know no token.
+OPEN = ("/health", "/ready", "/metrics")
+
+
+def reply(refused: Refused, scope: Scope) -> JSONResponse:
+    """The answer to a request that is not served; its line goes into the log as well."""
+    scope["state"]["refused"] = refused.line
+    return JSONResponse({"error": refused.line}, refused.status, refused.headers)
+
+
+class Observed:
+    """Counts each request and logs it in one line; what fails unforeseen is answered with status 500.
+
+    Args:
+        routes: paths that are counted by name; clients may invent any number of others.
+    """
+
+    def __init__(self, app: ASGIApp, metrics: Metrics, routes: Collection[str]):
+        self._app, self._metrics, self._routes = app, metrics, routes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        state = scope["state"] = dict(scope.get("state", {}))
+        began, status, further = time.perf_counter(), 0, {}
+
+        async def noted(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noted)
+        except Exception as error:
+            further["fault"] = logs.place_of(error)
+            if not status:
+                failed = JSONResponse({"error": "the server failed; its log says where"}, 500)
+                await failed(scope, receive, noted)
+        finally:
+            seconds = time.perf_counter() - began
+            if "refused" in state:
+                further["error"] = state["refused"]
+            path = scope["path"]
+            self._metrics.request(path if path in self._routes else "other", status or 500, seconds)
+            logs.request(scope["method"], path, status or 500, state.get("pairs", 0), seconds, **further)
+
+
+class BearerToken:
+    """Lets only those pass who send `Authorization: Bearer TOKEN`, but anyone to `OPEN`."""
+
+    def __init__(self, app: ASGIApp, token: str):
+        self._app, self._token = app, token.encode()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] not in OPEN and not self._known(Headers(scope=scope)):
+            refused = Refused(401, "send the header Authorization: Bearer TOKEN", {"WWW-Authenticate": "Bearer"})
+            await reply(refused, scope)(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
+
+    def _known(self, headers: Headers) -> bool:
+        scheme, _, token = headers.get("authorization", "").partition(" ")
+        # The time that this takes must not tell how much of a guess is right.
+        return scheme.lower() == "bearer" and hmac.compare_digest(token.strip().encode(), self._token)
+
+
+class BodyLimit:
+    """Refuses bodies of more than `most` bytes: at once where they say so, else as soon as they are."""
+
+    def __init__(self, app: ASGIApp, most: int):
+        self._app, self._most = app, most
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        refused = Refused(413, f"the body has more than {self._most} bytes; send fewer or shorter texts")
+        declared = Headers(scope=scope).get("content-length", "")
+        if declared.isdecimal() and int(declared) > self._most:
+            await reply(refused, scope)(scope, receive, send)
+            return
+        read = 0
+
+        async def counted() -> Message:
+            nonlocal read
+            message = await receive()
+            read += len(message.get("body", b""))
+            if read > self._most:
+                raise refused
+            return message
+
+        await self._app(scope, counted, send)

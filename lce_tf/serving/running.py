@@ -1,0 +1,79 @@
+"""A socket and a server on it, until a signal comes."""
+
+import math
+import signal
+import socket
+
+import uvicorn
+from fastapi import FastAPI
+
+from lce_tf.errors import UserError
+from lce_tf.serving import logs
+
+BACKLOG = 2048
+# Beyond its own time limit, for answers to be written.
+_GRACE = 5
+
+
+def bound(host: str, port: int) -> socket.socket:
+    """A socket at that place, which does not listen yet; port 0 is any that is free.
+
+    Raises:
+        UserError: there is no such place, or somebody else has it.
+    """
+    if not 0 <= port < 1 << 16:  # of a larger one the system would take the last 16 bits
+        raise UserError(f"--port {port}: give a number up to 65535, or 0 for any that is free")
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        found = socket.socket(family, kind, protocol)
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        found.bind(address)
+    except OSError as error:
+        raise UserError(f"--host {host} --port {port}: {error.strerror}; give another") from error
+    return found
+
+
+def url_of(listener: socket.socket) -> str:
+    """Where clients find it."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def run(app: FastAPI, listener: socket.socket, timeout: float) -> None:
+    """Serves until SIGTERM or SIGINT; then takes no more, and returns once all that came before is answered.
+
+    Args:
+        listener: as `bound` gives it.
+        timeout: seconds that a request may take.
+
+    Raises:
+        UserError: somebody else listens there by now.
+    """
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        ws="none",
+        lifespan="on",
+        timeout_graceful_shutdown=math.ceil(timeout) + _GRACE,
+    )
+    server = uvicorn.Server(config)
+
+    def stop(number, frame) -> None:
+        server.should_exit = True
+
+    try:
+        listener.listen(BACKLOG)
+    except OSError as error:
+        raise UserError(f"{url_of(listener)}: {error.strerror}; give another --port") from error
+    # uvicorn has handlers of its own while it runs, and gives the signal that ended it to these.
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        logs.event("listening", url=url_of(listener))
+        server.run(sockets=[listener])
+        logs.event("stopped")
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

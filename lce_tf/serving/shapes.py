@@ -1,0 +1,197 @@
+"""Requests and answers of three services that clients already speak: Cohere, Text Embeddings Inference and vLLM.
+
+Fields that are not named here are ignored, and so is `model`: there is one.
+"""
+
+import abc
+import time
+import uuid
+from collections.abc import Sequence
+from typing import Annotated, Any, ClassVar
+
+import numpy as np
+from pydantic import AfterValidator, AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
+
+from lce_tf.ranking.activation import activate
+from lce_tf.reranker import Scored
+from lce_tf.serving.batching import Pair
+from lce_tf.serving.refused import Refused
+
+
+def _sound(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("holds a NUL character; drop it")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("holds half of a surrogate pair; send whole characters") from None
+    return text
+
+
+def _not_blank(text: str) -> str:
+    if not text.strip():
+        raise ValueError("is blank; give the question")
+    return text
+
+
+def _text_of(document: Any) -> Any:
+    """Cohere's first version has documents as objects, of which the text counts."""
+    return document["text"] if isinstance(document, dict) and "text" in document else document
+
+
+def _listed(texts: Any) -> Any:
+    return [texts] if isinstance(texts, str) else texts
+
+
+def _text_alone(names: list[str] | None) -> list[str] | None:
+    if names not in (None, ["text"]):
+        raise ValueError('only ["text"] can be ranked by; put what counts into the text')
+    return names
+
+
+def _right_alone(direction: str | None) -> str | None:
+    if direction is not None and direction.lower() != "right":
+        raise ValueError('only "Right" is known: what is too long loses its end')
+    return direction
+
+
+Text = Annotated[str, AfterValidator(_sound)]
+Query = Annotated[Text, AfterValidator(_not_blank)]
+Document = Annotated[Text, BeforeValidator(_text_of)]
+OneOrMany = Annotated[list[Text], BeforeValidator(_listed), Field(min_length=1)]
+
+
+class Request(BaseModel, abc.ABC):
+    """A request of any shape: its pairs, and the answer once they are scored."""
+
+    model_config = ConfigDict(strict=True, extra="ignore")
+    model: str | None = None
+
+    @abc.abstractmethod
+    def pairs(self) -> list[Pair]:
+        """(query, passage) in the order in which the request has them."""
+
+    @abc.abstractmethod
+    def answer(self, scored: Scored, model: str) -> Any:
+        """What JSON the client gets.
+
+        Args:
+            scored: of `pairs()`.
+            model: the name of the one that scored them.
+        """
+
+
+class CohereRequest(Request):
+    """Cohere's `/v2/rerank`."""
+
+    version: ClassVar[str] = "2"
+    query: Query
+    documents: Annotated[list[Document], Field(min_length=1)]
+    top_n: Annotated[int, Field(ge=1)] | None = None
+    return_documents: bool | None = None
+    rank_fields: Annotated[list[str] | None, AfterValidator(_text_alone)] = None
+
+    def pairs(self) -> list[Pair]:
+        return [(self.query, text) for text in self.documents]
+
+    def answer(self, scored: Scored, model: str) -> dict[str, Any]:
+        results = []
+        for index, score in _ranked(scored.scores, _relevance(scored.scores))[: self.top_n]:
+            result: dict[str, Any] = {"index": index, "relevance_score": score}
+            if self.return_documents:
+                result["document"] = {"text": self.documents[index]}
+            results.append(result)
+        return {"id": str(uuid.uuid4()), "results": results, "meta": {"api_version": {"version": self.version}}}
+
+
+class CohereRequestV1(CohereRequest):
+    """Cohere's `/v1/rerank`."""
+
+    version = "1"
+
+
+class TeiRequest(Request):
+    """`/rerank` of Text Embeddings Inference."""
+
+    query: Query
+    texts: Annotated[list[Text], Field(min_length=1)]
+    raw_scores: bool | None = None
+    return_text: bool | None = None
+    truncate: bool | None = None
+    truncation_direction: Annotated[str | None, AfterValidator(_right_alone)] = None
+
+    def pairs(self) -> list[Pair]:
+        return [(self.query, text) for text in self.texts]
+
+    def answer(self, scored: Scored, model: str) -> list[dict[str, Any]]:
+        if self.truncate is False and scored.cut.any():
+            raise Refused(
+                413,
+                f"texts[{int(scored.cut.argmax())}]: is longer, with the query, than the model reads; leave truncate "
+                "out to have it cut",
+            )
+        values = scored.scores if self.raw_scores else _relevance(scored.scores)
+        ranked = _ranked(scored.scores, values)
+        if self.return_text:
+            return [{"index": index, "score": score, "text": self.texts[index]} for index, score in ranked]
+        return [{"index": index, "score": score} for index, score in ranked]
+
+
+class VllmRequest(Request):
+    """vLLM's `/score`: one text with one or many, or as many with as many."""
+
+    text_1: OneOrMany
+    text_2: OneOrMany
+    use_activation: bool | None = Field(None, validation_alias=AliasChoices("use_activation", "activation"))
+
+    def pairs(self) -> list[Pair]:
+        many = len(self.text_2)
+        if len(self.text_1) not in (1, many):
+            raise Refused(422, f"text_1: has {len(self.text_1)} texts, text_2 has {many}; give 1 or {many}")
+        firsts = self.text_1 if len(self.text_1) == many else self.text_1 * many
+        return list(zip(firsts, self.text_2, strict=True))
+
+    def answer(self, scored: Scored, model: str) -> dict[str, Any]:
+        values = scored.scores if self.use_activation is False else _relevance(scored.scores)
+        tokens = int(scored.tokens.sum())
+        return {
+            "id": f"score-{uuid.uuid4().hex}",
+            "object": "list",
+            "created": int(time.time()),
+            "model": model,
+            "data": [{"index": i, "object": "score", "score": score} for i, score in enumerate(values.tolist())],
+            "usage": {"prompt_tokens": tokens, "total_tokens": tokens, "completion_tokens": 0},
+        }
+
+
+ROUTES: dict[str, type[Request] | None] = {
+    "/v1/rerank": CohereRequestV1,
+    "/v2/rerank": CohereRequest,
+    "/rerank": None,  # as its body says, see `shape_of`
+    "/score": VllmRequest,
+    "/v1/score": VllmRequest,
+}
+
+
+def shape_of(value: dict[str, Any]) -> type[Request]:
+    """Whose `/rerank` an object was meant for: Cohere has `documents` where Text Embeddings Inference has `texts`.
+
+    Raises:
+        Refused: it has both or neither.
+    """
+    cohere, tei = "documents" in value, "texts" in value
+    if cohere == tei:
+        which = "both documents and texts are" if cohere else "neither documents nor texts is"
+        raise Refused(422, f"{which} given; send one of them, a list of strings")
+    return CohereRequest if cohere else TeiRequest
+
+
+def _relevance(scores: np.ndarray) -> np.ndarray:
+    """[pairs] float64 from 0 to 1: the sigmoid, in which more stay apart than in float32."""
+    return activate(scores, "sigmoid")
+
+
+def _ranked(scores: np.ndarray, values: np.ndarray) -> Sequence[tuple[int, float]]:
+    """(index, value) by falling score; equal ones stay in the order in which they were given."""
+    order = np.argsort(-scores, kind="stable")
+    return list(zip(order.tolist(), values[order].tolist(), strict=True))

@@ -1,0 +1,104 @@
+"""Bad bodies: each is answered with a status of 4xx and one line, and none reaches the model."""
+
+import json
+
+import pytest
+
+
+def rerank(**changes):
+    given = {"query": "q", "documents": ["a", "b"], **changes}
+    return "/v2/rerank", json.dumps({name: value for name, value in given.items() if value is not ...})
+
+
+def tei(**changes):
+    return "/rerank", json.dumps({"query": "q", "texts": ["a", "b"], **changes})
+
+
+def pair(**changes):
+    return "/score", json.dumps({"text_1": "a", "text_2": "b", **changes})
+
+
+HALF = "holds half of a surrogate pair; send whole characters"
+BAD = {
+    "nothing": ("/rerank", "", 400, "the body is not JSON (it is empty)"),
+    "no JSON": ("/rerank", "query=q", 400, "the body is not JSON (Expecting value: line 1 column 1 (char 0))"),
+    "torn": ("/rerank", rerank()[1][:-3], 400, "the body is not JSON (Unterminated string starting at: line 1 column"),
+    "two objects": ("/rerank", "{}{}", 400, "the body is not JSON (Extra data: line 1 column 3 (char 2))"),
+    "NaN": ("/rerank", '{"query": NaN}', 400, "the body is not JSON (NaN is no JSON)"),
+    "infinity": ("/score", '{"text_1": -Infinity}', 400, "the body is not JSON (-Infinity is no JSON)"),
+    "a list": ("/score", '["a", "b"]', 400, "the body is a list; send a JSON object"),
+    "a string": ("/score", '"a"', 400, "the body is a string; send a JSON object"),
+    "null": ("/score", "null", 400, "the body is null; send a JSON object"),
+    "deep": ("/rerank", "[" * 100_000, 400, "the body is nested too deeply; send a flat JSON object"),
+    "many digits": ("/rerank", f'{{"top_n": {"1" * 5000}}}', 400, "the body is not JSON (Exceeds the limit (4300"),
+    "Latin-1": ("/rerank", b'{"query": "Z\xfcrich"}', 400, "the body is not UTF-8 (byte 12); send JSON in UTF-8"),
+    "UTF-16": ("/rerank", '{"query": "q"}'.encode("utf-16"), 400, "the body is not UTF-8 (byte 0)"),
+    "a byte order mark": ("/rerank", b"\xef\xbb\xbf{}", 400, "the body is not JSON (Unexpected UTF-8 BOM"),
+    "a raw control byte": ("/rerank", '{"query": "a\x01"}', 400, "the body is not JSON (Invalid control character"),
+    "an empty object": ("/rerank", "{}", 422, "neither documents nor texts is given; send one of them"),
+    "both shapes": ("/rerank", '{"texts": [], "documents": []}', 422, "both documents and texts are given; send one"),
+    "the other's shape": ("/v2/rerank", tei()[1], 422, "documents: is missing"),
+    "no query": (*rerank(query=...), 422, "query: is missing"),
+    "null as query": (*rerank(query=None), 422, "query: is null; give a string"),
+    "a number as query": (*rerank(query=7), 422, "query: is a number; give a string"),
+    "a list as query": (*rerank(query=["q"]), 422, "query: is a list; give a string"),
+    "a blank query": (*tei(query=" \n"), 422, "query: is blank; give the question"),
+    "no documents": (*rerank(documents=...), 422, "documents: is missing"),
+    "no document": (*rerank(documents=[]), 422, "documents: is empty; give one text at least"),
+    "one document": (*rerank(documents="a"), 422, "documents: is a string; give a list of strings"),
+    "a number among documents": (*rerank(documents=["a", 1]), 422, "documents[1]: is a number; give a string"),
+    "null among documents": (*rerank(documents=["a", None]), 422, "documents[1]: is null; give a string"),
+    "a list among documents": (*rerank(documents=[["a"]]), 422, "documents[0]: is a list; give a string"),
+    "an object without text": (*rerank(documents=[{"t": "a"}]), 422, "documents[0]: is an object; give a string"),
+    "an object's text": (*rerank(documents=[{"text": 1}]), 422, "documents[0]: is a number; give a string"),
+    "NUL": (*tei(texts=["a", "b\0c"]), 422, "texts[1]: holds a NUL character; drop it"),
+    "NUL in the query": (*rerank(query="\0"), 422, "query: holds a NUL character; drop it"),
+    "half a pair": (*tei(texts=["\ud83d"]), 422, f"texts[0]: {HALF}"),
+    "the other half": (*rerank(query="a\udc00"), 422, f"query: {HALF}"),
+    "half a pair to score": (*pair(text_2=["b", "\udfff!"]), 422, f"text_2[1]: {HALF}"),
+    "top 0": (*rerank(top_n=0), 422, "top_n: input should be greater than or equal to 1"),
+    "top true": (*rerank(top_n=True), 422, "top_n: is true or false; give a whole number"),
+    "top 1.5": (*rerank(top_n=1.5), 422, "top_n: is a number; give a whole number"),
+    "top 1e999": ("/v2/rerank", rerank()[1][:-1] + ', "top_n": 1e999}', 422, "top_n: is a number; give a whole number"),
+    "a string as top": (*rerank(top_n="2"), 422, "top_n: is a string; give a whole number"),
+    "a word as flag": (*rerank(return_documents="yes"), 422, "return_documents: is a string; give true or false"),
+    "a number as flag": (*tei(raw_scores=1), 422, "raw_scores: is a number; give true or false"),
+    "a number as model": (*rerank(model=3), 422, "model: is a number; give a string"),
+    "other fields to rank by": (*rerank(rank_fields=["title"]), 422, 'rank_fields: only ["text"] can be ranked by'),
+    "the other end": (*tei(truncation_direction="Left"), 422, 'truncation_direction: only "Right" is known'),
+    "no text": (*tei(texts=[]), 422, "texts: is empty; give one text at least"),
+    "no second text": (*pair(text_2=[]), 422, "text_2: is empty; give one text at least"),
+    "a number to score": (*pair(text_1=1), 422, "text_1: is a number; give a list of strings"),
+    "numbers to score": (*pair(text_1=[1]), 422, "text_1[0]: is a number; give a string"),
+    "two and three": (*pair(text_1=["a"] * 2, text_2=["b"] * 3), 422, "text_1: has 2 texts, text_2 has 3; give 1 or 3"),
+    "too many pairs": (*tei(texts=["a"] * 11), 413, "11 pairs in one request; 10 are allowed, send several"),
+    "a long text": (*tei(texts=["a", "b" * 101]), 413, "pair 1 has a text of 101 characters; 100 are allowed, shorten"),
+    "a long query": (*rerank(query="b" * 101), 413, "pair 0 has a text of 101 characters; 100 are allowed, shorten it"),
+}  # fmt: skip
+
+
+@pytest.fixture
+def bad(client):
+    calls = []
+    yield client(calls.append, max_pairs=10, max_chars=100, max_body_mb=0.2)
+    assert not calls
+
+
+def test_bad_bodies(bad):
+    for name, (path, body, status, line) in BAD.items():
+        found = bad.post(path, content=body)
+        error = found.json()
+        assert found.status_code == status and error.keys() == {"error"}, (name, found.text)
+        assert error["error"].startswith(line) and "\n" not in error["error"], (name, error)
+    for path in ("/score", "/v1/score"):
+        assert bad.post(path, content=b"x").status_code == 400
+
+
+def test_what_is_unusual_and_good(client):
+    usual = client()
+    for body in (
+        {"query": "q", "texts": [""], "truncate": None, "raw_scores": None, "model": None, "unknown": [1]},
+        {"query": "[SEP] \u2028 \U0001f469", "documents": ["\x01", " ", "ß" * 30], "top_n": 10**30},
+    ):
+        found = usual.post("/rerank", content=json.dumps(body), headers={"content-type": "text/plain"})
+        assert found.status_code == 200, found.text

@@ -1,0 +1,116 @@
+"""Three services' requests and answers: each gives the order and scores that are asked for."""
+
+import math
+import uuid
+
+import numpy as np
+import pytest
+
+from lce_tf.reranker import Scored
+from lce_tf.serving.bodies import parse
+from lce_tf.serving.refused import Refused
+from lce_tf.serving.shapes import ROUTES, CohereRequest, TeiRequest, VllmRequest, shape_of
+
+TEXTS = ["aaa", "b", "cc", "ddd"]
+# aaa and ddd are equally good: they stay in their order.
+SCORES = [2.0, -1.0, 0.5, 2.0]
+ORDER = [0, 3, 2, 1]
+
+
+def sigmoid(value):
+    return 1 / (1 + math.exp(-value))
+
+
+def scored(scores, cut=()):
+    flags = np.isin(np.arange(len(scores)), cut)
+    return Scored(np.array(scores, np.float32), np.arange(len(scores)) + 5, flags)
+
+
+def answer(shape, given, scores=SCORES, cut=()):
+    return parse(shape, given).answer(scored(scores, cut), "toy")
+
+
+def test_cohere():
+    request = parse(CohereRequest, {"model": "rerank-v3.5", "query": "q", "documents": TEXTS, "max_tokens_per_doc": 9})
+    assert request.pairs() == [("q", text) for text in TEXTS]
+    found = request.answer(scored(SCORES), "toy")
+    assert uuid.UUID(found["id"]) and found["meta"] == {"api_version": {"version": "2"}}
+    assert [result["index"] for result in found["results"]] == ORDER
+    expected = [sigmoid(SCORES[i]) for i in ORDER]
+    assert [result["relevance_score"] for result in found["results"]] == pytest.approx(expected, abs=1e-12)
+    assert all(result.keys() == {"index", "relevance_score"} for result in found["results"])
+
+
+def test_cohere_s_first_version():
+    given = {"query": "q", "documents": [{"text": "x", "title": "t"}, "y"], "top_n": 1, "return_documents": True}
+    found = answer(ROUTES["/v1/rerank"], {**given, "rank_fields": ["text"]}, [0.0, 3.0])
+    assert found["results"] == [{"index": 1, "relevance_score": pytest.approx(sigmoid(3)), "document": {"text": "y"}}]
+    assert found["meta"] == {"api_version": {"version": "1"}}
+    first = answer(ROUTES["/v1/rerank"], {**given, "top_n": 9}, [3.0, 0.0])["results"]
+    assert [result["document"] for result in first] == [{"text": "x"}, {"text": "y"}]
+
+
+def test_tei():
+    given = {"query": "q", "texts": TEXTS}
+    assert [(hit["index"], hit["score"]) for hit in answer(TeiRequest, given)] == [
+        (i, pytest.approx(sigmoid(SCORES[i]), abs=1e-12)) for i in ORDER
+    ]
+    raw = answer(TeiRequest, {**given, "raw_scores": True, "return_text": True, "truncate": True})
+    assert raw == [{"index": i, "score": SCORES[i], "text": TEXTS[i]} for i in ORDER]
+
+
+def test_tei_that_wants_nothing_cut():
+    given = {"query": "q", "texts": TEXTS, "truncate": False}
+    assert len(answer(TeiRequest, given)) == 4
+    with pytest.raises(
+        Refused, match=r"^texts\[2\]: is longer, with the query, than the model reads; leave"
+    ) as refused:
+        answer(TeiRequest, given, cut=[2, 3])
+    assert refused.value.status == 413
+    assert len(answer(TeiRequest, {**given, "truncate": None}, cut=[2])) == 4
+
+
+def test_scores_that_float32_s_sigmoid_would_make_equal_stay_apart():
+    found = answer(TeiRequest, {"query": "q", "texts": ["a", "b"]}, [20.0, 21.0])
+    assert [hit["index"] for hit in found] == [1, 0] and 0.99 < found[1]["score"] < found[0]["score"] <= 1
+
+
+@pytest.mark.parametrize(
+    ("text_1", "text_2", "pairs"),
+    [
+        ("a", "b", [("a", "b")]),
+        ("a", ["b", "c"], [("a", "b"), ("a", "c")]),
+        (["a"], ["b", "c"], [("a", "b"), ("a", "c")]),
+        (["a", "d"], ["b", "c"], [("a", "b"), ("d", "c")]),
+        (["a"], "", [("a", "")]),
+    ],
+)
+def test_vllm_s_pairs(text_1, text_2, pairs):
+    assert parse(VllmRequest, {"text_1": text_1, "text_2": text_2}).pairs() == pairs
+
+
+@pytest.mark.parametrize(("text_1", "text_2"), [(["a", "b"], "c"), (["a", "b"], ["c"] * 3), (["a"] * 3, ["c"] * 2)])
+def test_vllm_s_numbers_that_do_not_fit(text_1, text_2):
+    with pytest.raises(Refused, match="^text_1: has . texts, text_2 has .; give 1 or .$"):
+        parse(VllmRequest, {"text_1": text_1, "text_2": text_2}).pairs()
+
+
+def test_vllm():
+    given = {"text_1": "q", "text_2": TEXTS}
+    found = answer(VllmRequest, given)
+    assert found["id"].startswith("score-") and found["object"] == "list" and found["model"] == "toy"
+    assert isinstance(found["created"], int)
+    # In the order of the pairs, not of their scores.
+    assert [(one["index"], one["object"]) for one in found["data"]] == [(i, "score") for i in range(4)]
+    assert [one["score"] for one in found["data"]] == pytest.approx([sigmoid(score) for score in SCORES], abs=1e-12)
+    assert found["usage"] == {"prompt_tokens": 26, "total_tokens": 26, "completion_tokens": 0}  # 5 + 6 + 7 + 8
+    for name in ("use_activation", "activation"):
+        assert [one["score"] for one in answer(VllmRequest, {**given, name: False})["data"]] == SCORES
+
+
+def test_whose_rerank_a_body_was_meant_for():
+    assert shape_of({"query": "q", "documents": []}) is CohereRequest
+    assert shape_of({"query": "q", "texts": []}) is TeiRequest
+    for given in ({"query": "q"}, {"documents": [], "texts": []}):
+        with pytest.raises(Refused, match="^(both|neither) documents (and|nor) texts (are|is) given"):
+            shape_of(given)
