@@ -146,6 +146,15 @@ def read_json(path: str | Path) -> Any:
         raise UserError(f"{path}:{error.lineno}: is not JSON ({error.msg})") from error
 
 
+def read_json_lines(path: str | Path) -> list[dict[str, Any]]:
+    """The JSON objects in `path`, one a line; a line that a crash left torn is left out."""
+    found = []
+    for line in Path(path).read_text(encoding="utf-8", errors="replace").splitlines():
+        with contextlib.suppress(json.JSONDecodeError):
+            found.append(json.loads(line))
+    return [value for value in found if isinstance(value, dict)]
+
+
 def read_array(path: str | Path, mapped: bool = False) -> "np.ndarray":
     """The array in an .npy file, `mapped` from it or read; no Python objects.
 

@@ -9,7 +9,7 @@ from lce_tf.arguments import parser_for, quiet_tensorflow
 from lce_tf.errors import UserError, guarded
 
 EXAMPLE = """python -m lce_tf.repeat runs/pydocs/models/lce-n8-bm25
-  python -m lce_tf.repeat runs/pydocs/reranked/lce-n8-bm25.on.bm25.trec --output /tmp/again.trec"""
+  python -m lce_tf.repeat --output again.trec runs/pydocs/reranked/lce-n8-bm25.on.bm25.trec"""
 
 
 def parser() -> argparse.ArgumentParser:

@@ -6,7 +6,20 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-DOORS = ("retrieve", "audit", "train", "rerank", "merge", "evaluate", "compare", "tables", "export", "repeat", "report", "serve")
+DOORS = (
+    "retrieve",
+    "audit",
+    "train",
+    "rerank",
+    "merge",
+    "evaluate",
+    "compare",
+    "tables",
+    "export",
+    "repeat",
+    "report",
+    "serve",
+)
 
 # Lowest first. A module may import from its own package and from floors below its own, never from its own floor's
 # neighbours or from above. So what is higher up knows what is lower down:

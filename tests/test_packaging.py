@@ -20,7 +20,7 @@ LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()
 PACKAGE_FILES = sorted(
     path.relative_to(ROOT).as_posix()
     for path in (ROOT / "lce_tf").rglob("*")
-    if path.is_file() and path.suffix in {".py", ".json", ".tsv", ".txt", ".html", ".typed"}
+    if path.is_file() and path.suffix in {".py", ".json", ".tsv", ".txt", ".html", ".css", ".typed"}
 )
 needs_make = pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
 
@@ -46,7 +46,7 @@ def test_lock_is_exact_versions_only():
 
 def test_lock_satisfies_setup_cfg():
     versions = {canonicalize_name(name): version for name, version in locked().items()}
-    for requirement in required("dev", "serve"):
+    for requirement in required("dev", "pyterrier", "ray", "serve"):
         version = versions[canonicalize_name(requirement.name)]
         assert requirement.specifier.contains(version), f"{requirement} is locked at {version}"
 

@@ -63,7 +63,7 @@ class FolderDataset(Dataset):
         A repeated id is found at the end of the file, by 8 bytes a passage: a set of ids would take a gigabyte.
         """
         hashes = array("q")
-        for _, passage_id, text in _rows(self._collection, "passage"):
+        for _, passage_id, text in text_rows(self._collection, "passage"):
             hashes.append(hash(passage_id))
             yield Passage(passage_id, text)
         if not hashes:
@@ -76,7 +76,7 @@ class FolderDataset(Dataset):
         """The queries of `split`, in the file's order; None is the only split, or the one without a name."""
         path = self._file("queries", self._resolved(split))
         queries: dict[str, str] = {}
-        for number, query_id, text in _rows(path, "query"):
+        for number, query_id, text in text_rows(path, "query"):
             if query_id in queries:
                 raise UserError(f"{path}:{number}: query id {query_id} is there twice; keep one of the lines")
             if not text:
@@ -125,7 +125,7 @@ class FolderDataset(Dataset):
 
     def _refuse_repeated(self, suspects: set[int]) -> None:
         seen = set()
-        for number, passage_id, _ in _rows(self._collection, "passage"):
+        for number, passage_id, _ in text_rows(self._collection, "passage"):
             if hash(passage_id) in suspects:
                 if passage_id in seen:
                     raise UserError(
@@ -151,8 +151,12 @@ def _one_of(folder: Path, stem: str, endings: tuple[str, ...]) -> Path | None:
     return next((folder / name for name in names if (folder / name).is_file()), None)
 
 
-def _rows(path: Path, kind: str) -> Iterator[tuple[int, str, str]]:
-    """Yields (line number, id, text) for each row of a file of passages or queries."""
+def text_rows(path: str | Path, kind: str) -> Iterator[tuple[int, str, str]]:
+    """Yields (line number, id, text) for each row, id<tab>text, of a file of passages or queries; `kind` names them.
+
+    Raises:
+        UserError: no such file, or a row without a tab or with an id that is empty or holds white space.
+    """
     for number, line in lines(path):
         row_id, tab, text = line.partition("\t")
         if not tab:

@@ -12,9 +12,9 @@ from lce_tf.errors import UserError
 from lce_tf.evaluation.measures import Coverage, coverage, evaluate, parse_measure, unlike_ids
 
 
-def add_judgment_options(parser: argparse.ArgumentParser) -> None:
-    """Adds `--dataset` or `--qrels`, of which exactly one must be given, and `--split`."""
-    source = parser.add_mutually_exclusive_group(required=True)
+def add_judgment_options(parser: argparse.ArgumentParser, required: bool = True) -> None:
+    """Adds `--split`, and `--dataset` or `--qrels`: exactly one of these, or at most one unless `required`."""
+    source = parser.add_mutually_exclusive_group(required=required)
     source.add_argument("--dataset", help="take the judgments of this data set: ir_datasets id, folder or pydocs")
     source.add_argument("--qrels", help="take the judgments in this file (TREC's four columns)")
     parser.add_argument("--split", help="the data set's split, e.g. dev; only with --dataset")
@@ -64,12 +64,21 @@ def judged_runs(
     named = run_names(paths)
     judged = judgments(dataset, split, qrels)
     for name, path in named.items():
-        run = read_run(path)
-        for note in _met(path, coverage(run, judged)).notes():
-            print(f"note: {name}: {note}", file=sys.stderr)
-        if strangers := unlike_ids(run, judged):
-            print(f"note: {name}: {strangers}", file=sys.stderr)
-        yield name, run, judged
+        yield name, read_judged(name, path, judged), judged
+
+
+def read_judged(name: str, path: str | Path, judged: Qrels) -> Run:
+    """The run at `path`; notes on how it meets the judgments go to stderr under its `name`.
+
+    Raises:
+        UserError: the file is at fault, or holds none of the judged queries.
+    """
+    run = read_run(path)
+    for note in _met(path, coverage(run, judged)).notes():
+        print(f"note: {name}: {note}", file=sys.stderr)
+    if strangers := unlike_ids(run, judged):
+        print(f"note: {name}: {strangers}", file=sys.stderr)
+    return run
 
 
 def evaluate_files(
@@ -85,7 +94,7 @@ def evaluate_files(
     return {name: evaluate(run, judged, measures) for name, run, judged in runs}
 
 
-def _met(path: str, found: Coverage) -> Coverage:
+def _met(path: str | Path, found: Coverage) -> Coverage:
     if len(found.missing) == found.judged:
         ids = [f"the run has query {found.unjudged[0]}"] if found.unjudged else []
         ids += [f"the judgments have {found.missing[0]}"] if found.missing else ["there are no judgments"]

@@ -140,7 +140,7 @@ def coverage(run: Run, qrels: Qrels) -> Coverage:
 
     A query that the run names without a single passage counts as missing.
     """
-    places = _places(run)
+    places = query_rows(run)
     missing = tuple(query_id for query_id in qrels if query_id not in places)
     return Coverage(len(qrels), missing, tuple(query_id for query_id in places if query_id not in qrels))
 
@@ -150,7 +150,7 @@ def unlike_ids(run: Run, qrels: Qrels) -> str | None:
 
     Such a run scores 0 throughout, which may be true but seldom is; None where at least one passage is judged.
     """
-    places = _places(run)
+    places = query_rows(run)
     strangers = None
     for query_id, judged in qrels.items():
         if query_id in places and judged:
@@ -163,7 +163,7 @@ def unlike_ids(run: Run, qrels: Qrels) -> str | None:
     return "ranks not one judged passage; are ids spelt alike? The run has {}, the judgments {}".format(*strangers)
 
 
-def _places(run: Run) -> dict[str, slice]:
+def query_rows(run: Run) -> dict[str, slice]:
     """query id -> its rows in the run, for every query with at least one."""
     bounds = zip(run.query_ids.tolist(), run.offsets[:-1].tolist(), run.offsets[1:].tolist(), strict=True)
     return {query_id.decode(): slice(start, end) for query_id, start, end in bounds if end > start}
@@ -178,7 +178,7 @@ def _judged_rankings(run: Run, qrels: Qrels) -> Iterator[dict[str, dict[str, flo
     The scores count down to 1: Python floats, since pytrec_eval refuses numpy's, and whole numbers, since it holds
     them in float32, which keeps whole numbers apart up to 2^24.
     """
-    places = _places(run)
+    places = query_rows(run)
     shared = [
         query_id for query_id, judged in qrels.items() if query_id in places and max(judged.values(), default=0) > 0
     ]

@@ -1,13 +1,12 @@
 """A trained cross-encoder as a folder in Hugging Face's layout, for transformers, sentence-transformers and others."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 from lce_tf.errors import UserError
 from lce_tf.exchange.card import model_card
 from lce_tf.exchange.heads import native_head
-from lce_tf.files import built_folder, read_json, write_json
+from lce_tf.files import built_folder, read_json, read_json_lines, write_json
 from lce_tf.model import checkpoint, hub
 from lce_tf.model.classifiers import ACTIVATIONS, ARCHITECTURES
 from lce_tf.model.weights import encoder_arrays
@@ -103,15 +102,5 @@ def _records(folder: Path) -> tuple[dict[str, Any], list[dict]]:
     manifest = read_json(folder / MANIFEST) if (folder / MANIFEST).is_file() else {}
     measured = []
     if (folder / METRICS).is_file():
-        lines = (folder / METRICS).read_text(encoding="utf-8", errors="replace").splitlines()
-        measured = [figures for line in lines if "dev_mrr_10" in (figures := _parsed(line))]
+        measured = [figures for figures in read_json_lines(folder / METRICS) if "dev_mrr_10" in figures]
     return manifest if isinstance(manifest, dict) else {}, measured
-
-
-def _parsed(line: str) -> dict[str, Any]:
-    """A line of figures; nothing for one that a crash left torn."""
-    try:
-        value = json.loads(line)
-    except json.JSONDecodeError:
-        return {}
-    return value if isinstance(value, dict) else {}

@@ -1,7 +1,10 @@
 """docs/python.md: its programs run as they stand, on tiny models in the places that they name."""
 
+import os
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,7 +12,8 @@ import pytest
 from lce_tf import cli
 from lce_tf.data.runs import read_run
 
-DOC = (Path(__file__).parents[2] / "docs" / "python.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[2]
+DOC = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"how far away is the moon earth cheese made of milk".split()]
 
 
@@ -44,13 +48,51 @@ def place(tmp_path_factory):
 @pytest.mark.slow
 def test_the_programs(place, monkeypatch, capsys):
     monkeypatch.chdir(place)
-    programs = blocks("python")
-    assert programs
-    for program in programs:
-        names = {}
-        exec(program, names)
-        assert names["scores"].shape == (3,)
+    (program,) = [program for program in blocks("python") if "terrier" not in program and "pyserini" not in program]
+    names = {}
+    exec(program, names)
+    assert names["scores"].shape == (3,)
     assert len(capsys.readouterr().out.splitlines()) == 2
+
+
+@pytest.mark.slow
+def test_the_pyterrier_program(place, monkeypatch):
+    pytest.importorskip("pyterrier", reason="PyTerrier is not installed: pip install 'lce_tf[pyterrier]'")
+    monkeypatch.chdir(place)
+    (program,) = [program for program in blocks("python") if "pyterrier" in program]
+    names = {}
+    exec(program, names)
+    results = names["results"]
+    assert sorted(results["docno"]) == ["d1", "d2"] and sorted(results["rank"]) == [0, 1]
+    assert results.sort_values("rank")["score"].is_monotonic_decreasing
+
+
+@pytest.mark.slow
+def test_the_pyserini_program(place):
+    """With hits of a real index, in a process of its own: a JVM that runs here already would keep its class path."""
+    (program,) = [program for program in blocks("python") if "pyserini" in program]
+    (place / "documents").mkdir()
+    (place / "documents" / "all.jsonl").write_text(
+        '{"id": "d1", "contents": "cheese is made of milk"}\n{"id": "d2", "contents": "the moon is far away"}\n'
+        '{"id": "d3", "contents": "how far the moon is from the earth"}\n'
+    )
+    flags = (
+        "-collection JsonCollection -generator DefaultLuceneDocumentGenerator -input documents -index index -storeRaw"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    index = f"jvm.java('io.anserini.index.IndexCollection').main({flags.split()})"
+
+    def python(*arguments):
+        command = [sys.executable, *arguments]
+        done = subprocess.run(command, cwd=place, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr[-3000:]
+        return done.stdout
+
+    python("-c", f"from lce_tf.retrieval import jvm; {index}")
+    check = "\nprint(*(docid for docid, _ in results), *sorted((score for _, score in results), reverse=True))"
+    check += "\nassert [text for _, text in sorted(zip([h.docid for h in hits], texts))][1].startswith('how far')"
+    *ids, first, second = python("-c", program + check).splitlines()[-1].split()
+    assert sorted(ids) == ["d2", "d3"] and float(first) > float(second)
 
 
 @pytest.mark.slow

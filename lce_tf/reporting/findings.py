@@ -1,0 +1,135 @@
+"""What a run changes against its first stage: where relevant passages stand, and which queries win and lose."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from lce_tf.data.qrels import Qrels, relevant
+from lce_tf.data.runs import Run
+from lce_tf.evaluation.measures import query_rows
+
+# The last rank of each group of ranks; the group after them holds relevant passages that a run lacks.
+BUCKETS = (1, 3, 5, 10, 30, 100, math.inf)
+# Relevant passages shown for a query beside the top ones.
+MOST_RELEVANT = 3
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A passage of a query: its ranks from 1 in the run and in the first stage (None: not there), and its grade."""
+
+    passage_id: str
+    now: int | None
+    before: int | None
+    grade: int | None
+
+
+@dataclass(frozen=True)
+class Change:
+    """A query whose value differs from the first stage's, and passages that show why, by their rank in the run."""
+
+    query_id: str
+    before: float
+    now: float
+    passages: tuple[Placed, ...]
+
+
+@dataclass(frozen=True)
+class Against:
+    """A run against its first stage.
+
+    Attributes:
+        ranks_before, ranks_now: relevant passages in each group of `BUCKETS`, and those that are not in the run.
+        better, worse, equal: queries by how their value changed.
+        wins, losses: those of them that are shown, the largest change first.
+    """
+
+    ranks_before: tuple[int, ...]
+    ranks_now: tuple[int, ...]
+    better: int
+    worse: int
+    equal: int
+    wins: tuple[Change, ...]
+    losses: tuple[Change, ...]
+
+
+class Lists:
+    """A run's ranked lists, looked into query by query."""
+
+    def __init__(self, run: Run):
+        self._ids, self._rows = run.passage_ids, query_rows(run)
+
+    def top(self, query_id: str, depth: int) -> list[str]:
+        """The ids of the first `depth` passages; none for a query that the run lacks."""
+        return [passage_id.decode() for passage_id in self._of(query_id)[:depth]]
+
+    def ranks(self, query_id: str, passage_ids: Iterable[str]) -> list[int | None]:
+        """The rank of each passage, from 1; None where it is not in the list."""
+        places = {passage_id: rank for rank, passage_id in enumerate(self._of(query_id), 1)}
+        return [places.get(passage_id.encode()) for passage_id in passage_ids]
+
+    def _of(self, query_id: str) -> list[bytes]:
+        return self._ids[self._rows[query_id]].tolist() if query_id in self._rows else []
+
+
+def against(
+    run: Lists,
+    first_stage: Lists,
+    qrels: Qrels,
+    min_grade: int,
+    now: Mapping[str, float],
+    before: Mapping[str, float],
+    shown: int,
+    depth: int,
+) -> Against:
+    """What `run` changes.
+
+    Args:
+        qrels: the judgments; `min_grade` is the lowest grade that is relevant.
+        now, before: query id -> value of the run and of its first stage, for every judged query.
+        shown: wins, and losses, to show at most.
+        depth: passages of the top of either list that are shown for a query.
+    """
+    wanted = relevant(qrels, min_grade)
+    changes = {query_id: now[query_id] - before[query_id] for query_id in qrels}
+    # Largest first; of equal ones the first in the judgments, since sorting keeps their order.
+    wins = sorted((query_id for query_id in qrels if changes[query_id] > 0), key=lambda q: -changes[q])
+    losses = sorted((query_id for query_id in qrels if changes[query_id] < 0), key=lambda q: changes[q])
+
+    def opened(query_ids: Sequence[str]) -> tuple[Change, ...]:
+        return tuple(
+            Change(q, before[q], now[q], _placed(q, run, first_stage, qrels[q], wanted[q], depth))
+            for q in query_ids[:shown]
+        )
+
+    return Against(
+        _counted(first_stage, wanted),
+        _counted(run, wanted),
+        len(wins),
+        len(losses),
+        len(qrels) - len(wins) - len(losses),
+        opened(wins),
+        opened(losses),
+    )
+
+
+def _counted(lists: Lists, wanted: Mapping[str, Sequence[str]]) -> tuple[int, ...]:
+    counts = [0] * (len(BUCKETS) + 1)
+    for query_id, passage_ids in wanted.items():
+        for rank in lists.ranks(query_id, passage_ids):
+            counts[-1 if rank is None else next(i for i, last in enumerate(BUCKETS) if rank <= last)] += 1
+    return tuple(counts)
+
+
+def _placed(
+    query_id: str, run: Lists, first_stage: Lists, grades: Mapping[str, int], wanted: Sequence[str], depth: int
+) -> tuple[Placed, ...]:
+    """The top passages of both lists and the best placed relevant ones."""
+    ranked = [(rank, passage_id) for rank, passage_id in zip(run.ranks(query_id, wanted), wanted, strict=True) if rank]
+    ranked.sort()
+    best = [passage_id for _, passage_id in ranked] or list(wanted)
+    tops = (*run.top(query_id, depth), *first_stage.top(query_id, depth))
+    chosen = list(dict.fromkeys((*tops, *best[:MOST_RELEVANT])))
+    ranks = zip(run.ranks(query_id, chosen), first_stage.ranks(query_id, chosen), strict=True)
+    placed = [Placed(p, now, before, grades.get(p)) for p, (now, before) in zip(chosen, ranks, strict=True)]
+    return tuple(sorted(placed, key=lambda one: (one.now or math.inf, one.before or math.inf)))

@@ -1,0 +1,119 @@
+"""The report as one HTML page that loads nothing: what stands on it is worked out here and laid out in `page.html`."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lce_tf import __version__
+from lce_tf.data.qrels import Qrels
+from lce_tf.evaluation.measures import parse_measure
+from lce_tf.evaluation.significance import Comparison, letters
+from lce_tf.reporting import charts
+from lce_tf.reporting.findings import BUCKETS, Change
+from lce_tf.reporting.measured import Measured, cells, comparisons, group_chart, measure
+from lce_tf.reporting.sources import Sources
+from lce_tf.reporting.texts import Texts
+from lce_tf.reporting.trainings import Training
+
+# How the groups of ranks are called; the last holds relevant passages that are not in the run.
+RANKS = ("1", "2–3", "4–5", "6–10", "11–30", "31–100", "101+", "none")
+assert len(RANKS) == len(BUCKETS) + 1
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a page shows, and how much of it.
+
+    Attributes:
+        measures: names as `parse_measure` takes them; queries win or lose by the first.
+        alpha: level of the tests.
+        queries: wins, and losses, on the page at most.
+        passages: of the top of either list for each of these.
+        characters: of a text at most.
+    """
+
+    measures: tuple[str, ...] = ("MRR@10", "nDCG@10", "R@1000")
+    alpha: float = 0.01
+    queries: int = 50
+    passages: int = 5
+    characters: int = 300
+
+
+def page(sources: Sources, qrels: Qrels, judged_in: str, texts: Texts, settings: Settings) -> str:
+    """The page's HTML; the same inputs give the same text.
+
+    Args:
+        qrels: every query of it counts.
+        judged_in: where the judgments are from, in words.
+
+    Raises:
+        UserError: a run, a measure or a file of texts is at fault.
+    """
+    found = measure(sources.entries, qrels, settings.measures, settings.queries, settings.passages)
+    tests = comparisons(found, settings.measures, settings.alpha)
+    shown = [change for one in found if one.against for change in (*one.against.wins, *one.against.losses)]
+    context = {
+        "version": __version__,
+        "min_grade": parse_measure(settings.measures[0]).rel,
+        "settings": settings,
+        "judged_in": judged_in,
+        "queries": len(qrels),
+        "rows": list(zip(found, cells(found, settings.measures, tests), strict=True)),
+        "letter": letters([one.entry.name for one in found]) if tests else {},
+        "tests": _tests(tests.get(settings.measures[0])),
+        "comparisons": len(next(iter(tests.values())).p_values) if tests else 0,
+        "groups": group_chart(found, settings.measures[0]),
+        "reranked": [(one, _ranks_chart(one)) for one in found if one.against],
+        "rank_names": RANKS,
+        "trainings": [(training, _curves(training)) for training in sources.trainings],
+        "query_texts": texts.queries({change.query_id for change in shown}),
+        "passage_texts": texts.passages({placed.passage_id for change in shown for placed in change.passages}),
+        "box": charts,
+    }
+    return _rendered(context)
+
+
+def _rendered(context: Mapping[str, Any]) -> str:
+    import jinja2
+
+    loader = jinja2.PackageLoader("lce_tf.reporting", ".")
+    # Whatever is put into the page is escaped: ids and texts come from files that nobody has looked at.
+    environment = jinja2.Environment(
+        loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["cut"] = _cut
+    environment.filters["change"] = _change
+    return environment.get_template("page.html").render(context)
+
+
+def _cut(text: str, characters: int) -> str:
+    """The first `characters` of a text, with an ellipsis where there were more."""
+    return text if len(text) <= characters else text[: max(1, characters - 1)].rstrip() + "…"
+
+
+def _change(change: Change) -> str:
+    return f"{change.now - change.before:+.4f}"
+
+
+def _tests(comparison: Comparison | None) -> list[dict[str, Any]]:
+    """Every pair of runs with its difference and p-values."""
+    if comparison is None:
+        return []
+    return [
+        {
+            "pair": pair,
+            "difference": comparison.means[pair[0]] - comparison.means[pair[1]],
+            "p": p,
+            "corrected": comparison.corrected[pair],
+        }
+        for pair, p in comparison.p_values.items()
+    ]
+
+
+def _ranks_chart(one: Measured) -> charts.Chart:
+    counts = {one.entry.first_stage: one.against.ranks_before, one.entry.name: one.against.ranks_now}
+    return charts.bars(one.entry.name, "rank", RANKS, counts)
+
+
+def _curves(training: Training) -> Sequence[charts.Chart]:
+    return [charts.curve(title, points) for title, points in training.curves.items()]

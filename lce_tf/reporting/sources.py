@@ -1,0 +1,113 @@
+"""What the arguments of a report mean: which runs it is about, what they rerank, and which trainings they come from."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lce_tf.data.hashes import file_sha256
+from lce_tf.errors import UserError
+from lce_tf.evaluation.inputs import run_names
+from lce_tf.files import read_json
+from lce_tf.reporting.tables_folder import TableRun, TablesFolder, read_tables_folder, tables_in
+from lce_tf.reporting.trainings import Training, is_training, read_training
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A run of the report.
+
+    Attributes:
+        name: what the page calls it.
+        path: of its file.
+        first_stage: name of the run that it reranks; None for a first stage.
+        training: where its model was trained, as far as known.
+        row: the row of a table that it stands in; empty without one.
+    """
+
+    name: str
+    path: Path
+    first_stage: str | None
+    training: Training | None
+    row: str
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What a report is about.
+
+    Attributes:
+        entries: the runs, first stages first.
+        trainings: those of the runs and those given by themselves, each once.
+        tables: the folder of tables among the arguments, if there was one.
+    """
+
+    entries: tuple[Entry, ...]
+    trainings: tuple[Training, ...]
+    tables: TablesFolder | None
+
+
+def gather(arguments: Sequence[str], first_stage: str | None) -> Sources:
+    """Runs, trainings and tables behind the arguments of the door, in their order.
+
+    A run that `lce rerank` wrote names its checkpoint in the file beside it; where that is a training's folder, or
+    bears the name of one that was given, the run is shown with it.
+
+    Raises:
+        UserError: an argument is nothing of the kind, two folders of tables, or runs without a first stage.
+    """
+    folders = [Path(name) for name in arguments if Path(name).is_dir()]
+    files = [name for name in arguments if not Path(name).is_dir()]
+    given = [folder for folder in folders if is_training(folder)]
+    tables = [folder for folder in folders if folder not in given and tables_in(folder)]
+    for folder in folders:
+        if folder not in given and folder not in tables:
+            raise UserError(
+                f"{folder}: holds neither a training (manifest.json and metrics.jsonl) nor tables (table1.json)"
+            )
+    if len(tables) > 1:
+        raise UserError(f"{tables[1]}: is the second folder of tables; make a report of each")
+    found = read_tables_folder(tables[0]) if tables else None
+    runs = [*_given_runs(files, first_stage, given), *(found.runs if found else ())]
+    names = {path: name for name, path in run_names([str(run.path) for run in runs]).items()}
+    read = {folder: read_training(folder) for run in runs if (folder := run.training)}
+    read |= {folder: read_training(folder) for folder in given if folder not in read}
+    entries = tuple(
+        Entry(
+            names[str(run.path)],
+            run.path,
+            run.first_stage and names[str(run.first_stage)],
+            run.training and read[run.training],
+            run.row,
+        )
+        for run in runs
+    )
+    return Sources(entries, tuple(read.values()), found)
+
+
+def _given_runs(files: Sequence[str], first_stage: str | None, given: Sequence[Path]) -> list[TableRun]:
+    if first_stage is None:
+        if files:
+            raise UserError(f"{files[0]}: what does it rerank? Name that run with --first-stage")
+        return []
+    reranked = [name for name in files if name != first_stage]
+    runs = [TableRun(Path(first_stage)), *(TableRun(Path(name), Path(first_stage)) for name in reranked)]
+    run_names([str(run.path) for run in runs])  # that all are there, before they are looked into
+    return runs[:1] + [_with_training(run, given) for run in runs[1:]]
+
+
+def _with_training(run: TableRun, given: Sequence[Path]) -> TableRun:
+    """The run with its training, as far as the file beside it tells; notes a first stage that is not the one named."""
+    beside = run.path.with_name(f"{run.path.name}.json")
+    facts = read_json(beside) if beside.is_file() else None
+    if not isinstance(facts, dict) or not isinstance(facts.get("checkpoint"), str):
+        return run
+    if facts.get("run_sha256") not in (None, file_sha256(run.first_stage)):
+        print(f"note: {run.path}: was made from another run than {run.first_stage}", file=sys.stderr)
+    # A relative path counts from where `lce rerank` was called: here, or somewhere above the run.
+    places = (Path(), *run.path.resolve().parents)
+    checkpoint = next((at for place in places if is_training(at := place / facts["checkpoint"])), None)
+    same = [folder for folder in given if checkpoint and folder.resolve() == checkpoint.resolve()]
+    alike = [folder for folder in given if folder.resolve().name == Path(facts["checkpoint"]).name]
+    training = same[0] if same else alike[0] if len(alike) == 1 else checkpoint
+    return TableRun(run.path, run.first_stage, training)

@@ -1,0 +1,98 @@
+"""What a folder that `lce train` writes says of the training: its settings and its figures over the steps."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from typing import Any
+
+from lce_tf.errors import UserError
+from lce_tf.files import read_json, read_json_lines
+
+MANIFEST, METRICS = "manifest.json", "metrics.jsonl"
+
+# Key in metrics.jsonl -> title of its curve.
+CURVES = {
+    "loss": "Loss",
+    "learning_rate": "Learning rate",
+    "gradient_norm": "Gradient norm",
+    "dev_mrr_10": "MRR@10 on the dev sample",
+}
+# Setting -> how the page calls it.
+SETTINGS = {
+    "loss": "loss",
+    "group": "passages a group (n)",
+    "run": "negatives from",
+    "backbone": "backbone",
+    "batch": "batch",
+    "steps": "steps",
+    "learning_rate": "peak learning rate",
+    "recipe": "recipe",
+    "seed": "seed",
+}
+
+# A step and its figure; None where that was no finite number.
+Point = tuple[int, float | None]
+
+
+@dataclass(frozen=True)
+class Training:
+    """A training as it lies on the disk, finished or not.
+
+    Attributes:
+        name: of its folder.
+        folder: where it lies.
+        config: its settings.
+        curves: title -> points by rising step, for those curves that have any.
+        finished: whether its weights are there.
+    """
+
+    name: str
+    folder: Path
+    config: Mapping[str, Any]
+    curves: Mapping[str, Sequence[Point]]
+    finished: bool
+
+    @property
+    def group(self) -> int:
+        """Passages a group, n."""
+        return int(self.config["group"])
+
+    @property
+    def loss(self) -> str:
+        """The name of the loss."""
+        return str(self.config["loss"])
+
+    @property
+    def settings(self) -> list[tuple[str, str]]:
+        """(what, value) of the settings that a reader asks for first, files without their folders."""
+        shown = [(label, self.config[name]) for name, label in SETTINGS.items() if self.config.get(name) is not None]
+        return [(label, PurePath(value).name if label == "negatives from" else str(value)) for label, value in shown]
+
+
+def is_training(folder: Path) -> bool:
+    """Whether `folder` holds a training of `lce train` that has recorded a step."""
+    return (folder / MANIFEST).is_file() and (folder / METRICS).is_file()
+
+
+def read_training(folder: Path) -> Training:
+    """The training in `folder`, which may still be going on.
+
+    Raises:
+        UserError: the manifest or the figures are not what training writes.
+    """
+    config = read_json(folder / MANIFEST)
+    config = config.get("config") if isinstance(config, dict) else None
+    if not isinstance(config, dict) or not isinstance(config.get("group"), int) or "loss" not in config:
+        raise UserError(f"{folder / MANIFEST}: is not what lce train writes (no config with loss and group)")
+    rows = read_json_lines(folder / METRICS)
+    curves = {title: _points(rows, key, folder) for key, title in CURVES.items()}
+    curves = {title: points for title, points in curves.items() if points}
+    return Training(folder.resolve().name, folder, config, curves, (folder / "config.json").is_file())
+
+
+def _points(rows: Sequence[Mapping[str, Any]], key: str, folder: Path) -> list[Point]:
+    points = [(row.get("step"), row[key]) for row in rows if key in row]
+    for step, value in points:
+        if type(step) is not int or not (value is None or type(value) in (int, float)):
+            raise UserError(f"{folder / METRICS}: {key} is {value!r} at step {step!r}; is this lce train's file?")
+    return sorted(points, key=lambda point: point[0])
