@@ -43,6 +43,8 @@ def parser() -> argparse.ArgumentParser:
     kinds |= {"dev_queries": int, "dev_depth": int, "evaluate_every": int, "checkpoint_every": int, "log_every": int}
     group.add_argument("--recipe", choices=RECIPES, help="settings to follow where no flag says otherwise")
     group.add_argument("--backbone", help=_HELP["backbone"])
+    group.add_argument("--teacher", metavar="RUN", help=_HELP["teacher"])
+    group.add_argument("--r-drop", type=float, metavar="WEIGHT", help=_HELP["r_drop"])
     group.add_argument("--dev-split", help=_HELP["dev_split"])
     group.add_argument("--dev-run", help=_HELP["dev_run"])
     for name, kind in kinds.items():
@@ -114,6 +116,8 @@ def _help() -> dict[str, str]:
     """What each setting means and what the paper has, from the one place that says it: TrainConfig."""
     meaning = {
         "backbone": "folder, minilm, or Hugging Face id of the pretrained encoder",
+        "teacher": "with --loss margin-mse or ranknet: run with a teacher's scores, as lce score writes",
+        "r_drop": "weight of R-Drop: two dropout masks a pair, whose scores are drawn together",
         "batch": "groups a step over all replicas (cross entropy: pairs)",
         "steps": "optimiser steps",
         "warmup": "share of the steps in which the learning rate climbs",

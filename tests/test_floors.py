@@ -17,6 +17,7 @@ DOORS = (
     "tables",
     "export",
     "repeat",
+    "score",
     "report",
     "serve",
 )

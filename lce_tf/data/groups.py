@@ -7,6 +7,7 @@ import numpy as np
 
 from lce_tf.data.draws import draw
 from lce_tf.data.pool import TrainingPool
+from lce_tf.data.teacher import TeacherScores
 
 # What a draw is for is part of its key, so that no two kinds of draw are correlated.
 _ORDER, _POSITIVE, _NEGATIVE = 1, 2, 3
@@ -18,7 +19,7 @@ class Groups(NamedTuple):
     Attributes:
         query_rows: [groups] int64.
         passage_rows: [groups, n] int64, the positive in column 0 (for single pairs, n is 1 and labels tell).
-        labels: [groups, n] float32, 1 for relevant and 0 for not.
+        labels: [groups, n] float32, 1 for relevant and 0 for not; or a teacher's scores, NaN where it has none.
     """
 
     query_rows: np.ndarray
@@ -40,6 +41,7 @@ class GroupSampler:
             the paper's cross entropy, where "each group only contains one data point".
         replacement: draw negatives with replacement. Without, a query's negatives are distinct.
         alternating: both pairs of a turn are of the same query, as in the released code.
+        teacher: its scores are the labels. Not for pairs.
     """
 
     def __init__(
@@ -50,9 +52,11 @@ class GroupSampler:
         pairs: bool = False,
         replacement: bool = False,
         alternating: bool = False,
+        teacher: TeacherScores | None = None,
     ):
         self.pool, self.group, self.seed = pool, group, seed
         self.pairs, self.replacement, self.alternating = pairs, replacement, alternating
+        self.teacher = teacher
         self._order = lru_cache(maxsize=2)(self._order_of)
 
     def step(self, step: int, batch: int) -> Groups:
@@ -80,11 +84,15 @@ class GroupSampler:
         keys = pool.query_keys[queries]
         count = pool.positive_offsets[queries + 1] - pool.positive_offsets[queries]
         which = draw(self.seed, _POSITIVE, epochs, keys) % count.astype(np.uint64)
-        positives = pool.positives[pool.positive_offsets[queries] + which.astype(np.int64)]
-        negatives = pool.negatives[self._negatives(queries, epochs, keys, n - 1)]
-        labels = np.zeros((len(queries), n), np.float32)
-        labels[:, 0] = 1
-        return Groups(pool.query_rows[queries], np.column_stack([positives, negatives]), labels)
+        positives = pool.positive_offsets[queries] + which.astype(np.int64)
+        negatives = self._negatives(queries, epochs, keys, n - 1)
+        passages = np.column_stack([pool.positives[positives], pool.negatives[negatives]])
+        if self.teacher is None:
+            labels = np.zeros((len(queries), n), np.float32)
+            labels[:, 0] = 1
+        else:
+            labels = np.column_stack([self.teacher.positives[positives], self.teacher.negatives[negatives]])
+        return Groups(pool.query_rows[queries], passages, labels)
 
     def _negatives(self, queries, epochs, keys, count) -> np.ndarray:
         """[queries, count] places in `pool.negatives`."""

@@ -1,5 +1,7 @@
 """Judgments: which passages are relevant to a query, and how much."""
 
+import hashlib
+import json
 from pathlib import Path
 
 from lce_tf.data.text import lines
@@ -62,6 +64,11 @@ def relevant(qrels: Qrels, min_grade: int = 1) -> dict[str, list[str]]:
         query_id: [passage_id for passage_id, grade in grades.items() if grade >= min_grade]
         for query_id, grades in qrels.items()
     }
+
+
+def judgments_key(qrels: Qrels) -> str:
+    """The SHA-256 of the judgments in the order they have, as 64 hexadecimal digits."""
+    return hashlib.sha256(json.dumps(qrels).encode()).hexdigest()
 
 
 def _grade(token: str, path: str | Path, number: int) -> int:

@@ -13,10 +13,12 @@ class RankingLoss(keras.layers.Layer):
         outputs: logits a pair that the model's head must give at least; losses over scores read the last.
         pairs: True where every training example is a single labelled pair (group size 1) rather than a group
             with its positive in column 0.
+        teacher: True where the labels are a teacher's scores of the same passages.
     """
 
     outputs: int = 1
     pairs: bool = False
+    teacher: bool = False
 
     def __init__(self, name: str | None = None):
         super().__init__(name=name, dtype="float32")
@@ -26,9 +28,23 @@ class RankingLoss(keras.layers.Layer):
 
         Args:
             logits: [queries, group, outputs], any floating dtype.
-            labels: [queries, group] float32, 1 for relevant and 0 for not.
+            labels: [queries, group] float32, 1 for relevant and 0 for not; or a teacher's scores, NaN for none.
 
         Returns:
             [queries] float32; the training step averages them over the global batch.
         """
         raise TypeError(f"{type(self).__name__} does not define a loss")
+
+    def log_shares(self, logits: tf.Tensor) -> tf.Tensor:
+        """[queries, group] float32 logarithms of each passage's share of its group's softmax, which R-Drop compares.
+
+        Args:
+            logits: as in `call`.
+        """
+        return tf.nn.log_softmax(tf.cast(logits[..., -1], tf.float32), axis=-1)
+
+
+def known_labels(labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Labels with 0 in place of NaN, and float32 of the same shape, 1 where they were none; else gradients turn NaN."""
+    known = tf.math.is_finite(labels)
+    return tf.where(known, labels, 0.0), tf.cast(known, tf.float32)

@@ -19,3 +19,8 @@ class CrossEntropyLoss(RankingLoss):
         margin = tf.cast(logits[..., 1], tf.float32) - tf.cast(logits[..., 0], tf.float32)
         labels = tf.cast(labels, tf.float32)
         return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(labels=labels, logits=margin), axis=-1)
+
+    def log_shares(self, logits):
+        """[queries, group * 2] float32: of a single pair it is the classes that share."""
+        shares = tf.nn.log_softmax(tf.cast(logits, tf.float32), axis=-1)
+        return tf.reshape(shares, [tf.shape(logits)[0], -1])

@@ -13,7 +13,9 @@ import numpy as np
 
 from lce_tf.data.datasets import load_dataset
 from lce_tf.data.hashes import file_sha256
+from lce_tf.data.judged import with_judged
 from lce_tf.data.packing import Packer
+from lce_tf.data.qrels import judgments_key
 from lce_tf.data.runs import Run, check_ids, read_run
 from lce_tf.data.texts import passage_store, query_store
 from lce_tf.errors import UserError
@@ -49,6 +51,8 @@ class RerankConfig:
         tag: the run's name in the file.
         query_length, sequence_length: wordpieces, instead of the checkpoint's own; see `Lengths`.
         window, stride, windows: of documents, instead of the checkpoint's own; see `Lengths`.
+        judged: score the judged relevant passages that the run lacks, too, and write nothing but what is scored: what
+            a student learns from.
         shard: rerank only this part of the run, into a file of its own (`file`).
         ray, workers: score with so many workers on the Ray cluster at this address; see `connected`.
     """
@@ -67,6 +71,7 @@ class RerankConfig:
     window: int | None = None
     stride: int | None = None
     windows: int | None = None
+    judged: bool = False
     shard: Shard | None = None
     ray: str | None = None
     workers: int | None = None
@@ -100,10 +105,14 @@ def rerank(config: RerankConfig) -> Run:
         UserError: bad input, in one line; or another process writes the same file.
     """
     run = whole = read_run(config.run)
+    dataset, judged = load_dataset(config.dataset), {}
+    if config.judged:
+        qrels = dataset.qrels(config.split)
+        run = whole = with_judged(whole.cut(config.depth), qrels)
+        judged = {"judgments": judgments_key(qrels)}
     if config.shard is not None:
         run = config.shard.of(whole)
     check_ids(run, config.file)  # now rather than after the long work
-    dataset = load_dataset(config.dataset)
     folder, tokenizer, scoring, lengths = open_checkpoint(
         config.checkpoint,
         config.query_length,
@@ -123,7 +132,7 @@ def rerank(config: RerankConfig) -> Run:
         tokenizer.special,
         **asdict(lengths),
     )
-    top = run.cut(config.depth)
+    top = run if config.judged else run.cut(config.depth)
     *columns, offsets = packer.expanded(*pair_rows(top, packer, config.run, where))
     facts = {
         "model": checkpoint.identity(folder),
@@ -133,12 +142,15 @@ def rerank(config: RerankConfig) -> Run:
         "depth": config.depth,
         "lengths": lengths.as_json(),
         "chunk": config.chunk,
+        **judged,
         **_shard_facts(config.shard, whole),
     }
     with alone(config.file):
         logits, facts = _scored(config, folder, packer, columns, facts)
         values, best = best_windows(scores_of(logits, scoring), offsets)
-        ranked, raw = activated(*merged(run, top, values, config.tag), scoring.activation)
+        # A student learns from what orders, of which a sigmoid would leave little.
+        activation = "identity" if config.judged else scoring.activation
+        ranked, raw = activated(*merged(run, top, values, config.tag), activation)
         facts = {**asdict(config), "output": config.file, **facts, "pairs": len(values)}
         beside = {"windows": merged_windows(run, top, values, best)} if lengths.windows > 1 else {}
         write_reranked(ranked, {"scores": raw, **beside}, config.file, facts)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import fields, replace
+from dataclasses import MISSING, fields, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -122,7 +122,8 @@ def _rerank_again(product: Path, output: str | Path) -> Iterator[Compared]:
 def _config(kind: type, facts: dict[str, Any], file: str | Path) -> Any:
     """The dataclass `kind` from the facts that bear the names of its fields."""
     names = {field.name for field in fields(kind)}
-    missing = {field.name for field in fields(kind) if field.repr} - facts.keys()
+    needed = {field.name for field in fields(kind) if field.default is MISSING}
+    missing = needed - facts.keys()
     if missing:
         raise UserError(f"{file}: does not name {min(missing)}; another version of lce_tf wrote it")
     try:

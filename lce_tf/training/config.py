@@ -10,7 +10,9 @@ from lce_tf.model.config import Lengths, Scoring
 from lce_tf.model.precision import PRECISIONS
 from lce_tf.training.recipes import RECIPES
 
-LOSS_NAMES = ("ce", "hinge", "lce")
+LOSS_NAMES = ("ce", "hinge", "lce", "margin-mse", "ranknet")
+# Losses that learn from a teacher's scores.
+TAUGHT = ("margin-mse", "ranknet")
 KEEP = ("last", "best")
 STRATEGIES = ("mirrored", "one_device", "multi_worker_mirrored", "tpu")
 
@@ -23,7 +25,10 @@ class TrainConfig:
         dataset, split: where queries, judgments and passages are.
         run: file of the run whose top passages are the negatives.
         backbone: folder, "minilm", or Hugging Face id of the pretrained encoder.
-        loss: "lce", "hinge" or "ce".
+        loss: "lce", "hinge" or "ce"; or, with a teacher, "margin-mse" or "ranknet".
+        teacher: run with a teacher's scores of the passages that groups are drawn from, see `lce_tf.score`.
+        r_drop: weight of R-Drop (Liang et al. 2021): each pair is scored under two dropout masks, and how far the
+            groups' shares lie apart, as in that paper's equation 4 halved, is added to the mean loss; 0 for none.
         group: passages a group, the positive included (n); cross entropy takes single pairs.
         batch: groups a step (cross entropy: pairs), over all replicas.
         steps: optimiser steps.
@@ -60,6 +65,8 @@ class TrainConfig:
     backbone: str = "google/electra-base-discriminator"
     split: str | None = "train"
     loss: str = "lce"
+    teacher: str | None = None
+    r_drop: float = 0.0
     group: int = 8
     batch: int = 16
     steps: int = 300_000
@@ -119,8 +126,14 @@ class TrainConfig:
             raise UserError(f"--seed {self.seed}: give a whole number from 0 to 2^63 - 1")
         if self.evaluate_every < 0 or self.devices < 0 or self.micro_batch < 0:
             raise UserError("--evaluate-every, --devices and --micro-batch: give 0 or more")
-        if self.loss == "hinge" and self.group < 2:
-            raise UserError(f"--group {self.group}: the hinge loss needs a positive and a negative; give 2 or more")
+        if self.loss in ("hinge", *TAUGHT) and self.group < 2:
+            raise UserError(f"--group {self.group}: --loss {self.loss} compares passages of a group; give 2 or more")
+        if self.loss in TAUGHT and self.teacher is None:
+            raise UserError(f"--loss {self.loss}: learns from a --teacher, a run that python -m lce_tf.score writes")
+        if self.teacher is not None and self.loss not in TAUGHT:
+            raise UserError(f"--teacher {self.teacher}: --loss {self.loss} asks none; give one of {', '.join(TAUGHT)}")
+        if not 0 <= self.r_drop < 1000:
+            raise UserError(f"--r-drop {self.r_drop}: give a weight of 0 or more, such as 1")
         if self.loss == "lce" and self.group < 2:
             raise UserError(f"--group {self.group}: LCE over one passage is 0 and trains nothing; give 2 or more")
         if (self.evaluate_every or self.keep == "best") and not self.dev_run:

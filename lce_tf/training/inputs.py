@@ -1,7 +1,5 @@
 """What a training run reads: pool of queries, token stores and their hashes."""
 
-import hashlib
-import json
 from dataclasses import asdict
 from typing import NamedTuple
 
@@ -10,8 +8,9 @@ from lce_tf.data.hashes import file_sha256
 from lce_tf.data.packing import Packer
 from lce_tf.data.pool import TrainingPool, refuse_strangers
 from lce_tf.data.pool_cache import training_pool
-from lce_tf.data.qrels import Qrels
+from lce_tf.data.qrels import Qrels, judgments_key
 from lce_tf.data.runs import Run, read_run
+from lce_tf.data.teacher import TeacherScores, teacher_scores
 from lce_tf.data.texts import passage_store, passages_are_tokenised, query_store
 from lce_tf.data.tokenizers import WordPieces
 from lce_tf.data.tokens import TokenStore
@@ -27,6 +26,7 @@ class TrainingInputs(NamedTuple):
     """Everything read from files before the first step.
 
     Attributes:
+        teacher: of the pool's candidates, or None.
         hashes: what the manifest records and a resumed run must find unchanged.
         dev: a sample of the dev run with its judgments and packer, or None.
     """
@@ -35,6 +35,7 @@ class TrainingInputs(NamedTuple):
     packer: Packer
     hashes: dict[str, str]
     dev: "DevSample | None"
+    teacher: TeacherScores | None
 
 
 class DevSample(NamedTuple):
@@ -80,18 +81,22 @@ def read_inputs(config: TrainConfig) -> TrainingInputs:
         "run": file_sha256(config.run),
         "collection": dataset.collection_key,
         "queries": queries.key,
-        "judgments": hashlib.sha256(json.dumps(qrels).encode()).hexdigest(),
+        "judgments": judgments_key(qrels),
         "backbone": sha256_of(hub.weight_file(folder)),
         "tokenizer": tokenizer.key,
     }
     pool = training_pool(config.run, run, qrels, hashes["judgments"], queries, passages, config.pool)
+    teacher = None
+    if config.teacher is not None:
+        teacher = teacher_scores(pool, read_run(config.teacher), queries, passages, config.teacher)
+        hashes["teacher"] = file_sha256(config.teacher)
     sample = None
     if dev:
         sample = DevSample(dev.run, dev.qrels, packer(dev.queries))
         # Texts that are not there are found now, not at the first evaluation.
         pair_rows(dev.run, sample.packer, config.dev_run, config.dataset)
         hashes["dev_run"] = file_sha256(config.dev_run)
-    return TrainingInputs(pool, packer(queries), hashes, sample)
+    return TrainingInputs(pool, packer(queries), hashes, sample, teacher)
 
 
 class _DevQueries(NamedTuple):

@@ -15,6 +15,7 @@ from lce_tf.evaluation.measures import evaluate, mean
 from lce_tf.files import make_folder
 from lce_tf.locks import alone
 from lce_tf.model import checkpoint, hub
+from lce_tf.model.config import EncoderConfig
 from lce_tf.progress import Progress
 from lce_tf.ranking.engines import TensorFlowEngine
 from lce_tf.ranking.order import best_windows, merged, pair_rows, scores_of
@@ -60,6 +61,8 @@ def _train(config: TrainConfig, output: Path, workers: Workers, locks: contextli
         inputs = workers.chief_first(lambda: read_inputs(config))
         workers.same("settings or inputs", json.dumps(identity(config, inputs.hashes), sort_keys=True))
         facts = {"queries": inputs.pool.findings.summary(), "usable_queries": len(inputs.pool)}
+        if inputs.teacher is not None:
+            facts["teacher"] = inputs.teacher.summary()
         finished = workers.from_chief((output / "config.json").is_file())
         if not finished:
             workers.by_chief(lambda: locks.enter_context(alone(output)))
@@ -107,6 +110,7 @@ class Job:
         with self.strategy.scope():
             precision = resolve(config.precision, device_kind())
             self.model = checkpoint.from_backbone(config.backbone, config.scoring, precision, config.seed)
+            _check_dropout(config, self.model.config)
             self.optimizer = make_optimizer(self.schedule, self.model, precision, head_rate)
         sampler = GroupSampler(
             inputs.pool,
@@ -115,12 +119,21 @@ class Job:
             pairs=loss.pairs,
             replacement=config.sampling == "replacement",
             alternating=config.ce_pairs == "alternating",
+            teacher=inputs.teacher,
         )
         shape = plan_batch(config, replicas)
         self.batches = TrainingBatches(sampler, inputs.packer, shape, replicas)
         parts = plan_parts(config, self.batches, self.model, replicas // workers.count)
         self.take_step = TrainingStep(
-            self.strategy, self.model, loss, self.optimizer, config.batch, config.seed, parts, shape.windows
+            self.strategy,
+            self.model,
+            loss,
+            self.optimizer,
+            config.batch,
+            config.seed,
+            parts,
+            shape.windows,
+            config.r_drop,
         )
         state = {"model": self.model, "optimizer": self.optimizer, "step": self.step, "best": self.best}
         self.checkpoints = Checkpoints(output, state, workers)
@@ -239,3 +252,8 @@ class Job:
                 )
         about = {"loss": self.config.loss, "training": asdict(self.config)}
         checkpoint.save(self.model, folder, hub.locate(self.config.backbone), self.config.lengths, about)
+
+
+def _check_dropout(config: TrainConfig, encoder: EncoderConfig) -> None:
+    if config.r_drop and not (encoder.hidden_dropout_prob or encoder.attention_probs_dropout_prob):
+        raise UserError(f"--r-drop {config.r_drop}: {config.backbone} has no dropout, so nothing would differ")

@@ -47,6 +47,7 @@ class TrainingStep:
         seed: of the dropout masks, which are a pure function of (seed, step, replica, slice).
         parts: how many slices each part has; None: all are one part, and nothing is computed twice.
         windows: windows a passage in the batches, of which the best is its score.
+        r_drop: weight of R-Drop, see `TrainConfig`; with it, `parts` covers all slices twice, one mask after the other.
     """
 
     def __init__(
@@ -59,9 +60,11 @@ class TrainingStep:
         seed: int,
         parts: Sequence[int] | None = None,
         windows: int = 1,
+        r_drop: float = 0.0,
     ):
         self.strategy, self.model, self.loss, self.optimizer = strategy, model, loss, optimizer
         self.groups, self.seed, self.parts, self.windows = groups, seed, parts, windows
+        self.r_drop = r_drop
         # A slice's pass is traced once and called for each slice; lengths differ, so the shape stays open.
         packed = [tf.TensorSpec([None, None], tf.int32), *[tf.TensorSpec([None], tf.int32)] * 2]
         seeded = [*packed, tf.TensorSpec([2], tf.int32)]
@@ -113,10 +116,10 @@ class TrainingStep:
         return isinstance(self.optimizer, keras.mixed_precision.LossScaleOptimizer)
 
     def _slices(self, packed, step_seed, replica) -> list[tuple]:
-        """(input_ids, query_lengths, lengths, seed) of each slice."""
-        count = len(packed) // 3
-        places = [tf.cast((replica * count + i) * PLACES, tf.int32) for i in range(count)]
-        return [(*packed[3 * i : 3 * i + 3], tf.stack([step_seed, place])) for i, place in enumerate(places)]
+        """(input_ids, query_lengths, lengths, seed) of each slice; with R-Drop, of all of them twice."""
+        slices = [packed[i : i + 3] for i in range(0, len(packed), 3)] * (2 if self.r_drop else 1)
+        places = [tf.cast((replica * len(slices) + i) * PLACES, tf.int32) for i in range(len(slices))]
+        return [(*part, tf.stack([step_seed, place])) for part, place in zip(slices, places, strict=True)]
 
     def _differentiate(self, labels, order, slices):
         """Loss, spread and gradients, with the activations of one part at a time."""
@@ -147,10 +150,18 @@ class TrainingStep:
 
     def _loss(self, logits, labels, order):
         """The replica's part of the global loss, that times the loss scale, and its part of the spread."""
-        logits = best_window_logits(logits, order, self.windows, self.model.scoring)
-        logits = tf.reshape(logits, [-1, labels.shape[1], self.model.scoring.outputs])
-        loss = tf.reduce_sum(self.loss(logits, labels)) / self.groups
-        spread = _spread(self.model.scoring.score(logits)) * (labels.shape[0] / self.groups)
+        masked = [
+            tf.reshape(
+                best_window_logits(part, order, self.windows, self.model.scoring),
+                [-1, labels.shape[1], self.model.scoring.outputs],
+            )
+            for part in tf.split(logits, 2 if self.r_drop else 1)
+        ]
+        losses = tf.add_n([self.loss(part, labels) for part in masked]) / len(masked)
+        if self.r_drop:
+            losses += self.r_drop / 4 * _divergence(*map(self.loss.log_shares, masked))
+        loss = tf.reduce_sum(losses) / self.groups
+        spread = _spread(self.model.scoring.score(masked[0])) * (labels.shape[0] / self.groups)
         return loss, self.optimizer.get_scaled_loss(loss) if self.scales else loss, spread
 
 
@@ -158,6 +169,11 @@ def _spread(scores: tf.Tensor) -> tf.Tensor:
     """How far the scores [groups, members] of a group lie apart on average, or those of all groups of one."""
     scores = tf.cast(scores if scores.shape[1] > 1 else tf.transpose(scores), tf.float32)
     return tf.reduce_mean(tf.reduce_max(scores, axis=1) - tf.reduce_min(scores, axis=1))
+
+
+def _divergence(p: tf.Tensor, q: tf.Tensor) -> tf.Tensor:
+    """[queries] KL(p || q) + KL(q || p) of shares given as logarithms [queries, shares]."""
+    return tf.reduce_sum((tf.exp(p) - tf.exp(q)) * (p - q), axis=-1)
 
 
 def _dense(gradients: list) -> list[tf.Tensor]:

@@ -18,8 +18,10 @@ KNOWS_NOTHING, EQUAL = 0.99, 1e-4
 
 
 def blind_loss(loss: str, members: int) -> float:
-    """The loss, in nats for "lce" and "ce", of a model that gives all passages the same score."""
-    return {"lce": math.log(members), "ce": math.log(2), "hinge": 1.0 if members > 1 else 0.0}[loss]
+    """The loss of a model that gives all passages the same score; 0 where that depends on the teacher."""
+    of_a_pair = math.log(2)
+    known = {"lce": math.log(members), "ce": of_a_pair, "ranknet": of_a_pair, "hinge": 1.0 if members > 1 else 0.0}
+    return known.get(loss, 0.0)
 
 
 class Watch:

@@ -6,11 +6,12 @@ from lce_tf.losses import LOSSES, RankingLoss
 
 
 def test_registry():
-    assert set(LOSSES) == {"ce", "hinge", "lce"}
-    assert {name: (cls.outputs, cls.pairs) for name, cls in LOSSES.items()} == {
-        "ce": (2, True),
-        "hinge": (1, False),
-        "lce": (1, False),
+    assert {name: (cls.outputs, cls.pairs, cls.teacher) for name, cls in LOSSES.items()} == {
+        "ce": (2, True, False),
+        "hinge": (1, False, False),
+        "lce": (1, False, False),
+        "margin-mse": (1, False, True),
+        "ranknet": (1, False, True),
     }
 
 

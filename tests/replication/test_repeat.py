@@ -87,7 +87,7 @@ def test_what_cannot_be_repeated_is_one_line(made, tmp_path, capsys):
         (tmp_path, [], "is neither a folder that lce train wrote"),
         (other, [], "has not finished"),
         (tmp_path / "torn", [], "is no manifest of lce train"),
-        (tmp_path / "old", [], "does not name backbone; another version"),
+        (tmp_path / "old", [], "does not name run; another version"),
         (folder, ["--output", str(folder)], "name another place"),
     ):
         assert door.main([str(product), *flags]) == 2

@@ -3,6 +3,7 @@ from dataclasses import replace
 import pytest
 
 from lce_tf.errors import UserError
+from lce_tf.losses import LOSSES
 from lce_tf.training.config import LOSS_NAMES, RECIPE, TrainConfig
 
 PAPER = TrainConfig("msmarco-passage", "bm25.trec")
@@ -11,7 +12,12 @@ PAPER = TrainConfig("msmarco-passage", "bm25.trec")
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"loss": "ranknet"}, "--loss 'ranknet': known are ce, hinge, lce"),
+        ({"loss": "softmax"}, "--loss 'softmax': known are ce, hinge, lce, margin-mse, ranknet"),
+        ({"loss": "ranknet"}, "--loss ranknet: learns from a --teacher"),
+        ({"teacher": "t.trec"}, "--teacher t.trec: --loss lce asks none; give one of margin-mse, ranknet"),
+        ({"loss": "margin-mse", "teacher": "t.trec", "group": 1}, "--group 1: --loss margin-mse compares passages"),
+        ({"r_drop": -1.0}, "--r-drop -1.0: give a weight of 0 or more"),
+        ({"r_drop": float("nan")}, "--r-drop nan"),
         ({"strategy": "magic"}, "--strategy 'magic': known are mirrored, one_device, multi_worker_mirrored, tpu"),
         ({"keep": "all"}, "--keep 'all': known are last, best"),
         ({"precision": "int4"}, "--precision 'int4': known are auto, float32, mixed_float16"),
@@ -31,7 +37,7 @@ PAPER = TrainConfig("msmarco-passage", "bm25.trec")
         ({"seed": 1 << 63}, "--seed 9223372036854775808"),
         ({"evaluate_every": -1}, "--devices and --micro-batch: give 0 or more"),
         ({"devices": -1}, "--devices and --micro-batch: give 0 or more"),
-        ({"loss": "hinge", "group": 1}, "--group 1: the hinge loss needs a positive and a negative"),
+        ({"loss": "hinge", "group": 1}, "--group 1: --loss hinge compares passages of a group"),
         ({"group": 1}, "--group 1: LCE over one passage is 0"),
         ({"evaluate_every": 5}, "--evaluate-every and --keep best need a --dev-run"),
         ({"keep": "best"}, "--evaluate-every and --keep best need a --dev-run"),
@@ -68,7 +74,7 @@ def test_departures_name_what_differs_from_the_recipe_and_nothing_else():
 
 @pytest.mark.parametrize("loss", LOSS_NAMES)
 def test_cross_entropy_takes_single_pairs_and_needs_one_negative(loss):
-    config = replace(PAPER, loss=loss, group=8)
+    config = replace(PAPER, loss=loss, group=8, teacher="t.trec" if LOSSES[loss].teacher else None)
     assert config.members == (1 if loss == "ce" else 8)
     assert config.pool.group == (2 if loss == "ce" else 8) and config.pool.depth == 200
     assert (config.lengths.query, config.lengths.sequence) == (50, 256)

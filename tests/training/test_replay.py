@@ -143,7 +143,7 @@ def test_at_one_width_the_step_compiles_once_for_all_batches(files):
     compiled, plain = tf.function(gradients, jit_compile=True), tf.function(gradients)
     for number in range(3):
         batch = [tf.constant(part) for part in batches.batch(number)]
-        (loss, found), (expected_loss, expected) = compiled(*batch), plain(*batch)
+        (loss, _, found), (expected_loss, _, expected) = compiled(*batch), plain(*batch)
         assert float(loss) == pytest.approx(float(expected_loss), rel=1e-4)
         assert distance([e.numpy() for e in expected], [f.numpy() for f in found]) < 1e-3
     assert compiled.experimental_get_tracing_count() == 1
@@ -188,3 +188,70 @@ def test_slices_have_the_shapes_of_the_packed_batch(files):
     for step in range(3):
         ids = batches.batch(step)[2::3]
         assert batches.slices(step) == [part.shape for part in ids]
+
+
+def r_dropped(files, loss, counts, weight=2.0):
+    """Loss and gradients of one batch with R-Drop, and the logits of its two masks as [2, groups, members, outputs]."""
+    import tensorflow as tf
+
+    from lce_tf.losses import LOSSES
+    from lce_tf.model import checkpoint
+    from lce_tf.model.precision import PRECISIONS
+    from lce_tf.training.optimizers import make_optimizer
+    from lce_tf.training.step import TrainingStep
+    from lce_tf.training.strategies import make_strategy
+
+    config = files.config(loss=loss, batch=GROUPS, backbone=str(files.with_dropout))
+    inputs, layer, strategy = read_inputs(config), LOSSES[loss](), make_strategy("one_device")
+    with strategy.scope():
+        model = checkpoint.from_backbone(config.backbone, config.scoring, PRECISIONS["float32"], seed=3)
+        optimizer = make_optimizer(lambda step: 0.0, model, PRECISIONS["float32"])
+    model.head.linear.kernel.assign(model.head.linear.kernel * 20)
+    step = TrainingStep(strategy, model, layer, optimizer, GROUPS, seed=7, parts=counts, r_drop=weight)
+    sampler = GroupSampler(inputs.pool, config.members, 42, pairs=layer.pairs)
+    batches = TrainingBatches(sampler, inputs.packer, BatchShape(GROUPS, config.members, 2, 8))
+    labels, order, *packed = [tf.constant(part) for part in batches.batch(0)]
+    slices = step._slices(packed, step.step_seed(0), 0)
+    found, _, gradients = tf.function(step._differentiate)(labels, order, slices)
+    rows = np.concatenate([model.logits(*part).numpy() for part in slices]).reshape(2, len(order), -1)
+    logits = rows[:, order.numpy()].reshape(2, *labels.shape, -1)
+    return float(found), [gradient.numpy() for gradient in gradients], logits, labels.numpy()
+
+
+@pytest.mark.parametrize("loss", ["lce", "ce"])
+def test_r_drop_by_hand(files, loss):
+    from scipy.special import log_softmax
+
+    found, _, logits, labels = r_dropped(files, loss, None)
+    assert np.abs(logits[0] - logits[1]).max() > 0.1  # two masks
+    shares = log_softmax(logits[..., 0, :] if loss == "ce" else logits[..., 0], axis=-1)
+    if loss == "ce":
+        plain = -np.take_along_axis(shares, labels[None].astype(int), -1)[..., 0]
+    else:
+        plain = -shares[..., 0]
+    p, q = shares
+    apart = ((np.exp(p) - np.exp(q)) * (p - q)).sum(-1)  # both ways of Kullback and Leibler
+    # Half of equation 4: (l1 + l2) / 2 + weight / 4 * (KL + KL).
+    assert found == pytest.approx((plain.mean(0) + 2.0 / 4 * apart).mean(), rel=1e-4)
+
+
+def test_r_drop_in_parts_has_the_gradient_of_one_pass(files):
+    once, replayed = (r_dropped(files, "lce", parts) for parts in (None, [1, 3]))
+    assert replayed[0] == pytest.approx(once[0], rel=1e-6) and distance(once[1], replayed[1]) < 1e-5
+
+
+def test_r_drop_without_dropout_is_refused(files, tmp_path):
+    from lce_tf.errors import UserError
+    from lce_tf.training.job import train
+
+    with pytest.raises(UserError, match="--r-drop 1.0: .* has no dropout"):
+        train(files.config(r_drop=1.0), tmp_path / "out")
+
+
+def test_training_with_r_drop(files, tmp_path):
+    import json
+
+    from lce_tf.training.job import train
+
+    folder = train(files.config(r_drop=1.0, backbone=str(files.with_dropout), micro_batch=64), tmp_path / "out")
+    assert json.loads((folder / "manifest.json").read_text())["config"]["r_drop"] == 1.0

@@ -12,7 +12,14 @@ CONFIG = TrainConfig(dataset="d", run="r", group=8, steps=1000, warmup=0.1)
 
 @pytest.mark.parametrize(
     ("loss", "members", "expected"),
-    [("lce", 8, 2.0794415), ("lce", 2, 0.6931472), ("ce", 1, 0.6931472), ("hinge", 4, 1.0), ("lce", 1, 0.0)],
+    [
+        ("lce", 8, 2.0794415),
+        ("lce", 2, 0.6931472),
+        ("ce", 1, 0.6931472),
+        ("hinge", 4, 1.0),
+        ("ranknet", 4, 0.6931472),
+        ("lce", 1, 0.0),
+    ],
 )
 def test_the_loss_of_a_model_that_knows_nothing(loss, members, expected):
     from lce_tf.losses import LOSSES

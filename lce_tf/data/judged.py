@@ -1,0 +1,32 @@
+"""Runs with the passages that were judged relevant beside those retrieved."""
+
+import numpy as np
+
+from lce_tf.data.qrels import Qrels, relevant
+from lce_tf.data.runs import Run
+
+
+def with_judged(run: Run, qrels: Qrels) -> Run:
+    """The run, each query's relevant passages that it lacks added at the end of its list, one below its last score."""
+    wanted = relevant(qrels)
+    owners, added = [], []
+    for place, query_id in enumerate(run.query_ids.tolist()):
+        listed = run.passage_ids[run.offsets[place] : run.offsets[place + 1]]
+        for passage_id in wanted.get(query_id.decode(), ()):
+            if not (listed == passage_id.encode()).any():
+                owners.append(place)
+                added.append(passage_id.encode())
+    if not added:
+        return run
+    lengths = np.diff(run.offsets)
+    ends = run.offsets[np.array(owners) + 1]
+    last = run.scores[np.maximum(ends - 1, 0)] if len(run) else np.zeros(len(ends))
+    everyone = np.concatenate([np.repeat(np.arange(len(lengths)), lengths), owners])
+    order = np.argsort(everyone, kind="stable")
+    return Run.build(
+        run.query_ids,
+        np.concatenate([[0], np.cumsum(np.bincount(everyone, minlength=len(lengths)))]),
+        np.concatenate([run.passage_ids, np.array(added)])[order],
+        np.concatenate([run.scores, last - 1])[order],
+        run.tag,
+    )
