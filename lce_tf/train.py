@@ -115,7 +115,7 @@ def _default_output(preset: Preset | None, flags: dict, negatives: str) -> Path:
 def _help() -> dict[str, str]:
     """What each setting means and what the paper has, from the one place that says it: TrainConfig."""
     meaning = {
-        "backbone": "folder, minilm, or Hugging Face id of the pretrained encoder",
+        "backbone": "folder, minilm, or Hugging Face id of the pretrained encoder, or of a trained cross-encoder",
         "teacher": "with --loss margin-mse or ranknet: run with a teacher's scores, as lce score writes",
         "r_drop": "weight of R-Drop: two dropout masks a pair, whose scores are drawn together",
         "batch": "groups a step over all replicas (cross entropy: pairs)",

@@ -25,7 +25,7 @@ if TYPE_CHECKING:  # TensorFlow is loaded only by what builds a model
 
 
 def from_backbone(name: str, scoring: Scoring, precision: Precision, seed: int) -> "CrossEncoder":
-    """A cross-encoder with a pretrained encoder and a fresh head.
+    """A cross-encoder with a pretrained encoder and a fresh head, or that of a trained one where it has the same shape.
 
     Args:
         name: whatever `hub.locate` takes.
@@ -42,6 +42,11 @@ def from_backbone(name: str, scoring: Scoring, precision: Precision, seed: int) 
     for layer in model.head.layers.values():
         values = draws.standard_normal(layer.kernel.shape)
         layer.kernel.assign(np.clip(values, -2, 2) * config.initializer_range)
+    values = hub.read_config(folder)
+    if "lce_tf" in values or classifiers.is_classifier(values):
+        before = trained(folder).scoring
+        if (before.head, before.outputs) == (scoring.head, scoring.outputs):
+            _load_head(model, folder, read_arrays(hub.weight_file(folder)))
     return model
 
 
@@ -139,8 +144,14 @@ def load(folder: str | Path, precision: Precision = PRECISIONS["float32"]) -> "C
     file = hub.weight_file(Path(folder))
     arrays = read_arrays(file)
     load_encoder(model.encoder, file, arrays)
-    theirs = classifiers.is_classifier(hub.read_config(Path(folder)))
-    names = classifiers.NATIVE[about.config.model_type][1] if theirs else {name: name for name in model.head.layers}
+    _load_head(model, Path(folder), arrays)
+    return model
+
+
+def _load_head(model: "CrossEncoder", folder: Path, arrays: dict[str, np.ndarray]) -> None:
+    file = hub.weight_file(folder)
+    theirs = classifiers.is_classifier(hub.read_config(folder))
+    names = classifiers.NATIVE[model.config.model_type][1] if theirs else {name: name for name in model.head.layers}
     head = [(names[name], layer) for name, layer in model.head.layers.items()]
     weights = {f"{name}.weight": layer.kernel for name, layer in head}
     weights |= {f"{name}.bias": layer.bias for name, layer in head}
@@ -149,7 +160,6 @@ def load(folder: str | Path, precision: Precision = PRECISIONS["float32"]) -> "C
         if name not in arrays or arrays[name].T.shape != tuple(variable.shape):
             raise UserError(f"{file}: {name} is missing or does not fit config.json; {advice}")
         variable.assign(arrays[name].T)
-    return model
 
 
 def identity(folder: str | Path) -> str:

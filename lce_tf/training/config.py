@@ -24,7 +24,8 @@ class TrainConfig:
     Attributes:
         dataset, split: where queries, judgments and passages are.
         run: file of the run whose top passages are the negatives.
-        backbone: folder, "minilm", or Hugging Face id of the pretrained encoder.
+        backbone: folder, "minilm", or Hugging Face id of the pretrained encoder, or of a trained cross-encoder, whose
+            head is kept where the loss asks for one of its shape.
         loss: "lce", "hinge" or "ce"; or, with a teacher, "margin-mse" or "ranknet".
         teacher: run with a teacher's scores of the passages that groups are drawn from, see `lce_tf.score`.
         r_drop: weight of R-Drop (Liang et al. 2021): each pair is scored under two dropout masks, and how far the

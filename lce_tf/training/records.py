@@ -14,6 +14,8 @@ from lce_tf.training.config import DEFAULTS, TrainConfig
 
 # Settings that say where to compute, not what: a training may go on elsewhere.
 PLACES = ("tpu",)
+# Curves in TensorBoard that are not of the training itself, as the field names them.
+CURVES = {"dev_mrr_10": "dev/MRR@10"}
 PACKAGES = ("lce_tf", "tensorflow", "tf-keras", "tf-models-official", "transformers", "tokenizers", "numpy")
 
 
@@ -93,7 +95,7 @@ class Figures:
             file.write(json.dumps({"step": step, **sound}) + "\n")
         with self._writer.as_default():
             for name, value in values.items():
-                tf.summary.scalar(name, value, step=step)
+                tf.summary.scalar(CURVES.get(name, f"train/{name}"), value, step=step)
 
     def close(self) -> None:
         """Makes everything recorded durable."""

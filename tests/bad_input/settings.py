@@ -159,7 +159,10 @@ CASES = [
         refused="collection.tsv…: cannot be made a folder (…); choose another output",
     ),
     trained("--group 1", "--group 1: LCE over one passage is 0 and trains nothing; give 2 or more"),
-    trained("--loss hinge --group 1", "--group 1: the hinge loss needs a positive and a negative; give 2 or more"),
+    trained("--loss hinge --group 1", "--group 1: --loss hinge compares passages of a group; give 2 or more"),
+    trained("--loss ranknet", "--loss ranknet: learns from a --teacher, a run that python -m lce_tf.score writes"),
+    trained("--teacher run.trec", "--teacher run.trec: --loss lce asks none; give one of margin-mse, ranknet"),
+    trained("--r-drop -1", "--r-drop -1.0: give a weight of 0 or more, such as 1"),
     trained(
         "--group 9 --negatives-depth 5",
         "--group 9: needs 8 distinct negatives, but only the top 5 are drawn from; lower it or raise --negatives-depth",

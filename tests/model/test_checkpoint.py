@@ -89,6 +89,15 @@ def test_a_trained_folder_is_a_backbone_too(saved, model, batch):
     assert np.array_equal(again.encoder(*batch()), model.encoder(*batch()))
 
 
+def test_its_head_comes_along_where_it_has_the_shape_asked_for(saved, model):
+    same = checkpoint.from_backbone(str(saved), model.scoring, FLOAT32, 9)
+    assert np.array_equal(same.logits(*pairs()), model.logits(*pairs()))
+    other = checkpoint.from_backbone(str(saved), Scoring(3 - model.scoring.outputs), FLOAT32, 9)
+    assert other.logits(*pairs()).shape == (4, 3 - model.scoring.outputs)
+    dense = checkpoint.from_backbone(str(saved), Scoring(2, head="dense"), FLOAT32, 9)
+    assert dense.logits(*pairs()).shape == (4, 2)
+
+
 def test_save_into_the_folder_of_the_tokenizer(model, copied):
     checkpoint.save(model, copied, copied, LENGTHS, {})
     assert np.array_equal(checkpoint.load(copied).logits(*pairs()), model.logits(*pairs()))

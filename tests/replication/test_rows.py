@@ -144,7 +144,7 @@ def test_nothing_is_trained_twice():
 
 
 def test_losses_are_those_that_can_be_trained():
-    assert tuple(PAPER_LOSSES) == LOSS_NAMES
+    assert set(PAPER_LOSSES) < set(LOSS_NAMES)
 
 
 def test_checkpoints_are_shared_between_rows_that_train_the_same():

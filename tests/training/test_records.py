@@ -72,12 +72,28 @@ def test_a_damaged_manifest_is_refused_in_one_line(tmp_path, text, message):
 
 
 def test_figures_go_to_json_lines_and_tensorboard(tmp_path):
+    import tensorflow as tf
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
     figures = Figures(tmp_path, 0)
     figures.add(2, loss=0.5, learning_rate=1e-5)
     figures.add(4, loss=0.25)
     figures.close()
     assert lines(tmp_path) == [{"step": 2, "loss": 0.5, "learning_rate": 1e-5}, {"step": 4, "loss": 0.25}]
-    assert any(file.stat().st_size for file in (tmp_path / "summaries").iterdir())
+    figures = Figures(tmp_path, 4)
+    figures.add(6, dev_mrr_10=0.75)
+    figures.close()
+    read = EventAccumulator(str(tmp_path / "summaries"))
+    read.Reload()
+    curves = {
+        tag: [(event.step, float(tf.make_ndarray(event.tensor_proto))) for event in read.Tensors(tag)]
+        for tag in read.Tags()["tensors"]
+    }
+    assert curves == {
+        "train/loss": [(2, 0.5), (4, 0.25)],
+        "train/learning_rate": [(2, pytest.approx(1e-5))],
+        "dev/MRR@10": [(6, 0.75)],
+    }
 
 
 def test_what_is_no_number_is_null(tmp_path):

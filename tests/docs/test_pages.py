@@ -1,0 +1,82 @@
+"""The how-to pages: every command and program in them runs as it stands, one after the other."""
+
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+import pytest
+
+from lce_tf.cli import DOORS
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.slow
+def test_your_own_data(blocks, place):
+    for block in blocks("docs/your-own-data.md", "bash"):
+        place.run(block)
+    assert (place.folder / "models" / "maxp" / "config.json").is_file()
+    assert (place.folder / "firstp.maxp.trec").is_file() and (place.folder / "lce8.dev.trec").is_file()
+
+
+@pytest.mark.slow
+def test_distillation(blocks, place):
+    """After the page above, whose run it begins with."""
+    if not (place.folder / "bm25.train.trec").is_file():
+        place.run("lce retrieve bm25 --dataset mine --split train --depth 200 --output bm25.train.trec")
+    train = "lce train --dataset mine --run bm25.train.trec --group 8 --output models/teacher"
+    place.run(train)
+    # As good as a language model's: a run with an order.
+    shutil.copy(place.folder / "bm25.train.trec", place.folder / "llm.train.trec")
+    for block in blocks("docs/distillation.md", "bash"):
+        place.run(block)
+    for name in ("margin", "ranknet", "lce8-llm", "rdrop"):
+        assert (place.folder / "models" / name / "config.json").is_file()
+
+
+@pytest.mark.slow
+def test_robustness(blocks, place):
+    place.run("[ -e bm25.dev.trec ] || lce retrieve bm25 --dataset mine --split dev --output bm25.dev.trec")
+    shutil.rmtree(place.folder / "models" / "lce8", ignore_errors=True)
+    place.run("[ -e bm25.train.trec ] || lce retrieve bm25 --dataset mine --split train --output bm25.train.trec")
+    place.run("lce train --dataset mine --run bm25.train.trec --group 8 --output models/lce8")
+    rerank = "lce rerank --checkpoint models/lce8 --dataset mine --split dev --run bm25.dev.trec --depth 10"
+    place.run(f"rm -rf lce8.dev.trec*; {rerank} --output lce8.dev.trec")
+    (block,) = blocks("docs/robustness.md", "bash")
+    assert place.run(block).count("repeated: all agrees") == 2
+
+
+@pytest.mark.slow
+def test_from_sentence_transformers(blocks, place, monkeypatch, capsys):
+    monkeypatch.chdir(place.folder)
+    data, back = blocks("docs/from-sentence-transformers.md", "python")
+    exec(data, {})
+    (commands,) = blocks("docs/from-sentence-transformers.md", "bash")
+    place.run(commands)
+    exec(back, {})
+    assert float(capsys.readouterr().out.split()[-1]) < 1e-4
+
+
+@pytest.mark.parametrize("page", sorted(ROOT.glob("docs/*.md")) + [ROOT / "README.md"], ids=lambda path: path.name)
+def test_pages_speak_of_what_is_there(page):
+    """Links lead somewhere, and every door that a page names exists."""
+    text = page.read_text(encoding="utf-8")
+    for target in re.findall(r"\]\((?!https?:)([^)#]*)", text):
+        assert not target or (page.parent / target).exists(), target
+    for block in re.findall(r"^```bash\n(.*?)^```", text, re.DOTALL | re.MULTILINE):
+        for door in re.findall(r"^(?:\S*bin/)?lce (\w+)", block, re.MULTILINE):
+            assert door in DOORS
+
+
+def test_the_readmes_commands_parse(blocks):
+    """They run on the embedded collection, which takes an hour; what they ask for is checked by the doors' parsers."""
+    import importlib
+
+    commands = "\n".join(blocks("README.md", "bash")).replace("\\\n", " ")
+    parsed = 0
+    for line in re.findall(r"^lce (.*)", commands, re.MULTILINE):
+        door, *arguments = shlex.split(line, comments=True)
+        importlib.import_module(DOORS[door][0]).parser().parse_args(arguments)
+        parsed += 1
+    assert parsed >= 5
