@@ -19,7 +19,7 @@ DOORS = {
     "compare": ("lce_tf.compare", "test which differences between runs are significant"),
     "report": ("lce_tf.report", "write a page about runs and trainings: measures, curves, wins and losses"),
     "repeat": ("lce_tf.repeat", "train or rerank again from a manifest, and compare the bytes"),
-    "export": ("lce_tf.export", "write a trained cross-encoder for other tools, in Hugging Face's layout"),
+    "export": ("lce_tf.export", "write a trained cross-encoder for Hugging Face, TensorFlow Serving or OpenVINO"),
     "tables": ("lce_tf.tables", "replicate the paper's tables, end to end"),
 }
 

@@ -7,10 +7,16 @@ from collections.abc import Sequence
 from lce_tf.arguments import parser_for, quiet_tensorflow
 from lce_tf.errors import guarded
 from lce_tf.exchange.huggingface import export_huggingface
+from lce_tf.exchange.openvino import export_openvino_folder
+from lce_tf.exchange.savedmodel import export_savedmodel
 
 EXAMPLE = """python -m lce_tf.export --format hf --output lce8-hf --license apache-2.0 runs/lce8"""
 # Name on the command line -> function of (checkpoint, output, license) that returns what it wrote.
-FORMATS = {"hf": export_huggingface}
+FORMATS = {"hf": export_huggingface, "savedmodel": export_savedmodel, "openvino": export_openvino_folder}
+FORMAT_HELP = (
+    "hf: a folder for transformers and sentence-transformers; savedmodel: strings in, scores out, for TensorFlow "
+    "Serving; openvino: openvino_model.xml beside the tokenizer"
+)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -18,9 +24,9 @@ def parser() -> argparse.ArgumentParser:
     result = parser_for("export", __doc__.partition(": ")[2], EXAMPLE)
     add = result.add_argument
     add("checkpoint", metavar="DIR", help="trained cross-encoder: the --output of lce_tf.train")
-    add("--format", choices=FORMATS, default="hf", help="hf: a folder for transformers and sentence-transformers")
+    add("--format", choices=FORMATS, default="hf", help=FORMAT_HELP)
     add("--output", required=True, help="the folder to write, new or empty")
-    add("--license", default="unknown", help="the model card's licence, such as apache-2.0")
+    add("--license", default="unknown", help="the licence to name in it, such as apache-2.0")
     return result
 
 

@@ -45,6 +45,17 @@ def test_it_works_and_says_so(place, capsys):
     assert "license: mit" in (place / "deep" / "out" / "README.md").read_text()
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(("kind", "file"), [("savedmodel", "saved_model.pb"), ("openvino", "openvino_model.xml")])
+def test_the_other_formats_work_and_say_so(place, capsys, kind, file):
+    before = set(place.iterdir())
+    assert main(["bert-dense", "--format", kind, "--output", "out", "--license", "mit"]) == 0
+    assert capsys.readouterr().out == "bert-dense: out\n"
+    assert (place / "out" / file).is_file() and set(place.iterdir()) - before == {place / "out"}
+    about = next((place / "out").rglob("lce_tf.json"))
+    assert json.loads(about.read_text())["license"] == "mit"
+
+
 def spoil_config(**changes):
     def spoil(folder):
         values = json.loads((folder / "model" / "config.json").read_text())
@@ -58,6 +69,15 @@ def fill(folder):
     (folder / "out" / "x").touch()
 
 
+def add_a_word(folder):
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(str(folder / "model"))
+    tokenizer.add_tokens(["ab"])
+    tokenizer.save_pretrained(str(folder / "model"))
+    spoil_config(vocab_size=12)(folder)
+
+
 BAD = {
     "no checkpoint": (lambda folder: None, ["nowhere"], "nowhere: no such folder"),
     "backbone only": (spoil_config(lce_tf=None), ["model"], "model: is a backbone without a trained head"),
@@ -65,6 +85,11 @@ BAD = {
     "head without equal": (lambda folder: None, ["bert-dense"], "the dense head has no equal in Hugging Face's bert"),
     "output in use": (fill, ["model"], "--output out: exists already"),
     "licence of two words": (lambda folder: None, ["model", "--license", "a b"], "--license 'a b'"),
+    "no model for TensorFlow": (lambda folder: None, ["nowhere", "--format", "savedmodel"], "nowhere: no such folder"),
+    "TensorFlow's output in use": (fill, ["model", "--format", "savedmodel"], "--output out: exists already"),
+    "OpenVINO's output in use": (fill, ["model", "--format", "openvino"], "--output out: exists already"),
+    "OpenVINO's licence": (lambda folder: None, ["model", "--format", "openvino", "--license", ""], "--license ''"),
+    "added words": (add_a_word, ["model", "--format", "savedmodel"], "model: its tokenizer has words added to it"),
 }
 
 

@@ -1,8 +1,10 @@
 """Text to wordpiece ids with a checkpoint's own tokenizer."""
 
 import hashlib
+import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from lce_tf.errors import UserError
 
@@ -44,6 +46,16 @@ class WordPieces:
     def __call__(self, texts: Sequence[str]) -> list[list[int]]:
         """The wordpiece ids of each text."""
         return [e.ids for e in self._backend.encode_batch_fast(list(texts), add_special_tokens=False)]
+
+    def words(self, text: str) -> list[str]:
+        """What wordpieces are looked up in: the text normalised and split, by a tokenizer that does both."""
+        normalised = self._backend.normalizer.normalize_str(text)
+        return [word for word, _ in self._backend.pre_tokenizer.pre_tokenize_str(normalised)]
+
+    @property
+    def definition(self) -> dict[str, Any]:
+        """The parsed `tokenizer.json`: its normalizer, pre_tokenizer, model with the vocabulary, and added_tokens."""
+        return json.loads(self._backend.to_str())
 
     @property
     def special(self) -> tuple[int, int, int]:

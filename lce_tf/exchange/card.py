@@ -68,8 +68,7 @@ def model_card(
     Raises:
         UserError: the licence is no such identifier.
     """
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.+-]*", license):
-        raise UserError(f"--license {license!r}: give an identifier such as apache-2.0, mit or other")
+    check_license(license)
     config = about.config
     title = f"{TITLES[config.model_type]} cross-encoder, {config.num_hidden_layers} layers of {config.hidden_size}"
     scores = "model(**inputs).logits[:, 0]"
@@ -90,6 +89,12 @@ def model_card(
             "",
         ]
     )
+
+
+def check_license(license: str) -> None:
+    """Raises UserError unless `license` can be an SPDX identifier."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.+-]*", license):
+        raise UserError(f"--license {license!r}: give an identifier such as apache-2.0, mit or other")
 
 
 def _front_matter(training: Mapping[str, Any], license: str) -> list[str]:

@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from lce_tf.errors import UserError
 from lce_tf.exchange.card import model_card
 from lce_tf.exchange.heads import native_head
+from lce_tf.exchange.outputs import vacant
 from lce_tf.files import built_folder, read_json, read_json_lines, write_json
 from lce_tf.model import checkpoint, hub
 from lce_tf.model.classifiers import ACTIVATIONS, ARCHITECTURES
@@ -31,18 +31,16 @@ def export_huggingface(folder: str | Path, output: str | Path, license: str = "u
     Raises:
         UserError: no trained cross-encoder, one whose head the layout cannot carry, or an output that holds something.
     """
-    folder, output = open_checkpoint(folder).folder, Path(output)
-    about = checkpoint.trained(folder)
-    if output.exists() and (not output.is_dir() or any(output.iterdir())):
-        raise UserError(f"--output {output}: exists already; choose another, or delete it first")
+    folder = open_checkpoint(folder).folder
+    about, output = checkpoint.trained(folder), vacant(output)
     training = (hub.read_config(folder).get("lce_tf") or {}).get("training") or {}
     card = model_card(output.name, about, training, *_records(folder), license)
     arrays = _arrays(folder)
     with built_folder(output) as scratch:
         _save_weights(arrays, scratch / "model.safetensors")
-        _save_tokenizer(folder, scratch, about.lengths.sequence)
+        save_tokenizer(folder, scratch, about.lengths.sequence)
         (scratch / "README.md").write_text(card, encoding="utf-8")
-        write_json(scratch / "config.json", _config(about))
+        write_json(scratch / "config.json", config_of(about))
     return output
 
 
@@ -63,7 +61,7 @@ def _save_weights(arrays: dict, file: Path) -> None:
     save_file(arrays, file, metadata={"format": "pt"})
 
 
-def _save_tokenizer(folder: Path, target: Path, sequence: int) -> None:
+def save_tokenizer(folder: Path, target: Path, sequence: int) -> None:
     """The tokenizer as every tool reads it, `tokenizer.json`; it cuts pairs where we do."""
     from transformers import AutoTokenizer
 
@@ -75,7 +73,7 @@ def _save_tokenizer(folder: Path, target: Path, sequence: int) -> None:
     tokenizer.save_pretrained(str(target))
 
 
-def _config(about: checkpoint.Trained) -> dict[str, Any]:
+def config_of(about: checkpoint.Trained) -> dict[str, Any]:
     """`config.json`: the encoder, one label, and the function that sentence-transformers is to apply, in both places.
 
     Without the latter it would apply a sigmoid to a single logit.

@@ -149,14 +149,27 @@ def exported(folder: str | Path) -> Path:
 
 def export_openvino(model, path: Path) -> None:
     """Writes a `CrossEncoder` as an OpenVINO model with the inputs `INPUTS`, any batch and length."""
+    import tensorflow as tf
+
+    shapes = ([None, None], [None], [None])
+    signature = [tf.TensorSpec(shape, tf.int32, name=name) for shape, name in zip(shapes, INPUTS, strict=True)]
+    save_openvino(model, model.logits, signature, path)
+
+
+def save_openvino(model, logits: Callable, signature: list, path: Path) -> None:
+    """Writes a function of a Keras model's as an OpenVINO model with one output, "logits"; weights stay float32.
+
+    Args:
+        model: holds every weight that the function uses.
+        logits: of as many tensors as the signature has.
+        signature: their `tf.TensorSpec`s, whose names are those of the inputs.
+    """
     import openvino
     import tensorflow as tf
 
     module = tf.Module()
     module.model = model
-    shapes = ([None, None], [None], [None])
-    signature = [tf.TensorSpec(shape, tf.int32, name=name) for shape, name in zip(shapes, INPUTS, strict=True)]
-    module.serve = tf.function(lambda *inputs: {"logits": model.logits(*inputs)}, input_signature=signature)
+    module.serve = tf.function(lambda *inputs: {"logits": logits(*inputs)}, input_signature=signature)
     with tempfile.TemporaryDirectory() as saved:
         tf.saved_model.save(module, saved, signatures={"serving_default": module.serve})
         converted = openvino.convert_model(saved)

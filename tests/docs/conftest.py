@@ -13,10 +13,12 @@ from tests.training.conftest import make_backbone, make_data
 ROOT = Path(__file__).parents[2]
 # What comes after a command's own settings wins over them: a page's backbones and steps would take hours. A backbone
 # that the page has trained itself stays.
-SMALL = "--steps 2 --batch 4 --sequence-length 128 --query-length 8 --precision float32"
+SMALL = "--steps 2 --batch 4 --sequence-length 256 --query-length 8 --precision float32"
 WRAPPER = f"""#!/bin/sh
-case "$1" in train)
+case "$1" in train|audit)
   case "$*" in *"--backbone models/"*) ;; *) set -- "$@" --backbone "{{backbone}}" ;; esac
+esac
+case "$1" in train)
   case "$*" in *"--batch 2 "*) set -- "$@" {SMALL} --batch 2 ;; *) set -- "$@" {SMALL} ;; esac
 esac
 exec {sys.executable} -m lce_tf "$@"

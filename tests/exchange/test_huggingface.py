@@ -122,7 +122,7 @@ def test_an_interrupted_export_leaves_nothing(trained, tmp_path, monkeypatch):
     def stopped(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(huggingface, "_save_tokenizer", stopped)
+    monkeypatch.setattr(huggingface, "save_tokenizer", stopped)
     with pytest.raises(KeyboardInterrupt):
         export_huggingface(trained("electra-linear"), tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
