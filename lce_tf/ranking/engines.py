@@ -26,11 +26,14 @@ class Engine(Protocol):
     Attributes:
         name, precision: for manifests and for the hash that resuming checks.
         tokens: padded wordpieces a batch should hold.
+        steady: whether a pair's logits are the same to the bit in any batch of whole blocks of 16 pairs, as on a CPU;
+            an accelerator takes other kernels for other sizes.
     """
 
     name: str
     precision: str
     tokens: int
+    steady: bool
 
     def run(self, batches: Batches, sink: Sink) -> None:
         """Feeds every batch's logits to `sink`."""
@@ -46,6 +49,7 @@ class TensorFlowEngine:
 
         self.precision = model.precision.name
         self.tokens = tokens or (32768 if tf.config.list_logical_devices("GPU") else 4096)
+        self.steady = not (tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("TPU"))
         signature = [tf.TensorSpec([None, None], tf.int32)] + [tf.TensorSpec([None], tf.int32)] * 2
         self._logits = tf.function(model.logits, input_signature=signature)
 
@@ -71,6 +75,7 @@ class OpenVinoEngine:
 
     name = "openvino"
     tokens = 4096
+    steady = True
 
     def __init__(self, model_file: Path, precision: str):
         import openvino

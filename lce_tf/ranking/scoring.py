@@ -12,13 +12,14 @@ from lce_tf.ranking.engines import Engine
 MULTIPLE = 16
 
 
-def batch_rows(width: int, tokens: int) -> int:
-    """Pairs a batch of this width: about `tokens` wordpieces, a multiple of 16.
+# Pairs in a batch are a multiple of this. OpenVINO's bfloat16 products take rows in blocks of 16 and compute a block
+# that is not full in another order: with 24 or 40 rows a pair's score would depend on its place.
+BLOCK = 16
 
-    OpenVINO's bfloat16 products take rows in blocks of 16 and compute a block that is not full in another order, so
-    that with 24 or 40 rows a pair's score would depend on its place.
-    """
-    return max(16, tokens // width // 16 * 16)
+
+def batch_rows(width: int, tokens: int) -> int:
+    """Pairs a batch of this width: about `tokens` wordpieces, whole blocks."""
+    return max(BLOCK, tokens // width // BLOCK * BLOCK)
 
 
 def score_pairs(
@@ -31,8 +32,8 @@ def score_pairs(
 ) -> np.ndarray:
     """The logits of pairs given as rows of the packer's stores.
 
-    A pair is always computed at the width of its own length and in a batch of that width's one size (the last
-    one filled up), so that its score does not depend on which other pairs are asked for.
+    A pair is always computed at the width of its own length, and in a batch that is filled up: to that width's one
+    size, or to whole blocks where the engine is steady. So its score does not depend on what else is asked for.
 
     Args:
         advance: told how many pairs have been scored since the last call, for a progress bar.
@@ -54,11 +55,14 @@ def score_pairs(
 
     if not len(query_rows):
         return np.zeros((0, 1), np.float32)
-    engine.run(_batches(packer, query_rows, passage_rows, tokens or engine.tokens), keep)
+    batches = _batches(packer, query_rows, passage_rows, tokens or engine.tokens, engine.steady)
+    engine.run(batches, keep)
     return result[0]
 
 
-def _batches(packer: Packer, query_rows, passage_rows, tokens: int) -> Iterator[tuple[np.ndarray, Packed]]:
+def _batches(
+    packer: Packer, query_rows, passage_rows, tokens: int, steady: bool
+) -> Iterator[tuple[np.ndarray, Packed]]:
     widths = -(-(sum(packer.measure(query_rows, passage_rows)) + 3) // MULTIPLE) * MULTIPLE
     # Rounding up must not go past the positions that the model has.
     widths = np.minimum(widths, packer.sequence)
@@ -68,5 +72,6 @@ def _batches(packer: Packer, query_rows, passage_rows, tokens: int) -> Iterator[
         size = batch_rows(width, tokens)
         for start in range(0, len(rows), size):
             chosen = rows[start : start + size]
-            full = np.concatenate([chosen, np.full(size - len(chosen), chosen[0])])
+            filled = -(-len(chosen) // BLOCK) * BLOCK if steady else size
+            full = np.concatenate([chosen, np.full(filled - len(chosen), chosen[0])])
             yield chosen, packer.pack_to(query_rows[full], passage_rows[full], width)

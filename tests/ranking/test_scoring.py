@@ -14,8 +14,9 @@ class HashEngine:
 
     name, precision = "hash", "float32"
 
-    def __init__(self, tokens=512, outputs=1):
+    def __init__(self, tokens=512, outputs=1, steady=False):
         self.tokens, self.outputs, self.rows, self.shapes = tokens, outputs, [], []
+        self.steady = steady
 
     def run(self, batches, sink):
         for rows, packed in batches:
@@ -61,6 +62,19 @@ def test_a_width_has_one_batch_size_and_wide_ones_come_first(packer, pairs):
 )
 def test_batch_sizes_are_multiples_of_sixteen(width, tokens, rows):
     assert batch_rows(width, tokens) == rows
+
+
+def test_the_last_batch_of_a_steady_engine_is_filled_up_to_a_block_only(packer, pairs):
+    engine, full = HashEngine(4096, steady=True), HashEngine(4096)
+    some = pairs[0][:100], pairs[1][:100]
+    assert (score_pairs(engine, packer, *some)[:, 0] == expected(packer, some)).all()
+    score_pairs(full, packer, *some)
+    counts = dict(zip(*np.unique([width for _, width in full.shapes], return_counts=True), strict=True))
+    widths = np.minimum(-(-packer.pack(*some).lengths // 16) * 16, 40)
+    for rows, width in engine.shapes:
+        # One batch a width here: what is asked for, rounded up to sixteen.
+        assert counts[width] == 1 and rows == -(-int((widths == width).sum()) // 16) * 16
+    assert sum(rows for rows, _ in engine.shapes) < sum(rows for rows, _ in full.shapes)
 
 
 def test_two_logits_and_pairs_asked_for_twice(packer):
@@ -113,8 +127,10 @@ def test_a_pair_that_an_engine_loses_is_not_a_number(packer, pairs):
 
 @pytest.mark.parametrize("outputs", [1, 2])
 @pytest.mark.parametrize("name", ["tensorflow", "openvino"])
-def test_a_score_does_not_depend_on_what_else_is_asked_for(checkpoints, packer, pairs, name, outputs):
-    engine = open_engine(checkpoints[outputs], name, "float32")
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_score_does_not_depend_on_what_else_is_asked_for(checkpoints, packer, pairs, name, outputs, precision):
+    engine = open_engine(checkpoints[outputs], name, precision)
+    assert engine.steady
     engine.tokens = 512
     whole = score_pairs(engine, packer, *pairs)
     assert whole.shape == (720, outputs) and np.isfinite(whole).all() and len(np.unique(whole)) > 500
