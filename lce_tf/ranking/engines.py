@@ -11,6 +11,8 @@ from lce_tf.data.packing import Packed
 from lce_tf.errors import UserError
 from lce_tf.files import built_folder, cache_dir
 from lce_tf.model import checkpoint
+from lce_tf.model.precision import cpu_has_bfloat16, resolve
+from lce_tf.ranking.int8 import GROUP, compressed
 
 ENGINES = ("auto", "openvino", "tensorflow")
 INPUTS = ("input_ids", "query_lengths", "lengths")
@@ -70,7 +72,7 @@ class OpenVinoEngine:
 
     Args:
         model_file: `openvino.xml`, as `exported` gives.
-        precision: "float32" or "bfloat16".
+        precision: "float32", "bfloat16", or "int8" for the dense layers, beside the CPU's faster one of the others.
     """
 
     name = "openvino"
@@ -81,10 +83,15 @@ class OpenVinoEngine:
         import openvino
 
         self.precision = precision
-        hint = {"float32": "f32", "bfloat16": "bf16"}[precision]
         core = openvino.Core()
+        bfloat16 = precision == "bfloat16" or (precision == "int8" and cpu_has_bfloat16())
+        options = {"INFERENCE_PRECISION_HINT": "bf16" if bfloat16 else "f32"}
         try:
-            self._compiled = core.compile_model(str(model_file), "CPU", {"INFERENCE_PRECISION_HINT": hint})
+            model = core.read_model(str(model_file))
+            if precision == "int8":
+                model = compressed(model)
+                options["DYNAMIC_QUANTIZATION_GROUP_SIZE"] = str(GROUP)
+            self._compiled = core.compile_model(model, "CPU", options)
         except RuntimeError as error:
             raise UserError(
                 f"{model_file}: cannot be loaded; delete its folder, the model will be converted again"
@@ -120,22 +127,21 @@ def open_engine(folder: str | Path, engine: str = "auto", precision: str = "auto
 
     Args:
         engine: "openvino" (the default on a machine without an accelerator), "tensorflow", or "auto".
-        precision: "float32", "bfloat16", for TensorFlow also the names in `lce_tf.model.precision`; "auto" is
-            bfloat16 on a CPU that multiplies it in hardware, mixed_float16 on a GPU, else float32.
+        precision: "float32", "bfloat16", for OpenVINO also "int8", for TensorFlow also the names in
+            `lce_tf.model.precision`; "auto" is bfloat16 on a CPU that multiplies it in hardware, mixed_float16 on a
+            GPU, else float32.
 
     Raises:
         UserError: an unknown name, or a checkpoint that cannot be read.
     """
-    from lce_tf.model.precision import cpu_has_bfloat16, resolve
-
     if engine not in ENGINES:
         raise UserError(f"--engine {engine!r}: known are {', '.join(ENGINES)}")
     device = _device() if engine != "openvino" else "cpu"
     if engine == "openvino" or (engine == "auto" and device == "cpu"):
         if precision == "auto":
             precision = "bfloat16" if cpu_has_bfloat16() else "float32"
-        if precision not in ("float32", "bfloat16"):
-            raise UserError(f"--precision {precision!r}: OpenVINO's are auto, float32, bfloat16")
+        if precision not in ("float32", "bfloat16", "int8"):
+            raise UserError(f"--precision {precision!r}: OpenVINO's are auto, float32, bfloat16, int8")
         return OpenVinoEngine(exported(folder), precision)
     names = {"bfloat16": "mixed_bfloat16" if device != "cpu" else "products_bfloat16"}
     model = checkpoint.load(folder, resolve(names.get(precision, precision), device))

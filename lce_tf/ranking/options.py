@@ -11,7 +11,11 @@ def add_scoring_options(parser: argparse.ArgumentParser) -> None:
     """Adds how pairs are cut and scored, and by which machines."""
     add = parser.add_argument
     add("--engine", choices=ENGINES, default="auto", help="auto is OpenVINO on a CPU, else TensorFlow")
-    add("--precision", default="auto", help="auto, float32 or bfloat16; for TensorFlow also mixed_float16")
+    add(
+        "--precision",
+        default="auto",
+        help="auto, float32 or bfloat16; for OpenVINO also int8, for TensorFlow mixed_float16",
+    )
     add("--query-length", type=int, help="wordpieces that a query keeps at most (default: the checkpoint's own)")
     add("--sequence-length", type=int, help="wordpieces of a whole pair at most (default: the checkpoint's own)")
     add("--window", type=int, help="wordpieces of a document's window (default: the checkpoint's own)")
