@@ -95,7 +95,7 @@ def _from_preset(preset: Preset, flags: dict, negatives: str) -> TrainConfig:
         return follow(config, config.recipe, flags)
     own = {name: value for name, value in flags.items() if name not in ("loss", "group", "seed", "dataset")}
     # The dev run is the preset's own where none is named; its place is taken until it has been made.
-    training = replace(preset.training, **{"dev_run": "to be made", **own})
+    training = replace(preset.training, **{"dev_run": "to be made", "loss": flags["loss"], **own})
     replace(training, **flags)  # impossible settings are refused before anything is retrieved
     # Fewer negatives than the preset's list holds are the head of that list.
     depth = max(training.negatives_depth, preset.training.negatives_depth)

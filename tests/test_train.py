@@ -100,6 +100,14 @@ def test_windows_of_documents(caught):
     assert (config.lengths.passage, config.lengths.stride, config.lengths.windows) == (150, 75, 4)
 
 
+def test_a_teacher_and_r_drop_within_a_preset(caught):
+    config, output = config_of(caught, "--loss", "ranknet", "--teacher", "t.trec", "--group", "4")
+    assert (config.loss, config.teacher, config.group, config.batch) == ("ranknet", "t.trec", 4, PYDOCS.training.batch)
+    assert output == Path("runs/pydocs/models/ranknet-n4-bm25")
+    config, _ = config_of(caught, "--loss", "lce", "--group", "8", "--r-drop", "0.5")
+    assert (config.loss, config.r_drop, config.teacher) == ("lce", 0.5, None)
+
+
 def test_a_preset_for_a_run_of_ones_own(caught):
     config, _ = config_of(caught, "--preset", "smoke", "--dataset", "folder", "--run", "x.trec", "--split", "test")
     assert (config.dataset, config.run, config.split, config.steps) == (
@@ -118,7 +126,7 @@ def test_a_preset_for_a_run_of_ones_own(caught):
         ("--steps 0", "--steps 0: give 1 or more"),
         ("--batch 0", "--batch 0: give 1 or more"),
         ("--group 1", "--group 1: LCE over one passage"),
-        ("--group 0 --loss hinge", "--group 0: the hinge loss"),
+        ("--group 0 --loss hinge", "--group 0: --loss hinge"),
         ("--group 500", "--group 500: needs 499 distinct negatives"),
         ("--negatives-depth 0", "--negatives-depth 0: give 1 or more"),
         ("--dev-depth 0", "--dev-depth 0: give 1 or more"),
@@ -140,7 +148,7 @@ def test_impossible_settings_are_refused_before_any_work(caught, capsys, tmp_pat
     assert caught == ([], Counter()) and list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("arguments", ["--loss ranknet", "--strategy magic", "--steps many", "--preset none"])
+@pytest.mark.parametrize("arguments", ["--loss softmax", "--strategy magic", "--steps many", "--preset none"])
 def test_argparse_refuses_with_2(arguments, capsys):
     with pytest.raises(SystemExit) as caught:
         door.main(arguments.split())
