@@ -11,7 +11,7 @@ from lce_tf.data.audit import Audit, audit
 from lce_tf.data.pool import SHORT_LISTS
 from lce_tf.errors import guarded
 from lce_tf.files import write_json
-from lce_tf.training.config import LOSS_NAMES, TrainConfig
+from lce_tf.training.config import LOSS_NAMES, TAUGHT, TrainConfig
 
 EXAMPLE = "python -m lce_tf.audit --dataset pydocs --run bm25.train.trec --group 8 --backbone minilm"
 
@@ -24,7 +24,7 @@ def parser() -> argparse.ArgumentParser:
     add("--split", default=TrainConfig.split, help="the data set's training split")
     add("--run", required=True, help="the run to draw negatives from")
     add("--backbone", default="minilm", help="whose tokenizer measures truncation")
-    add("--loss", choices=LOSS_NAMES, default="lce", help="training loss")
+    add("--loss", choices=[name for name in LOSS_NAMES if name not in TAUGHT], default="lce", help="training loss")
     for name in ("group", "batch", "steps", "negatives_depth", "query_length", "sequence_length"):
         add(f"--{name.replace('_', '-')}", type=int, default=getattr(TrainConfig, name), help="as in lce_tf.train")
     add("--passage-length", "--window", type=int, help="as in lce_tf.train")
