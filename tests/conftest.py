@@ -1,9 +1,12 @@
 """What every test runs under: a cache of its own, no GPU, no model hub, and a count of the slow tests left out."""
 
 import collections
+import gc
 import os
 import shutil
 import tempfile
+
+import pytest
 
 _scratch = None
 _HOW = {"slow": "run them with make test-all", "cluster": "with Slurm installed, pytest -m cluster runs it"}
@@ -26,6 +29,14 @@ def pytest_configure(config):
 def pytest_unconfigure(config):
     if _scratch:
         shutil.rmtree(_scratch, ignore_errors=True)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _what_libraries_leave_is_not_searched_again():
+    """TensorFlow's graphs stay for good, and each training collects garbage: late in a session that took seconds."""
+    yield
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_deselected(items):

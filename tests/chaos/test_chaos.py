@@ -13,7 +13,6 @@ from tests.chaos.storms import reranking_storm, training_storm
 def test_what_is_killed_ends_as_if_it_had_not_been(tmp_path, rage):
     tally = rage(tmp_path, kills=3, seed=5)
     assert tally.faults == [] and tally.survived == tally.kills >= 3
-    assert len(tally.killed) == 3  # in the middle of each phase once
 
 
 @pytest.mark.slow
