@@ -28,8 +28,8 @@ class Engine(Protocol):
     Attributes:
         name, precision: for manifests and for the hash that resuming checks.
         tokens: padded wordpieces a batch should hold.
-        steady: whether a pair's logits are the same to the bit in any batch of whole blocks of 16 pairs, as on a CPU;
-            an accelerator takes other kernels for other sizes.
+        steady: whether a pair's logits are the same to the bit in any batch of whole blocks of 16 pairs whose width is
+            a multiple of 16, as on a CPU; an accelerator takes other kernels for other sizes.
     """
 
     name: str

@@ -32,8 +32,9 @@ def score_pairs(
 ) -> np.ndarray:
     """The logits of pairs given as rows of the packer's stores.
 
-    A pair is always computed at the width of its own length, and in a batch that is filled up: to that width's one
-    size, or to whole blocks where the engine is steady. So its score does not depend on what else is asked for.
+    A pair's score does not depend on what else is asked for: where the engine is steady, since batches are whole blocks
+    and their widths multiples of 16; elsewhere, since a pair is always computed at the width of its own length and in a
+    batch of that width's one size.
 
     Args:
         advance: told how many pairs have been scored since the last call, for a progress bar.
@@ -67,11 +68,30 @@ def _batches(
     # Rounding up must not go past the positions that the model has.
     widths = np.minimum(widths, packer.sequence)
     # Longest first: what memory is needed is needed at once, and the estimate of the time left errs on the safe side.
+    for rows, width in (_whole_blocks if steady else _of_one_width)(widths, tokens):
+        size = -(-len(rows) // BLOCK) * BLOCK if steady else batch_rows(width, tokens)
+        full = np.concatenate([rows, np.full(size - len(rows), rows[0])])
+        yield rows, packer.pack_to(query_rows[full], passage_rows[full], width)
+
+
+def _whole_blocks(widths: np.ndarray, tokens: int) -> Iterator[tuple[np.ndarray, int]]:
+    """(pairs, width) of each batch; the longest of the shorter pairs fill up the last block of each width."""
+    order = np.argsort(-widths, kind="stable")
+    ends = np.searchsorted(-widths[order], -widths[order], side="right")  # of the pairs as wide
+    start = 0
+    while start < len(order):
+        width, left = int(widths[order[start]]), int(ends[start]) - start
+        # Where rounding up stopped at the model's last position, other pairs' scores would not be the same.
+        left = left if width % MULTIPLE else -(-left // BLOCK) * BLOCK
+        batch = order[start : start + min(left, batch_rows(width, tokens))]
+        yield batch, width
+        start += len(batch)
+
+
+def _of_one_width(widths: np.ndarray, tokens: int) -> Iterator[tuple[np.ndarray, int]]:
+    """(pairs, width) of each batch, all its pairs of that width."""
     for width in np.unique(widths)[::-1].tolist():
         rows = np.flatnonzero(widths == width)
         size = batch_rows(width, tokens)
         for start in range(0, len(rows), size):
-            chosen = rows[start : start + size]
-            filled = -(-len(chosen) // BLOCK) * BLOCK if steady else size
-            full = np.concatenate([chosen, np.full(filled - len(chosen), chosen[0])])
-            yield chosen, packer.pack_to(query_rows[full], passage_rows[full], width)
+            yield rows[start : start + size], width
