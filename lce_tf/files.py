@@ -23,6 +23,20 @@ def cache_dir() -> Path:
     return Path(os.environ.get("LCE_CACHE") or Path.home() / ".cache" / "lce_tf")
 
 
+@contextlib.contextmanager
+def cached_in(folder: str | Path) -> Iterator[None]:
+    """A block in which `folder` is the cache."""
+    before = os.environ.get("LCE_CACHE")
+    os.environ["LCE_CACHE"] = str(folder)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["LCE_CACHE"]
+        else:
+            os.environ["LCE_CACHE"] = before
+
+
 def make_folder(path: str | Path) -> Path:
     """Creates `path` and its parents; a UserError says why where that is impossible."""
     path = Path(path)

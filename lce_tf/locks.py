@@ -50,6 +50,7 @@ def _locked(path: Path, output: Path) -> int | None:
                 f"{output}: {holder} is writing it; wait until that has finished, or choose another --output"
             ) from error
         except OSError:  # some network file systems
+            path.unlink(missing_ok=True)
             os.close(handle)
             return None
         if _is_still(path, handle):

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 
 from lce_tf.arguments import parser_for, quiet_tensorflow
 from lce_tf.errors import guarded
-from lce_tf.ranking.options import CHECKPOINT, add_scoring_options
-from lce_tf.ranking.rerank import RerankConfig, rerank
-from lce_tf.ranking.shards import Shard
+from lce_tf.ranking.options import CHECKPOINT, add_scoring_options, run_job
+from lce_tf.ranking.rerank import RerankConfig
 
 EXAMPLE = """python -m lce_tf.rerank --checkpoint runs/lce8 --dataset pydocs --split dev \\
       --run bm25.dev.trec --depth 100 --output lce8.dev.trec"""
@@ -32,14 +31,7 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit status 0, or 2 after one line about what is wrong."""
     quiet_tensorflow()
-    return guarded(_main, parser().parse_args(argv))
-
-
-def _main(arguments: argparse.Namespace) -> None:
-    shard = Shard.parse(arguments.shard) if arguments.shard is not None else None
-    config = RerankConfig(**{**vars(arguments), "shard": shard})
-    result = rerank(config)
-    print(f"{len(result.query_ids)} queries, {len(result)} rows: {config.file}")
+    return guarded(run_job, parser().parse_args(argv))
 
 
 if __name__ == "__main__":

@@ -6,9 +6,7 @@ from collections.abc import Sequence
 
 from lce_tf.arguments import parser_for, quiet_tensorflow
 from lce_tf.errors import guarded
-from lce_tf.ranking.options import CHECKPOINT, add_scoring_options
-from lce_tf.ranking.rerank import RerankConfig, rerank
-from lce_tf.ranking.shards import Shard
+from lce_tf.ranking.options import CHECKPOINT, add_scoring_options, run_job
 
 EXAMPLE = """python -m lce_tf.score --checkpoint runs/teacher --dataset pydocs --split train \\
       --run bm25.train.trec --depth 200 --output teacher.train.trec
@@ -33,14 +31,7 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit status 0, or 2 after one line about what is wrong."""
     quiet_tensorflow()
-    return guarded(_main, parser().parse_args(argv))
-
-
-def _main(arguments: argparse.Namespace) -> None:
-    shard = Shard.parse(arguments.shard) if arguments.shard is not None else None
-    config = RerankConfig(**{**vars(arguments), "shard": shard, "judged": True})
-    result = rerank(config)
-    print(f"{len(result.query_ids)} queries, {len(result)} rows: {config.file}")
+    return guarded(run_job, parser().parse_args(argv), judged=True)
 
 
 if __name__ == "__main__":

@@ -70,8 +70,10 @@ def test_a_file_system_without_locks_gets_none(tmp_path, monkeypatch):
         raise OSError(95, "Operation not supported")
 
     monkeypatch.setattr(locks.fcntl, "flock", unsupported)
+    entered = []
     with alone(tmp_path / "out"), alone(tmp_path / "out"):
-        pass
+        entered.append(True)
+    assert entered and not list(tmp_path.iterdir())
 
 
 def test_a_block_that_fails_lets_go(tmp_path):

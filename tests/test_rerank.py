@@ -182,7 +182,7 @@ BAD = {
     "shard outside an array": (nothing, {"shard": "2"}, ["--shard 2: which of the 2"]),
     "workers without ray": (nothing, {"workers": 2}, ["--ray, --workers: give both"]),
     "tag of two words": (nothing, {"tag": "a b"}, ["--tag 'a b'"]),
-    "unknown precision": (nothing, {"engine": "openvino", "precision": "int8"}, ["--precision 'int8'"]),
+    "unknown precision": (nothing, {"engine": "openvino", "precision": "int4"}, ["--precision 'int4'"]),
 }
 
 

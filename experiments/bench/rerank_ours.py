@@ -1,6 +1,5 @@
 """Our side of reranking: from texts to scores, tokenising included."""
 
-import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +15,7 @@ from experiments.bench.trials import fastest
 from lce_tf.data.packing import Packer
 from lce_tf.data.tokenizers import WordPieces
 from lce_tf.data.tokens import TokenStore
+from lce_tf.files import cached_in
 from lce_tf.model import checkpoint
 from lce_tf.ranking.engines import Engine, open_engine
 from lce_tf.ranking.order import scores_of
@@ -87,13 +87,5 @@ class Scorer:
 @contextmanager
 def fresh_cache() -> Iterator[None]:
     """Lets what is cached in the block go to a folder of its own, which is then deleted."""
-    before = os.environ.get("LCE_CACHE")
-    with tempfile.TemporaryDirectory(prefix="lce_tf_bench_") as folder:
-        os.environ["LCE_CACHE"] = folder
-        try:
-            yield
-        finally:
-            if before is None:
-                del os.environ["LCE_CACHE"]
-            else:
-                os.environ["LCE_CACHE"] = before
+    with tempfile.TemporaryDirectory(prefix="lce_tf_bench_") as folder, cached_in(folder):
+        yield

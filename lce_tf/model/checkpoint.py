@@ -37,7 +37,9 @@ def from_backbone(name: str, scoring: Scoring, precision: Precision, seed: int) 
     folder = hub.locate(name)
     config = EncoderConfig.from_huggingface(hub.read_config(folder), str(folder / "config.json"))
     model = CrossEncoder(config, scoring, precision)
-    load_encoder(model.encoder, hub.weight_file(folder))
+    file = hub.weight_file(folder)
+    arrays = read_arrays(file)
+    load_encoder(model.encoder, file, arrays)
     draws = np.random.Generator(np.random.Philox(seed))
     for layer in model.head.layers.values():
         values = draws.standard_normal(layer.kernel.shape)
@@ -46,7 +48,7 @@ def from_backbone(name: str, scoring: Scoring, precision: Precision, seed: int) 
     if "lce_tf" in values or classifiers.is_classifier(values):
         before = trained(folder).scoring
         if (before.head, before.outputs) == (scoring.head, scoring.outputs):
-            _load_head(model, folder, read_arrays(hub.weight_file(folder)))
+            _load_head(model, folder, arrays)
     return model
 
 

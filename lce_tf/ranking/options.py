@@ -3,6 +3,8 @@
 import argparse
 
 from lce_tf.ranking.engines import ENGINES
+from lce_tf.ranking.rerank import RerankConfig, rerank
+from lce_tf.ranking.shards import Shard
 
 CHECKPOINT = "trained cross-encoder: the --output of lce_tf.train, or one in Hugging Face's layout, folder or id"
 
@@ -29,3 +31,16 @@ def add_scoring_options(parser: argparse.ArgumentParser) -> None:
     )
     part.add_argument("--ray", metavar="ADDRESS", help="score on this Ray cluster: auto, host:port, or local")
     part.add_argument("--workers", type=int, help="of --ray: one a machine without, one a GPU with GPUs")
+
+
+def run_job(arguments: argparse.Namespace, judged: bool = False) -> None:
+    """Does what a command line with these options asks for and says so in one line.
+
+    Args:
+        arguments: fields of `RerankConfig`, the shard as text.
+        judged: see there.
+    """
+    shard = Shard.parse(arguments.shard) if arguments.shard is not None else None
+    config = RerankConfig(**{**vars(arguments), "shard": shard, "judged": judged})
+    result = rerank(config)
+    print(f"{len(result.query_ids)} queries, {len(result)} rows: {config.file}")

@@ -1,17 +1,14 @@
 """Pairs a second of this machine, from a short training and reranking of the real backbone in a scratch folder."""
 
-import contextlib
 import itertools
 import json
-import os
 import random
 import tempfile
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from lce_tf.data.datasets import load_dataset
-from lce_tf.files import read_json
+from lce_tf.files import cached_in, read_json
 from lce_tf.replication.local import collection_source, model_source
 from lce_tf.replication.presets import Preset
 
@@ -38,7 +35,7 @@ def measured_rates(preset: Preset) -> tuple[float, float] | None:
     if not model_source(preset.training.backbone).here:
         return None
     texts = _texts(preset)
-    with tempfile.TemporaryDirectory(prefix="lce_tf_plan_") as name, _cache(Path(name) / "cache"):
+    with tempfile.TemporaryDirectory(prefix="lce_tf_plan_") as name, cached_in(Path(name) / "cache"):
         folder = Path(name)
         data, run = _write_data(texts, folder)
         config = replace(
@@ -90,17 +87,3 @@ def _write_data(texts: list[str], folder: Path) -> tuple[Path, Path]:
     for path, lines in files.items():
         path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return data, run
-
-
-@contextlib.contextmanager
-def _cache(folder: Path) -> Iterator[None]:
-    """Lets everything cached in the block go to `folder`."""
-    before = os.environ.get("LCE_CACHE")
-    os.environ["LCE_CACHE"] = str(folder)
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ["LCE_CACHE"]
-        else:
-            os.environ["LCE_CACHE"] = before
