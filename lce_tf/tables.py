@@ -63,6 +63,7 @@ def parser() -> argparse.ArgumentParser:
     flags.add_argument("--backbone", help="folder, minilm, or Hugging Face id of the pretrained encoder")
     flags.add_argument("--precision", help="auto, float32, mixed_float16, mixed_bfloat16 or products_bfloat16")
     flags.add_argument("--strategy", choices=STRATEGIES, help="tf.distribute strategy of the training")
+    flags.add_argument("--tpu", metavar="NAME", help="with --strategy tpu: one that this machine is not attached to")
     flags.add_argument("--devices", type=int, help="GPUs to train on (default: all), or logical CPU devices")
     return result
 

@@ -2,11 +2,13 @@
 
 import tempfile
 from collections.abc import Callable, Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
+from lce_tf import __version__
 from lce_tf.data.packing import Packed
 from lce_tf.errors import UserError
 from lce_tf.files import built_folder, cache_dir
@@ -149,8 +151,11 @@ def open_engine(folder: str | Path, engine: str = "auto", precision: str = "auto
 
 
 def exported(folder: str | Path) -> Path:
-    """The checkpoint as OpenVINO's model file in the cache, converted on first use; weights stay float32."""
-    target = cache_dir() / "openvino" / checkpoint.identity(folder)
+    """The checkpoint as OpenVINO's model file in the cache, converted on first use; weights stay float32.
+
+    Another version of OpenVINO or of this package converts it anew: the graph may be another.
+    """
+    target = cache_dir() / "openvino" / f"{version('openvino')}-{__version__}-{checkpoint.identity(folder)}"
     if not (target / "openvino.xml").is_file():
         model = checkpoint.load(folder)
         with built_folder(target) as scratch:

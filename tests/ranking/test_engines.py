@@ -79,6 +79,15 @@ def test_the_model_is_converted_once(checkpoints, monkeypatch):
         exported(checkpoints[1])
 
 
+@pytest.mark.parametrize("whose", ["__version__", "version"])
+def test_another_version_converts_anew(checkpoints, monkeypatch, whose):
+    exported(checkpoints[1])
+    monkeypatch.setattr(engines, whose, "9.9" if whose == "__version__" else lambda package: "9.9")
+    monkeypatch.setattr(engines, "export_openvino", None)
+    with pytest.raises(TypeError):
+        exported(checkpoints[1])
+
+
 def test_an_interrupted_conversion_leaves_nothing(checkpoints, monkeypatch, tmp_path):
     monkeypatch.setenv("LCE_CACHE", str(tmp_path))
 

@@ -18,6 +18,7 @@ def test_flags_override_the_preset_and_its_training():
     assert changed.training.learning_rate == 1e-3 and PYDOCS.training.steps != 7
     assert PYDOCS.override(queries=None, steps=None) == PYDOCS
     assert PYDOCS.override(dataset="folder").dataset == "folder"
+    assert PYDOCS.override(strategy="tpu", tpu="pod").training.tpu == "pod"
 
 
 @pytest.mark.parametrize(
@@ -32,6 +33,7 @@ def test_flags_override_the_preset_and_its_training():
         ({"learning_rate": 2.0}, "--learning-rate 2.0"),
         ({"precision": "int4"}, "--precision 'int4'"),
         ({"devices": -1}, "--devices"),
+        ({"tpu": "pod"}, "--tpu pod: --strategy mirrored uses none"),
     ],
 )
 def test_bad_flags_are_one_line(flags, message):
