@@ -1,5 +1,8 @@
 """An ELECTRA/BERT encoder in Keras, laid out for speed: 2-D products, fused QKV, only [CLS] in the last layer."""
 
+import contextlib
+from collections.abc import Iterator
+
 import tensorflow as tf
 import tf_keras as keras
 
@@ -19,14 +22,18 @@ class LayerNorm(keras.layers.Layer):
     def __init__(self, size: int, epsilon: float, precision: Precision, name: str):
         super().__init__(name=name, dtype=precision.policy)
         self.epsilon = epsilon
+        self.plain = False
         self.gamma = self.add_weight(name="gamma", shape=[size], initializer="ones")
         self.beta = self.add_weight(name="beta", shape=[size], initializer="zeros")
 
     def call(self, x):
         wide = tf.cast(x, tf.float32)
-        mean = tf.reduce_mean(wide, axis=-1, keepdims=True)
+        mean = tf.reduce_mean(wide, axis=[-1], keepdims=True)
         centred = wide - mean
-        variance = tf.reduce_mean(tf.square(centred), axis=-1, keepdims=True)
+        variance = tf.reduce_mean(tf.square(centred), axis=[-1], keepdims=True)
+        if self.plain:
+            normal = tf.cast(centred / tf.sqrt(variance + self.epsilon), self.compute_dtype)
+            return normal * tf.convert_to_tensor(self.gamma) + tf.convert_to_tensor(self.beta)
         scale = tf.math.rsqrt(variance + self.epsilon) * tf.cast(self.gamma, tf.float32)
         return tf.cast(centred * scale + tf.cast(self.beta, tf.float32), self.compute_dtype)
 
@@ -78,7 +85,7 @@ class Block(keras.layers.Layer):
         super().__init__(name=name, dtype=precision.policy)
         size, wide, stddev = config.hidden_size, config.intermediate_size, config.initializer_range
         epsilon = config.layer_norm_eps
-        self.index = index
+        self.index, self.plain = index, False
         self.size, self.heads, self.head = size, config.num_attention_heads, size // config.num_attention_heads
         self.rate, self.attention_rate = config.hidden_dropout_prob, config.attention_probs_dropout_prob
         self.activation = ACTIVATIONS[config.hidden_act]
@@ -91,8 +98,7 @@ class Block(keras.layers.Layer):
 
     def call(self, x, bias, shape, seed, cls_only=False):
         batch, length = shape
-        qkv = tf.reshape(self.qkv(x), [batch, length, 3, self.heads, self.head])
-        query, key, value = tf.unstack(tf.transpose(qkv, [2, 0, 3, 1, 4]))
+        query, key, value = (self._one_by_one if self.plain else self._at_once)(x, batch, length)
         rows = length
         if cls_only:
             rows = 1
@@ -106,6 +112,34 @@ class Block(keras.layers.Layer):
         x = self.attention_norm(x + dropout(context, self.rate, seed, 4 * self.index + 2))
         wide = self.activation(self.intermediate(x))
         return self.output_norm(x + dropout(self.output_(wide), self.rate, seed, 4 * self.index + 3))
+
+    def _at_once(self, x, batch, length):
+        """Queries, keys and values, [batch, heads, length, head] each, by one product."""
+        qkv = tf.reshape(self.qkv(x), [batch, length, 3, self.heads, self.head])
+        return tf.unstack(tf.transpose(qkv, [2, 0, 3, 1, 4]))
+
+    def _one_by_one(self, x, batch, length):
+        kernels, biases = tf.split(self.qkv.kernel, 3, axis=1), tf.split(self.qkv.bias, 3)
+        for kernel, bias in zip(kernels, biases, strict=True):
+            part = tf.nn.bias_add(self.qkv.product(x, kernel), bias)
+            yield tf.transpose(tf.reshape(part, [batch, length, self.heads, self.head]), [0, 2, 1, 3])
+
+
+@contextlib.contextmanager
+def plain(model: tf.Module) -> Iterator[None]:
+    """A block in which a model's encoder is traced as a textbook has it, with the same result.
+
+    A compiler knows attention and layer normalisation by that form and has one fast kernel for each, while run
+    operation by operation it is the slower one.
+    """
+    parts = [part for part in model.submodules if isinstance(part, LayerNorm | Block)]
+    for part in parts:
+        part.plain = True
+    try:
+        yield
+    finally:
+        for part in parts:
+            part.plain = False
 
 
 class Encoder(keras.layers.Layer):

@@ -183,10 +183,12 @@ def save_openvino(model, logits: Callable, signature: list, path: Path) -> None:
     import openvino
     import tensorflow as tf
 
+    from lce_tf.model.encoder import plain
+
     module = tf.Module()
     module.model = model
     module.serve = tf.function(lambda *inputs: {"logits": logits(*inputs)}, input_signature=signature)
-    with tempfile.TemporaryDirectory() as saved:
+    with tempfile.TemporaryDirectory() as saved, plain(model):
         tf.saved_model.save(module, saved, signatures={"serving_default": module.serve})
         converted = openvino.convert_model(saved)
     openvino.save_model(converted, path, compress_to_fp16=False)

@@ -5,7 +5,7 @@ import pytest
 
 from lce_tf.model import hub
 from lce_tf.model.config import ACTIVATIONS, EncoderConfig
-from lce_tf.model.encoder import Encoder
+from lce_tf.model.encoder import Encoder, plain
 from lce_tf.model.precision import PRECISIONS
 from lce_tf.model.weights import load_encoder, read_arrays
 
@@ -20,7 +20,11 @@ def check(encoder, expected, arrays):
     full = encoder(*arrays, cls_only=False).numpy()
     first = encoder(*arrays).numpy()
     assert full.shape == expected.shape and first.shape == expected[:, 0].shape
-    np.testing.assert_allclose(full, expected, rtol=0, atol=1e-5)
+    with plain(encoder):
+        textbook = encoder(*arrays, cls_only=False).numpy()
+    assert not np.array_equal(textbook, full)  # another order of operations
+    for result in (full, textbook):
+        np.testing.assert_allclose(result, expected, rtol=0, atol=1e-5)
     np.testing.assert_allclose(first, expected[:, 0], rtol=0, atol=1e-5)
 
 
@@ -92,6 +96,15 @@ def test_full_dropout_free_result_does_not_depend_on_the_seed_argument(backbone,
     one, again, other = (encoder(*batch(), seed=np.array(s, np.int32)).numpy() for s in ([1, 2], [1, 2], [1, 1026]))
     assert np.array_equal(one, again)
     assert not np.allclose(one, plain) and not np.allclose(one, other)
+
+
+def test_the_plain_form_ends_with_its_block(backbone, batch):
+    encoder = loaded(backbone)
+    before = encoder(*batch()).numpy()
+    with pytest.raises(KeyboardInterrupt), plain(encoder):
+        raise KeyboardInterrupt
+    np.testing.assert_array_equal(encoder(*batch()).numpy(), before)
+    assert not any(getattr(part, "plain", False) for part in encoder.submodules)
 
 
 def test_initial_embeddings_differ():
