@@ -25,6 +25,7 @@ def make_backbone(place: Place) -> Done:
     import transformers
 
     source = hub.locate("minilm")
+    transformers.utils.logging.disable_progress_bar()  # no terminal is asked after
     words = len((source / "vocab.txt").read_text(encoding="utf-8").splitlines())
     transformers.set_seed(1)
     config = transformers.ElectraConfig(

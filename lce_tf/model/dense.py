@@ -39,6 +39,7 @@ class Dense(keras.layers.Layer):
         normal = keras.initializers.TruncatedNormal(stddev=stddev)
         self.kernel = self.add_weight(name="kernel", shape=[inputs, outputs], initializer=normal)
         self.bias = self.add_weight(name="bias", shape=[outputs], initializer="zeros")
+        self.built = True  # Keras warns of a layer that was never called, as when a caller takes the kernel apart.
 
     def call(self, x):
         # In mixed precision the variables read as the compute dtype by Keras's auto-cast; a plain tensor is

@@ -98,6 +98,15 @@ def test_another_version_converts_anew(checkpoints, monkeypatch, whose):
         exported(checkpoints[1])
 
 
+def test_a_conversion_says_nothing(checkpoints, monkeypatch, tmp_path, caplog):
+    import tensorflow as tf
+
+    monkeypatch.setenv("LCE_CACHE", str(tmp_path))
+    monkeypatch.setattr(tf.get_logger(), "propagate", True)
+    exported(checkpoints[1])
+    assert [record.getMessage() for record in caplog.records] == []
+
+
 def test_an_interrupted_conversion_leaves_nothing(checkpoints, monkeypatch, tmp_path):
     monkeypatch.setenv("LCE_CACHE", str(tmp_path))
 
