@@ -82,8 +82,8 @@ def test_a_steady_engine_s_blocks_are_filled_up_by_shorter_pairs(packer, pairs):
 @pytest.mark.parametrize(
     ("widths", "batches"),
     [
-        # By hand, in batches of 512 wordpieces and blocks of 16 pairs: 20 pairs at width 32 are a batch of 16 and one of
-        # 4 + 12; those 12 are of width 16, since pairs of width 24 stay there. The 3 of these take 13 more of width 16.
+        # By hand, in batches of 512 wordpieces and blocks of 16 pairs: 20 pairs at width 32 are a batch of 16 and one
+        # of 4 + 12; those 12 are of width 16, since pairs of width 24 stay there, and these 3 take 13 more of width 16.
         ([32] * 20 + [24] * 3 + [16] * 40, [(16, 32), (16, 32), (16, 24), (15, 16)]),
         # Nothing is left to fill up with.
         ([24] * 3 + [8] * 5, [(3, 24), (5, 8)]),
