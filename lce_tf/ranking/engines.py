@@ -30,9 +30,8 @@ class Engine(Protocol):
     Attributes:
         name, precision: for manifests and for the hash that resuming checks.
         tokens: padded wordpieces a batch should hold.
-        steady: whether a pair's logits are the same to the bit in any batch of whole blocks of 16 pairs at any width
-            that is a multiple of 8, and where that is no multiple of 16, for pairs that do not reach into its last 8.
-            So it is on a CPU; an accelerator takes other kernels for other sizes.
+        steady: whether a pair's logits are the same to the bit in any batch of whole blocks of 16 pairs whose width is
+            a multiple of 16, as on a CPU; an accelerator takes other kernels for other sizes.
     """
 
     name: str

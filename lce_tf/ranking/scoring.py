@@ -10,8 +10,7 @@ from lce_tf.ranking.engines import Engine
 
 # Pairs are padded to a multiple of this many wordpieces: 16 shapes at most up to 256.
 MULTIPLE = 16
-# So finely where that costs nothing; see `Engine.steady`.
-FINE = 8
+
 
 # Pairs in a batch are a multiple of this. OpenVINO's bfloat16 products take rows in blocks of 16 and compute a block
 # that is not full in another order: with 24 or 40 rows a pair's score would depend on its place.
@@ -34,8 +33,8 @@ def score_pairs(
     """The logits of pairs given as rows of the packer's stores.
 
     A pair's score does not depend on what else is asked for: where the engine is steady, since batches are whole blocks
-    and pairs go in wider ones only where that changes nothing; elsewhere, since a pair is always computed at the width
-    of its own length and in a batch of that width's one size.
+    and their widths multiples of 16; elsewhere, since a pair is always computed at the width of its own length and in a
+    batch of that width's one size.
 
     Args:
         advance: told how many pairs have been scored since the last call, for a progress bar.
@@ -65,41 +64,28 @@ def score_pairs(
 def _batches(
     packer: Packer, query_rows, passage_rows, tokens: int, steady: bool
 ) -> Iterator[tuple[np.ndarray, Packed]]:
-    multiple = FINE if steady else MULTIPLE
-    widths = -(-(sum(packer.measure(query_rows, passage_rows)) + 3) // multiple) * multiple
+    widths = -(-(sum(packer.measure(query_rows, passage_rows)) + 3) // MULTIPLE) * MULTIPLE
     # Rounding up must not go past the positions that the model has.
     widths = np.minimum(widths, packer.sequence)
     # Longest first: what memory is needed is needed at once, and the estimate of the time left errs on the safe side.
-    for rows, width in (whole_blocks if steady else _of_one_width)(widths, tokens):
+    for rows, width in (_whole_blocks if steady else _of_one_width)(widths, tokens):
         size = -(-len(rows) // BLOCK) * BLOCK if steady else batch_rows(width, tokens)
         full = np.concatenate([rows, np.full(size - len(rows), rows[0])])
         yield rows, packer.pack_to(query_rows[full], passage_rows[full], width)
 
 
-def whole_blocks(widths: np.ndarray, tokens: int) -> Iterator[tuple[np.ndarray, int]]:
-    """How a steady engine's batches are made: each width's last block is filled up by the longest of the shorter pairs
-    that may go there.
-
-    Args:
-        widths: [pairs], wordpieces of each pair, rounded up.
-        tokens: padded wordpieces a batch should hold.
-
-    Yields:
-        The pairs of a batch, as places in `widths`, and its width; each pair once, wide batches first.
-    """
+def _whole_blocks(widths: np.ndarray, tokens: int) -> Iterator[tuple[np.ndarray, int]]:
+    """(pairs, width) of each batch; the longest of the shorter pairs fill up the last block of each width."""
     order = np.argsort(-widths, kind="stable")
-    moves = widths[order] % MULTIPLE == 0
-    movable, fixed = order[moves], order[~moves]
-    for width in np.unique(widths)[::-1].tolist():
-        own = fixed[widths[fixed] == width], movable[widths[movable] == width]
-        count = sum(map(len, own))
-        # Where rounding up stopped at the model's last position, other pairs' scores might not be the same.
-        fill = -count % BLOCK if width % FINE == 0 else 0
-        rows = np.concatenate([own[0], movable[: len(own[1]) + fill]])
-        movable = movable[len(own[1]) + fill :]
-        size = batch_rows(width, tokens)
-        for start in range(0, len(rows), size):
-            yield rows[start : start + size], width
+    ends = np.searchsorted(-widths[order], -widths[order], side="right")  # of the pairs as wide
+    start = 0
+    while start < len(order):
+        width, left = int(widths[order[start]]), int(ends[start]) - start
+        # Where rounding up stopped at the model's last position, other pairs' scores would not be the same.
+        left = left if width % MULTIPLE else -(-left // BLOCK) * BLOCK
+        batch = order[start : start + min(left, batch_rows(width, tokens))]
+        yield batch, width
+        start += len(batch)
 
 
 def _of_one_width(widths: np.ndarray, tokens: int) -> Iterator[tuple[np.ndarray, int]]:

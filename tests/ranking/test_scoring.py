@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lce_tf.ranking.engines import open_engine
-from lce_tf.ranking.scoring import MULTIPLE, batch_rows, score_pairs, whole_blocks
+from lce_tf.ranking.scoring import MULTIPLE, batch_rows, score_pairs
 
 
 class HashEngine:
@@ -16,12 +16,11 @@ class HashEngine:
 
     def __init__(self, tokens=512, outputs=1, steady=False):
         self.tokens, self.outputs, self.rows, self.shapes = tokens, outputs, [], []
-        self.steady, self.widths = steady, {}
+        self.steady = steady
 
     def run(self, batches, sink):
         for rows, packed in batches:
             self.rows += rows.tolist()
-            self.widths |= dict.fromkeys(rows.tolist(), packed.input_ids.shape[1])
             self.shapes.append(packed.input_ids.shape)
             assert (packed.lengths <= packed.input_ids.shape[1]).all()
             sink(
@@ -65,40 +64,25 @@ def test_batch_sizes_are_multiples_of_sixteen(width, tokens, rows):
     assert batch_rows(width, tokens) == rows
 
 
-def test_a_steady_engine_s_blocks_are_filled_up_by_shorter_pairs(packer, pairs):
+def test_a_steady_engine_s_blocks_are_filled_up_by_the_next_shorter_pairs(packer, pairs):
     engine, full = HashEngine(512, steady=True), HashEngine(512)
     some = pairs[0][:100], pairs[1][:100]
     assert (score_pairs(engine, packer, *some)[:, 0] == expected(packer, some)).all()
     assert sorted(engine.rows) == list(range(100))
-    assert all(rows % 16 == 0 for rows, _ in engine.shapes)
-    own = -(-packer.pack(*some).lengths // 8) * 8
-    wider = [pair for pair, width in engine.widths.items() if width != own[pair]]
-    # A pair that ends within the first half of a block of 16 wordpieces stays at its own width.
-    assert wider and all(engine.widths[pair] > own[pair] and own[pair] % 16 == 0 for pair in wider)
+    lengths = packer.pack(*some).lengths
+    widths = np.sort(np.minimum(-(-lengths // 16) * 16, 40))[::-1]
+    # By hand: batches of the longest left, in whole blocks of sixteen as long as there are pairs as wide. Width 40 is
+    # no multiple of 16, and takes none but its own.
+    shapes, start = [], 0
+    while start < 100:
+        width = int(widths[start])
+        as_wide = int((widths[start:] == width).sum())
+        rows = min(-(-as_wide // 16) * 16, batch_rows(width, 512))
+        shapes.append((rows, width))
+        start += min(as_wide, rows) if width == 40 else rows
+    assert engine.shapes == shapes
     score_pairs(full, packer, *some)
     assert sum(map(np.prod, engine.shapes)) < sum(map(np.prod, full.shapes))
-
-
-@pytest.mark.parametrize(
-    ("widths", "batches"),
-    [
-        # By hand, in batches of 512 wordpieces and blocks of 16 pairs: 20 pairs at width 32 are a batch of 16 and one
-        # of 4 + 12; those 12 are of width 16, since pairs of width 24 stay there, and these 3 take 13 more of width 16.
-        ([32] * 20 + [24] * 3 + [16] * 40, [(16, 32), (16, 32), (16, 24), (15, 16)]),
-        # Nothing is left to fill up with.
-        ([24] * 3 + [8] * 5, [(3, 24), (5, 8)]),
-        # The model's last position, 44, takes none but its own.
-        ([44] * 3 + [16] * 5, [(3, 44), (5, 16)]),
-        # All of the shorter ones go along.
-        ([48] * 14 + [32, 16], [(16, 48)]),
-        # Two batches of 32 pairs and what is left of 70.
-        ([16] * 70, [(32, 16), (32, 16), (6, 16)]),
-    ],
-)
-def test_blocks_by_hand(widths, batches):
-    found = list(whole_blocks(np.array(widths), 512))
-    assert [(len(rows), width) for rows, width in found] == batches
-    assert sorted(np.concatenate([rows for rows, _ in found]).tolist()) == list(range(len(widths)))
 
 
 def test_two_logits_and_pairs_asked_for_twice(packer):
