@@ -12,6 +12,8 @@ from lce_tf.model.dense import Dense
 from lce_tf.model.dropout import dropout
 from lce_tf.model.precision import PRECISIONS, Precision
 
+# Rows that products take at a time on CPUs; a block that is not full they compute in another order.
+BLOCK = 16
 # Added to the attention logits of padding. Finite in float16, and exp(-30000) is 0 in every precision.
 MASKED = -30000.0
 
@@ -108,7 +110,10 @@ class Block(keras.layers.Layer):
         weights = tf.nn.softmax(logits)
         weights = dropout(weights, self.attention_rate, seed, 4 * self.index + 1)
         context = tf.transpose(tf.matmul(weights, value), [0, 2, 1, 3])
-        context = self.attention_output(tf.reshape(context, [batch * rows, self.size]))
+        context = tf.reshape(context, [batch * rows, self.size])
+        if cls_only and self.plain:
+            x, context = (tf.pad(part, [[0, -batch % BLOCK], [0, 0]]) for part in (x, context))
+        context = self.attention_output(context)
         x = self.attention_norm(x + dropout(context, self.rate, seed, 4 * self.index + 2))
         wide = self.activation(self.intermediate(x))
         return self.output_norm(x + dropout(self.output_(wide), self.rate, seed, 4 * self.index + 3))
@@ -127,10 +132,12 @@ class Block(keras.layers.Layer):
 
 @contextlib.contextmanager
 def plain(model: tf.Module) -> Iterator[None]:
-    """A block in which a model's encoder is traced as a textbook has it, with the same result.
+    """A block in which a model's encoder is traced as a textbook has it, for OpenVINO.
 
     A compiler knows attention and layer normalisation by that form and has one fast kernel for each, while run
-    operation by operation it is the slower one.
+    operation by operation it is the slower one. The results are the same, but that there are more of the final [CLS]
+    vectors: rows of no meaning fill them up to a multiple of `BLOCK`, so that each is the same to the bit in a batch of
+    any size.
     """
     parts = [part for part in model.submodules if isinstance(part, LayerNorm | Block)]
     for part in parts:

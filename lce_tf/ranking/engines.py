@@ -30,14 +30,14 @@ class Engine(Protocol):
     Attributes:
         name, precision: for manifests and for the hash that resuming checks.
         tokens: padded wordpieces a batch should hold.
-        steady: whether a pair's logits are the same to the bit in any batch of whole blocks of 16 pairs whose width is
-            a multiple of 16, as on a CPU; an accelerator takes other kernels for other sizes.
+        block: a pair's logits are the same to the bit in any batch of a multiple of so many pairs at any width that is
+            a multiple of 16, as on a CPU; None for an accelerator, which takes other kernels for other sizes.
     """
 
     name: str
     precision: str
     tokens: int
-    steady: bool
+    block: int | None
 
     def run(self, batches: Batches, sink: Sink) -> None:
         """Feeds every batch's logits to `sink`."""
@@ -51,9 +51,12 @@ class TensorFlowEngine:
     def __init__(self, model, tokens: int | None = None):
         import tensorflow as tf
 
+        from lce_tf.model.encoder import BLOCK
+
         self.precision = model.precision.name
         self.tokens = tokens or (32768 if tf.config.list_logical_devices("GPU") else 4096)
-        self.steady = not (tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("TPU"))
+        accelerated = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("TPU")
+        self.block = None if accelerated else BLOCK
         signature = [tf.TensorSpec([None, None], tf.int32)] + [tf.TensorSpec([None], tf.int32)] * 2
         self._logits = tf.function(model.logits, input_signature=signature)
 
@@ -79,7 +82,7 @@ class OpenVinoEngine:
 
     name = "openvino"
     tokens = 4096
-    steady = True
+    block = 1  # The model itself fills up the rows of its last layer.
 
     def __init__(self, model_file: Path, precision: str):
         import openvino
@@ -187,7 +190,11 @@ def save_openvino(model, logits: Callable, signature: list, path: Path) -> None:
 
     module = tf.Module()
     module.model = model
-    module.serve = tf.function(lambda *inputs: {"logits": logits(*inputs)}, input_signature=signature)
+
+    def serve(*inputs):
+        return {"logits": logits(*inputs)[: tf.shape(inputs[0])[0]]}  # the plain form has more rows
+
+    module.serve = tf.function(serve, input_signature=signature)
     with tempfile.TemporaryDirectory() as saved, plain(model):
         tf.saved_model.save(module, saved, signatures={"serving_default": module.serve})
         converted = openvino.convert_model(saved)

@@ -12,8 +12,7 @@ from lce_tf.ranking.engines import Engine
 MULTIPLE = 16
 
 
-# Pairs in a batch are a multiple of this. OpenVINO's bfloat16 products take rows in blocks of 16 and compute a block
-# that is not full in another order: with 24 or 40 rows a pair's score would depend on its place.
+# What pairs in a full batch are a multiple of.
 BLOCK = 16
 
 
@@ -32,9 +31,9 @@ def score_pairs(
 ) -> np.ndarray:
     """The logits of pairs given as rows of the packer's stores.
 
-    A pair's score does not depend on what else is asked for: where the engine is steady, since batches are whole blocks
-    and their widths multiples of 16; elsewhere, since a pair is always computed at the width of its own length and in a
-    batch of that width's one size.
+    A pair's score does not depend on what else is asked for: where the engine has a block, since batches are whole
+    blocks and their widths multiples of 16; elsewhere, since a pair is always computed at the width of its own length
+    and in a batch of that width's one size.
 
     Args:
         advance: told how many pairs have been scored since the last call, for a progress bar.
@@ -56,25 +55,26 @@ def score_pairs(
 
     if not len(query_rows):
         return np.zeros((0, 1), np.float32)
-    batches = _batches(packer, query_rows, passage_rows, tokens or engine.tokens, engine.steady)
+    batches = _batches(packer, query_rows, passage_rows, tokens or engine.tokens, engine.block)
     engine.run(batches, keep)
     return result[0]
 
 
 def _batches(
-    packer: Packer, query_rows, passage_rows, tokens: int, steady: bool
+    packer: Packer, query_rows, passage_rows, tokens: int, block: int | None
 ) -> Iterator[tuple[np.ndarray, Packed]]:
     widths = -(-(sum(packer.measure(query_rows, passage_rows)) + 3) // MULTIPLE) * MULTIPLE
     # Rounding up must not go past the positions that the model has.
     widths = np.minimum(widths, packer.sequence)
     # Longest first: what memory is needed is needed at once, and the estimate of the time left errs on the safe side.
-    for rows, width in (_whole_blocks if steady else _of_one_width)(widths, tokens):
-        size = -(-len(rows) // BLOCK) * BLOCK if steady else batch_rows(width, tokens)
+    batches = _whole_blocks(widths, tokens, block) if block else _of_one_width(widths, tokens)
+    for rows, width in batches:
+        size = -(-len(rows) // block) * block if block else batch_rows(width, tokens)
         full = np.concatenate([rows, np.full(size - len(rows), rows[0])])
         yield rows, packer.pack_to(query_rows[full], passage_rows[full], width)
 
 
-def _whole_blocks(widths: np.ndarray, tokens: int) -> Iterator[tuple[np.ndarray, int]]:
+def _whole_blocks(widths: np.ndarray, tokens: int, block: int) -> Iterator[tuple[np.ndarray, int]]:
     """(pairs, width) of each batch; the longest of the shorter pairs fill up the last block of each width."""
     order = np.argsort(-widths, kind="stable")
     ends = np.searchsorted(-widths[order], -widths[order], side="right")  # of the pairs as wide
@@ -82,7 +82,7 @@ def _whole_blocks(widths: np.ndarray, tokens: int) -> Iterator[tuple[np.ndarray,
     while start < len(order):
         width, left = int(widths[order[start]]), int(ends[start]) - start
         # Where rounding up stopped at the model's last position, other pairs' scores would not be the same.
-        left = left if width % MULTIPLE else -(-left // BLOCK) * BLOCK
+        left = left if width % MULTIPLE else -(-left // block) * block
         batch = order[start : start + min(left, batch_rows(width, tokens))]
         yield batch, width
         start += len(batch)
