@@ -23,8 +23,7 @@ class LayerNorm(keras.layers.Layer):
 
     def __init__(self, size: int, epsilon: float, precision: Precision, name: str):
         super().__init__(name=name, dtype=precision.policy)
-        self.epsilon = epsilon
-        self.plain = False
+        self.epsilon, self.plain = epsilon, False
         self.gamma = self.add_weight(name="gamma", shape=[size], initializer="ones")
         self.beta = self.add_weight(name="beta", shape=[size], initializer="zeros")
 
@@ -87,7 +86,7 @@ class Block(keras.layers.Layer):
         super().__init__(name=name, dtype=precision.policy)
         size, wide, stddev = config.hidden_size, config.intermediate_size, config.initializer_range
         epsilon = config.layer_norm_eps
-        self.index, self.plain = index, False
+        self.index, self.plain, self.block = index, False, 1
         self.size, self.heads, self.head = size, config.num_attention_heads, size // config.num_attention_heads
         self.rate, self.attention_rate = config.hidden_dropout_prob, config.attention_probs_dropout_prob
         self.activation = ACTIVATIONS[config.hidden_act]
@@ -111,8 +110,8 @@ class Block(keras.layers.Layer):
         weights = dropout(weights, self.attention_rate, seed, 4 * self.index + 1)
         context = tf.transpose(tf.matmul(weights, value), [0, 2, 1, 3])
         context = tf.reshape(context, [batch * rows, self.size])
-        if cls_only and self.plain:
-            x, context = (tf.pad(part, [[0, -batch % BLOCK], [0, 0]]) for part in (x, context))
+        if cls_only and self.block > 1:
+            x, context = (tf.pad(part, [[0, -batch % self.block], [0, 0]]) for part in (x, context))
         context = self.attention_output(context)
         x = self.attention_norm(x + dropout(context, self.rate, seed, 4 * self.index + 2))
         wide = self.activation(self.intermediate(x))
@@ -131,22 +130,24 @@ class Block(keras.layers.Layer):
 
 
 @contextlib.contextmanager
-def plain(model: tf.Module) -> Iterator[None]:
-    """A block in which a model's encoder is traced as a textbook has it, for OpenVINO.
+def plain(model: tf.Module, block: int = 1) -> Iterator[None]:
+    """A block in which a model's encoder is traced as a textbook has it, with the same result, for OpenVINO.
 
     A compiler knows attention and layer normalisation by that form and has one fast kernel for each, while run
-    operation by operation it is the slower one. The results are the same, but that there are more of the final [CLS]
-    vectors: rows of no meaning fill them up to a multiple of `BLOCK`, so that each is the same to the bit in a batch of
-    any size.
+    operation by operation it is the slower one.
+
+    Args:
+        block: rows of no meaning fill up the final [CLS] vectors to a multiple of it. With `BLOCK` each is the same to
+            the bit in a batch of any size.
     """
     parts = [part for part in model.submodules if isinstance(part, LayerNorm | Block)]
     for part in parts:
-        part.plain = True
+        part.plain, part.block = True, block
     try:
         yield
     finally:
         for part in parts:
-            part.plain = False
+            part.plain, part.block = False, 1
 
 
 class Encoder(keras.layers.Layer):

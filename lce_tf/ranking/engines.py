@@ -19,7 +19,8 @@ from lce_tf.ranking.int8 import GROUP, compressed
 ENGINES = ("auto", "openvino", "tensorflow")
 INPUTS = ("input_ids", "query_lengths", "lengths")
 
-# (which rows, their packed pairs) in, (which rows, their logits [pairs, outputs] float32) out, in any order.
+# (which rows, their packed pairs) in, (which rows, their logits [pairs, outputs] float32) out, in any order; after the
+# logits of the rows may come some without meaning.
 Batches = Iterator[tuple[np.ndarray, Packed]]
 Sink = Callable[[np.ndarray, np.ndarray], None]
 
@@ -167,21 +168,27 @@ def exported(folder: str | Path) -> Path:
 
 
 def export_openvino(model, path: Path) -> None:
-    """Writes a `CrossEncoder` as an OpenVINO model with the inputs `INPUTS`, any batch and length."""
+    """Writes a `CrossEncoder` as an OpenVINO model with the inputs `INPUTS`, any batch and length.
+
+    After the pairs' logits come those of rows without meaning, up to a multiple of 16.
+    """
     import tensorflow as tf
+
+    from lce_tf.model.encoder import BLOCK
 
     shapes = ([None, None], [None], [None])
     signature = [tf.TensorSpec(shape, tf.int32, name=name) for shape, name in zip(shapes, INPUTS, strict=True)]
-    save_openvino(model, model.logits, signature, path)
+    save_openvino(model, model.logits, signature, path, BLOCK)
 
 
-def save_openvino(model, logits: Callable, signature: list, path: Path) -> None:
+def save_openvino(model, logits: Callable, signature: list, path: Path, block: int = 1) -> None:
     """Writes a function of a Keras model's as an OpenVINO model with one output, "logits"; weights stay float32.
 
     Args:
         model: holds every weight that the function uses.
         logits: of as many tensors as the signature has.
         signature: their `tf.TensorSpec`s, whose names are those of the inputs.
+        block: what the final [CLS] vectors are filled up to a multiple of, see `lce_tf.model.encoder.plain`.
     """
     import openvino
     import tensorflow as tf
@@ -190,12 +197,8 @@ def save_openvino(model, logits: Callable, signature: list, path: Path) -> None:
 
     module = tf.Module()
     module.model = model
-
-    def serve(*inputs):
-        return {"logits": logits(*inputs)[: tf.shape(inputs[0])[0]]}  # the plain form has more rows
-
-    module.serve = tf.function(serve, input_signature=signature)
-    with tempfile.TemporaryDirectory() as saved, plain(model):
+    module.serve = tf.function(lambda *inputs: {"logits": logits(*inputs)}, input_signature=signature)
+    with tempfile.TemporaryDirectory() as saved, plain(model, block):
         tf.saved_model.save(module, saved, signatures={"serving_default": module.serve})
         converted = openvino.convert_model(saved)
     openvino.save_model(converted, path, compress_to_fp16=False)
