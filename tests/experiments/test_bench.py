@@ -332,11 +332,11 @@ def test_padding_is_counted():
 
 
 def test_padding_of_reranking_is_counted():
-    """Every pair alone in a batch of 32 rows of its width would be 32 and more; many pairs fill their batches."""
+    """Rounding up to 16 alone, seven wordpieces and a half on average: whether pairs are many or one."""
     from experiments.bench.inputs import rerank_padding
 
     found = rerank_padding({"pairs": (16384, 1)})()["variants"]
-    assert 1 < found["16,384 pairs"] < 1.2 and found["1 pairs"] > 8
+    assert 1 < found["16,384 pairs"] < 1.2 and 1 <= found["1 pairs"] < 1.3
 
 
 def test_a_large_store_is_written_in_place(tmp_path):
