@@ -109,6 +109,8 @@ def _main(arguments: argparse.Namespace) -> None:
         raise UserError("--seeds: give one or more different whole numbers, such as 1,2,3")
     stage, listed, index = (flags.pop(name) for name in ("stage", "list_stage", "index"))
     planned, rates = flags.pop("plan"), flags.pop("pairs_per_second")
+    if sum((planned, stage is not None, listed is not None)) > 1:
+        raise UserError("--plan, --stage, --list-stage: ask for different things; give one of them")
     if rates and not planned:
         raise UserError("--pairs-per-second: is what --plan reckons with; give that as well")
     if index is not None and stage is None:

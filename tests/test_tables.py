@@ -64,6 +64,8 @@ def test_further_sets(asked):
     ("flags", "message"),
     [
         (["--depth", "0"], "--depth 0: give 1 to 1000"),
+        (["--plan", "--stage", "train"], "--plan, --stage, --list-stage: ask for different things"),
+        (["--stage", "train", "--list-stage", "rerank"], "--plan, --stage, --list-stage: ask for different things"),
         (["--queries", "1"], "--queries 1"),
         (["--steps", "0"], "--steps 0"),
         (["--batch", "0"], "--batch 0"),

@@ -39,6 +39,8 @@ def merge(output: str, files: Sequence[str] | None = None) -> Run:
     parts = [_part(file) for file in (found(output) if files is None else files)]
     if not parts:
         raise UserError(f"{output}: no shard is given; name the files after --shards")
+    if Path(output).resolve() in [Path(part.file).resolve() for part in parts]:
+        raise UserError(f"{output}: is one of the shards, which would be lost; name another output")
     parts = _complete(output, parts)
     for part in parts:
         _check_kin(parts[0], part)

@@ -82,6 +82,8 @@ class RerankConfig:
             raise UserError(f"--depth {self.depth}: give 1 or more; evaluate the run itself to see it unreranked")
         if Path(self.output).is_dir():
             raise UserError(f"--output {self.output}: is a folder; name a file")
+        if Path(self.output).resolve() == Path(self.run).resolve():
+            raise UserError(f"--output {self.output}: is the --run itself, which would be lost; name another file")
         if self.tag.split() != [self.tag]:
             raise UserError(f"--tag '{self.tag}': is empty or holds white space; give one word")
         if (self.ray is None) != (self.workers is None):

@@ -77,6 +77,14 @@ def test_run_and_scores_are_those_of_one_job(tmp_path, count, name):
     assert {key: facts[key] for key in FACTS} == FACTS
 
 
+def test_a_shard_is_no_output(output):
+    shards = [f"{output}.shard-{index}-of-3" for index in range(3)]
+    before = [Path(file).read_bytes() for file in shards]
+    with pytest.raises(UserError, match="is one of the shards, which would be lost"):
+        merge(shards[1], shards)
+    assert [Path(file).read_bytes() for file in shards] == before
+
+
 def test_shards_from_elsewhere_in_any_order(output, tmp_path):
     merge(output)
     files = []

@@ -235,3 +235,10 @@ def test_a_tokenizer_larger_than_the_model_is_refused(config, checkpoints, tmp_p
 def test_impossible_configurations(config, change, words):
     with pytest.raises(UserError, match=words):
         replace(config, **change)
+
+
+def test_an_output_is_not_the_run(config, tmp_path):
+    (tmp_path / "link.trec").symlink_to(config.run)
+    for output in (config.run, str(tmp_path / "link.trec")):
+        with pytest.raises(UserError, match="is the --run itself, which would be lost"):
+            replace(config, output=output)
