@@ -65,7 +65,7 @@ def rerank_padding(job: dict[str, Any]) -> Callable[[], dict[str, Any]]:
     class Counting:
         """An engine that computes nothing and adds up what it would have to."""
 
-        tokens, block, computed = OpenVinoEngine.tokens, OpenVinoEngine.block, 0
+        tokens, steady, computed = OpenVinoEngine.tokens, OpenVinoEngine.steady, 0
 
         def run(self, batches, sink):
             for rows, packed in batches:

@@ -79,14 +79,14 @@ class Block(keras.layers.Layer):
     """One post-norm transformer layer over `[batch * length, hidden]`.
 
     With `cls_only` the result is the first token's vector alone, `[batch, hidden]`: keys and values still come
-    from every token, so it equals row 0 of the full result.
+    from every token, so it equals row 0 of the full result. Rows of no meaning fill that up to a multiple of `block`.
     """
 
     def __init__(self, config: EncoderConfig, index: int, precision: Precision, name: str):
         super().__init__(name=name, dtype=precision.policy)
         size, wide, stddev = config.hidden_size, config.intermediate_size, config.initializer_range
         epsilon = config.layer_norm_eps
-        self.index, self.plain, self.block = index, False, 1
+        self.index, self.plain = index, False
         self.size, self.heads, self.head = size, config.num_attention_heads, size // config.num_attention_heads
         self.rate, self.attention_rate = config.hidden_dropout_prob, config.attention_probs_dropout_prob
         self.activation = ACTIVATIONS[config.hidden_act]
@@ -97,7 +97,7 @@ class Block(keras.layers.Layer):
         self.output_ = Dense(wide, size, stddev, precision, "output")
         self.output_norm = LayerNorm(size, epsilon, precision, "output_norm")
 
-    def call(self, x, bias, shape, seed, cls_only=False):
+    def call(self, x, bias, shape, seed, cls_only=False, block=1):
         batch, length = shape
         query, key, value = (self._one_by_one if self.plain else self._at_once)(x, batch, length)
         rows = length
@@ -110,8 +110,8 @@ class Block(keras.layers.Layer):
         weights = dropout(weights, self.attention_rate, seed, 4 * self.index + 1)
         context = tf.transpose(tf.matmul(weights, value), [0, 2, 1, 3])
         context = tf.reshape(context, [batch * rows, self.size])
-        if cls_only and self.block > 1:
-            x, context = (tf.pad(part, [[0, -batch % self.block], [0, 0]]) for part in (x, context))
+        if block > 1:
+            x, context = (tf.pad(part, [[0, -batch % block], [0, 0]]) for part in (x, context))
         context = self.attention_output(context)
         x = self.attention_norm(x + dropout(context, self.rate, seed, 4 * self.index + 2))
         wide = self.activation(self.intermediate(x))
@@ -129,25 +129,34 @@ class Block(keras.layers.Layer):
             yield tf.transpose(tf.reshape(part, [batch, length, self.heads, self.head]), [0, 2, 1, 3])
 
 
-@contextlib.contextmanager
-def plain(model: tf.Module, block: int = 1) -> Iterator[None]:
-    """A block in which a model's encoder is traced as a textbook has it, with the same result, for OpenVINO.
+def plain(model: tf.Module) -> contextlib.AbstractContextManager[None]:
+    """A block in which a model's encoder is traced as a textbook has it, with the same result.
 
-    A compiler knows attention and layer normalisation by that form and has one fast kernel for each, while run
-    operation by operation it is the slower one.
-
-    Args:
-        block: rows of no meaning fill up the final [CLS] vectors to a multiple of it. With `BLOCK` each is the same to
-            the bit in a batch of any size.
+    A compiler such as OpenVINO's knows attention and layer normalisation by that form and has one fast kernel for each,
+    while run operation by operation it is the slower one.
     """
-    parts = [part for part in model.submodules if isinstance(part, LayerNorm | Block)]
+    return _having([part for part in model.submodules if isinstance(part, LayerNorm | Block)], "plain", True)
+
+
+def filled(model: tf.Module) -> contextlib.AbstractContextManager[None]:
+    """A block in which a model with an `encoder` is traced to fill up its final [CLS] vectors to a multiple of `BLOCK`.
+
+    Each is then the same to the bit in a batch of any size, on a CPU at any length that is a multiple of `BLOCK`; those
+    that fill up come last and mean nothing.
+    """
+    return _having([model.encoder], "block", BLOCK)
+
+
+@contextlib.contextmanager
+def _having(parts: list, name: str, value: bool | int) -> Iterator[None]:
+    before = [getattr(part, name) for part in parts]
     for part in parts:
-        part.plain, part.block = True, block
+        setattr(part, name, value)
     try:
         yield
     finally:
-        for part in parts:
-            part.plain, part.block = False, 1
+        for part, old in zip(parts, before, strict=True):
+            setattr(part, name, old)
 
 
 class Encoder(keras.layers.Layer):
@@ -158,7 +167,7 @@ class Encoder(keras.layers.Layer):
 
     def __init__(self, config: EncoderConfig, precision: Precision = PRECISIONS["float32"], name: str = "encoder"):
         super().__init__(name=name, dtype=precision.policy)
-        self.config = config
+        self.config, self.block = config, 1
         self.embeddings = Embeddings(config, precision, "embeddings")
         self.blocks = [Block(config, i, precision, f"block_{i}") for i in range(config.num_hidden_layers)]
 
@@ -181,5 +190,5 @@ class Encoder(keras.layers.Layer):
         x = self.embeddings(input_ids, segment_ids, seed)
         for block in self.blocks:
             last = cls_only and block is self.blocks[-1]
-            x = block(x, bias, (batch, length), seed, cls_only=last)
+            x = block(x, bias, (batch, length), seed, cls_only=last, block=self.block if last else 1)
         return x if cls_only else tf.reshape(x, [batch, length, self.config.hidden_size])

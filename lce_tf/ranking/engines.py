@@ -1,5 +1,6 @@
 """Engines that turn packed pairs into logits: the Keras model itself, or the same model run by OpenVINO."""
 
+import contextlib
 import tempfile
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
@@ -31,14 +32,14 @@ class Engine(Protocol):
     Attributes:
         name, precision: for manifests and for the hash that resuming checks.
         tokens: padded wordpieces a batch should hold.
-        block: a pair's logits are the same to the bit in any batch of a multiple of so many pairs at any width that is
-            a multiple of 16, as on a CPU; None for an accelerator, which takes other kernels for other sizes.
+        steady: whether a pair's logits are the same to the bit in a batch of any size at any width that is a multiple
+            of 16, as on a CPU; an accelerator takes other kernels for other sizes.
     """
 
     name: str
     precision: str
     tokens: int
-    block: int | None
+    steady: bool
 
     def run(self, batches: Batches, sink: Sink) -> None:
         """Feeds every batch's logits to `sink`."""
@@ -52,14 +53,18 @@ class TensorFlowEngine:
     def __init__(self, model, tokens: int | None = None):
         import tensorflow as tf
 
-        from lce_tf.model.encoder import BLOCK
+        from lce_tf.model.encoder import filled
 
         self.precision = model.precision.name
         self.tokens = tokens or (32768 if tf.config.list_logical_devices("GPU") else 4096)
-        accelerated = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("TPU")
-        self.block = None if accelerated else BLOCK
+        self.steady = not (tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("TPU"))
         signature = [tf.TensorSpec([None, None], tf.int32)] + [tf.TensorSpec([None], tf.int32)] * 2
-        self._logits = tf.function(model.logits, input_signature=signature)
+
+        def logits(*packed):
+            with filled(model) if self.steady else contextlib.nullcontext():
+                return model.logits(*packed)
+
+        self._logits = tf.function(logits, input_signature=signature)
 
     def run(self, batches: Batches, sink: Sink) -> None:
         """One batch in flight ahead of the one being read back, so that an accelerator never waits for packing."""
@@ -83,7 +88,7 @@ class OpenVinoEngine:
 
     name = "openvino"
     tokens = 4096
-    block = 1  # The model itself fills up the rows of its last layer.
+    steady = True
 
     def __init__(self, model_file: Path, precision: str):
         import openvino
@@ -170,25 +175,28 @@ def exported(folder: str | Path) -> Path:
 def export_openvino(model, path: Path) -> None:
     """Writes a `CrossEncoder` as an OpenVINO model with the inputs `INPUTS`, any batch and length.
 
-    After the pairs' logits come those of rows without meaning, up to a multiple of 16.
+    After the pairs' logits come those of rows without meaning, see `lce_tf.model.encoder.filled`.
     """
     import tensorflow as tf
 
-    from lce_tf.model.encoder import BLOCK
+    from lce_tf.model.encoder import filled
+
+    def logits(*packed):
+        with filled(model):
+            return model.logits(*packed)
 
     shapes = ([None, None], [None], [None])
     signature = [tf.TensorSpec(shape, tf.int32, name=name) for shape, name in zip(shapes, INPUTS, strict=True)]
-    save_openvino(model, model.logits, signature, path, BLOCK)
+    save_openvino(model, logits, signature, path)
 
 
-def save_openvino(model, logits: Callable, signature: list, path: Path, block: int = 1) -> None:
+def save_openvino(model, logits: Callable, signature: list, path: Path) -> None:
     """Writes a function of a Keras model's as an OpenVINO model with one output, "logits"; weights stay float32.
 
     Args:
         model: holds every weight that the function uses.
         logits: of as many tensors as the signature has.
         signature: their `tf.TensorSpec`s, whose names are those of the inputs.
-        block: what the final [CLS] vectors are filled up to a multiple of, see `lce_tf.model.encoder.plain`.
     """
     import openvino
     import tensorflow as tf
@@ -198,7 +206,7 @@ def save_openvino(model, logits: Callable, signature: list, path: Path, block: i
     module = tf.Module()
     module.model = model
     module.serve = tf.function(lambda *inputs: {"logits": logits(*inputs)}, input_signature=signature)
-    with tempfile.TemporaryDirectory() as saved, plain(model, block):
+    with tempfile.TemporaryDirectory() as saved, plain(model):
         tf.saved_model.save(module, saved, signatures={"serving_default": module.serve})
         converted = openvino.convert_model(saved)
     openvino.save_model(converted, path, compress_to_fp16=False)

@@ -10,8 +10,6 @@ from lce_tf.ranking.engines import Engine
 
 # Pairs are padded to a multiple of this many wordpieces: 16 shapes at most up to 256.
 MULTIPLE = 16
-
-
 # What pairs in a full batch are a multiple of.
 BLOCK = 16
 
@@ -31,9 +29,8 @@ def score_pairs(
 ) -> np.ndarray:
     """The logits of pairs given as rows of the packer's stores.
 
-    A pair's score does not depend on what else is asked for: where the engine has a block, since batches are whole
-    blocks and their widths multiples of 16; elsewhere, since a pair is always computed at the width of its own length
-    and in a batch of that width's one size.
+    A pair is always computed at the width of its own length and, unless the engine is steady, in a batch that is filled
+    up to that width's one size. So its score does not depend on what else is asked for.
 
     Args:
         advance: told how many pairs have been scored since the last call, for a progress bar.
@@ -55,43 +52,22 @@ def score_pairs(
 
     if not len(query_rows):
         return np.zeros((0, 1), np.float32)
-    batches = _batches(packer, query_rows, passage_rows, tokens or engine.tokens, engine.block)
+    batches = _batches(packer, query_rows, passage_rows, tokens or engine.tokens, engine.steady)
     engine.run(batches, keep)
     return result[0]
 
 
 def _batches(
-    packer: Packer, query_rows, passage_rows, tokens: int, block: int | None
+    packer: Packer, query_rows, passage_rows, tokens: int, steady: bool
 ) -> Iterator[tuple[np.ndarray, Packed]]:
     widths = -(-(sum(packer.measure(query_rows, passage_rows)) + 3) // MULTIPLE) * MULTIPLE
     # Rounding up must not go past the positions that the model has.
     widths = np.minimum(widths, packer.sequence)
     # Longest first: what memory is needed is needed at once, and the estimate of the time left errs on the safe side.
-    batches = _whole_blocks(widths, tokens, block) if block else _of_one_width(widths, tokens)
-    for rows, width in batches:
-        size = -(-len(rows) // block) * block if block else batch_rows(width, tokens)
-        full = np.concatenate([rows, np.full(size - len(rows), rows[0])])
-        yield rows, packer.pack_to(query_rows[full], passage_rows[full], width)
-
-
-def _whole_blocks(widths: np.ndarray, tokens: int, block: int) -> Iterator[tuple[np.ndarray, int]]:
-    """(pairs, width) of each batch; the longest of the shorter pairs fill up the last block of each width."""
-    order = np.argsort(-widths, kind="stable")
-    ends = np.searchsorted(-widths[order], -widths[order], side="right")  # of the pairs as wide
-    start = 0
-    while start < len(order):
-        width, left = int(widths[order[start]]), int(ends[start]) - start
-        # Where rounding up stopped at the model's last position, other pairs' scores would not be the same.
-        left = left if width % MULTIPLE else -(-left // block) * block
-        batch = order[start : start + min(left, batch_rows(width, tokens))]
-        yield batch, width
-        start += len(batch)
-
-
-def _of_one_width(widths: np.ndarray, tokens: int) -> Iterator[tuple[np.ndarray, int]]:
-    """(pairs, width) of each batch, all its pairs of that width."""
     for width in np.unique(widths)[::-1].tolist():
         rows = np.flatnonzero(widths == width)
         size = batch_rows(width, tokens)
         for start in range(0, len(rows), size):
-            yield rows[start : start + size], width
+            chosen = rows[start : start + size]
+            full = chosen if steady else np.concatenate([chosen, np.full(size - len(chosen), chosen[0])])
+            yield chosen, packer.pack_to(query_rows[full], passage_rows[full], width)

@@ -1,11 +1,13 @@
 """The encoder equals transformers' PyTorch models, padding included."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from lce_tf.model import hub
 from lce_tf.model.config import ACTIVATIONS, EncoderConfig
-from lce_tf.model.encoder import Encoder, plain
+from lce_tf.model.encoder import Encoder, filled, plain
 from lce_tf.model.precision import PRECISIONS
 from lce_tf.model.weights import load_encoder, read_arrays
 
@@ -98,13 +100,22 @@ def test_full_dropout_free_result_does_not_depend_on_the_seed_argument(backbone,
     assert not np.allclose(one, plain) and not np.allclose(one, other)
 
 
-def test_the_plain_form_ends_with_its_block(backbone, batch):
+def test_plain_and_filled_end_with_their_blocks(backbone, batch):
     encoder = loaded(backbone)
+    model = SimpleNamespace(encoder=encoder)
     before = encoder(*batch()).numpy()
-    with pytest.raises(KeyboardInterrupt), plain(encoder):
+    with pytest.raises(KeyboardInterrupt), plain(encoder), filled(model):
         raise KeyboardInterrupt
     np.testing.assert_array_equal(encoder(*batch()).numpy(), before)
-    assert not any(getattr(part, "plain", False) for part in encoder.submodules)
+
+
+def test_filled_vectors_come_first(backbone, batch):
+    encoder = loaded(backbone)
+    with filled(SimpleNamespace(encoder=encoder)):
+        more = encoder(*batch()).numpy()
+    alone = encoder(*batch()).numpy()
+    assert len(alone) < 16 == len(more)
+    np.testing.assert_allclose(more[: len(alone)], alone, rtol=0, atol=1e-5)
 
 
 def test_initial_embeddings_differ():

@@ -14,9 +14,9 @@ class HashEngine:
 
     name, precision = "hash", "float32"
 
-    def __init__(self, tokens=512, outputs=1, block=None):
+    def __init__(self, tokens=512, outputs=1, steady=False):
         self.tokens, self.outputs, self.rows, self.shapes = tokens, outputs, [], []
-        self.block = block
+        self.steady = steady
 
     def run(self, batches, sink):
         for rows, packed in batches:
@@ -64,36 +64,16 @@ def test_batch_sizes_are_multiples_of_sixteen(width, tokens, rows):
     assert batch_rows(width, tokens) == rows
 
 
-def test_blocks_are_filled_up_by_the_next_shorter_pairs(packer, pairs):
-    engine, full = HashEngine(512, block=16), HashEngine(512)
-    some = pairs[0][:100], pairs[1][:100]
-    assert (score_pairs(engine, packer, *some)[:, 0] == expected(packer, some)).all()
-    assert sorted(engine.rows) == list(range(100))
-    lengths = packer.pack(*some).lengths
-    widths = np.sort(np.minimum(-(-lengths // 16) * 16, 40))[::-1]
-    # By hand: batches of the longest left, in whole blocks of sixteen as long as there are pairs as wide. Width 40 is
-    # no multiple of 16, and takes none but its own.
-    shapes, start = [], 0
-    while start < 100:
-        width = int(widths[start])
-        as_wide = int((widths[start:] == width).sum())
-        rows = min(-(-as_wide // 16) * 16, batch_rows(width, 512))
-        shapes.append((rows, width))
-        start += min(as_wide, rows) if width == 40 else rows
-    assert engine.shapes == shapes
-    score_pairs(full, packer, *some)
-    assert sum(map(np.prod, engine.shapes)) < sum(map(np.prod, full.shapes))
-
-
-def test_where_a_block_is_one_pair_nothing_is_filled_up(packer, pairs):
-    engine = HashEngine(512, block=1)
+def test_a_steady_engine_s_batches_are_not_filled_up(packer, pairs):
+    engine, full = HashEngine(512, steady=True), HashEngine(512)
     some = pairs[0][:100], pairs[1][:100]
     assert (score_pairs(engine, packer, *some)[:, 0] == expected(packer, some)).all()
     widths, counts = np.unique(np.minimum(-(-packer.pack(*some).lengths // 16) * 16, 40), return_counts=True)
-    assert {width: sum(rows for rows, wide in engine.shapes if wide == width) for width in widths} == dict(
-        zip(widths, counts, strict=True)
-    )
+    computed = {width: sum(rows for rows, wide in engine.shapes if wide == width) for width in widths}
+    assert computed == dict(zip(widths, counts, strict=True))
     assert all(rows <= batch_rows(width, 512) for rows, width in engine.shapes)
+    score_pairs(full, packer, *some)
+    assert sum(map(np.prod, engine.shapes)) < sum(map(np.prod, full.shapes))
 
 
 def test_two_logits_and_pairs_asked_for_twice(packer):
@@ -149,7 +129,7 @@ def test_a_pair_that_an_engine_loses_is_not_a_number(packer, pairs):
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_a_score_does_not_depend_on_what_else_is_asked_for(checkpoints, packer, pairs, name, outputs, precision):
     engine = open_engine(checkpoints[outputs], name, precision)
-    assert engine.block == {"tensorflow": 16, "openvino": 1}[name]
+    assert engine.steady
     engine.tokens = 512
     whole = score_pairs(engine, packer, *pairs)
     assert whole.shape == (720, outputs) and np.isfinite(whole).all() and len(np.unique(whole)) > 500
