@@ -1,7 +1,10 @@
 """What the doors' command lines have in common."""
 
 import argparse
+import functools
 import os
+from collections.abc import Callable
+from typing import Any
 
 
 class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
@@ -31,6 +34,23 @@ def names(text: str) -> list[str]:
     return [part for part in text.split(",") if part]
 
 
+def wants(what: str) -> Callable[[Callable[[str], Any]], Callable[[str], Any]]:
+    """Has a function that reads an argument say what to give where it raises a ValueError; argparse exits with 2."""
+
+    def saying(read: Callable[[str], Any]) -> Callable[[str], Any]:
+        @functools.wraps(read)
+        def reading(text: str) -> Any:
+            try:
+                return read(text)
+            except ValueError as error:
+                raise argparse.ArgumentTypeError(f"{text!r}: give {what}") from error
+
+        return reading
+
+    return saying
+
+
+@wants("whole numbers with commas between, such as 1,2,3")
 def numbers(text: str) -> tuple[int, ...]:
-    """Comma-separated whole numbers; argparse turns the ValueError into its usual message and exit status 2."""
+    """Comma-separated whole numbers."""
     return tuple(int(part) for part in names(text))

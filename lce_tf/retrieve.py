@@ -11,8 +11,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from lce_tf.arguments import HelpFormatter, quiet_tensorflow
+from lce_tf.arguments import HelpFormatter, quiet_tensorflow, wants
 from lce_tf.data.datasets import load_dataset
+from lce_tf.data.folder import spare_own_file
 from lce_tf.data.runs import Run, write_trec
 from lce_tf.errors import UserError, guarded
 from lce_tf.files import make_folder
@@ -202,6 +203,7 @@ def _add_tune(methods) -> None:
     method.add_argument("--figure", metavar="FILE.png", help="draw the heat map")
 
 
+@wants("numbers with commas between, such as 0.6,0.9,1.2")
 def _values(text: str) -> tuple[float, ...]:
     return tuple(float(value) for value in text.split(","))
 
@@ -248,6 +250,7 @@ def _check(output: str | Path | None, depth: int, threads: int | None) -> None:
     output = Path(output)
     if output.is_dir():
         raise UserError(f"{output}: is a folder; name a file to write")
+    spare_own_file(output)
     make_folder(output.parent)
     try:
         tempfile.TemporaryFile(dir=output.parent).close()

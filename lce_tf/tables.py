@@ -4,9 +4,10 @@ import argparse
 import math
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from lce_tf.arguments import names, numbers, parser_for, quiet_tensorflow
+from lce_tf.arguments import names, numbers, parser_for, quiet_tensorflow, wants
 from lce_tf.array_jobs import array_index
 from lce_tf.errors import UserError, guarded
 from lce_tf.replication.official import OFFICIAL, official_folder
@@ -68,23 +69,23 @@ def parser() -> argparse.ArgumentParser:
     return result
 
 
+@wants("two numbers above 0, such as 60,300")
 def _rates(text: str) -> tuple[float, float]:
-    """argparse turns the ValueError into its usual message and exit status 2."""
     train, rerank = map(float, text.split(","))
     if not (0 < train < math.inf and 0 < rerank < math.inf):
         raise ValueError(text)
     return train, rerank
 
 
+@wants("names with commas between, or none")
 def _sets(text: str) -> tuple[str, ...]:
-    """argparse turns the ValueError into its usual message and exit status 2."""
     if not (found := tuple(names(text))):
         raise ValueError(text)
     return () if found == ("none",) else found
 
 
+@wants(f"k1 and b, such as 0.82,0.68, or {TUNE}")
 def _bm25(text: str) -> tuple[float, float] | str:
-    """argparse turns the ValueError into its usual message and exit status 2."""
     if text == TUNE:
         return text
     k1, b = map(float, text.split(","))
@@ -107,6 +108,8 @@ def _main(arguments: argparse.Namespace) -> None:
     output, seeds = flags.pop("output") or f"runs/{preset.name}", flags.pop("seeds")
     if seeds is not None and (not seeds or len(set(seeds)) != len(seeds)):
         raise UserError("--seeds: give one or more different whole numbers, such as 1,2,3")
+    for seed in seeds or ():
+        replace(preset.training, seed=seed)  # refuses what is no seed
     stage, listed, index = (flags.pop(name) for name in ("stage", "list_stage", "index"))
     planned, rates = flags.pop("plan"), flags.pop("pairs_per_second")
     if sum((planned, stage is not None, listed is not None)) > 1:

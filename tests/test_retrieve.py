@@ -144,6 +144,20 @@ def test_tune_prints_a_heat_map_and_draws_it(judged_folder, tmp_path, capsys):
     assert figure.read_bytes().startswith(b"\x89PNG") and Path(shown[-1].split(": ", 1)[1]).is_file()
 
 
+def test_a_grid_of_no_numbers(capsys):
+    with pytest.raises(SystemExit) as caught:
+        retrieve.main(["tune", "--k1-grid", "low,high"])
+    assert caught.value.code == 2 and "'low,high': give numbers with commas between" in capsys.readouterr().err
+
+
+def test_the_data_set_s_own_files_are_spared(folder, capsys):
+    queries = Path(folder) / "queries.dev.tsv"
+    before = queries.read_bytes()
+    assert retrieve.main(["bm25", "--dataset", folder, "--output", str(queries)]) == 2
+    assert "is a file of the data set there, which would be lost" in capsys.readouterr().err
+    assert queries.read_bytes() == before
+
+
 def test_bm25_takes_the_tuned_pair(judged_folder, tmp_path, capsys, monkeypatch):
     found = retrieve.tune_bm25(judged_folder, "train")
     monkeypatch.setattr(retrieve.tuning, "_measure", None)  # the cache must do

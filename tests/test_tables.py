@@ -70,6 +70,7 @@ def test_further_sets(asked):
         (["--steps", "0"], "--steps 0"),
         (["--batch", "0"], "--batch 0"),
         (["--seeds", "1,1"], "--seeds: give one or more different"),
+        (["--seeds", "1,-2"], "--seed -2"),
         (["--seeds", ","], "--seeds: give one or more different"),
         (["--precision", "int4"], "--precision 'int4'"),
     ],
@@ -81,11 +82,23 @@ def test_bad_settings_are_one_line_before_any_work(asked, capsys, tmp_path, flag
     assert asked == [] and list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("arguments", ["table9", "table1 --preset none", "table1 --seeds one", ""])
-def test_argparse_refuses_with_2(arguments, capsys):
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("table9", "invalid choice"),
+        ("table1 --preset none", "invalid choice"),
+        ("table1 --seeds one", "'one': give whole numbers"),
+        ("table1 --bm25 0.9", "'0.9': give k1 and b, such as"),
+        ("table1 --pairs-per-second 60", "'60': give two numbers above 0"),
+        ("table1 --also ,", "',': give names with commas between, or none"),
+        ("", "required"),
+    ],
+)
+def test_argparse_refuses_with_2(arguments, message, capsys):
     with pytest.raises(SystemExit) as caught:
         tables.main(arguments.split())
-    assert caught.value.code == 2 and "error: " in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert caught.value.code == 2 and "error: " in error and message in error
 
 
 @pytest.mark.parametrize("output", ["file/out", "/proc/out"])

@@ -22,7 +22,8 @@ logs=${LOGS:-runs/slurm}
 mkdir -p "$logs"
 read -ra site <<<"${SBATCH_FLAGS:-}"
 
-# All plans are made before anything is submitted, so that a wrong option leaves no half a chain behind.
+# All plans are made before anything is submitted, so that an option that cannot be leaves no half a chain behind. Whether
+# the data are there, only the jobs see.
 stages=(retrieve train rerank tables)
 last=()
 for stage in "${stages[@]}"; do

@@ -146,6 +146,18 @@ def holds_collection(path: str | Path) -> bool:
     return _one_of(Path(path), "collection", ("tsv",)) is not None
 
 
+def spare_own_file(output: str | Path) -> None:
+    """Refuses to write over a file of a dataset's folder.
+
+    Raises:
+        UserError: the collection, queries or judgments of a folder with a collection are at `output`.
+    """
+    output, names = Path(output), [stem for stems in TREC_DL.values() for stem in stems.values()]
+    own = re.compile(rf"((collection|queries|qrels)(\..+)?|{'|'.join(names)})\.(tsv|txt)(\.gz)?")
+    if own.fullmatch(output.name) and output.is_file() and holds_collection(output.parent):
+        raise UserError(f"{output}: is a file of the data set there, which would be lost; name another output")
+
+
 def _one_of(folder: Path, stem: str, endings: tuple[str, ...]) -> Path | None:
     names = [f"{stem}.{ending}{packed}" for ending in endings for packed in ("", ".gz")]
     return next((folder / name for name in names if (folder / name).is_file()), None)

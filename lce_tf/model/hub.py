@@ -40,9 +40,24 @@ def locate(name: str) -> Path:
         return folder
     if name in PACKAGED:
         return _packaged(name)
-    if folder.is_absolute() or name.startswith(".") or name.count("/") > 1:
-        raise UserError(f"{name}: no such folder; name a checkpoint's folder or a Hugging Face id")
-    return downloaded(ALIASES.get(name, name))
+    return downloaded(hub_id(name))
+
+
+def hub_id(name: str) -> str:
+    """The Hugging Face id that a name stands for which is no folder here.
+
+    Raises:
+        UserError: it cannot be one.
+    """
+    from huggingface_hub.errors import HFValidationError
+    from huggingface_hub.utils import validate_repo_id
+
+    name = ALIASES.get(name, name)
+    try:
+        validate_repo_id(name)
+    except HFValidationError as error:
+        raise UserError(f"{name}: no such folder; name a checkpoint's folder or a Hugging Face id") from error
+    return name
 
 
 def read_config(folder: Path) -> dict:

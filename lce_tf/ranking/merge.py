@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from lce_tf.data.folder import spare_own_file
 from lce_tf.data.runs import Run, read_run
 from lce_tf.errors import UserError
 from lce_tf.ranking.outputs import check_sums, read_manifest, read_raw, scores_file, write_reranked
@@ -41,6 +42,7 @@ def merge(output: str, files: Sequence[str] | None = None) -> Run:
         raise UserError(f"{output}: no shard is given; name the files after --shards")
     if Path(output).resolve() in [Path(part.file).resolve() for part in parts]:
         raise UserError(f"{output}: is one of the shards, which would be lost; name another output")
+    spare_own_file(output)
     parts = _complete(output, parts)
     for part in parts:
         _check_kin(parts[0], part)

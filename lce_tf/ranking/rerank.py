@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from lce_tf.data.datasets import load_dataset
+from lce_tf.data.folder import spare_own_file
 from lce_tf.data.hashes import file_sha256
 from lce_tf.data.judged import with_judged
 from lce_tf.data.packing import Packer
@@ -84,6 +85,7 @@ class RerankConfig:
             raise UserError(f"--output {self.output}: is a folder; name a file")
         if Path(self.output).resolve() == Path(self.run).resolve():
             raise UserError(f"--output {self.output}: is the --run itself, which would be lost; name another file")
+        spare_own_file(self.output)
         if self.tag.split() != [self.tag]:
             raise UserError(f"--tag '{self.tag}': is empty or holds white space; give one word")
         if (self.ray is None) != (self.workers is None):

@@ -53,7 +53,7 @@ def model_source(name: str) -> Source:
     """The backbone or encoder that `hub.locate` would find by this name; the size is that of its weights."""
     if Path(name).is_dir() or name in hub.PACKAGED:
         return Source(name, "model", True, "on this machine", hub.weight_file(hub.locate(name)).stat().st_size)
-    name = hub.ALIASES.get(name, name)
+    name = hub.hub_id(name)
     if cached := _cached_weights(name):
         return Source(name, "model", True, "in Hugging Face's cache", cached.stat().st_size)
     size = _WEIGHTS.get(name)

@@ -66,7 +66,7 @@ class Plan:
         parts += [aligned(rows), ""]
         unknown = any(task.pairs is None for task in left)
         train, rerank = self.pairs("train"), self.pairs("rerank")
-        more = ", and more: how many queries there are is not known before the download" if unknown else ""
+        more = ", and more: how many queries there are is not known before the data are here" if unknown else ""
         parts.append(
             f"To do: {len(left)} of {len(self.tasks)} products; {train:,} pairs to train, {rerank:,} to rerank{more}."
         )
@@ -79,7 +79,8 @@ class Plan:
             parts.append(f"Time: not estimated: {origin}; give --pairs-per-second TRAIN,RERANK.")
         else:
             at = f"{rates[0]:,.4g} pairs/s in training and {rates[1]:,.4g} in reranking ({origin})"
-            parts.append(f"Time: about {duration(3600 * self.hours(rates))} at {at}; retrieval comes on top.")
+            short = " without the reranking that is not known yet," if unknown else ""
+            parts.append(f"Time: about {duration(3600 * self.hours(rates))}{short} at {at}; retrieval comes on top.")
         return "\n".join(parts)
 
 

@@ -8,6 +8,7 @@ from lce_tf.data.qrels import Qrels
 from lce_tf.data.runs import read_run
 from lce_tf.evaluation.measures import evaluate
 from lce_tf.replication.further import FurtherSet
+from lce_tf.replication.local import model_source
 from lce_tf.replication.official import is_msmarco
 from lce_tf.replication.outcome import Further, averaged
 from lce_tf.replication.presets import TUNE, Preset
@@ -42,6 +43,8 @@ def replicate(
     """
     seeds = seeds or (preset.training.seed,)
     products = Products(preset, folder, stage)
+    for name in (preset.training.backbone, preset.encoder):
+        model_source(name)  # what is neither a folder nor an id is found before the work
     qrels = products.qrels()
     further = {known: products.judged(known.key) for known in products.further}  # a fault is found before the work
     rows = [row for row in table.rows if row.kind in (BASELINE, OURS)]

@@ -28,7 +28,7 @@ def make_strategy(name: str, devices: int = 0, tpu: str | None = None):
     if name == "tpu":
         try:
             return distribute_utils.get_distribution_strategy("tpu", tpu_address=tpu or "local")
-        except (ValueError, tf.errors.OpError, RuntimeError) as error:
+        except (OSError, ValueError, tf.errors.OpError, RuntimeError) as error:
             raise UserError(f"--strategy tpu: no TPU answers ({str(error).splitlines()[0]})") from error
     if name == "one_device" and devices > 1:
         raise UserError(f"--devices {devices}: --strategy one_device takes one; use mirrored for more")

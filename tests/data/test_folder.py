@@ -7,7 +7,7 @@ import re
 import pytest
 
 from lce_tf.data import hashes
-from lce_tf.data.folder import FolderDataset
+from lce_tf.data.folder import FolderDataset, spare_own_file
 from lce_tf.data.records import Passage
 from lce_tf.errors import UserError
 
@@ -183,3 +183,17 @@ def test_what_is_judged(make):
     assert judged == {"dev": True, "eval": False, "test": False, "dl19": False, None: False}
     with pytest.raises(UserError, match=r"has no qrels.dl19.tsv or qrels.dl19.txt or 2019qrels-pass.tsv or 2019q"):
         make(**{"msmarco-test2019-queries__tsv": "7\tlamp\n"}).qrels("dl19")
+
+
+@pytest.mark.parametrize("name", ["collection.tsv", "queries.dev.small.tsv", "qrels.txt", "2019qrels-pass.txt"])
+def test_its_files_are_not_written_over(make, name):
+    folder = make(**{name: "p1\tone\n"}).path
+    with pytest.raises(UserError, match=f"{name}: is a file of the data set there, which would be lost"):
+        spare_own_file(folder / name)
+
+
+def test_what_is_spared_is_only_that(make, tmp_path):
+    folder = make(run__trec="q1 Q0 p1 1 1 a\n").path
+    (tmp_path / "queries.tsv").write_text("")  # no collection beside it
+    for output in (folder / "run.trec", folder / "queries.dev.tsv", tmp_path / "queries.tsv"):
+        spare_own_file(output)

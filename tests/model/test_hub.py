@@ -73,7 +73,9 @@ def test_unknown_or_not_cached_id_offline(name):
     assert "use minilm" in line or "no such folder" in line
 
 
-@pytest.mark.parametrize("name", ["./missing", "../missing", "/no/such/folder", "models/electra/small"])
+@pytest.mark.parametrize(
+    "name", ["./missing", "../missing", "/no/such/folder", "models/electra/small", "a--b", "-x/y", "x" * 97]
+)
 def test_names_like_paths_are_not_looked_up(name, asked):
     assert one_line(name) == f"{name}: no such folder; name a checkpoint's folder or a Hugging Face id"
     assert not asked

@@ -242,3 +242,5 @@ def test_an_output_is_not_the_run(config, tmp_path):
     for output in (config.run, str(tmp_path / "link.trec")):
         with pytest.raises(UserError, match="is the --run itself, which would be lost"):
             replace(config, output=output)
+    with pytest.raises(UserError, match="is a file of the data set there"):
+        replace(config, output=f"{config.dataset}/collection.tsv")

@@ -10,6 +10,7 @@ from lce_tf import tables
 from lce_tf.errors import UserError
 from lce_tf.replication.plan import make_plan, training_config
 from lce_tf.replication.presets import PRESETS
+from lce_tf.replication.replicate import replicate
 from lce_tf.replication.rows import TABLE1, TABLE2, TABLE3, TABLE4, TABLES, Checkpoint
 from lce_tf.replication.timing import measured_rates
 
@@ -116,6 +117,15 @@ def test_further_sets_are_counted_and_left_out_ones_named(preset, tmp_path, monk
 def test_impossible_settings_are_found_in_time(preset, tmp_path):
     with pytest.raises(UserError, match="--group 32: needs 31 distinct negatives, but only the top 30"):
         make_plan([TABLE3], preset, tmp_path)
+
+
+@pytest.mark.parametrize("key", ["backbone", "encoder"])
+def test_a_model_that_cannot_be_is_found_in_time(preset, tmp_path, key):
+    changed = preset.override(**{key: "/no/such/model"})
+    for ask in (make_plan, replicate):
+        with pytest.raises(UserError, match="/no/such/model: no such folder; name a checkpoint's folder"):
+            ask([TABLE2] if ask is make_plan else TABLE2, changed, tmp_path / "runs")
+    assert not (tmp_path / "runs").exists()
 
 
 def test_settings_are_those_that_train(preset):

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from urllib.error import URLError
 
 import numpy as np
 import pytest
@@ -132,14 +133,16 @@ def test_no_tpu_is_one_line(two):
     assert two[0]["tpu"].startswith("--strategy tpu: no TPU answers") and "\n" not in two[0]["tpu"]
 
 
-def test_a_tpu_by_name(files, tmp_path, monkeypatch):
+# A name that does not resolve is an OSError of urllib's.
+@pytest.mark.parametrize("error", [ValueError, URLError])
+def test_a_tpu_by_name(files, tmp_path, monkeypatch, error):
     from official.common import distribute_utils
 
     def refused(name, **settings):
-        raise ValueError(f"{name} {settings}")
+        raise error(f"{name} {settings}")
 
     monkeypatch.setattr(distribute_utils, "get_distribution_strategy", refused)
-    with pytest.raises(UserError, match="no TPU answers .tpu {'tpu_address': 'node-1'}"):
+    with pytest.raises(UserError, match="no TPU answers .*tpu {'tpu_address': 'node-1'}"):
         train(files.config(strategy="tpu", tpu="node-1"), tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
