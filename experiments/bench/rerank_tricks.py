@@ -96,7 +96,7 @@ def _all_tokens(model: Any) -> Any:
     layer = model.encoder.blocks[-1]
     call = layer.call
 
-    def every_token(x, bias, shape, seed, cls_only=False):
+    def every_token(x, bias, shape, seed, **_):
         import tensorflow as tf
 
         return tf.reshape(call(x, bias, shape, seed), [*shape, layer.size])[:, 0]

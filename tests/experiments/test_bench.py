@@ -381,5 +381,8 @@ def test_real_rows_in_small(tmp_path):
     groups = read_groups(folder)
     assert len(groups) == 8 and all(len(passages) == 4 == len(set(passages)) for _, passages in groups)
     assert training_config(folder, group=4).members == 4
+    for name in ("rerank_tricks", "train_tricks"):
+        ways = bench.row(every[name])["sides"]["lce_tf"]["rounds"][0]["variants"]
+        assert len(ways) > 5 and min(ways.values()) > 0
     memory = bench.row(every["memory"])["sides"]
     assert memory["n = 128"]["rounds"][0]["peak_mb"] > 0 and memory["n = 8"]["rounds"][0]["rest_mb"] > 0
