@@ -10,6 +10,7 @@ from pathlib import Path
 from lce_tf.arguments import parser_for, quiet_tensorflow
 from lce_tf.errors import UserError, guarded
 from lce_tf.ranking.engines import ENGINES
+from lce_tf.ranking.options import CHECKPOINT, ENGINE
 from lce_tf.reranker import Reranker
 from lce_tf.serving import logs
 from lce_tf.serving.settings import TOKEN_VARIABLE, Limits, read_token
@@ -23,13 +24,12 @@ def parser() -> argparse.ArgumentParser:
     """The door's command line."""
     result = parser_for("serve", __doc__.partition(": ")[2], EXAMPLE)
     add = result.add_argument
-    checkpoint = "trained cross-encoder: the --output of lce_tf.train, or one in Hugging Face's layout, folder or id"
-    add("--checkpoint", required=True, help=checkpoint)
+    add("--checkpoint", required=True, help=CHECKPOINT)
     add("--host", default="127.0.0.1", help="address to listen at; 0.0.0.0: all of this machine's")
     add("--port", type=int, default=8000, help="0: any that is free; the first line logged tells which")
     add("--model-name", help="what answers call the model (default: the checkpoint's last folder)")
     add("--token-file", help=f"file with the token that clients must send (default: {TOKEN_VARIABLE}, if it is set)")
-    add("--engine", choices=ENGINES, default="auto", help="auto is OpenVINO on a CPU, else TensorFlow")
+    add("--engine", choices=ENGINES, default="auto", help=ENGINE)
     add("--precision", default="auto", help="auto, float32 or bfloat16; for TensorFlow also mixed_float16")
     for name in _LENGTHS:
         add(f"--{name.replace('_', '-')}", type=int, help="as lce rerank has it (default: the checkpoint's own)")

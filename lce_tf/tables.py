@@ -65,6 +65,7 @@ def parser() -> argparse.ArgumentParser:
     flags.add_argument("--precision", help="auto, float32, mixed_float16, mixed_bfloat16 or products_bfloat16")
     flags.add_argument("--strategy", choices=STRATEGIES, help="tf.distribute strategy of the training")
     flags.add_argument("--tpu", metavar="NAME", help="with --strategy tpu: one that this machine is not attached to")
+    flags.add_argument("--xla", action="store_true", default=None, help="training's passes compiled by XLA, for GPUs")
     flags.add_argument("--devices", type=int, help="GPUs to train on (default: all), or logical CPU devices")
     return result
 

@@ -51,6 +51,7 @@ def parser() -> argparse.ArgumentParser:
         group.add_argument(f"--{name.replace('_', '-')}", type=kind, help=_HELP[name])
     group.add_argument("--precision", help=_HELP["precision"])
     group.add_argument("--deterministic", action="store_true", default=None, help=_HELP["deterministic"])
+    group.add_argument("--xla", action="store_true", default=None, help=_HELP["xla"])
     group.add_argument("--tpu", metavar="NAME", help=_HELP["tpu"])
     choices = {"strategy": STRATEGIES, "keep": KEEP, "short_lists": SHORT_LISTS, "positives": POSITIVES}
     choices |= {name: values for name, values in CHOICES.items() if name != "recipe"}
@@ -138,6 +139,7 @@ def _help() -> dict[str, str]:
         "precision": "auto, float32, mixed_float16, mixed_bfloat16 or products_bfloat16",
         "strategy": "tf.distribute strategy; multi_worker_mirrored: see docs/clusters.md",
         "deterministic": "the same bits each time on a GPU as well, for some speed",
+        "xla": "passes compiled by XLA, for GPUs: a minute or more at the start, once for each width of pairs",
         "tpu": "with --strategy tpu: its name or address, where this machine is not attached to it",
         "keep": "which checkpoint is the result",
         "decay": "after the warm-up: to 0 linearly, or the released code's 1 / (1 + 0.1 k)",

@@ -43,11 +43,11 @@ def test_defaults_are_the_pydocs_preset(asked, capsys):
 
 
 def test_flags_override(asked):
-    flags = "--preset smoke --output here --seeds 1,2,3 --queries 30 --depth 5 --steps 2 --batch 4 --precision float32"
+    flags = "--preset smoke --output here --seeds 1,2,3 --queries 30 --depth 5 --steps 2 --batch 4 --xla"
     assert tables.main(["table1", *flags.split()]) == 0
     _, preset, output, seeds = asked[0]
     assert (preset.queries, preset.depth, preset.training.steps, output, seeds) == (30, 5, 2, "here", (1, 2, 3))
-    assert preset.training.precision == "float32" and preset.name == "smoke"
+    assert preset.training.xla and preset.name == "smoke"
 
 
 def test_further_sets(asked):

@@ -55,6 +55,7 @@ def _ways(folder: Path) -> dict[str, Scoring]:
         "normalisation operation by operation": _sorted(_altered(folder, own, _never_plain(LayerNorm))),
         "OpenVINO, float32": _sorted(open_engine(folder, "openvino", "float32")),
         "TensorFlow, float32": _sorted(open_engine(folder, "tensorflow", "float32")),
+        "TensorFlow compiled by XLA, float32": _sorted(open_engine(folder, "xla", "float32")),
     }
     if cpu_has_bfloat16():
         ways["TensorFlow, bfloat16 products"] = _sorted(open_engine(folder, "tensorflow", "bfloat16"))

@@ -46,6 +46,8 @@ def tricks(job: dict[str, Any]) -> Callable[[], dict[str, Any]]:
         "slices of 16 pairs, to a multiple of 16": ({}, _coarse),
         "one slice, padded to its longest pair": ({}, _one_slice),
         "one slice, padded to 256": ({}, _padded),
+        # At other lengths it would compile in steps that count.
+        "one slice, padded to 256, compiled by XLA": ({"xla": True}, _padded),
         "float32 products": ({"precision": "float32"}, None),
         "mixed_bfloat16 throughout": ({"precision": "mixed_bfloat16"}, None),
     }

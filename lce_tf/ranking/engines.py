@@ -17,7 +17,7 @@ from lce_tf.model import checkpoint
 from lce_tf.model.precision import cpu_has_bfloat16, resolve
 from lce_tf.ranking.int8 import GROUP, compressed
 
-ENGINES = ("auto", "openvino", "tensorflow")
+ENGINES = ("auto", "openvino", "tensorflow", "xla")
 INPUTS = ("input_ids", "query_lengths", "lengths")
 
 # (which rows, their packed pairs) in, (which rows, their logits [pairs, outputs] float32) out, in any order; after the
@@ -46,25 +46,28 @@ class Engine(Protocol):
 
 
 class TensorFlowEngine:
-    """Runs a `CrossEncoder` in TensorFlow, on a GPU or TPU where there is one."""
+    """Runs a `CrossEncoder` in TensorFlow, on a GPU or TPU where there is one.
 
-    name = "tensorflow"
+    Args:
+        xla: whether XLA compiles the model, once for each width of pairs, since each has batches of one size.
+    """
 
-    def __init__(self, model, tokens: int | None = None):
+    def __init__(self, model, tokens: int | None = None, xla: bool = False):
         import tensorflow as tf
 
         from lce_tf.model.encoder import filled
 
-        self.precision = model.precision.name
+        self.name, self.precision = "xla" if xla else "tensorflow", model.precision.name
         self.tokens = tokens or (32768 if tf.config.list_logical_devices("GPU") else 4096)
-        self.steady = not (tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("TPU"))
+        accelerated = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("TPU")
+        self.steady = not (accelerated or xla)
         signature = [tf.TensorSpec([None, None], tf.int32)] + [tf.TensorSpec([None], tf.int32)] * 2
 
         def logits(*packed):
             with filled(model) if self.steady else contextlib.nullcontext():
                 return model.logits(*packed)
 
-        self._logits = tf.function(logits, input_signature=signature)
+        self._logits = tf.function(logits, input_signature=signature, jit_compile=xla or None)
 
     def run(self, batches: Batches, sink: Sink) -> None:
         """One batch in flight ahead of the one being read back, so that an accelerator never waits for packing."""
@@ -137,7 +140,8 @@ def open_engine(folder: str | Path, engine: str = "auto", precision: str = "auto
     """The engine for a trained checkpoint's folder.
 
     Args:
-        engine: "openvino" (the default on a machine without an accelerator), "tensorflow", or "auto".
+        engine: "openvino" (the default on a machine without an accelerator), "tensorflow", "xla", which is TensorFlow
+            with the model compiled, or "auto".
         precision: "float32", "bfloat16", for OpenVINO also "int8", for TensorFlow also the names in
             `lce_tf.model.precision`; "auto" is bfloat16 on a CPU that multiplies it in hardware, mixed_float16 on a
             GPU, else float32.
@@ -156,7 +160,7 @@ def open_engine(folder: str | Path, engine: str = "auto", precision: str = "auto
         return OpenVinoEngine(exported(folder), precision)
     names = {"bfloat16": "mixed_bfloat16" if device != "cpu" else "products_bfloat16"}
     model = checkpoint.load(folder, resolve(names.get(precision, precision), device))
-    return TensorFlowEngine(model)
+    return TensorFlowEngine(model, xla=engine == "xla")
 
 
 def exported(folder: str | Path) -> Path:

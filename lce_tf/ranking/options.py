@@ -7,12 +7,13 @@ from lce_tf.ranking.rerank import RerankConfig, rerank
 from lce_tf.ranking.shards import Shard
 
 CHECKPOINT = "trained cross-encoder: the --output of lce_tf.train, or one in Hugging Face's layout, folder or id"
+ENGINE = "auto is OpenVINO on a CPU, else TensorFlow; xla is TensorFlow with the model compiled, for GPUs"
 
 
 def add_scoring_options(parser: argparse.ArgumentParser) -> None:
     """Adds how pairs are cut and scored, and by which machines."""
     add = parser.add_argument
-    add("--engine", choices=ENGINES, default="auto", help="auto is OpenVINO on a CPU, else TensorFlow")
+    add("--engine", choices=ENGINES, default="auto", help=ENGINE)
     add(
         "--precision",
         default="auto",

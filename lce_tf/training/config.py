@@ -53,6 +53,7 @@ class TrainConfig:
         precision, strategy, devices, tpu: see `lce_tf.model.precision` and `lce_tf.training.strategies`.
         deterministic: only TensorFlow's deterministic kernels, which on a GPU give the same bits each time and cost
             speed; on a CPU the others do, too.
+        xla: have XLA compile the passes, one program for each width of slices; for GPUs.
         keep: "last" checkpoint, as in the paper, or the "best" on the dev sample.
         dev_split, dev_run, dev_queries, dev_depth, evaluate_every: MRR@10 on a sample of `dev_queries` queries of
             `dev_run`, its top `dev_depth` reranked, every so many steps; 0 never.
@@ -96,6 +97,7 @@ class TrainConfig:
     tpu: str | None = None
     micro_batch: int = 0
     deterministic: bool = False
+    xla: bool = False
     keep: str = "last"
     dev_split: str | None = "dev"
     dev_run: str | None = None

@@ -134,6 +134,7 @@ class Job:
             parts,
             shape.windows,
             config.r_drop,
+            config.xla,
         )
         state = {"model": self.model, "optimizer": self.optimizer, "step": self.step, "best": self.best}
         self.checkpoints = Checkpoints(output, state, workers)

@@ -48,6 +48,7 @@ class TrainingStep:
         parts: how many slices each part has; None: all are one part, and nothing is computed twice.
         windows: windows a passage in the batches, of which the best is its score.
         r_drop: weight of R-Drop, see `TrainConfig`; with it, `parts` covers all slices twice, one mask after the other.
+        xla: whether XLA compiles the passes over slices, at each shape anew.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class TrainingStep:
         parts: Sequence[int] | None = None,
         windows: int = 1,
         r_drop: float = 0.0,
+        xla: bool = False,
     ):
         self.strategy, self.model, self.loss, self.optimizer = strategy, model, loss, optimizer
         self.groups, self.seed, self.parts, self.windows = groups, seed, parts, windows
@@ -68,10 +70,12 @@ class TrainingStep:
         # A slice's pass is traced once and called for each slice; lengths differ, so the shape stays open.
         packed = [tf.TensorSpec([None, None], tf.int32), *[tf.TensorSpec([None], tf.int32)] * 2]
         seeded = [*packed, tf.TensorSpec([2], tf.int32)]
-        self._forward = tf.function(model.logits, input_signature=seeded)
+        compiled = {"jit_compile": True} if xla else {}
+        self._forward = tf.function(model.logits, input_signature=seeded, **compiled)
         # Not inlined: a batch of a hundred slices would be a graph of a hundred models.
-        self._score = tf.function(model.logits, input_signature=seeded, experimental_attributes=APART)
-        self._replay = tf.function(self._differentiated, experimental_attributes=APART)
+        compiled |= {"experimental_attributes": APART}
+        self._score = tf.function(model.logits, input_signature=seeded, **compiled)
+        self._replay = tf.function(self._differentiated, **compiled)
 
     def step_seed(self, step: int) -> tf.Tensor:
         """The step's part of the dropout seed, an int32."""

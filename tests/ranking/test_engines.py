@@ -14,11 +14,12 @@ from lce_tf.ranking.engines import exported, open_engine
 from lce_tf.ranking.scoring import score_pairs
 
 
+@pytest.mark.parametrize("other", ["openvino", "xla"])
 @pytest.mark.parametrize("outputs", [1, 2])
-def test_openvino_equals_tensorflow(checkpoints, packer, pairs, outputs):
+def test_every_engine_equals_tensorflow(checkpoints, packer, pairs, outputs, other):
     here, there = (
         score_pairs(open_engine(checkpoints[outputs], name, "float32"), packer, *pairs)
-        for name in ("tensorflow", "openvino")
+        for name in ("tensorflow", other)
     )
     assert here.shape == (720, outputs) and here.std() > 0.01
     np.testing.assert_allclose(there, here, atol=1e-4, rtol=0)

@@ -10,7 +10,7 @@ from lce_tf.training.inputs import read_inputs
 GROUPS = 4
 
 
-def gradients_of(files, loss, precision, counts, slices=4, head=20):
+def gradients_of(files, loss, precision, counts, slices=4, head=20, xla=False):
     """Loss and gradients of one step with dropout on."""
     import tensorflow as tf
 
@@ -28,7 +28,7 @@ def gradients_of(files, loss, precision, counts, slices=4, head=20):
         model = checkpoint.from_backbone(config.backbone, config.scoring, PRECISIONS[precision], seed=3)
         optimizer = make_optimizer(lambda step: 0.0, model, PRECISIONS[precision])
     model.head.linear.kernel.assign(model.head.linear.kernel * head)
-    step = TrainingStep(strategy, model, layer, optimizer, GROUPS, seed=7, parts=counts)
+    step = TrainingStep(strategy, model, layer, optimizer, GROUPS, seed=7, parts=counts, xla=xla)
     sampler = GroupSampler(inputs.pool, config.members, 42, pairs=layer.pairs)
     batches = TrainingBatches(sampler, inputs.packer, BatchShape(GROUPS, config.members, slices, 8))
     labels, order, *parts = [tf.constant(part) for part in batches.batch(0)]
@@ -117,6 +117,14 @@ def test_on_a_tpu_every_slice_has_the_length_of_a_sequence(files):
 
     config = files.config(strategy="tpu")
     assert plan_batch(config, 2) == BatchShape(2, 4, 1, width=config.sequence_length)
+
+
+@pytest.mark.parametrize("counts", [None, [1, 1, 2]])
+def test_xla_s_gradients_are_the_same(files, counts):
+    """With dropout on, whose masks XLA must draw alike."""
+    plain, compiled = (gradients_of(files, "lce", "float32", counts, head=1, xla=xla) for xla in (False, True))
+    assert compiled[0] == pytest.approx(plain[0], rel=1e-6)
+    assert distance(plain[1], compiled[1]) < 1e-5
 
 
 @pytest.mark.slow
