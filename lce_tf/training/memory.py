@@ -48,7 +48,7 @@ def device_bytes() -> int:
     return next((int(line.split()[1]) << 10 for line in lines if line.startswith("MemTotal")), 4 << 30)
 
 
-def parts(needs: Sequence[int], budget: float) -> list[int]:
+def parts(needs: Sequence[int], budget: float, sums: float = 0) -> list[int]:
     """How many slices to compute at a time, one after the other, so that none of these parts needs more than `budget`.
 
     The last part is the fullest, since it is the one that is computed once only; a slice that is larger than the
@@ -56,11 +56,12 @@ def parts(needs: Sequence[int], budget: float) -> list[int]:
 
     Args:
         needs: of each slice, in their order.
+        sums: what the gradients summed so far need; they lie beside every part but the last, which comes first.
     """
     counts, left = [0], budget
     for need in reversed(needs):
         if counts[0] and (need > left or counts[0] == MOST_SLICES):
-            counts, left = [0, *counts], budget
+            counts, left = [0, *counts], budget - sums
         counts[0] += 1
         left -= need
     return counts

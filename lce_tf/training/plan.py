@@ -32,13 +32,15 @@ def plan_parts(config: TrainConfig, batches: TrainingBatches, model, replicas: i
     Args:
         replicas: on this machine, whose CPU devices share its memory.
     """
-    if config.micro_batch:
-        needs = [rows * config.sequence_length for rows in batches.shape.rows] * (2 if config.r_drop else 1)
-        return parts(needs, config.micro_batch)
+    again = 2 if config.r_drop else 1
     float_bytes = 4 if model.precision.policy == "float32" else 2
+    sums = 4 * sum(variable.shape.num_elements() for variable in model.trainable_variables)
+    if config.micro_batch:
+        length = config.sequence_length
+        needs = [rows * length for rows in batches.shape.rows] * again
+        return parts(needs, config.micro_batch, sums * length / activation_bytes(model.config, 1, length, float_bytes))
     first = [batches.slices(step) for step in range(min(LOOKED_AT, config.steps))]
     needs = [
         max(activation_bytes(model.config, *part, float_bytes) for part in place) for place in zip(*first, strict=True)
     ]
-    needs *= 2 if config.r_drop else 1
-    return parts(needs, SHARE * device_bytes() / (replicas if device_kind() == "cpu" else 1))
+    return parts(needs * again, SHARE * device_bytes() / (replicas if device_kind() == "cpu" else 1), sums)

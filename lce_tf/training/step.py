@@ -1,7 +1,7 @@
 """One training step: exact loss over the whole batch, forward passes over its length-sorted slices."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -14,7 +14,6 @@ from lce_tf.training.windows import best_window_logits
 
 # Dropout places per forward pass are fewer than this, so slices and replicas never share a mask.
 PLACES = 1024
-APART = {"_noinline": True}
 
 
 class Taken(NamedTuple):
@@ -69,13 +68,10 @@ class TrainingStep:
         self.r_drop = r_drop
         # A slice's pass is traced once and called for each slice; lengths differ, so the shape stays open.
         packed = [tf.TensorSpec([None, None], tf.int32), *[tf.TensorSpec([None], tf.int32)] * 2]
-        seeded = [*packed, tf.TensorSpec([2], tf.int32)]
         compiled = {"jit_compile": True} if xla else {}
-        self._forward = tf.function(model.logits, input_signature=seeded, **compiled)
-        # Not inlined: a batch of a hundred slices would be a graph of a hundred models.
-        compiled |= {"experimental_attributes": APART}
-        self._score = tf.function(model.logits, input_signature=seeded, **compiled)
-        self._replay = tf.function(self._differentiated, **compiled)
+        self._forward = tf.function(model.logits, input_signature=[*packed, tf.TensorSpec([2], tf.int32)], **compiled)
+        # Inlined into a loop, sums of a weight's gradients would become temporary variables, which iterations share.
+        self._replay = tf.function(self._differentiated, experimental_attributes={"_noinline": True}, **compiled)
 
     def step_seed(self, step: int) -> tf.Tensor:
         """The step's part of the dropout seed, an int32."""
@@ -128,29 +124,56 @@ class TrainingStep:
     def _differentiate(self, labels, order, slices):
         """Loss, spread and gradients, with the activations of one part at a time."""
         *counts, _ = self.parts or [len(slices)]
-        earlier = [slices[sum(counts[:i]) : sum(counts[: i + 1])] for i in range(len(counts))]
-        last, scored = slices[sum(counts) :], []
-        for piece in itertools.chain(*earlier):
-            # One after the other: side by side they would need the memory of all.
-            with tf.control_dependencies(scored[-1:]):
-                scored.append(self._score(*piece))
-        with tf.control_dependencies(scored[-1:]), tf.GradientTape() as tape:
+        earlier, last = slices[: sum(counts)], slices[sum(counts) :]
+        scored = self._scored(earlier)
+        with tf.control_dependencies(scored), tf.GradientTape() as tape:
             tape.watch(scored)
             logits = tf.concat([*scored, *(self._forward(*piece) for piece in last)], axis=0)
             loss, scaled, spread = self._loss(logits, labels, order)
-        total, upstream = tape.gradient(scaled, [self.model.trainable_variables, scored])
-        total, upstream = _dense(total), iter(upstream)
-        for part in earlier:
-            with tf.control_dependencies(total[:1]):
-                gradients = self._replay(part, list(itertools.islice(upstream, len(part))))
-            total = [a + b for a, b in zip(total, gradients, strict=True)]
-        return loss, spread, total
+        gradients, upstream = tape.gradient(scaled, [self.model.trainable_variables, scored])
+        gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
+        if earlier:
+            sizes = [tf.size(lengths) for _, _, lengths, _ in earlier]
+            gradients = self._replayed(gradients, counts, earlier, tf.split(*upstream, sizes))
+        return loss, spread, gradients
 
-    def _differentiated(self, part, upstream):
-        """The weights' gradients of a part, given the derivatives of its scores."""
+    def _scored(self, slices) -> list[tf.Tensor]:
+        """The logits of all slices in one tensor, if there are any, computed one slice after the other."""
+        if not slices:
+            return []
+        queue = _Queue(slices)
+
+        def score(i, logits):
+            return i + 1, logits.write(i, self._forward(*queue.at(i)))
+
+        empty = _array(tf.float32, len(slices), [queue.pairs, self.model.scoring.outputs])
+        _, logits = tf.while_loop(lambda i, _: i < len(slices), score, (0, empty), parallel_iterations=1)
+        return [logits.concat()]
+
+    def _replayed(self, gradients, counts, slices, upstream):
+        """`gradients` and those of the slices, computed again part by part, given the derivatives of their logits."""
+        queue, first = _Queue([(*piece, given) for piece, given in zip(slices, upstream, strict=True)]), 0
+        for count, alike in itertools.groupby(counts):
+            end = first + count * len(list(alike))
+
+            def part(i, *sums, count=count):
+                return i + count, *self._replay([queue.at(i + k) for k in range(count)], sums)
+
+            # Its first pass needs no gradients yet, but must wait until those before have done with their memory.
+            with tf.control_dependencies(gradients):
+                _, *gradients = tf.while_loop(
+                    lambda i, *_, end=end: i < end, part, (first, *gradients), parallel_iterations=1
+                )
+            first = end
+        return gradients
+
+    def _differentiated(self, part, sums):
+        """`sums` and the weights' gradients of a part, whose pieces end in the derivatives of their logits."""
         with tf.GradientTape() as tape:
-            logits = [self.model.logits(*piece) for piece in part]
-        return _dense(tape.gradient(logits, self.model.trainable_variables, output_gradients=upstream))
+            logits = [self.model.logits(*piece) for *piece, _ in part]
+        upstream = [given for *_, given in part]
+        gradients = tape.gradient(logits, self.model.trainable_variables, output_gradients=upstream)
+        return [_plus(*both) for both in zip(sums, gradients, strict=True)]
 
     def _loss(self, logits, labels, order):
         """The replica's part of the global loss, that times the loss scale, and its part of the spread."""
@@ -180,6 +203,43 @@ def _divergence(p: tf.Tensor, q: tf.Tensor) -> tf.Tensor:
     return tf.reduce_sum((tf.exp(p) - tf.exp(q)) * (p - q), axis=-1)
 
 
-def _dense(gradients: list) -> list[tf.Tensor]:
-    """Dense, because Adam's moments of the embeddings are dense anyway and its fused kernel wants them so."""
-    return [tf.convert_to_tensor(gradient) for gradient in gradients]
+class _Queue:
+    """Slices behind one another for a loop to take: a graph that named each would grow with the batch.
+
+    Args:
+        slices: tuples of tensors, alike but for the lengths of their axes.
+
+    Attributes:
+        pairs: in each slice, if that is the same in all.
+    """
+
+    def __init__(self, slices: Sequence[tuple[tf.Tensor, ...]]):
+        self._columns = [_filled(column) for column in zip(*slices, strict=True)]
+        self.pairs = _common(lengths.shape for _, _, lengths, *_ in slices)[0]
+
+    def at(self, i) -> list[tf.Tensor]:
+        """The tensors of slice i."""
+        return [column.read(i) for column in self._columns]
+
+
+def _filled(tensors: Sequence[tf.Tensor]) -> tf.TensorArray:
+    array = _array(tensors[0].dtype, len(tensors), _common(tensor.shape for tensor in tensors))
+    for i, tensor in enumerate(tensors):
+        array = array.write(i, tensor)
+    return array
+
+
+def _array(dtype, size: int, shape) -> tf.TensorArray:
+    return tf.TensorArray(dtype, size, element_shape=shape, infer_shape=False, clear_after_read=False)
+
+
+def _common(shapes: Iterable[tf.TensorShape]) -> list[int | None]:
+    """The length of each axis where it is the same in all."""
+    return [axis[0] if len(set(axis)) == 1 else None for axis in zip(*map(tuple, shapes), strict=True)]
+
+
+def _plus(total: tf.Tensor, gradient) -> tf.Tensor:
+    """Their sum; an embedding's gradient is rows, which are added where they belong without making it dense."""
+    if isinstance(gradient, tf.IndexedSlices):
+        return tf.tensor_scatter_nd_add(total, gradient.indices[:, None], gradient.values)
+    return total + gradient

@@ -128,7 +128,8 @@ def test_xla_s_gradients_are_the_same(files, counts):
 
 
 @pytest.mark.slow
-def test_at_one_width_the_step_compiles_once_for_all_batches(files):
+@pytest.mark.parametrize("counts", [None, [1, 1, 2]])
+def test_at_one_width_the_step_compiles_once_for_all_batches(files, counts):
     """XLA, the compiler that a TPU has its programs from, must know every shape."""
     import tensorflow as tf
 
@@ -141,9 +142,9 @@ def test_at_one_width_the_step_compiles_once_for_all_batches(files):
     config = files.config(batch=GROUPS, backbone=str(files.with_dropout))
     inputs = read_inputs(config)
     model = checkpoint.from_backbone(config.backbone, config.scoring, PRECISIONS["float32"], seed=3)
-    step = TrainingStep(make_strategy("one_device"), model, LOSSES["lce"](), None, GROUPS, seed=7)
+    step = TrainingStep(make_strategy("one_device"), model, LOSSES["lce"](), None, GROUPS, seed=7, parts=counts)
     sampler = GroupSampler(inputs.pool, config.members, 42)
-    batches = TrainingBatches(sampler, inputs.packer, BatchShape(GROUPS, config.members, 2, width=32))
+    batches = TrainingBatches(sampler, inputs.packer, BatchShape(GROUPS, config.members, 4, width=32))
 
     def gradients(labels, order, *packed):
         return step._differentiate(labels, order, step._slices(packed, tf.constant(5), 0))
@@ -175,20 +176,58 @@ def test_parts_are_what_fits(files, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("needs", "budget", "counts"),
+    ("needs", "budget", "sums", "counts"),
     [
-        ([1, 2, 3], 6, [3]),
-        ([1, 2, 3], 5, [1, 2]),
-        ([1, 2, 3], 3, [2, 1]),
-        ([9, 9], 5, [1, 1]),
-        ([4], 1, [1]),
-        ([0] * 70, 1, [6, 32, 32]),
+        ([1, 2, 3], 6, 0, [3]),
+        ([1, 2, 3], 5, 0, [1, 2]),
+        ([1, 2, 3], 3, 0, [2, 1]),
+        ([9, 9], 5, 0, [1, 1]),
+        ([4], 1, 0, [1]),
+        ([0] * 70, 1, 0, [6, 32, 32]),
+        # The gradients summed so far take the room of one slice, but of none of the part that comes first.
+        ([2, 2, 2, 2, 2], 4, 2, [1, 1, 1, 2]),
+        ([2, 2, 2, 2, 2], 4, 9, [1, 1, 1, 2]),
     ],
 )
-def test_parts_fill_up_from_the_last_slice_on(needs, budget, counts):
+def test_parts_fill_up_from_the_last_slice_on(needs, budget, sums, counts):
     from lce_tf.training.memory import parts
 
-    assert parts(needs, budget) == counts
+    assert parts(needs, budget, sums) == counts
+
+
+def traced(files, parts):
+    """The graph of a batch's gradients, that many parts of one slice each."""
+    import tensorflow as tf
+
+    from lce_tf.losses import LOSSES
+    from lce_tf.model import checkpoint
+    from lce_tf.model.precision import PRECISIONS
+    from lce_tf.training.step import TrainingStep
+    from lce_tf.training.strategies import make_strategy
+
+    config = files.config(backbone=str(files.with_dropout))
+    model = checkpoint.from_backbone(config.backbone, config.scoring, PRECISIONS["float32"], seed=3)
+    step = TrainingStep(make_strategy("one_device"), model, LOSSES["lce"](), None, parts, seed=7, parts=[1] * parts)
+
+    def gradients(labels, order, *packed):
+        return step._differentiate(labels, order, step._slices(packed, tf.constant(5), 0))
+
+    labels, order = tf.TensorSpec([parts, 8]), tf.TensorSpec([8 * parts], tf.int32)
+    piece = [tf.TensorSpec([8, None], tf.int32), *[tf.TensorSpec([8], tf.int32)] * 2]
+    return tf.function(gradients).get_concrete_function(labels, order, *piece * parts).graph.as_graph_def()
+
+
+def test_the_graph_hardly_grows_with_the_group(files):
+    """So that neither its memory nor the time until the first step does."""
+
+    def operations(graph, kind=""):
+        nodes = [*graph.node, *(node for function in graph.library.function for node in function.node_def)]
+        return sum(node.op.startswith(kind) for node in nodes)
+
+    few, many = traced(files, 4), traced(files, 16)
+    assert operations(few, "While") == operations(many, "While") == 2
+    assert operations(many, "MatMul") == operations(few, "MatMul") > 0
+    assert operations(many) < 1.2 * operations(few)
 
 
 def test_slices_have_the_shapes_of_the_packed_batch(files):
