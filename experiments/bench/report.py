@@ -14,6 +14,11 @@ UNTRIED = (
     "`training_step(model, inputs)`, which transformers 5 calls with a third argument: it does not train with these "
     "versions. Loading a training run over 100 million rows is measured by `python -m experiments.full_size`."
 )
+RESIDENT = (
+    "The resident set of a step has the model's graphs besides and the gaps that TensorFlow's allocator keeps, which "
+    "differ from run to run with equal tensors. That of a store has the pages of its mapped file that were read, which "
+    "the kernel takes back as soon as anyone needs the room."
+)
 
 
 def write_report(output: Path, results: Sequence[Result]) -> str:
@@ -60,7 +65,7 @@ def _notes(results: Sequence[Result]) -> list[str]:
     ]
     if any(result.get("stale") for result in results):
         notes.append("* Measured with other settings or sources than those of now.")
-    return [*notes, UNTRIED]
+    return [*notes, RESIDENT, UNTRIED]
 
 
 def _versions(results: Sequence[Result]) -> str:

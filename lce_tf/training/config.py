@@ -114,6 +114,8 @@ class TrainConfig:
             raise UserError(f"--strategy {self.strategy!r}: known are {', '.join(STRATEGIES)}")
         if self.tpu is not None and self.strategy != "tpu":
             raise UserError(f"--tpu {self.tpu}: --strategy {self.strategy} uses none; give --strategy tpu as well")
+        if self.xla and self.strategy == "tpu":
+            raise UserError("--xla: what runs on a TPU is compiled by XLA anyway; leave it out")
         if self.keep not in KEEP:
             raise UserError(f"--keep {self.keep!r}: known are {', '.join(KEEP)}")
         if self.precision not in ("auto", *PRECISIONS):
