@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lce_tf.arguments import parser_for, quiet_tensorflow
-from lce_tf.data.audit import Audit, audit
-from lce_tf.data.pool import SHORT_LISTS
 from lce_tf.errors import guarded
 from lce_tf.files import write_json
+from lce_tf.groups.audit import Audit, audit
+from lce_tf.groups.pool import SHORT_LISTS
 from lce_tf.training.config import LOSS_NAMES, TAUGHT, TrainConfig
 
 EXAMPLE = "python -m lce_tf.audit --dataset pydocs --run bm25.train.trec --group 8 --backbone minilm"

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from lce_tf.arguments import parser_for, quiet_tensorflow
 from lce_tf.errors import guarded
-from lce_tf.exchange.huggingface import export_huggingface
-from lce_tf.exchange.openvino import export_openvino_folder
-from lce_tf.exchange.savedmodel import export_savedmodel
+from lce_tf.exporting.huggingface import export_huggingface
+from lce_tf.exporting.openvino import export_openvino_folder
+from lce_tf.exporting.savedmodel import export_savedmodel
 
 EXAMPLE = """python -m lce_tf.export --format hf --output lce8-hf --license apache-2.0 runs/lce8"""
 # Name on the command line -> function of (checkpoint, output, license) that returns what it wrote.

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from lce_tf.arguments import parser_for
 from lce_tf.errors import guarded
-from lce_tf.ranking.merge import merge
+from lce_tf.reranking.merge import merge
 
 EXAMPLE = """python -m lce_tf.merge lce8.dev.trec
   python -m lce_tf.merge --shards a/lce8.shard-0-of-2 b/lce8.shard-1-of-2 -- lce8.dev.trec"""

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from lce_tf.arguments import parser_for, quiet_tensorflow
 from lce_tf.errors import guarded
-from lce_tf.ranking.options import CHECKPOINT, add_scoring_options, run_job
-from lce_tf.ranking.rerank import RerankConfig
+from lce_tf.reranking.options import CHECKPOINT, add_scoring_options, run_job
+from lce_tf.reranking.rerank import RerankConfig
 
 EXAMPLE = """python -m lce_tf.rerank --checkpoint runs/lce8 --dataset pydocs --split dev \\
       --run bm25.dev.trec --depth 100 --output lce8.dev.trec"""

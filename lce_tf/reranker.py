@@ -8,15 +8,15 @@ from pathlib import Path
 import numpy as np
 
 from lce_tf.arguments import quiet_tensorflow
-from lce_tf.data.packing import Packer
-from lce_tf.data.tokenizers import WordPieces
-from lce_tf.data.tokens import TokenStore
 from lce_tf.errors import UserError
-from lce_tf.ranking.activation import activate
-from lce_tf.ranking.engines import Engine, open_engine
-from lce_tf.ranking.opening import Opened, open_checkpoint
-from lce_tf.ranking.order import best_windows, scores_of
-from lce_tf.ranking.scoring import MULTIPLE, score_pairs
+from lce_tf.reranking.activation import activate
+from lce_tf.reranking.engines import Engine, open_engine
+from lce_tf.reranking.opening import Opened, open_checkpoint
+from lce_tf.reranking.order import best_windows, scores_of
+from lce_tf.reranking.scoring import MULTIPLE, score_pairs
+from lce_tf.tokens.packing import Packer
+from lce_tf.tokens.store import TokenStore
+from lce_tf.tokens.tokenizers import WordPieces
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ class Reranker:
         Args:
             checkpoint: folder that `lce train` wrote, or an ELECTRA or BERT cross-encoder in Hugging Face's layout, by
                 its folder or its id, such as "cross-encoder/ms-marco-MiniLM-L6-v2".
-            engine, precision: see `lce_tf.ranking.engines.open_engine`.
+            engine, precision: see `lce_tf.reranking.engines.open_engine`.
             query_length, sequence_length: in wordpieces, instead of the checkpoint's own; see `Lengths`.
             window, stride, windows: for documents longer than a sequence, of which the best window counts.
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from lce_tf.arguments import parser_for, quiet_tensorflow
 from lce_tf.errors import guarded
-from lce_tf.ranking.options import CHECKPOINT, add_scoring_options, run_job
+from lce_tf.reranking.options import CHECKPOINT, add_scoring_options, run_job
 
 EXAMPLE = """python -m lce_tf.score --checkpoint runs/teacher --dataset pydocs --split train \\
       --run bm25.train.trec --depth 200 --output teacher.train.trec

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from lce_tf.arguments import parser_for, quiet_tensorflow
 from lce_tf.errors import UserError, guarded
-from lce_tf.ranking.engines import ENGINES
-from lce_tf.ranking.options import CHECKPOINT, ENGINE
 from lce_tf.reranker import Reranker
+from lce_tf.reranking.engines import ENGINES
+from lce_tf.reranking.options import CHECKPOINT, ENGINE
 from lce_tf.serving import logs
 from lce_tf.serving.settings import TOKEN_VARIABLE, Limits, read_token
 

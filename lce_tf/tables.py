@@ -10,11 +10,11 @@ from pathlib import Path
 from lce_tf.arguments import names, numbers, parser_for, quiet_tensorflow, wants
 from lce_tf.array_jobs import array_index
 from lce_tf.errors import UserError, guarded
+from lce_tf.paper.rows import TABLES, Table
 from lce_tf.replication.official import OFFICIAL, official_folder
 from lce_tf.replication.plan import make_plan
 from lce_tf.replication.presets import PRESETS, TUNE, Preset
 from lce_tf.replication.replicate import replicate
-from lce_tf.replication.rows import TABLES, Table
 from lce_tf.replication.stages import STAGES, listing, run_stage, stages
 from lce_tf.replication.timing import measured_rates
 from lce_tf.training.config import STRATEGIES

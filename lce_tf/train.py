@@ -7,11 +7,11 @@ from dataclasses import fields, replace
 from pathlib import Path
 
 from lce_tf.arguments import parser_for, quiet_tensorflow
-from lce_tf.data.pool import POSITIVES, SHORT_LISTS
 from lce_tf.errors import UserError, guarded
+from lce_tf.groups.pool import POSITIVES, SHORT_LISTS
+from lce_tf.paper.rows import Checkpoint
 from lce_tf.replication.presets import PRESETS, Preset
 from lce_tf.replication.products import Products
-from lce_tf.replication.rows import Checkpoint
 from lce_tf.training.config import CHOICES, KEEP, LOSS_NAMES, STRATEGIES, TrainConfig, follow
 from lce_tf.training.job import train
 from lce_tf.training.recipes import RECIPES

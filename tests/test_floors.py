@@ -28,18 +28,21 @@ FLOORS = (
     ("errors",),
     ("files", "locks"),
     ("progress", "arguments", "array_jobs"),
-    ("data",),  # records, runs, judgments, collections, tokens, groups, batches: knows no model
+    ("data",),  # data sets, runs, judgments: read, checked and written
+    ("tokens",),  # texts as token ids, and pairs packed from them
+    ("groups",),  # one positive and n - 1 negatives a query, and the batches made of them
     ("model",),  # encoder, score head, weights in and out: knows arrays, not losses
     ("losses",),
     ("evaluation",),  # measures and significance, over runs and judgments only
     ("reporting",),  # a page about runs and what trainings and tables left on the disk: knows no model
     ("retrieval",),
-    ("ranking",),  # scores a run
-    ("reranker", "exchange"),  # scores texts from Python; writes checkpoints for other tools
+    ("reranking",),  # scores a run
+    ("reranker", "exporting"),  # scores texts from Python; writes checkpoints for other tools
     ("pyterrier",),  # the reranker in other people's pipelines
     ("serving",),  # scores texts that come over HTTP
-    ("training",),  # reranks a dev sample while it trains, so it stands above ranking
-    ("replication",),  # presets and tables: all of the above, one after the other
+    ("training",),  # reranks a dev sample while it trains, so it stands above reranking
+    ("paper",),  # the paper's tables as data, and how they are printed
+    ("replication",),  # presets, and what makes the tables: all of the above, one after the other
     DOORS,  # thin, and strangers to each other
     ("cli",),
     ("__main__",),
@@ -129,7 +132,7 @@ def test_no_import_goes_round():
     [
         ("data/runs.py", "from lce_tf.model import encoder\n", "data imports lce_tf.model"),
         ("data/runs.py", "def f():\n    import lce_tf.training.loop\n", "lce_tf/data/runs.py:2: data imports"),
-        ("data/runs.py", "from ..ranking import score\n", "data imports lce_tf.ranking"),
+        ("data/runs.py", "from ..reranking import score\n", "data imports lce_tf.reranking"),
         ("data/runs.py", "import importlib\nimportlib.import_module('lce_tf.cli')\n", "data imports lce_tf.cli"),
         ("train.py", "from lce_tf import rerank\n", "train imports lce_tf.rerank"),
         ("train.py", "from lce_tf import Reranker\n", "Reranker is no module of ours"),

@@ -10,12 +10,12 @@ import pytest
 from lce_tf import evaluate
 from lce_tf.data.qrels import write_qrels
 from lce_tf.data.runs import Run, write_msmarco, write_trec
-from lce_tf.data.tokens import TokenStore
 from lce_tf.errors import guarded
 from lce_tf.files import built_folder, write_json, written
 from lce_tf.model import checkpoint
-from lce_tf.ranking.chunks import Chunks
-from lce_tf.ranking.outputs import write_reranked
+from lce_tf.reranking.chunks import Chunks
+from lce_tf.reranking.outputs import write_reranked
+from lce_tf.tokens.store import TokenStore
 
 FILES = Path(__file__).parent / "files"
 KILOBYTES = 256  # of the disk

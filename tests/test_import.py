@@ -47,7 +47,9 @@ def test_doors_load_nothing_heavy(name):
     assert loaded_by(module) & HEAVY == set()
 
 
-@pytest.mark.parametrize("package", ["data", "evaluation", "replication", "reporting", "retrieval"])
+@pytest.mark.parametrize(
+    "package", ["data", "evaluation", "groups", "paper", "replication", "reporting", "retrieval", "tokens"]
+)
 def test_packages_without_a_model_load_nothing_heavy(package):
     files = sorted((ROOT / "lce_tf" / package).rglob("*.py"))
     names = [".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for path in files]

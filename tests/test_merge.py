@@ -8,8 +8,8 @@ import pytest
 
 from lce_tf.data.runs import Run, read_run
 from lce_tf.merge import main
-from lce_tf.ranking.outputs import write_reranked
-from lce_tf.ranking.shards import Shard
+from lce_tf.reranking.outputs import write_reranked
+from lce_tf.reranking.shards import Shard
 
 
 @pytest.fixture

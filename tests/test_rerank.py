@@ -206,7 +206,7 @@ def test_an_engine_that_is_unknown_is_argparse_s_matter(call, capsys):
 
 
 def test_ctrl_c_is_status_130_and_the_next_call_goes_on(call, capsys, monkeypatch):
-    from lce_tf.ranking import rerank as job
+    from lce_tf.reranking import rerank as job
 
     def stopped(*_):
         raise KeyboardInterrupt

@@ -23,7 +23,7 @@ UNSAFE_MODULES = ("pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib
 # The one name that is taken from pickle: an exception to catch.
 ALLOWED = {"pickle.UnpicklingError"}
 # From this process to its own workers on a Ray cluster, which pickles all that goes between them; never from a file.
-BETWEEN_WORKERS = {"lce_tf/ranking/on_ray.py": {"pickle.dumps", "pickle.loads"}}
+BETWEEN_WORKERS = {"lce_tf/reranking/on_ray.py": {"pickle.dumps", "pickle.loads"}}
 UNSAFE_CALLS = {
     "eval", "exec", "compile", "os.system", "os.popen", "load_model", "model_from_json", "model_from_config",
     "model_from_yaml", "deserialize", "deserialize_keras_object", "unsafe_load", "enable_unsafe_deserialization",

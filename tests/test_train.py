@@ -46,7 +46,7 @@ def test_with_nothing_else_it_is_the_pydocs_preset(caught):
 
 
 def test_the_same_configuration_as_the_tables(caught):
-    from lce_tf.replication.rows import TABLE1
+    from lce_tf.paper.rows import TABLE1
 
     for row in TABLE1.rows:
         if wanted := row.checkpoint:

@@ -12,10 +12,10 @@ import numpy as np
 
 from experiments.bench.pairs import Pairs, read_pairs
 from experiments.bench.rerank_ours import TRIAL, Scorer, fresh_cache
-from lce_tf.data.packing import Packer
-from lce_tf.data.tokens import TokenStore
-from lce_tf.ranking.engines import Engine, open_engine
-from lce_tf.ranking.scoring import score_pairs
+from lce_tf.reranking.engines import Engine, open_engine
+from lce_tf.reranking.scoring import score_pairs
+from lce_tf.tokens.packing import Packer
+from lce_tf.tokens.store import TokenStore
 
 
 def lengths(job: dict[str, Any]) -> Callable[[], dict[str, Any]]:

@@ -80,9 +80,9 @@ def _write(job: dict[str, Any], folder: Path) -> None:
 
 def _texts(dataset: str, tokenizer_folder: Path) -> tuple[dict[str, str], dict[str, str], list[tuple[str, str]]]:
     """Queries and passages that are short enough, and (query, positive) pairs of them, by id."""
-    from lce_tf.data import pydocs
     from lce_tf.data.datasets import load_dataset
-    from lce_tf.data.tokenizers import WordPieces
+    from lce_tf.data.pydocs import collection as pydocs
+    from lce_tf.tokens.tokenizers import WordPieces
 
     found, split = load_dataset(str(pydocs.folder()) if dataset == "pydocs" else dataset), "train"
     tokenizer = WordPieces(tokenizer_folder)
@@ -128,7 +128,7 @@ def _write_training(texts: Path, rng, queries, passages, positives) -> None:
 
 def _dealt(folder: Path, groups: int, members: int, queries, passages) -> list[tuple[str, list[str]]]:
     """The texts of the first groups that training with this many members a group deals."""
-    from lce_tf.data.groups import GroupSampler
+    from lce_tf.groups.sampler import GroupSampler
     from lce_tf.training.inputs import read_inputs
 
     config = training_config(folder, group=members)

@@ -8,10 +8,10 @@ import numpy as np
 
 from experiments.bench.lengths import packer_of, pool_of
 from experiments.bench.rerank_ours import fresh_cache
-from lce_tf.data.groups import GroupSampler
-from lce_tf.data.pipeline import BatchShape, TrainingBatches
-from lce_tf.ranking.engines import OpenVinoEngine
-from lce_tf.ranking.scoring import score_pairs
+from lce_tf.groups.pipeline import BatchShape, TrainingBatches
+from lce_tf.groups.sampler import GroupSampler
+from lce_tf.reranking.engines import OpenVinoEngine
+from lce_tf.reranking.scoring import score_pairs
 
 # Words of a passage of MS MARCO's, on average.
 WORDS = 52
@@ -108,11 +108,11 @@ def tokenise(job: dict[str, Any]) -> Callable[[], dict[str, Any]]:
     """
     import itertools
 
-    from lce_tf.data import pydocs
     from lce_tf.data.datasets import load_dataset
-    from lce_tf.data.tokenizers import WordPieces
-    from lce_tf.data.tokens import TokenStore
+    from lce_tf.data.pydocs import collection as pydocs
     from lce_tf.model import hub
+    from lce_tf.tokens.store import TokenStore
+    from lce_tf.tokens.tokenizers import WordPieces
 
     found = load_dataset(str(pydocs.folder()) if job["dataset"] == "pydocs" else job["dataset"])
     words = [word for _, text in found.passages() for word in text.split()]

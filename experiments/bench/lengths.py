@@ -6,9 +6,9 @@ BERT's uncased wordpieces: 69.2 and 7.0 on average, 79.2 a packed pair.
 
 import numpy as np
 
-from lce_tf.data.packing import Packer
-from lce_tf.data.pool import Findings, TrainingPool
-from lce_tf.data.tokens import TokenStore
+from lce_tf.groups.pool import Findings, TrainingPool
+from lce_tf.tokens.packing import Packer
+from lce_tf.tokens.store import TokenStore
 
 # The length of the shortest, then how many there are of each length from there on.
 PASSAGES = (

@@ -12,14 +12,14 @@ import numpy as np
 
 from experiments.bench.pairs import Pairs, read_pairs
 from experiments.bench.trials import fastest
-from lce_tf.data.packing import Packer
-from lce_tf.data.tokenizers import WordPieces
-from lce_tf.data.tokens import TokenStore
 from lce_tf.files import cached_in
 from lce_tf.model import checkpoint
-from lce_tf.ranking.engines import Engine, open_engine
-from lce_tf.ranking.order import scores_of
-from lce_tf.ranking.scoring import score_pairs
+from lce_tf.reranking.engines import Engine, open_engine
+from lce_tf.reranking.order import scores_of
+from lce_tf.reranking.scoring import score_pairs
+from lce_tf.tokens.packing import Packer
+from lce_tf.tokens.store import TokenStore
+from lce_tf.tokens.tokenizers import WordPieces
 
 # Pairs that settings are tried out on.
 TRIAL = 512

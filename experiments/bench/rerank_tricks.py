@@ -10,11 +10,11 @@ import numpy as np
 
 from experiments.bench.pairs import read_pairs
 from experiments.bench.rerank_ours import TRIAL, Scorer, fresh_cache
-from lce_tf.data.packing import Packed, Packer
 from lce_tf.model import checkpoint
 from lce_tf.model.precision import cpu_has_bfloat16
-from lce_tf.ranking.engines import Engine, OpenVinoEngine, export_openvino, open_engine
-from lce_tf.ranking.scoring import score_pairs
+from lce_tf.reranking.engines import Engine, OpenVinoEngine, export_openvino, open_engine
+from lce_tf.reranking.scoring import score_pairs
+from lce_tf.tokens.packing import Packed, Packer
 
 Rows = tuple[np.ndarray, np.ndarray]
 Scoring = Callable[[Packer, Rows], None]

@@ -9,9 +9,9 @@ import numpy as np
 
 from experiments.bench.lengths import PASSAGES, SPECIAL, draw_lengths, store_of
 from experiments.bench.memory import resident
-from lce_tf.data.packing import Packer
-from lce_tf.data.tokens import TokenStore
 from lce_tf.files import built_folder, write_json
+from lce_tf.tokens.packing import Packer
+from lce_tf.tokens.store import TokenStore
 
 # Candidates of 1,000 queries: what is looked up and packed after opening.
 LOOKED_UP, BATCH = 1_000_000, 16_384

@@ -11,7 +11,7 @@ import numpy as np
 
 from experiments.bench.data import training_config
 from experiments.bench.pairs import Pairs, read_groups
-from lce_tf.data.pipeline import BatchShape
+from lce_tf.groups.pipeline import BatchShape
 from lce_tf.training.job import Job, train
 
 # Steps that compile, allocate and fill queues; they are taken and do not count.

@@ -28,7 +28,7 @@ def write_models(folder: Path, name: str, sequence: int = 256) -> None:
     """
     import tf_keras as keras
 
-    from lce_tf.exchange.huggingface import export_huggingface
+    from lce_tf.exporting.huggingface import export_huggingface
     from lce_tf.model import checkpoint, hub
     from lce_tf.model.config import EncoderConfig, Lengths
     from lce_tf.model.cross_encoder import CrossEncoder

@@ -118,7 +118,7 @@ def merge(place: Place) -> Done:
 
 def unsharded(place: Place) -> Done:
     """Reranks the dev run in one job, and compares what it writes with what the shards made."""
-    from lce_tf.ranking.outputs import read_raw
+    from lce_tf.reranking.outputs import read_raw
 
     alone = place.proof / "unsharded.dev.trec"
     done = _rerank(place, alone, str(alone))
@@ -139,14 +139,14 @@ STEPS: dict[str, Callable[[Place], Done]] = {
 
 
 def _tokenizer(place: Place):
-    from lce_tf.data.tokenizers import WordPieces
+    from lce_tf.tokens.tokenizers import WordPieces
 
     return WordPieces(place.backbone)
 
 
 def _passages(place: Place, tokenizer):
     from lce_tf.data.datasets import load_dataset
-    from lce_tf.data.texts import passage_store
+    from lce_tf.tokens.texts import passage_store
 
     return passage_store(load_dataset(str(place.data)), tokenizer)
 
@@ -166,8 +166,8 @@ def _first_group(place: Place) -> Done:
 
 
 def _batches(place: Place):
-    from lce_tf.data.groups import GroupSampler
-    from lce_tf.data.pipeline import BatchShape, TrainingBatches
+    from lce_tf.groups.pipeline import BatchShape, TrainingBatches
+    from lce_tf.groups.sampler import GroupSampler
     from lce_tf.training.inputs import read_inputs
 
     config = place.config()

@@ -71,7 +71,7 @@ class IrDataset(Dataset):
         """The id that owns the collection and its number of passages; for pydocs its recorded contents instead."""
         owner = self._library.docs_parent_id(self.name)
         if owner == _EMBEDDED:
-            from lce_tf.data import pydocs
+            from lce_tf.data.pydocs import collection as pydocs
 
             return f"{_EMBEDDED}-{pydocs.key()}"
         return f"{slug(owner)}-{self._library.registry[owner].docs_count()}"
@@ -139,7 +139,7 @@ def library(name: str = ""):
     import ir_datasets
 
     if name.partition("/")[0] == _EMBEDDED:
-        from lce_tf.data import pydocs
+        from lce_tf.data.pydocs import collection as pydocs
 
         pydocs.register()
     return ir_datasets

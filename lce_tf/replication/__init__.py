@@ -1,1 +1,1 @@
-"""The paper's tables: their rows as data (`rows`), what was measured beside them, and the reports (`report`)."""
+"""Running the paper's tables: presets, their inputs and products, the plan and the work in stages."""

@@ -94,7 +94,7 @@ def _folder(dataset: str) -> str | None:
 
 
 def _pydocs() -> Path:
-    from lce_tf.data import pydocs
+    from lce_tf.data.pydocs import collection as pydocs
 
     return cache_dir() / "pydocs" / pydocs.key()
 

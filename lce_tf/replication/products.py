@@ -13,11 +13,11 @@ from lce_tf.data.runs import write_trec
 from lce_tf.errors import UserError
 from lce_tf.files import make_folder, read_json, write_json
 from lce_tf.model import checkpoint
-from lce_tf.ranking.rerank import RerankConfig, rerank
+from lce_tf.paper.rows import Checkpoint
 from lce_tf.replication import made
 from lce_tf.replication.inputs import Inputs
 from lce_tf.replication.presets import TRAIN, TUNE, Preset
-from lce_tf.replication.rows import Checkpoint
+from lce_tf.reranking.rerank import RerankConfig, rerank
 from lce_tf.retrieval import bm25, dense, heatmap, prebuilt, tuning
 from lce_tf.training.config import TrainConfig, follow
 from lce_tf.training.job import train

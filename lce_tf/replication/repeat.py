@@ -10,9 +10,9 @@ from lce_tf.data.hashes import file_sha256
 from lce_tf.errors import UserError
 from lce_tf.files import read_json, sha256_of
 from lce_tf.model import checkpoint
-from lce_tf.ranking.outputs import check_sums, manifest_file, read_manifest, scores_file
-from lce_tf.ranking.rerank import RerankConfig, rerank
-from lce_tf.ranking.shards import Shard
+from lce_tf.reranking.outputs import check_sums, manifest_file, read_manifest, scores_file
+from lce_tf.reranking.rerank import RerankConfig, rerank
+from lce_tf.reranking.shards import Shard
 from lce_tf.training.config import TrainConfig
 from lce_tf.training.inputs import read_inputs
 from lce_tf.training.job import train

@@ -7,14 +7,14 @@ from pathlib import Path
 from lce_tf.data.qrels import Qrels
 from lce_tf.data.runs import read_run
 from lce_tf.evaluation.measures import evaluate
+from lce_tf.paper.outcome import Further, averaged
+from lce_tf.paper.report import Measured, Report, Setting, build, write_all
+from lce_tf.paper.rows import BASELINE, OURS, Row, Table
 from lce_tf.replication.further import FurtherSet
 from lce_tf.replication.local import model_source
 from lce_tf.replication.official import is_msmarco
-from lce_tf.replication.outcome import Further, averaged
 from lce_tf.replication.presets import TUNE, Preset
 from lce_tf.replication.products import Products
-from lce_tf.replication.report import Measured, Report, Setting, build, write_all
-from lce_tf.replication.rows import BASELINE, OURS, Row, Table
 from lce_tf.replication.submission import write_submission
 from lce_tf.retrieval import bm25
 from lce_tf.training.config import follow

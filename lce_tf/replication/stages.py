@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from lce_tf.errors import UserError
+from lce_tf.paper.rows import BASELINE, OURS, Checkpoint, Row, Table
 from lce_tf.replication.presets import TRAIN, Preset
 from lce_tf.replication.products import Products
 from lce_tf.replication.replicate import replicate
-from lce_tf.replication.rows import BASELINE, OURS, Checkpoint, Row, Table
 
 STAGES = ("retrieve", "train", "rerank", "tables")
 
@@ -131,9 +131,9 @@ def _tokens(jobs: list[_Job], preset: Preset) -> Item:
     splits = dict.fromkeys(split for job in jobs if job.row.checkpoint for split in (TRAIN, job.split))
 
     def run(folder):
-        from lce_tf.data.texts import passage_store, query_store
-        from lce_tf.data.tokenizers import WordPieces
         from lce_tf.model import hub
+        from lce_tf.tokens.texts import passage_store, query_store
+        from lce_tf.tokens.tokenizers import WordPieces
 
         products = Products(preset, folder, stage="retrieve")
         tokenizer = WordPieces(hub.locate(preset.training.backbone))

@@ -29,7 +29,7 @@ def measured_rates(preset: Preset) -> tuple[float, float] | None:
     otherwise of its usual length.
     Everything that it writes, caches included, goes into a temporary folder.
     """
-    from lce_tf.ranking.rerank import RerankConfig, rerank
+    from lce_tf.reranking.rerank import RerankConfig, rerank
     from lce_tf.training.job import train
 
     if not model_source(preset.training.backbone).here:

@@ -12,8 +12,8 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 from pydantic import AfterValidator, AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
 
-from lce_tf.ranking.activation import activate
 from lce_tf.reranker import Scored
+from lce_tf.reranking.activation import activate
 from lce_tf.serving.batching import Pair
 from lce_tf.serving.refused import Refused
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, fields, replace
 from typing import Any
 
-from lce_tf.data.pool import PoolConfig
 from lce_tf.errors import UserError
+from lce_tf.groups.pool import PoolConfig
 from lce_tf.model.config import Lengths, Scoring
 from lce_tf.model.precision import PRECISIONS
 from lce_tf.training.recipes import RECIPES

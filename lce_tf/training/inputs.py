@@ -5,20 +5,20 @@ from typing import NamedTuple
 
 from lce_tf.data.datasets import Dataset, load_dataset
 from lce_tf.data.hashes import file_sha256
-from lce_tf.data.packing import Packer
-from lce_tf.data.pool import TrainingPool, refuse_strangers
-from lce_tf.data.pool_cache import training_pool
 from lce_tf.data.qrels import Qrels, judgments_key
 from lce_tf.data.runs import Run, read_run
-from lce_tf.data.teacher import TeacherScores, teacher_scores
-from lce_tf.data.texts import passage_store, passages_are_tokenised, query_store
-from lce_tf.data.tokenizers import WordPieces
-from lce_tf.data.tokens import TokenStore
 from lce_tf.errors import UserError
 from lce_tf.files import sha256_of
+from lce_tf.groups.pool import TrainingPool, refuse_strangers
+from lce_tf.groups.pool_cache import training_pool
+from lce_tf.groups.teacher import TeacherScores, teacher_scores
 from lce_tf.model import hub
 from lce_tf.model.config import EncoderConfig
-from lce_tf.ranking.order import known_queries, pair_rows
+from lce_tf.reranking.order import known_queries, pair_rows
+from lce_tf.tokens.packing import Packer
+from lce_tf.tokens.store import TokenStore
+from lce_tf.tokens.texts import passage_store, passages_are_tokenised, query_store
+from lce_tf.tokens.tokenizers import WordPieces
 from lce_tf.training.config import TrainConfig
 
 

@@ -8,18 +8,18 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-from lce_tf.data.groups import GroupSampler
-from lce_tf.data.pipeline import TrainingBatches
 from lce_tf.errors import UserError
 from lce_tf.evaluation.measures import evaluate, mean
 from lce_tf.files import make_folder
+from lce_tf.groups.pipeline import TrainingBatches
+from lce_tf.groups.sampler import GroupSampler
 from lce_tf.locks import alone
 from lce_tf.model import checkpoint, hub
 from lce_tf.model.config import EncoderConfig
 from lce_tf.progress import Progress
-from lce_tf.ranking.engines import TensorFlowEngine
-from lce_tf.ranking.order import best_windows, merged, pair_rows, scores_of
-from lce_tf.ranking.scoring import score_pairs
+from lce_tf.reranking.engines import TensorFlowEngine
+from lce_tf.reranking.order import best_windows, merged, pair_rows, scores_of
+from lce_tf.reranking.scoring import score_pairs
 from lce_tf.training.checkpoints import Checkpoints
 from lce_tf.training.config import TrainConfig
 from lce_tf.training.inputs import DevSample, TrainingInputs, read_inputs

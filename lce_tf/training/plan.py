@@ -1,6 +1,6 @@
 """How a batch is cut: into slices of pairs of like length, and into parts that fit into memory."""
 
-from lce_tf.data.pipeline import FEWEST_PAIRS, BatchShape, TrainingBatches
+from lce_tf.groups.pipeline import FEWEST_PAIRS, BatchShape, TrainingBatches
 from lce_tf.training.config import TrainConfig
 from lce_tf.training.memory import SHARE, activation_bytes, device_bytes, parts
 from lce_tf.training.strategies import device_kind

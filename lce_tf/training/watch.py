@@ -3,10 +3,10 @@
 import math
 from pathlib import Path
 
-from lce_tf.data.groups import Groups
-from lce_tf.data.tokens import TokenStore
 from lce_tf.errors import UserError
 from lce_tf.files import write_json
+from lce_tf.groups.sampler import Groups
+from lce_tf.tokens.store import TokenStore
 from lce_tf.training.config import TrainConfig
 
 # Steps in a row whose loss or gradient is no number, after which training gives up.

@@ -11,7 +11,7 @@ import numpy as np
 from lce_tf import rerank
 from lce_tf.model import hub
 from lce_tf.model.weights import read_arrays
-from lce_tf.ranking.chunks import Chunks
+from lce_tf.reranking.chunks import Chunks
 from tests.bad_input.case import Case, quietly
 from tests.bad_input.texts import COLLECTION, QUERIES, TOKENIZER, WORDS, pickled_array
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from lce_tf.data.folder import FolderDataset
-from lce_tf.data.packing import Packer
-from lce_tf.data.texts import passage_store, query_store
-from lce_tf.data.tokenizers import WordPieces
+from lce_tf.tokens.packing import Packer
+from lce_tf.tokens.texts import passage_store, query_store
+from lce_tf.tokens.tokenizers import WordPieces
 from tests.bad_input.case import Case
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "rain", "snow", "dog", "sep", "[", "]", "cafe", "שלום", "a", "b"]

@@ -70,8 +70,8 @@ def train(job: dict) -> None:
 
 
 def rerank(job: dict) -> None:
-    from lce_tf.ranking import rerank as module
-    from lce_tf.ranking.chunks import Chunks
+    from lce_tf.reranking import rerank as module
+    from lce_tf.reranking.chunks import Chunks
 
     missing = Chunks.missing
 

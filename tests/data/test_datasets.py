@@ -9,10 +9,11 @@ from typing import NamedTuple
 
 import pytest
 
-from lce_tf.data import irds, pydocs
+from lce_tf.data import irds
 from lce_tf.data.datasets import load_dataset
 from lce_tf.data.folder import FolderDataset
 from lce_tf.data.irds import SPLITS, IrDataset
+from lce_tf.data.pydocs import collection as pydocs
 from lce_tf.errors import UserError
 
 ROOT = Path(__file__).parents[2]

@@ -20,8 +20,8 @@ from experiments.bench.run import Bench
 from experiments.bench.scales import FULL, QUICK
 from experiments.bench.trials import fastest
 from experiments.bench.worker import TASKS
-from lce_tf.data.packing import Packer
-from lce_tf.data.tokens import TokenStore
+from lce_tf.tokens.packing import Packer
+from lce_tf.tokens.store import TokenStore
 
 ROOT = Path(__file__).parents[2]
 

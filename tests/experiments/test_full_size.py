@@ -181,8 +181,8 @@ def test_the_door_prints_what_it_wrote(folder, capsys):
     [(words.PASSAGES, 51.88, 312.08, 69.18), (words.QUERIES, 5.92, 33.26, 7.02)],
 )
 def test_texts_are_like_the_real_ones(kind, counted, characters, pieces):
-    from lce_tf.data.tokenizers import WordPieces
     from lce_tf.model import hub
+    from lce_tf.tokens.tokenizers import WordPieces
 
     texts = [text.decode() for text in words.drawn(kind, 42, 0, 4000)]
     encoded = WordPieces(hub.locate("minilm"))(texts)

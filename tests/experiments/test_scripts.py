@@ -16,8 +16,8 @@ import pytest
 import yaml
 
 from lce_tf import tables
+from lce_tf.paper.rows import TABLES
 from lce_tf.replication.presets import PRESETS
-from lce_tf.replication.rows import TABLES
 from lce_tf.replication.stages import STAGES, stages
 
 ROOT = Path(__file__).parents[2]

@@ -8,12 +8,12 @@ from unittest import mock
 import numpy as np
 from hypothesis import strategies as st
 
-from lce_tf.data.groups import GroupSampler
-from lce_tf.data.packing import Packer
-from lce_tf.data.pool import PoolConfig, build_pool
 from lce_tf.data.runs import Run
-from lce_tf.data.tokens import TokenStore
 from lce_tf.errors import UserError
+from lce_tf.groups.pool import PoolConfig, build_pool
+from lce_tf.groups.sampler import GroupSampler
+from lce_tf.tokens.packing import Packer
+from lce_tf.tokens.store import TokenStore
 from tests.properties.damage import damaged
 from tests.properties.fuzz import fuzzed
 

@@ -8,10 +8,10 @@ import pytest
 
 from lce_tf import tables
 from lce_tf.errors import UserError
+from lce_tf.paper.rows import TABLE1, TABLE2, TABLE3, TABLE4, TABLES, Checkpoint
 from lce_tf.replication.plan import make_plan, training_config
 from lce_tf.replication.presets import PRESETS
 from lce_tf.replication.replicate import replicate
-from lce_tf.replication.rows import TABLE1, TABLE2, TABLE3, TABLE4, TABLES, Checkpoint
 from lce_tf.replication.timing import measured_rates
 
 

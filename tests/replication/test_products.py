@@ -10,9 +10,9 @@ import pytest
 
 from lce_tf.data.runs import Run, read_run
 from lce_tf.errors import UserError
+from lce_tf.paper.rows import Checkpoint
 from lce_tf.replication import products as module
 from lce_tf.replication.products import Products
-from lce_tf.replication.rows import Checkpoint
 
 LCE, CE = Checkpoint("bm25", "lce", 4), Checkpoint("dense", "ce", 1)
 

@@ -8,8 +8,8 @@ import pytest
 
 from lce_tf import repeat as door
 from lce_tf.errors import UserError
-from lce_tf.ranking.rerank import RerankConfig, rerank
 from lce_tf.replication.repeat import found, repeat
+from lce_tf.reranking.rerank import RerankConfig, rerank
 from lce_tf.training.job import train
 from tests.training.conftest import Files
 
@@ -105,7 +105,7 @@ def test_a_folder_of_tables_is_all_that_it_holds(made, tmp_path):
 
 
 def test_a_shard_is_repeated_as_a_shard(made, tmp_path):
-    from lce_tf.ranking.shards import Shard
+    from lce_tf.reranking.shards import Shard
 
     files, folder, _ = made
     config = RerankConfig(str(folder), str(files.data), str(files.dev_run), str(tmp_path / "s.trec"), "dev", depth=5)

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
+from lce_tf.paper.rows import TABLE1, Printed, Table
 from lce_tf.replication import products
 from lce_tf.replication.replicate import replicate
-from lce_tf.replication.rows import TABLE1, Printed, Table
 
 SUFFIXES = ("md", "tex", "json", "png", "svg")
 

@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 
 from lce_tf.data.runs import read_run
+from lce_tf.paper.rows import TABLE1, Printed, Table
 from lce_tf.replication import products
 from lce_tf.replication.replicate import replicate
-from lce_tf.replication.rows import TABLE1, Printed, Table
 from lce_tf.replication.stages import run_stage, stages
 
 pytestmark = pytest.mark.slow

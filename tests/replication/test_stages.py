@@ -9,10 +9,10 @@ import pytest
 from lce_tf import tables
 from lce_tf.array_jobs import INDEX_VARIABLES
 from lce_tf.errors import UserError
+from lce_tf.paper.rows import BASELINE, OURS, TABLE1, TABLES
 from lce_tf.replication import stages as module
 from lce_tf.replication.presets import PRESETS
 from lce_tf.replication.products import Products
-from lce_tf.replication.rows import BASELINE, OURS, TABLE1, TABLES
 from lce_tf.replication.stages import STAGES, TOKENS, listing, run_stage, stages
 
 EVERY = list(TABLES.values())

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
+from lce_tf.paper.rows import TABLE4
 from lce_tf.replication.replicate import replicate
-from lce_tf.replication.rows import TABLE4
 from lce_tf.replication.submission import check_submission
 
 

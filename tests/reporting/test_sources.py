@@ -113,8 +113,8 @@ def test_damaged_tables_are_refused(tmp_path, change, said):
 @pytest.mark.slow
 def test_what_lce_tables_writes_is_what_is_read(tmp_path, capsys):
     from lce_tf.data.runs import read_run
+    from lce_tf.paper.rows import TABLES
     from lce_tf.replication.replicate import replicate
-    from lce_tf.replication.rows import TABLES
     from lce_tf.report import main
     from tests.replication.conftest import make_preset
     from tests.reporting.reading import Page

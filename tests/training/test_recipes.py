@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lce_tf.data.groups import GroupSampler
-from lce_tf.data.pool import PoolConfig, build_pool
 from lce_tf.data.runs import read_run
 from lce_tf.errors import UserError
+from lce_tf.groups.pool import PoolConfig, build_pool
+from lce_tf.groups.sampler import GroupSampler
 from lce_tf.model.config import Scoring
-from lce_tf.ranking.order import scores_of
+from lce_tf.reranking.order import scores_of
 from lce_tf.training.config import TrainConfig, follow, recipe_settings
 from lce_tf.training.inputs import read_inputs
 from lce_tf.training.recipes import RECIPES, RELEASED
@@ -181,7 +181,7 @@ def test_float16_scores_tie():
 @pytest.mark.parametrize("loss", ["ce", "lce"])
 def test_the_released_recipe_trains_and_reranks(files, tmp_path, loss):
     from lce_tf.model import checkpoint
-    from lce_tf.ranking.rerank import RerankConfig, rerank
+    from lce_tf.reranking.rerank import RerankConfig, rerank
     from lce_tf.training.job import train
 
     config = follow(files.config(loss=loss, steps=2), "released", {"batch": 4, "passage_length": 9})

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from lce_tf.data.groups import GroupSampler
-from lce_tf.data.pipeline import BatchShape, TrainingBatches
+from lce_tf.groups.pipeline import BatchShape, TrainingBatches
+from lce_tf.groups.sampler import GroupSampler
 from lce_tf.training.inputs import read_inputs
 
 GROUPS, GROUP = 12, 4

@@ -7,8 +7,8 @@ import sys
 import numpy as np
 import pytest
 
-from lce_tf.data.groups import GroupSampler
-from lce_tf.data.pipeline import BatchShape, TrainingBatches
+from lce_tf.groups.pipeline import BatchShape, TrainingBatches
+from lce_tf.groups.sampler import GroupSampler
 from lce_tf.model.config import Scoring
 from lce_tf.training.inputs import read_inputs
 

@@ -1,0 +1,1 @@
+"""`pydocs`: the embedded collection, made from the docstrings of installed packages."""

@@ -1,0 +1,57 @@
+"""A trained cross-encoder as an OpenVINO model with the inputs of Hugging Face's, beside its tokenizer."""
+
+from pathlib import Path
+
+from lce_tf.exporting.huggingface import config_of, save_tokenizer
+from lce_tf.exporting.outputs import facts, vacant
+from lce_tf.files import built_folder, write_json
+from lce_tf.model import checkpoint
+from lce_tf.reranking.engines import save_openvino
+from lce_tf.reranking.opening import open_checkpoint
+
+INPUTS = {
+    "input_ids": "int64 [pairs, length], [CLS] query [SEP] passage [SEP] and padding",
+    "attention_mask": "int64 [pairs, length], 0 for padding, else 1",
+    "token_type_ids": "int64 [pairs, length], 1 for passage [SEP], else 0",
+}
+OUTPUTS = {"logits": "float32 [pairs, 1], the ranking score, before the activation"}
+# The name that optimum-intel looks for.
+MODEL_FILE = "openvino_model.xml"
+
+
+def export_openvino_folder(folder: str | Path, output: str | Path, license: str = "unknown") -> Path:
+    """Writes a sequence classifier with one label, whose logit is the ranking score, and returns its folder.
+
+    It holds `openvino_model.xml` and `.bin` (float32) with the inputs `input_ids`, `attention_mask` and
+    `token_type_ids`, `config.json`, the tokenizer cut to the checkpoint's sequence length, and `lce_tf.json`, which
+    says how pairs are cut and what comes out.
+
+    Args:
+        folder: whatever `checkpoint.locate` takes.
+        output: a new or empty folder; complete, or not there at all.
+        license: SPDX identifier for `lce_tf.json`.
+
+    Raises:
+        UserError: no trained cross-encoder, or an output that holds something.
+    """
+    opened, output = open_checkpoint(folder), vacant(output)
+    about = facts(opened.folder, license, INPUTS, OUTPUTS, ("openvino", "tensorflow"))
+    with built_folder(output) as scratch:
+        _save_model(opened.folder, scratch / MODEL_FILE)
+        save_tokenizer(opened.folder, scratch, opened.lengths.sequence)
+        write_json(scratch / "lce_tf.json", about)
+        write_json(scratch / "config.json", config_of(checkpoint.trained(opened.folder)))
+    return output
+
+
+def _save_model(folder: Path, file: Path) -> None:
+    import tensorflow as tf
+
+    model = checkpoint.load(folder)
+
+    def logits(*inputs):
+        ids, mask, segments = (tf.cast(values, tf.int32) for values in inputs)
+        return model.scoring.score(model(ids, segments, mask))[:, None]
+
+    signature = [tf.TensorSpec([None, None], tf.int64, name=name) for name in INPUTS]
+    save_openvino(model, logits, signature, file)

@@ -1,0 +1,73 @@
+"""A trained cross-encoder as a TensorFlow SavedModel that takes strings: the tokenizer is in the graph."""
+
+from pathlib import Path
+
+from lce_tf.exporting.outputs import facts, vacant
+from lce_tf.files import built_folder, write_json
+from lce_tf.model import checkpoint
+from lce_tf.reranking.opening import Opened, open_checkpoint
+
+INPUTS = {"query": "string [pairs]", "passage": "string [pairs], one for each query"}
+OUTPUTS = {"score": "float32 [pairs], the higher the more relevant, after the activation"}
+# Where a SavedModel keeps what its writer alone understands.
+FACTS = "assets.extra/lce_tf.json"
+
+
+def export_savedmodel(folder: str | Path, output: str | Path, license: str = "unknown") -> Path:
+    """Writes a SavedModel of float32 weights whose scores are those of `Reranker.score`, and returns its folder.
+
+    Its signatures take `query` and `passage`, [pairs] strings each: `serving_default` gives `score`, [pairs] float32;
+    `tokenize` gives what the encoder reads, padded to the longest, [rows, length] int32 `input_ids`, `attention_mask`
+    and `token_type_ids`, and `pair`, [rows] int64, since each window of a document is a row.
+
+    Args:
+        folder: whatever `checkpoint.locate` takes.
+        output: a new or empty folder; complete, or not there at all.
+        license: SPDX identifier for `assets.extra/lce_tf.json`.
+
+    Raises:
+        UserError: no trained cross-encoder, one whose tokenizer is not BERT's, or an output that holds something.
+    """
+    opened, output = open_checkpoint(folder), vacant(output)
+    about = facts(opened.folder, license, INPUTS, OUTPUTS, ("tensorflow", "tensorflow-text"))
+    import tensorflow as tf
+
+    from lce_tf.exporting import graph_tokenizer
+
+    graph_tokenizer.check(opened.tokenizer, str(folder))
+    module = _module(opened)
+    compared = graph_tokenizer.compared(module.pairs.tokenizer, opened.tokenizer, str(folder))
+    signatures = {"serving_default": module.score, "tokenize": module.tokenize}
+    with built_folder(output) as scratch:
+        tf.saved_model.save(module, str(scratch), signatures)
+        write_json(scratch / FACTS, {**about, "texts_tokenised_alike": compared})
+    return output
+
+
+def _module(opened: Opened):
+    """A `tf.Module` with the functions `score` and `tokenize`, and all that they need."""
+    import tensorflow as tf
+
+    from lce_tf.exporting.graph_pairs import GraphPairs
+    from lce_tf.model.cross_encoder import segments_and_mask
+
+    model, scoring = checkpoint.load(opened.folder), opened.scoring
+    module = tf.Module(name="cross_encoder")
+    # The variables alone: with the layers, Keras's own functions of each would be traced and saved as well.
+    module.weights, module.pairs = model.variables, GraphPairs(opened.tokenizer, opened.lengths)
+
+    def score(query, passage):
+        packed = module.pairs(query, passage)
+        logits = model.logits(packed.input_ids, packed.query_lengths, packed.lengths)
+        scores = tf.cast(tf.cast(scoring.score(logits), scoring.dtype), tf.float32)
+        best = tf.math.segment_max(scores, packed.pair)
+        return {"score": tf.sigmoid(best) if scoring.activation == "sigmoid" else best}
+
+    def tokenize(query, passage):
+        ids, query_lengths, lengths, pair = module.pairs(query, passage)
+        segments, mask = segments_and_mask(ids, query_lengths, lengths, scoring.padding_segment)
+        return {"input_ids": ids, "attention_mask": mask, "token_type_ids": segments, "pair": pair}
+
+    signature = [tf.TensorSpec([None], tf.string, name=name) for name in INPUTS]
+    module.score, module.tokenize = (tf.function(f, input_signature=signature) for f in (score, tokenize))
+    return module

@@ -1,0 +1,138 @@
+"""What a training run can teach: usable queries, truncation, doubtful negatives, groups against steps."""
+
+import math
+import sys
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from lce_tf.data.draws import mix
+from lce_tf.groups.pool import Findings, TrainingPool
+from lce_tf.tokens.packing import Packer
+from lce_tf.tokens.store import TokenStore
+
+# Query ids shown for each finding; the JSON has them all.
+SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Audit:
+    """Counts over the usable queries and their candidates.
+
+    Attributes:
+        findings: why the other queries are left out.
+        usable: queries that serve.
+        members: passages a training example.
+        queries_cut, passages_cut: share of queries, and of (query, candidate) pairs, longer than what is kept.
+        windows: mean of the windows that a pair's passage has.
+        copies: negatives whose text is that of a positive of the same query, word for word.
+        same_queries: usable queries whose text another usable query has too.
+        examples: training examples that will be dealt: steps x batch.
+        groups: distinct examples that could be dealt.
+    """
+
+    findings: Findings
+    usable: int
+    members: int
+    queries_cut: float
+    passages_cut: float
+    windows: float
+    copies: int
+    same_queries: int
+    examples: int
+    groups: float
+
+    def text(self) -> str:
+        """The audit as lines to read."""
+        found = self.findings
+        left_out = {
+            "not in the run": found.not_in_run,
+            "without text in the split": found.no_text,
+            "without a positive in the collection": found.no_positive,
+            "with too few negatives": found.few_negatives,
+        }
+        rows = [("judged queries", f"{found.judged}"), ("usable", f"{self.usable}")]
+        rows += [(f"  {reason}", _named(ids)) for reason, ids in left_out.items()]
+        rows += [
+            ("positive not among the top (still used)", _named(found.positives_outside)),
+            ("relevant passages kept out of the negatives", f"{found.relevant_among_top}"),
+            ("negatives that copy a positive's text", f"{self.copies}"),
+            ("queries that share their text", f"{self.same_queries}"),
+            ("passages of the run not in the collection", _named(found.missing_passages)),
+            ("queries cut", f"{self.queries_cut:.2%}"),
+            ("passages cut", f"{self.passages_cut:.2%}"),
+            ("windows a passage", f"{self.windows:.2f}"),
+            ("examples in training", f"{self.examples} = {self.examples / self.usable:.1f} a query"),
+            ("distinct examples possible", f"{self.groups:.3g}"),
+        ]
+        width = max(len(name) for name, _ in rows)
+        return "\n".join(f"{name:<{width}}  {value}" for name, value in rows)
+
+    def as_json(self) -> dict[str, Any]:
+        """All of it as plain values, every id included."""
+        return asdict(self)
+
+
+def audit(pool: TrainingPool, packer: Packer, members: int, examples: int) -> Audit:
+    """Audits what a pool gives.
+
+    Args:
+        members: passages a training example (1: single pairs).
+        examples: how many will be dealt.
+    """
+    counts = np.diff(pool.negative_offsets)
+    owners = np.repeat(np.arange(len(pool)), counts)
+    query_rows = pool.query_rows[owners]
+    kept = packer.covered(query_rows, pool.negatives)
+    texts = _text_hashes(packer.queries, pool.query_rows)
+    positives = _text_hashes(packer.passages, pool.positives)
+    positive_owners = np.repeat(np.arange(len(pool)), np.diff(pool.positive_offsets))
+    rows, places = np.unique(pool.negatives, return_inverse=True)
+    negatives = _text_hashes(packer.passages, rows)[places]
+    # A text and its query as one number, so that a copy is found only within the same query's positives.
+    copies = np.isin(negatives ^ mix(owners), positives ^ mix(positive_owners))
+    _, repeats = np.unique(texts, return_counts=True)
+    return Audit(
+        findings=pool.findings,
+        usable=len(pool),
+        members=members,
+        queries_cut=float(np.mean(packer.queries.lengths(pool.query_rows) > packer.query)),
+        passages_cut=float(np.mean(packer.passages.lengths(pool.negatives) > kept)) if len(kept) else 0.0,
+        windows=float(np.mean(packer.counts(pool.negatives))) if len(kept) else 1.0,
+        copies=int(copies.sum()),
+        same_queries=int(repeats[repeats > 1].sum()),
+        examples=examples,
+        groups=_distinct(np.diff(pool.positive_offsets), counts, members),
+    )
+
+
+def _distinct(positives: np.ndarray, negatives: np.ndarray, members: int) -> float:
+    if members == 1:
+        return float(positives.sum() + negatives.sum())
+    pairs, times = np.unique(np.stack([positives, negatives]), axis=1, return_counts=True)
+    columns = zip(*pairs.tolist(), times.tolist(), strict=True)
+    total = sum(p * _choices(n, members - 1) * t for p, n, t in columns)
+    # Large groups from long lists have more combinations than a float can say.
+    return float(min(total, int(sys.float_info.max)))
+
+
+def _choices(negatives: int, drawn: int) -> int:
+    """Sets of negatives; a list too short is drawn from with replacement."""
+    return math.comb(negatives, drawn) if negatives >= drawn else math.comb(negatives + drawn - 1, drawn)
+
+
+def _text_hashes(store: TokenStore, rows: np.ndarray) -> np.ndarray:
+    """[rows] uint64 that agree where the wordpieces of two texts do."""
+    lengths = store.lengths(rows)
+    ends = np.cumsum(lengths)
+    place = np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - lengths, lengths)
+    tokens = np.asarray(store.tokens[np.repeat(store.offsets[rows], lengths) + place]).astype(np.uint64)
+    hashes = mix(tokens ^ mix(place))
+    sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum(hashes, dtype=np.uint64)])
+    return mix(sums[ends] - sums[ends - lengths]) ^ mix(lengths)
+
+
+def _named(ids: list[str]) -> str:
+    more = ", ..." if len(ids) > SHOWN else ""
+    return f"{len(ids)}" + (f" ({', '.join(ids[:SHOWN])}{more})" if ids else "")

@@ -1,0 +1,49 @@
+"""The pool of a large run, kept: building MS MARCO's takes a minute, and every training asks for it again."""
+
+import hashlib
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from lce_tf.data.hashes import file_sha256, is_large
+from lce_tf.data.kept import kept_arrays
+from lce_tf.data.qrels import Qrels
+from lce_tf.data.runs import Run
+from lce_tf.files import cache_dir
+from lce_tf.groups.pool import Findings, PoolConfig, TrainingPool, build_pool
+from lce_tf.tokens.store import TokenStore
+
+# A change in what a pool holds must change this.
+_BUILDING = "1"
+_ARRAYS = ("query_rows", "query_keys", "positives", "positive_offsets", "negatives", "negative_offsets")
+
+
+def training_pool(
+    file: str | Path,
+    run: Run,
+    qrels: Qrels,
+    judgments: str,
+    queries: TokenStore,
+    passages: TokenStore,
+    config: PoolConfig,
+) -> TrainingPool:
+    """What `build_pool` gives, mapped from the cache if the run's file is large and the pool was built before.
+
+    Args:
+        file: where `run` was read from.
+        judgments: changes with `qrels`.
+
+    Raises:
+        UserError: as `build_pool`.
+    """
+    if not is_large(file):
+        return build_pool(run, qrels, queries, passages, config)
+    made_of = [_BUILDING, file_sha256(file), judgments, queries.key, passages.key, asdict(config)]
+    key = hashlib.sha256(json.dumps(made_of).encode()).hexdigest()
+
+    def build():
+        pool = build_pool(run, qrels, queries, passages, config)
+        return {name: getattr(pool, name) for name in _ARRAYS}, asdict(pool.findings)
+
+    arrays, facts = kept_arrays(cache_dir() / "pools" / key[:32], build)
+    return TrainingPool(**arrays, findings=Findings(**facts))

@@ -1,0 +1,73 @@
+"""Teacher scores for training: those that a run gives to the passages that groups are drawn from."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lce_tf.data.lookup import IdLookup
+from lce_tf.data.rows import stretches
+from lce_tf.data.runs import Run
+from lce_tf.errors import UserError
+from lce_tf.groups.pool import BLOCK, TrainingPool
+from lce_tf.tokens.store import TokenStore
+
+
+@dataclass(frozen=True, eq=False)
+class TeacherScores:
+    """A teacher's scores of a pool's candidates.
+
+    Attributes:
+        positives, negatives: float32, row for row as the pool's; NaN where the teacher has none.
+    """
+
+    positives: np.ndarray
+    negatives: np.ndarray
+
+    def summary(self) -> str:
+        """One line: for what share of the candidates there is a score."""
+        shares = [np.isfinite(scores).mean() if len(scores) else 1.0 for scores in (self.positives, self.negatives)]
+        return f"teacher scores for {shares[0]:.1%} of the positives and {shares[1]:.1%} of the negatives"
+
+
+def teacher_scores(pool: TrainingPool, run: Run, queries: TokenStore, passages: TokenStore, file: str) -> TeacherScores:
+    """The scores that the run `file` gives to the pool's candidates.
+
+    Raises:
+        UserError: it has none for any query's positive and negative, so that nothing can be learnt from it.
+    """
+    places = IdLookup(run.query_ids).rows(queries.text_ids[pool.query_rows])
+    # Place -1 takes what is last: no rows.
+    starts, lengths = run.offsets[places], np.append(np.diff(run.offsets), 0)[places]
+    found = TeacherScores(
+        np.full(len(pool.positives), np.nan, np.float32), np.full(len(pool.negatives), np.nan, np.float32)
+    )
+    width = max(len(passages), 1)
+    for first in range(0, len(pool), BLOCK):
+        block = slice(first, min(first + BLOCK, len(pool)))
+        rows, bounds = stretches(starts[block], lengths[block])
+        owners, listed = np.repeat(np.arange(len(bounds) - 1), np.diff(bounds)), passages.rows(run.passage_ids[rows])
+        # Pairs as single numbers, so that looking them up is one sorted search.
+        pairs, values = (owners * width + listed)[listed >= 0], run.scores[rows][listed >= 0]
+        order = np.argsort(pairs, kind="stable")
+        known = pairs[order], values[order]
+        for scores, candidates, offsets in (
+            (found.positives, pool.positives, pool.positive_offsets),
+            (found.negatives, pool.negatives, pool.negative_offsets),
+        ):
+            here = slice(offsets[block.start], offsets[block.stop])
+            owners = np.repeat(np.arange(len(bounds) - 1), np.diff(offsets[block.start : block.stop + 1]))
+            scores[here] = _looked_up(owners * width + candidates[here], *known)
+    if not (np.isfinite(found.positives).any() and np.isfinite(found.negatives).any()):
+        raise UserError(
+            f"--teacher {file}: has {found.summary().removeprefix('teacher ')} of this training; write one with "
+            "python -m lce_tf.score, from the run that --run names"
+        )
+    return found
+
+
+def _looked_up(wanted: np.ndarray, pairs: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """The scores of the wanted pairs, NaN for those that are not among the sorted ones."""
+    if not len(pairs):
+        return np.full(len(wanted), np.nan)
+    near = np.minimum(np.searchsorted(pairs, wanted), len(pairs) - 1)
+    return np.where(pairs[near] == wanted, scores[near], np.nan)

@@ -1,0 +1,248 @@
+"""What was measured for the rows of a table, under which setting, and which rows are significantly above which."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import PurePath
+
+from lce_tf import __version__
+from lce_tf.errors import UserError
+from lce_tf.evaluation.measures import mean
+from lce_tf.evaluation.significance import Comparison, compare, mean_interval
+from lce_tf.paper.rows import BASELINE, CITED, PAPER_MODEL, PAPER_RETRIEVERS, Row, Table
+
+MEASURED, NOT_RUN = "measured", "not run"
+
+# The backbone that makes a row of ours a monoELECTRA-Base: its hub id, or a folder of that name.
+_ELECTRA_BASE = "electra-base-discriminator"
+
+
+@dataclass(frozen=True)
+class Further:
+    """A further set that the rows were measured on: a column of the table.
+
+    Attributes:
+        label: heads the column.
+        name: as it was asked for.
+        queries: judged ones, all of which count.
+        min_grade: the lowest grade that is relevant to binary measures.
+        measures: what was measured, the column's first.
+    """
+
+    label: str
+    name: str
+    queries: int
+    min_grade: int
+    measures: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What one row got.
+
+    Attributes:
+        mrr: query id -> MRR@10. Where the row was trained with several seeds, each query's mean over the seeds: that
+            is what the significance tests and intervals are over.
+        recall: query id -> R@1000, for the same queries.
+        seeds: mean MRR@10 of each seed; one value for a single run.
+        eval: query id -> MRR@10 on the eval split, over the seeds; None where it is blind or not asked for.
+        also: label of a further set -> measure -> query id -> value, over the seeds.
+    """
+
+    mrr: Mapping[str, float]
+    recall: Mapping[str, float]
+    seeds: tuple[float, ...]
+    eval: Mapping[str, float] | None = None
+    also: Mapping[str, Mapping[str, Mapping[str, float]]] = field(default_factory=dict)
+
+    def __post_init__(self):
+        if self.mrr.keys() != self.recall.keys():
+            raise ValueError("MRR@10 and R@1000 are over different queries; evaluate both alike")
+        if not self.seeds or abs(mean(self.seeds) - mean(self.mrr)) > 1e-6:
+            raise ValueError(f"the seeds' means {self.seeds} do not average to the queries' {mean(self.mrr)}")
+
+    @classmethod
+    def of_seeds(cls, mrr: Sequence[Mapping[str, float]], recall: Sequence[Mapping[str, float]]) -> "Measured":
+        """One row from the per-query values of its seeds: query id -> value, one mapping for each seed."""
+        if any(values.keys() != mrr[0].keys() for values in (*mrr, *recall)):
+            raise ValueError("the seeds are over different queries; evaluate all alike")
+        return cls(averaged(mrr), averaged(recall), tuple(mean(values) for values in mrr))
+
+    @property
+    def spread(self) -> float | None:
+        """The sample standard deviation of the seeds' means; None for a single seed."""
+        if len(self.seeds) < 2:
+            return None
+        centre = mean(self.seeds)
+        return math.sqrt(math.fsum((value - centre) ** 2 for value in self.seeds) / (len(self.seeds) - 1))
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Under what conditions the rows were measured; printed below the table.
+
+    Attributes:
+        preset, dataset, split: names.
+        queries: judged dev queries that every mean is over.
+        depth: passages reranked per query.
+        steps, batch, learning_rate: of training; the batch in groups (cross entropy: in pairs), the rate's peak.
+        backbone: the pretrained encoder as really used, for display.
+        dense: the dense retriever's encoder as really used.
+        retrievers: role -> display name, e.g. {"bm25": "BM25", "dense": "MiniLM (dense)"}.
+        alpha: level of the tests.
+        seeds: that each row was trained with.
+        eval_split: the split that stands for the leaderboard's eval queries; None without one.
+        submission: name of the file with the ranking of those queries in the leaderboard's format; None without one.
+        also: further sets that every row was measured on, in the order of their columns.
+        msmarco: whether the data are the paper's own, so that the figures can be compared with its.
+        wall_seconds: time that all of it took; None where unknown.
+        version: of lce_tf.
+        remarks: further lines for the notes.
+    """
+
+    preset: str
+    dataset: str
+    split: str | None
+    queries: int
+    depth: int
+    steps: int
+    batch: int
+    learning_rate: float
+    backbone: str
+    dense: str
+    retrievers: Mapping[str, str] = field(default_factory=lambda: dict(PAPER_RETRIEVERS))
+    alpha: float = 0.01
+    seeds: tuple[int, ...] = (42,)
+    eval_split: str | None = None
+    submission: str | None = None
+    also: tuple[Further, ...] = ()
+    msmarco: bool = False
+    wall_seconds: float | None = None
+    version: str = __version__
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def model(self) -> str:
+        """The name of our rows' model: the paper's only if the backbone is the paper's."""
+        return PAPER_MODEL if PurePath(self.backbone).name == _ELECTRA_BASE else f"cross-encoder ({self.backbone})"
+
+
+@dataclass(frozen=True)
+class Line:
+    """A row with what there is to print of it; figures are None where nothing was measured.
+
+    Attributes:
+        row, measured: as given.
+        status: "measured", "cited" or "not run".
+        model, retriever: display names, as really used; cited rows keep the paper's. The retriever is that of
+            negatives and first stage, both where they differ, and empty for baselines.
+        mrr, recall: means over the queries.
+        interval: 95% confidence interval of the MRR@10.
+        above: labels of the measured rows that this one is significantly above.
+        eval: mean MRR@10 on the eval split; None where it is blind or not asked for.
+        also: label of a further set -> measure -> mean over its queries; empty where nothing was measured.
+    """
+
+    row: Row
+    status: str
+    model: str
+    retriever: str
+    measured: Measured | None = None
+    mrr: float | None = None
+    recall: float | None = None
+    interval: tuple[float, float] | None = None
+    above: tuple[str, ...] = ()
+    eval: float | None = None
+    also: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A table with its results and setting; the rest follows from these.
+
+    Raises:
+        ValueError: results for a label that is no row of the table, or for a cited one.
+        UserError: rows are measured over different queries, or not over `setting.queries` of them; or a further set
+            not over as many as it has.
+    """
+
+    table: Table
+    results: Mapping[str, Measured]
+    setting: Setting
+
+    def __post_init__(self):
+        kinds = {row.label: row.kind for row in self.table.rows}
+        if strange := [label for label in self.results if kinds.get(label, CITED) == CITED]:
+            raise ValueError(f"{self.table.name}: no results are expected for rows {strange}")
+        for label, measured in self.results.items():
+            if len(measured.mrr) != self.setting.queries:
+                raise UserError(
+                    f"{self.table.name}, row {label}: measured on {len(measured.mrr)} queries instead of "
+                    f"{self.setting.queries}; evaluate it again"
+                )
+            for further in self.setting.also:
+                self._check(label, further, measured.also.get(further.label, {}))
+
+    @cached_property
+    def comparison(self) -> Comparison | None:
+        """Paired t-tests over MRR@10 between all pairs of measured rows, Bonferroni-corrected for their number.
+
+        None with fewer than two measured rows.
+        """
+        per_query = {row.label: self.results[row.label].mrr for row in self.table.rows if row.label in self.results}
+        return compare(per_query, self.setting.alpha) if len(per_query) > 1 else None
+
+    @cached_property
+    def lines(self) -> tuple[Line, ...]:
+        """The table's rows in order, ready to print."""
+        return tuple(self._line(row) for row in self.table.rows)
+
+    def p_values(self, first: str, second: str) -> tuple[float, float]:
+        """The raw and the corrected p-value of two measured rows, in either order."""
+        pair = (first, second) if (first, second) in self.comparison.p_values else (second, first)
+        return self.comparison.p_values[pair], self.comparison.corrected[pair]
+
+    def own_first_stages(self) -> list[tuple[Line, Line]]:
+        """(line of ours, line of its first stage) for every such pair that was measured."""
+        measured = {line.row.label: line for line in self.lines if line.status == MEASURED}
+        pairs = []
+        for line in measured.values():
+            baseline = self.table.baseline(line.row.first_stage)
+            if line.row.checkpoint and baseline and baseline.label in measured:
+                pairs.append((line, measured[baseline.label]))
+        return pairs
+
+    def _check(self, label: str, further: Further, values: Mapping[str, Mapping[str, float]]) -> None:
+        found = {name: len(values.get(name, ())) for name in further.measures}
+        if wrong := [name for name, queries in found.items() if queries != further.queries]:
+            raise UserError(
+                f"{self.table.name}, row {label}, {further.label}: {wrong[0]} of {found[wrong[0]]} queries instead of "
+                f"{further.queries}; evaluate it again"
+            )
+
+    def _line(self, row: Row) -> Line:
+        used = PAPER_RETRIEVERS if row.kind == CITED else self.setting.retrievers
+        if row.kind == BASELINE:
+            model, retriever = used[row.first_stage], ""
+        else:
+            cited = f"{row.model} [{row.reference}]" if row.reference else row.model
+            model = cited if row.kind == CITED else self.setting.model
+            retriever = " → ".join(dict.fromkeys(used[role] for role in (row.negatives, row.first_stage) if role))
+        measured = self.results.get(row.label)
+        if measured is None:
+            return Line(row, CITED if row.kind == CITED else NOT_RUN, model, retriever)
+        above = tuple(self.comparison.beats[row.label]) if self.comparison else ()
+        interval = mean_interval(measured.mrr) if len(measured.mrr) > 1 else None
+        means = mean(measured.mrr), mean(measured.recall)
+        on_eval = mean(measured.eval) if measured.eval else None
+        also = {
+            further.label: {name: mean(measured.also[further.label][name]) for name in further.measures}
+            for further in self.setting.also
+        }
+        return Line(row, MEASURED, model, retriever, measured, *means, interval, above, on_eval, also)
+
+
+def averaged(seeds: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Query id -> mean over the seeds' values, one mapping for each seed, all over the same queries."""
+    return {query_id: mean([values[query_id] for values in seeds]) for query_id in seeds[0]}

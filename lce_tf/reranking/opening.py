@@ -1,0 +1,58 @@
+"""Opening a trained cross-encoder to rerank with: where it lies, its tokenizer, how pairs are cut and scored."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from lce_tf.errors import UserError
+from lce_tf.model import checkpoint
+from lce_tf.model.config import Lengths, Scoring
+from lce_tf.tokens.tokenizers import WordPieces
+
+
+class Opened(NamedTuple):
+    """A trained cross-encoder but for its weights, which `open_engine(folder)` loads."""
+
+    folder: Path
+    tokenizer: WordPieces
+    scoring: Scoring
+    lengths: Lengths
+
+
+def open_checkpoint(
+    name: str | Path,
+    query_length: int | None = None,
+    sequence_length: int | None = None,
+    window: int | None = None,
+    stride: int | None = None,
+    windows: int | None = None,
+) -> Opened:
+    """The parts of a checkpoint that belong together.
+
+    Args:
+        name: whatever `checkpoint.locate` takes.
+        query_length, sequence_length, window, stride, windows: instead of the checkpoint's own `Lengths`, in which a
+            window is as long as a passage.
+
+    Raises:
+        UserError: it is none, its parts do not fit together, or the model has fewer positions than asked for.
+    """
+    folder = checkpoint.locate(name)
+    config, scoring, lengths = checkpoint.trained(folder)
+    tokenizer = WordPieces(folder)
+    if tokenizer.size > config.vocab_size:
+        raise UserError(
+            f"{name}: its tokenizer has {tokenizer.size} wordpieces, its config.json "
+            f"{config.vocab_size}; they do not belong together"
+        )
+    if sequence_length is not None and sequence_length > config.max_position_embeddings:
+        raise UserError(
+            f"--sequence-length {sequence_length}: {name} has {config.max_position_embeddings} positions; give no more"
+        )
+    sequence = lengths.sequence if sequence_length is None else sequence_length
+    if query_length is None:
+        # Queries without a limit of their own leave room for a window, all others for one wordpiece of the passage.
+        unlimited = lengths.query == lengths.sequence - 4
+        room = sequence - 3 - (window if unlimited and window else 1)
+        query_length = min(lengths.query, max(room, 1))
+    lengths = lengths.override(query=query_length, sequence=sequence, passage=window, stride=stride, windows=windows)
+    return Opened(folder, tokenizer, scoring, lengths)

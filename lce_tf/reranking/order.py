@@ -1,0 +1,108 @@
+"""From a model's logits to the run in its new order."""
+
+import numpy as np
+
+from lce_tf.data.runs import Run
+from lce_tf.errors import UserError
+from lce_tf.model.config import PAPER_SCORING, Scoring
+from lce_tf.tokens.packing import Packer
+from lce_tf.tokens.store import TokenStore
+
+
+def scores_of(logits: np.ndarray, scoring: Scoring = PAPER_SCORING) -> np.ndarray:
+    """[pairs] float32 ranking scores from logits [pairs, outputs], by the rule and dtype of `scoring`."""
+    return scoring.score(logits).astype(scoring.dtype).astype(np.float32)
+
+
+def best_windows(scores: np.ndarray, offsets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """MaxP: the scores of (query, document) pairs from those of their windows.
+
+    Args:
+        scores: [windows] float32, those of a pair beside each other.
+        offsets: [pairs + 1], see `Packer.expanded`; every pair has a window.
+
+    Returns:
+        [pairs] float32 highest score, and [pairs] int32 which window has it, the first of equal ones counted from 0.
+    """
+    first, counts = offsets[:-1], np.diff(offsets)
+    best = np.maximum.reduceat(scores, first) if len(counts) else np.zeros(0, np.float32)
+    # Not "equal to": a score that is not a number makes its pair's one, and is found where runs are merged.
+    places = np.flatnonzero(~(scores < np.repeat(best, counts)))
+    return best, (places[np.searchsorted(places, first)] - first).astype(np.int32)
+
+
+def pair_rows(run: Run, packer: Packer, file: str = "the run", where: str = "the data set"):
+    """The store rows of each of the run's pairs, (query_rows, passage_rows); every one must have both its texts.
+
+    Args:
+        file, where: what to call the run and the data set in an error.
+    """
+    query_rows = known_queries(run, packer.queries, file, where)
+    passage_rows = packer.passages.rows(run.passage_ids)
+    if (passage_rows < 0).any():
+        unknown = run.passage_ids[passage_rows < 0]
+        raise UserError(
+            f"{file}: passage {unknown[0].decode()} is not in the collection of {where} "
+            f"({len(unknown)} of {len(passage_rows)} rows are not); name the run's own --dataset"
+        )
+    return np.repeat(query_rows, np.diff(run.offsets)), passage_rows
+
+
+def known_queries(run: Run, queries: TokenStore, file: str, where: str) -> np.ndarray:
+    """[queries] the store's row of each of the run's queries, all of which must be there; see `pair_rows`."""
+    rows = queries.rows(run.query_ids)
+    if (rows < 0).any():
+        unknown = run.query_ids[rows < 0]
+        raise UserError(
+            f"{file}: query {unknown[0].decode()} is not among the queries of {where} "
+            f"({len(unknown)} of {len(rows)} are not); name the run's own --dataset and --split"
+        )
+    return rows
+
+
+def merged(run: Run, top: Run, values: np.ndarray, tag: str) -> tuple[Run, np.ndarray]:
+    """The whole run with its top rows in the order of `values`, the rest below in their old order.
+
+    Returns:
+        The run, and the raw scores in its row order ([rows] float32, NaN for rows that were not scored).
+    """
+    if not np.isfinite(values).all():
+        row = int((~np.isfinite(values)).argmax())
+        query = top.query_ids[np.searchsorted(top.offsets, row, "right") - 1].decode()
+        raise UserError(
+            f"query {query}, passage {top.passage_ids[row].decode()}: the model's score is {values[row]}; "
+            "the checkpoint is broken, or try --precision float32"
+        )
+    order, final = _new_order(run, top, values)
+    raw = _spread(run, top, values, np.nan)
+    return Run.build(run.query_ids, run.offsets, run.passage_ids[order], final[order], tag), raw[order]
+
+
+def merged_windows(run: Run, top: Run, values: np.ndarray, windows: np.ndarray) -> np.ndarray:
+    """[rows] int32, the best windows [top rows] in the order of the rows of `merged`; -1 for rows not scored."""
+    return _spread(run, top, windows, -1)[_new_order(run, top, values)[0]]
+
+
+def _spread(run: Run, top: Run, values: np.ndarray, missing) -> np.ndarray:
+    """What belongs to the top rows at their places among all of the run's rows, and `missing` elsewhere."""
+    result = np.full(len(run), missing, values.dtype)
+    result[_ranks(run) < np.repeat(np.diff(top.offsets), np.diff(run.offsets))] = values
+    return result
+
+
+def _ranks(run: Run) -> np.ndarray:
+    """[rows] place of each row within its query, from 0."""
+    return np.arange(len(run)) - np.repeat(run.offsets[:-1], np.diff(run.offsets))
+
+
+def _new_order(run: Run, top: Run, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The run's rows in their new order, and each row's score in the old one."""
+    sizes, rank = np.diff(run.offsets), _ranks(run)
+    raw = _spread(run, top, values, np.nan)
+    # What was not scored goes below the lowest score of its query, one apart, in the old order.
+    floor = np.zeros(len(sizes), np.float32)
+    some = sizes > 0
+    if some.any():  # reduceat knows no empty stretches
+        floor[some] = np.minimum.reduceat(values, top.offsets[:-1][some])
+    final = np.where(np.isnan(raw), np.repeat(floor, sizes) - rank, raw).astype(np.float64)
+    return np.lexsort([rank, -final, np.repeat(np.arange(len(sizes)), sizes)]), final

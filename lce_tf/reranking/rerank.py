@@ -1,0 +1,232 @@
+"""Reranking a run: resumable scoring, then the run in its new order."""
+
+import contextlib
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from lce_tf.data.datasets import load_dataset
+from lce_tf.data.folder import spare_own_file
+from lce_tf.data.hashes import file_sha256
+from lce_tf.data.judged import with_judged
+from lce_tf.data.qrels import judgments_key
+from lce_tf.data.runs import Run, check_ids, read_run
+from lce_tf.errors import UserError
+from lce_tf.files import make_folder
+from lce_tf.locks import alone
+from lce_tf.model import checkpoint
+from lce_tf.progress import Progress
+from lce_tf.reranking import on_ray
+from lce_tf.reranking.activation import activated
+from lce_tf.reranking.chunks import Chunks
+from lce_tf.reranking.engines import Engine, open_engine
+from lce_tf.reranking.opening import open_checkpoint
+from lce_tf.reranking.order import best_windows, known_queries, merged, merged_windows, pair_rows, scores_of
+from lce_tf.reranking.outputs import write_reranked
+from lce_tf.reranking.scoring import score_pairs
+from lce_tf.reranking.shards import Shard
+from lce_tf.tokens.packing import Packer
+from lce_tf.tokens.texts import passage_store, query_store
+
+# Pairs between two points that an interrupted job can go on from.
+CHUNK = 16384
+
+
+@dataclass(frozen=True)
+class RerankConfig:
+    """A reranking job.
+
+    Attributes:
+        checkpoint: folder of a trained cross-encoder, ours or one in Hugging Face's layout, or a Hugging Face id.
+        dataset, split: where the texts of queries and passages are; see `load_dataset`.
+        run: file of the run to rerank.
+        output: file to write; the raw model scores go to `OUTPUT.scores.npz`, the manifest to `OUTPUT.json`.
+        depth: passages a query that are scored; the others stay below them in their old order.
+        engine, precision: see `open_engine`.
+        tag: the run's name in the file.
+        query_length, sequence_length: wordpieces, instead of the checkpoint's own; see `Lengths`.
+        window, stride, windows: of documents, instead of the checkpoint's own; see `Lengths`.
+        judged: score the judged relevant passages that the run lacks, too, and write nothing but what is scored: what
+            a student learns from.
+        shard: rerank only this part of the run, into a file of its own (`file`).
+        ray, workers: score with so many workers on the Ray cluster at this address; see `connected`.
+    """
+
+    checkpoint: str
+    dataset: str
+    run: str
+    output: str
+    split: str | None = None
+    depth: int = 1000
+    engine: str = "auto"
+    precision: str = "auto"
+    tag: str = "lce_tf"
+    query_length: int | None = None
+    sequence_length: int | None = None
+    window: int | None = None
+    stride: int | None = None
+    windows: int | None = None
+    judged: bool = False
+    shard: Shard | None = None
+    ray: str | None = None
+    workers: int | None = None
+    chunk: int = field(default=CHUNK, repr=False)
+
+    def __post_init__(self):
+        if self.depth < 1:
+            raise UserError(f"--depth {self.depth}: give 1 or more; evaluate the run itself to see it unreranked")
+        if Path(self.output).is_dir():
+            raise UserError(f"--output {self.output}: is a folder; name a file")
+        if Path(self.output).resolve() == Path(self.run).resolve():
+            raise UserError(f"--output {self.output}: is the --run itself, which would be lost; name another file")
+        spare_own_file(self.output)
+        if self.tag.split() != [self.tag]:
+            raise UserError(f"--tag '{self.tag}': is empty or holds white space; give one word")
+        if (self.ray is None) != (self.workers is None):
+            raise UserError("--ray, --workers: give both, such as --ray auto --workers 4, or neither")
+        if self.workers is not None and self.workers < 1:
+            raise UserError(f"--workers {self.workers}: give 1 or more")
+
+    @property
+    def file(self) -> str:
+        """The run that is written: `output`, or its shard's."""
+        return self.output if self.shard is None else self.shard.file(self.output)
+
+
+def rerank(config: RerankConfig) -> Run:
+    """The reranked run, or a shard of it, written to `config.file` with its raw scores and manifest.
+
+    Work done by an interrupted call with the same configuration and inputs is taken up; products of another
+    configuration are refused.
+
+    Raises:
+        UserError: bad input, in one line; or another process writes the same file.
+    """
+    run = whole = read_run(config.run)
+    dataset, judged = load_dataset(config.dataset), {}
+    if config.judged:
+        qrels = dataset.qrels(config.split)
+        run = whole = with_judged(whole.cut(config.depth), qrels)
+        judged = {"judgments": judgments_key(qrels)}
+    if config.shard is not None:
+        run = config.shard.of(whole)
+    check_ids(run, config.file)  # now rather than after the long work
+    folder, tokenizer, scoring, lengths = open_checkpoint(
+        config.checkpoint,
+        config.query_length,
+        config.sequence_length,
+        config.window,
+        config.stride,
+        config.windows,
+    )
+    _check_writable(config.file)
+    where = f"{config.dataset}" + (f", split {config.split}" if config.split else "")
+    queries = query_store(dataset, config.split, tokenizer)
+    # Looked for before the passages are tokenised, which takes most of an hour for a large collection.
+    known_queries(run, queries, config.run, where)
+    packer = Packer(
+        queries,
+        passage_store(dataset, tokenizer),
+        tokenizer.special,
+        **asdict(lengths),
+    )
+    top = run if config.judged else run.cut(config.depth)
+    *columns, offsets = packer.expanded(*pair_rows(top, packer, config.run, where))
+    facts = {
+        "model": checkpoint.identity(folder),
+        "run_sha256": file_sha256(config.run),
+        "queries": packer.queries.key,
+        "collection": dataset.collection_key,
+        "depth": config.depth,
+        "lengths": lengths.as_json(),
+        "chunk": config.chunk,
+        **judged,
+        **_shard_facts(config.shard, whole),
+    }
+    with alone(config.file):
+        logits, facts = _scored(config, folder, packer, columns, facts)
+        values, best = best_windows(scores_of(logits, scoring), offsets)
+        # A student learns from what orders, of which a sigmoid would leave little.
+        activation = "identity" if config.judged else scoring.activation
+        ranked, raw = activated(*merged(run, top, values, config.tag), activation)
+        facts = {**asdict(config), "output": config.file, **facts, "pairs": len(values)}
+        beside = {"windows": merged_windows(run, top, values, best)} if lengths.windows > 1 else {}
+        write_reranked(ranked, {"scores": raw, **beside}, config.file, facts)
+        shutil.rmtree(f"{config.file}.partial", ignore_errors=True)
+    return ranked
+
+
+def _shard_facts(shard: Shard | None, whole: Run) -> dict[str, Any]:
+    """What a shard's manifest says beyond any other's."""
+    return {} if shard is None else {"shard": shard.index, "shards": shard.count, "run_queries": len(whole.query_ids)}
+
+
+def _check_writable(output: str) -> None:
+    """Fails now rather than after the long work."""
+    folder = make_folder(Path(output).parent)
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise UserError(f"{output}: cannot be written ({error.strerror}); choose another --output") from error
+
+
+class Scorer(Protocol):
+    """Where a job's chunks are scored.
+
+    Attributes:
+        name, precision: of the engine, see `Engine`.
+    """
+
+    name: str
+    precision: str
+
+    def score(self, chunks: Chunks, columns: Sequence[np.ndarray], advance: Callable[[int], None]) -> None:
+        """Writes the missing chunks of the pairs given as columns of rows; `advance` is told of pairs scored."""
+
+
+class Here:
+    """Scores chunks in this process, one after the other."""
+
+    def __init__(self, engine: Engine, packer: Packer):
+        self._engine, self._packer, self.name, self.precision = engine, packer, engine.name, engine.precision
+
+    def score(self, chunks: Chunks, columns: Sequence[np.ndarray], advance: Callable[[int], None]) -> None:
+        for number in chunks.missing():
+            part = (column[chunks.rows(number)] for column in columns)
+            chunks.write(number, score_pairs(self._engine, self._packer, *part, advance))
+
+
+@contextlib.contextmanager
+def _scorer(config: RerankConfig, folder: Path, packer: Packer) -> Iterator[Scorer]:
+    if config.ray is None:
+        yield Here(open_engine(folder, config.engine, config.precision), packer)
+    else:
+        with on_ray.connected(config.ray, config.workers):
+            opening = on_ray.Opening.of(folder, config.engine, config.precision, packer)
+            yield on_ray.OnRay(opening, config.workers)
+
+
+def _scored(
+    config: RerankConfig, folder: Path, packer: Packer, columns: Sequence[np.ndarray], facts: dict[str, Any]
+) -> tuple[np.ndarray, dict[str, Any]]:
+    """The logits of all pairs, and `facts` with what scored them and the seconds it took."""
+    with _scorer(config, folder, packer) as scorer:
+        facts = {**facts, "engine": scorer.name, "precision": scorer.precision}
+        start = time.monotonic()
+        logits = _resumable(scorer, columns, Path(f"{config.file}.partial"), facts)
+        return logits, {**facts, "seconds": time.monotonic() - start}
+
+
+def _resumable(scorer: Scorer, columns: Sequence[np.ndarray], partial: Path, manifest: dict) -> np.ndarray:
+    """The logits of all pairs, chunk by chunk; finished chunks are kept in `partial` until the job is done."""
+    chunks = Chunks(partial, manifest, len(columns[0]))
+    with Progress("rerank", chunks.pairs, "pairs", initial=chunks.done) as progress:
+        scorer.score(chunks, columns, progress.advance)
+    return chunks.logits()

@@ -1,0 +1,147 @@
+"""`[CLS] query [SEP] passage [SEP]`: pairs cut and packed from token stores, many at a time."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from lce_tf.tokens.store import TokenStore
+from lce_tf.tokens.windows import window_counts
+
+
+class Packed(NamedTuple):
+    """A batch of packed pairs in the compact form that travels to the device.
+
+    Attributes:
+        input_ids: [pairs, length] int32, padded at the end.
+        query_lengths: [pairs] int32, wordpieces of the query as kept.
+        lengths: [pairs] int32, of the whole pair with its three special tokens.
+    """
+
+    input_ids: np.ndarray
+    query_lengths: np.ndarray
+    lengths: np.ndarray
+
+
+class Expanded(NamedTuple):
+    """(query, passage) pairs as the windows of their passages, those of a pair beside each other.
+
+    Attributes:
+        query_rows, passage_rows: [windows] int64, as `Packer.measure` and `Packer.pack` take them.
+        offsets: [pairs + 1] int64; pair i has the windows from `offsets[i]` to before `offsets[i + 1]`.
+    """
+
+    query_rows: np.ndarray
+    passage_rows: np.ndarray
+    offsets: np.ndarray
+
+
+class Packer:
+    """Packs (query, passage) pairs given as rows of two token stores.
+
+    Where passages are documents of several windows, what is measured and packed is a window: number k of the passage
+    in row r of the store is `r * windows + k`. With one window that is the passage's row itself.
+
+    Args:
+        queries: store of the queries.
+        passages: store of the collection.
+        special: ids of [CLS], [SEP] and [PAD].
+        query: a query keeps at most this many wordpieces.
+        sequence: a pair has at most this many, special tokens included; only the passage gives way.
+        passage: a passage, or each of its windows, keeps at most this many; None: whatever the sequence has left.
+        stride: wordpieces from where a window begins to where the next does.
+        windows: windows a passage, where it is long enough to have as many.
+    """
+
+    def __init__(
+        self,
+        queries: TokenStore,
+        passages: TokenStore,
+        special: tuple[int, int, int],
+        query: int = 50,
+        sequence: int = 256,
+        passage: int | None = None,
+        stride: int | None = None,
+        windows: int = 1,
+    ):
+        self.queries, self.passages, self.special = queries, passages, special
+        self.query, self.sequence, self.passage = query, sequence, passage
+        self.stride, self.windows = stride, windows
+
+    def counts(self, passage_rows: np.ndarray) -> np.ndarray:
+        """[passages] int64, the windows that passages in these rows of the store have, at least 1."""
+        if self.windows == 1:
+            return np.ones(len(passage_rows), np.int64)
+        return window_counts(self.passages.lengths(passage_rows), self.passage, self.stride, self.windows)
+
+    def expanded(self, query_rows: np.ndarray, passage_rows: np.ndarray) -> Expanded:
+        """Every window that the passages of these pairs, rows of the stores, have."""
+        counts = self.counts(passage_rows)
+        offsets = np.concatenate([[0], np.cumsum(counts)])
+        places = np.arange(offsets[-1]) - np.repeat(offsets[:-1], counts)
+        windows = np.repeat(passage_rows * self.windows, counts) + places
+        return Expanded(np.repeat(query_rows, counts), windows, offsets)
+
+    def covered(self, query_rows: np.ndarray, passage_rows: np.ndarray) -> np.ndarray:
+        """[pairs] int64, wordpieces from the passage's beginning that are in one of its windows at least."""
+        last = self.counts(passage_rows) - 1
+        kept = self.measure(query_rows, passage_rows * self.windows + last)[1]
+        return kept + last * (self.stride or 0)
+
+    def measure(self, query_rows: np.ndarray, passage_rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Query and passage wordpieces kept of each pair, [pairs] int64 each; none of a window that is not there."""
+        query = np.minimum(self.queries.lengths(query_rows), self.query)
+        room = self.sequence - 3 - query
+        if self.passage is not None:
+            room = np.minimum(room, self.passage)
+        return query, np.minimum(self._left(passage_rows), room)
+
+    def _left(self, passage_rows: np.ndarray) -> np.ndarray:
+        """[pairs] int64, wordpieces from where each window begins to the text's end."""
+        texts, starts = self._places(passage_rows)
+        left = self.passages.lengths(texts) - starts
+        if self.windows == 1:
+            return left
+        # A later window is there only if the one before it does not reach the end.
+        return np.where((starts > 0) & (left <= self.passage - self.stride), 0, left)
+
+    def _places(self, passage_rows: np.ndarray) -> tuple[np.ndarray, np.ndarray | int]:
+        """Rows of the store, and the wordpiece that each window begins at."""
+        if self.windows == 1:
+            return passage_rows, 0
+        texts, places = np.divmod(passage_rows, self.windows)
+        return texts, places * self.stride
+
+    def pack(self, query_rows: np.ndarray, passage_rows: np.ndarray, multiple: int = 1) -> Packed:
+        """The pairs, padded to their longest rounded up to a multiple of `multiple` (and at most `sequence`)."""
+        return self.pack_to(query_rows, passage_rows, self.width(query_rows, passage_rows, multiple))
+
+    def width(self, query_rows: np.ndarray, passage_rows: np.ndarray, multiple: int = 1) -> int:
+        """The wordpieces that `pack` pads these pairs to."""
+        longest = int(sum(self.measure(query_rows, passage_rows)).max(initial=0)) + 3
+        return min(-(-longest // multiple) * multiple, max(self.sequence, longest))
+
+    def pack_to(self, query_rows: np.ndarray, passage_rows: np.ndarray, width: int) -> Packed:
+        """The pairs padded to exactly `width`, which none of them may exceed (ValueError)."""
+        query, passage = self.measure(query_rows, passage_rows)
+        if (longest := int((query + passage).max(initial=0)) + 3) > width:
+            raise ValueError(f"a pair of {longest} wordpieces does not fit into {width}")
+        return self._filled(query_rows, passage_rows, query, passage, width)
+
+    def _filled(self, query_rows, passage_rows, query, passage, width) -> Packed:
+        cls, sep, pad = self.special
+        pairs = np.arange(len(query_rows)) * width
+        flat = np.full(len(query_rows) * width, pad, dtype=np.int32)
+        flat[pairs] = cls
+        flat[pairs + 1 + query] = sep
+        flat[pairs + 2 + query + passage] = sep
+        texts, starts = self._places(passage_rows)
+        for store, first, kept, start in (
+            (self.queries, self.queries.offsets[query_rows], query, pairs + 1),
+            (self.passages, self.passages.offsets[texts] + starts, passage, pairs + 2 + query),
+        ):
+            # One gather for the whole batch: `run` counts 0, 1, 2, ... within each text.
+            ends = np.cumsum(kept)
+            run = np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - kept, kept)
+            flat[np.repeat(start, kept) + run] = store.tokens[np.repeat(first, kept) + run]
+        lengths = (query + passage + 3).astype(np.int32)
+        return Packed(flat.reshape(len(query_rows), width), query.astype(np.int32), lengths)

@@ -1,0 +1,21 @@
+"""A data set's queries and passages as token stores, ready to be packed."""
+
+from lce_tf.data.datasets import Dataset
+from lce_tf.tokens.store import TokenStore, content_key
+from lce_tf.tokens.tokenizers import WordPieces
+
+
+def query_store(dataset: Dataset, split: str | None, tokenizer: WordPieces) -> TokenStore:
+    """The token store of a split's queries."""
+    texts = dataset.queries(split)
+    return TokenStore.build(texts.items(), tokenizer, content_key(texts), "queries", len(texts))
+
+
+def passage_store(dataset: Dataset, tokenizer: WordPieces) -> TokenStore:
+    """The token store of the collection."""
+    return TokenStore.build(dataset.passages(), tokenizer, dataset.collection_key, "passages")
+
+
+def passages_are_tokenised(dataset: Dataset, tokenizer: WordPieces) -> bool:
+    """Whether `passage_store` will be quick: for a collection like MS MARCO's, building it takes most of an hour."""
+    return TokenStore.is_built(tokenizer, dataset.collection_key, "passages")

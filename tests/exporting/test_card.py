@@ -1,0 +1,74 @@
+"""The model card says what the checkpoint is, and no more than is known."""
+
+import pytest
+
+from lce_tf.errors import UserError
+from lce_tf.exporting.card import model_card
+from lce_tf.model.checkpoint import Trained
+from lce_tf.model.config import EncoderConfig, Lengths, Scoring
+
+TRAINING = {
+    "dataset": "msmarco-passage", "split": "train", "run": "/home/somebody/bm25.train.trec", "loss": "lce", "group": 8,
+    "backbone": "electra-base", "steps": 300, "batch": 16, "learning_rate": 1e-5, "recipe": "paper", "keep": "last",
+    "dev_queries": 50, "dev_depth": 30, "dev_run": "/home/somebody/bm25.dev.trec", "passage_length": None,
+}  # fmt: skip
+
+ABOUT = Trained(EncoderConfig(), Scoring(), Lengths())
+
+
+def card(about=ABOUT, training=TRAINING, manifest=None, measured=(), license="mit"):
+    return model_card("lce8-hf", about, training, manifest or {}, list(measured), license)
+
+
+def test_front_matter_is_what_the_hub_reads():
+    import yaml
+
+    _, head, text = card().split("---\n", 2)
+    assert yaml.safe_load(head) == {
+        "license": "mit",
+        "library_name": "sentence-transformers",
+        "pipeline_tag": "text-ranking",
+        "base_model": "google/electra-base-discriminator",
+        "tags": ["sentence-transformers", "cross-encoder", "reranker"],
+    }
+    assert text.startswith("\n# ELECTRA cross-encoder, 12 layers of 768\n")
+
+
+def test_what_it_was_trained_on_without_this_machine_s_folders():
+    text = card(measured=[{"step": 5, "dev_mrr_10": 0.9}, {"step": 9, "dev_mrr_10": 0.25}])
+    rows = dict(line.strip("| ").split(" | ", 1) for line in text.splitlines() if line.startswith("| "))
+    assert (rows["dataset"], rows["run"]) == ("msmarco-passage", "bm25.train.trec")
+    assert (rows["loss"], rows["group"]) == ("lce", "8")
+    assert "passage_length" not in rows and "/home" not in text
+    assert "MRR@10 0.2500" in text and "(step 9)" in text
+    best = card(training={**TRAINING, "keep": "best"}, measured=[{"step": 5, "dev_mrr_10": 0.9}, {"dev_mrr_10": 0.25}])
+    assert "MRR@10 0.9000" in best and "(step 5)" in best
+
+
+def test_nothing_is_made_up():
+    text = card(training={}, license="unknown")
+    assert "says nothing of its training" in text and "None were measured" in text and "base_model" not in text
+    assert "license: unknown" in text
+    assert "base_model" not in card(training={**TRAINING, "backbone": "models/mine/here"})
+
+
+def test_lengths_and_caveats():
+    text = card()
+    assert "at most 256 wordpieces" in text and "keeps 50" in text and "queries of up to 50 wordpieces" in text
+    assert "such as `[SEP]`, is text to lce_tf" in text
+    assert "gelu(z) - gelu(-z) = z" in text and "float16" not in text and "two logits" not in text
+    # A query of 28 of 40 wordpieces leaves 9 to the passage: who cuts the longer text first cuts the query.
+    released = Trained(
+        EncoderConfig(model_type="bert"), Scoring(2, dtype="float16"), Lengths(28, 40, passage=9, windows=2)
+    )
+    text = " ".join(card(released).split())
+    assert "queries of up to 18 wordpieces" in text and "at most 9 wordpieces" in text and "up to 2 such" in text
+    assert "tanh(e z) / e" in text and "Load it in float32 or bfloat16" in text and "two logits" in text
+    sigmoid = Trained(EncoderConfig(), Scoring(1, "dense", activation="sigmoid"), Lengths())
+    assert "torch.sigmoid(model(**inputs).logits[:, 0])" in card(sigmoid) and "gelu(z)" not in card(sigmoid)
+
+
+@pytest.mark.parametrize("license", ["", "two words", "a\nb", "-x"])
+def test_a_licence_that_is_none(license):
+    with pytest.raises(UserError, match="--license"):
+        card(license=license)

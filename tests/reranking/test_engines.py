@@ -1,0 +1,183 @@
+"""Engines: OpenVINO computes what TensorFlow computes, is converted once, and faults come out as exceptions."""
+
+import os
+import shutil
+
+import numpy as np
+import pytest
+
+from lce_tf.errors import UserError
+from lce_tf.model import checkpoint
+from lce_tf.reranking import engines
+from lce_tf.reranking.engines import exported, open_engine
+from lce_tf.reranking.scoring import score_pairs
+from lce_tf.tokens.packing import Packed
+
+
+@pytest.mark.parametrize("other", ["openvino", "xla"])
+@pytest.mark.parametrize("outputs", [1, 2])
+def test_every_engine_equals_tensorflow(checkpoints, packer, pairs, outputs, other):
+    here, there = (
+        score_pairs(open_engine(checkpoints[outputs], name, "float32"), packer, *pairs)
+        for name in ("tensorflow", other)
+    )
+    assert here.shape == (720, outputs) and here.std() > 0.01
+    np.testing.assert_allclose(there, here, atol=1e-4, rtol=0)
+
+
+def test_tensorflow_equals_hugging_face(checkpoints, packer, pairs):
+    """The whole path from token ids to score, against transformers' ELECTRA and the head by hand."""
+    import torch
+    from transformers import ElectraModel
+
+    folder = checkpoints[1]
+    theirs = ElectraModel.from_pretrained(folder.parent / "backbone").eval()
+    head = checkpoint.load(folder).head.linear
+    some = pairs[0][:64], pairs[1][:64]
+    packed = packer.pack(*some)
+    place = np.arange(packed.input_ids.shape[1])
+    mask = (place < packed.lengths[:, None]).astype(np.int64)
+    segments = mask * (place >= packed.query_lengths[:, None] + 2)
+    with torch.no_grad():
+        hidden = theirs(*map(torch.from_numpy, (packed.input_ids.astype(np.int64), mask, segments)))
+    expected = hidden.last_hidden_state[:, 0].numpy() @ head.kernel.numpy() + head.bias.numpy()
+    ours = score_pairs(open_engine(folder, "tensorflow", "float32"), packer, *some)
+    np.testing.assert_allclose(ours, expected, atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("name", ["tensorflow", "openvino"])
+def test_bfloat16_is_near(checkpoints, packer, pairs, name):
+    exact = score_pairs(open_engine(checkpoints[1], "tensorflow", "float32"), packer, *pairs)[:, 0]
+    engine = open_engine(checkpoints[1], name, "bfloat16")
+    rounded = score_pairs(engine, packer, *pairs)[:, 0]
+    assert "bfloat16" in engine.precision and np.corrcoef(exact, rounded)[0, 1] > 0.99
+    assert np.quantile(np.abs(exact - rounded), 0.95) < exact.std() / 2
+
+
+@pytest.mark.parametrize("tokens", [16 * 40, 24 * 40, 40 * 40])
+def test_a_pair_scores_the_same_at_every_place(checkpoints, packer, pairs, tokens):
+    """In bfloat16 too, where OpenVINO computes a block of fewer than 16 rows in another order."""
+    engine = open_engine(checkpoints[1], "openvino", "bfloat16")
+    engine.tokens = tokens
+    shuffled = np.random.default_rng(1).permutation(720)
+    here = score_pairs(engine, packer, *pairs)
+    there = score_pairs(engine, packer, pairs[0][shuffled], pairs[1][shuffled])
+    np.testing.assert_array_equal(there, here[shuffled])
+
+
+def test_auto_is_openvino_on_a_cpu(checkpoints):
+    engine = open_engine(checkpoints[1])
+    assert engine.name == "openvino" and engine.precision in ("float32", "bfloat16")
+    assert open_engine(checkpoints[1], "tensorflow").precision in ("float32", "products_bfloat16")
+
+
+def test_the_model_is_converted_once(checkpoints, monkeypatch):
+    first = exported(checkpoints[1])
+    monkeypatch.setattr(engines, "export_openvino", None)
+    assert exported(checkpoints[1]) == first and first.is_file()
+    with pytest.raises(TypeError):  # another model is not that one
+        monkeypatch.setenv("LCE_CACHE", str(first.parent / "elsewhere"))
+        exported(checkpoints[1])
+
+
+def test_openvino_has_one_operation_for_each_normalisation(checkpoints):
+    """Its pass finds them by their form alone; operation by operation they cost a tenth of the time."""
+    import openvino
+
+    kinds = [part.get_type_name() for part in openvino.Core().read_model(exported(checkpoints[1])).get_ops()]
+    layers = checkpoint.load(checkpoints[1]).config.num_hidden_layers
+    assert kinds.count("MVN") == 1 + 2 * layers
+    assert kinds.count("Split") == kinds.count("VariadicSplit") == 0
+
+
+@pytest.mark.parametrize("whose", ["__version__", "version"])
+def test_another_version_converts_anew(checkpoints, monkeypatch, whose):
+    exported(checkpoints[1])
+    monkeypatch.setattr(engines, whose, "9.9" if whose == "__version__" else lambda package: "9.9")
+    monkeypatch.setattr(engines, "export_openvino", None)
+    with pytest.raises(TypeError):
+        exported(checkpoints[1])
+
+
+def test_a_conversion_says_nothing(checkpoints, monkeypatch, tmp_path, caplog):
+    import tensorflow as tf
+
+    monkeypatch.setenv("LCE_CACHE", str(tmp_path))
+    monkeypatch.setattr(tf.get_logger(), "propagate", True)
+    exported(checkpoints[1])
+    assert [record.getMessage() for record in caplog.records] == []
+
+
+def test_an_interrupted_conversion_leaves_nothing(checkpoints, monkeypatch, tmp_path):
+    monkeypatch.setenv("LCE_CACHE", str(tmp_path))
+
+    def torn(model, path):
+        path.write_text("<net>")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(engines, "export_openvino", torn)
+    with pytest.raises(KeyboardInterrupt):
+        exported(checkpoints[1])
+    assert list((tmp_path / "openvino").iterdir()) == []
+
+
+def test_a_damaged_conversion_says_what_to_delete(checkpoints, monkeypatch, tmp_path):
+    whole = exported(checkpoints[1]).parent
+    monkeypatch.setenv("LCE_CACHE", str(tmp_path))
+    folder = tmp_path / "openvino" / whole.name
+    shutil.copytree(whole, folder)
+    (folder / "openvino.xml").write_text("<net")
+    with pytest.raises(UserError, match="delete its folder") as error:
+        open_engine(checkpoints[1], "openvino", "float32")
+    assert str(folder) in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("engine", "precision", "words"),
+    [
+        ("onnx", "auto", "--engine 'onnx': known are auto, openvino, tensorflow"),
+        ("openvino", "mixed_float16", "--precision 'mixed_float16': OpenVINO's are auto, float32, bfloat16, int8"),
+        ("auto", "int4", "--precision 'int4'"),
+        ("tensorflow", "int8", "precision 'int8': known are"),
+    ],
+)
+def test_unknown_names_are_refused(checkpoints, engine, precision, words):
+    with pytest.raises(UserError, match=words):
+        open_engine(checkpoints[1], engine, precision)
+
+
+def batch(length=16):
+    rows = np.arange(8)
+    return rows, Packed(np.full((8, length), 7, np.int32), np.full(8, 3, np.int32), np.full(8, length, np.int32))
+
+
+@pytest.mark.parametrize("name", ["tensorflow", "openvino"])
+def test_faults_on_either_side_come_out_and_the_engine_still_works(checkpoints, name):
+    engine = open_engine(checkpoints[1], name, "float32")
+
+    def sink(rows, logits):
+        raise BrokenPipeError("progress has nowhere to go")
+
+    with pytest.raises(BrokenPipeError):
+        engine.run(iter([batch()] * 5), sink)
+
+    def source():
+        yield batch()
+        raise KeyboardInterrupt
+
+    got = []
+    with pytest.raises(KeyboardInterrupt):
+        engine.run(source(), lambda rows, logits: got.append(logits))
+    engine.run(iter([batch()] * 5), lambda rows, logits: got.append(logits))
+    assert len(got) >= 5 and len({part.tobytes() for part in got}) == 1
+    engine.run(iter([]), sink)
+
+
+def test_pairs_longer_than_the_model_are_an_error_not_a_number(checkpoints):
+    engine = open_engine(checkpoints[1], "openvino", "float32")
+    with pytest.raises(RuntimeError):
+        engine.run(iter([batch(64)] * 3), lambda rows, logits: None)
+
+
+def test_the_cache_of_the_tests_is_not_the_user_s(checkpoints):
+    assert str(exported(checkpoints[1])).startswith(os.environ["LCE_CACHE"])

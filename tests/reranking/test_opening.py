@@ -1,0 +1,67 @@
+"""Opening a checkpoint: its lengths or others that fit it, and refusals before any weight is read."""
+
+import json
+import shutil
+
+import pytest
+
+from lce_tf.errors import UserError
+from lce_tf.model.config import Lengths
+from lce_tf.reranking.opening import open_checkpoint
+
+
+@pytest.fixture
+def unlimited(checkpoints, tmp_path):
+    """A folder in Hugging Face's layout, whose queries have no limit of their own; it has 40 positions."""
+    folder = shutil.copytree(checkpoints[1], tmp_path / "theirs")
+    values = json.loads((folder / "config.json").read_text())
+    del values["lce_tf"]
+    values |= {"architectures": ["ElectraForSequenceClassification"], "id2label": {"0": "x"}}
+    (folder / "config.json").write_text(json.dumps(values))
+    return folder
+
+
+def test_what_a_checkpoint_says_itself(checkpoints):
+    opened = open_checkpoint(checkpoints[2])
+    assert opened.folder == checkpoints[2] and opened.scoring.outputs == 2 and opened.lengths == Lengths(8, 40)
+    assert opened.tokenizer(["a b"]) == [[5, 6]]
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"query_length": 5}, Lengths(5, 40)),
+        ({"sequence_length": 30}, Lengths(8, 30)),
+        ({"sequence_length": 10}, Lengths(6, 10)),
+        ({"window": 9, "windows": 3}, Lengths(8, 40, 9, 4, 3)),
+    ],
+)
+def test_other_lengths(checkpoints, settings, expected):
+    assert open_checkpoint(checkpoints[1], **settings).lengths == expected
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({}, Lengths(36, 40)),
+        ({"sequence_length": 20}, Lengths(16, 20)),
+        ({"window": 9, "windows": 3}, Lengths(28, 40, 9, 4, 3)),  # 40 - 3 - 9
+        ({"query_length": 4, "sequence_length": 20}, Lengths(4, 20)),
+    ],
+)
+def test_queries_without_a_limit_leave_what_the_passage_needs(unlimited, settings, expected):
+    assert open_checkpoint(unlimited, **settings).lengths == expected
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"sequence_length": 41}, "--sequence-length 41: .* has 40 positions"),
+        ({"sequence_length": 4}, "--sequence-length 4"),
+        ({"query_length": 0}, "--query-length 0"),
+        ({"query_length": 38}, "--query-length 38"),
+    ],
+)
+def test_impossible_lengths(checkpoints, settings, words):
+    with pytest.raises(UserError, match=words):
+        open_checkpoint(checkpoints[1], **settings)
