@@ -10,9 +10,13 @@ from lce_tf.arguments import parser_for, quiet_tensorflow
 from lce_tf.errors import guarded
 from lce_tf.files import write_json
 from lce_tf.groups.audit import Audit, audit
-from lce_tf.groups.pool import SHORT_LISTS
-from lce_tf.training.config import LOSS_NAMES, TAUGHT, TrainConfig
+from lce_tf.losses import LOSSES
+from lce_tf.settings import add_options
+from lce_tf.training.config import TrainConfig
 
+# Settings of a training that decide what it reads.
+LENGTHS = ("query_length", "sequence_length", "passage_length", "windows", "stride")
+SETTINGS = ("group", "batch", "steps", "negatives_depth", *LENGTHS, "short_lists")
 EXAMPLE = "python -m lce_tf.audit --dataset pydocs --run bm25.train.trec --group 8 --backbone minilm"
 
 
@@ -24,13 +28,9 @@ def parser() -> argparse.ArgumentParser:
     add("--split", default=TrainConfig.split, help="the data set's training split")
     add("--run", required=True, help="the run to draw negatives from")
     add("--backbone", default="minilm", help="whose tokenizer measures truncation")
-    add("--loss", choices=[name for name in LOSS_NAMES if name not in TAUGHT], default="lce", help="training loss")
-    for name in ("group", "batch", "steps", "negatives_depth", "query_length", "sequence_length"):
-        add(f"--{name.replace('_', '-')}", type=int, default=getattr(TrainConfig, name), help="as in lce_tf.train")
-    add("--passage-length", "--window", type=int, help="as in lce_tf.train")
-    add("--windows", type=int, help="as in lce_tf.train")
-    add("--stride", type=int, help="as in lce_tf.train")
-    add("--short-lists", choices=SHORT_LISTS, default=TrainConfig.short_lists, help="as in lce_tf.train")
+    untaught = [name for name in LOSSES if not LOSSES.about(name).teacher]
+    add("--loss", choices=untaught, default=TrainConfig.loss, help="training loss")
+    add_options(result, TrainConfig, SETTINGS, fill=True)
     add("--json", help="write the whole audit, every query id included, to this file")
     return result
 

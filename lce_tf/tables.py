@@ -17,8 +17,8 @@ from lce_tf.replication.presets import PRESETS, TUNE, Preset
 from lce_tf.replication.replicate import replicate
 from lce_tf.replication.stages import STAGES, listing, run_stage, stages
 from lce_tf.replication.timing import measured_rates
-from lce_tf.training.config import STRATEGIES
-from lce_tf.training.recipes import RECIPES
+from lce_tf.settings import add_options, having
+from lce_tf.training.config import TrainConfig
 
 ALL = "all"
 
@@ -48,9 +48,6 @@ def parser() -> argparse.ArgumentParser:
     flags.add_argument("--similarity", choices=("cosine", "dot"), help="of the encoder's vectors")
     flags.add_argument("--prebuilt", metavar="NAME", help="index of pyserini's to search with that encoder")
     flags.add_argument(
-        "--recipe", choices=RECIPES, help="the paper's settings or the released code's (docs/recipes.md)"
-    )
-    flags.add_argument(
         "--also",
         type=_sets,
         metavar="SET,SET...",
@@ -58,15 +55,7 @@ def parser() -> argparse.ArgumentParser:
     )
     flags.add_argument("--queries", type=int, help="dev queries, the first by id")
     flags.add_argument("--depth", type=int, help="passages a query to rerank")
-    flags.add_argument("--steps", type=int, help="training steps")
-    flags.add_argument("--batch", type=int, help="groups (cross entropy: pairs) a step")
-    flags.add_argument("--learning-rate", type=float, help="its peak")
-    flags.add_argument("--backbone", help="folder, minilm, or Hugging Face id of the pretrained encoder")
-    flags.add_argument("--precision", help="auto, float32, mixed_float16, mixed_bfloat16 or products_bfloat16")
-    flags.add_argument("--strategy", choices=STRATEGIES, help="tf.distribute strategy of the training")
-    flags.add_argument("--tpu", metavar="NAME", help="with --strategy tpu: one that this machine is not attached to")
-    flags.add_argument("--xla", action="store_true", default=None, help="training's passes compiled by XLA, for GPUs")
-    flags.add_argument("--devices", type=int, help="GPUs to train on (default: all), or logical CPU devices")
+    add_options(flags, TrainConfig, having(TrainConfig, "tables"), show_default="")
     return result
 
 

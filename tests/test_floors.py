@@ -27,7 +27,7 @@ DOORS = (
 FLOORS = (
     ("errors",),
     ("files", "locks"),
-    ("progress", "arguments", "array_jobs"),
+    ("progress", "arguments", "array_jobs", "settings", "registry"),
     ("data",),  # data sets, runs, judgments: read, checked and written
     ("tokens",),  # texts as token ids, and pairs packed from them
     ("groups",),  # one positive and n - 1 negatives a query, and the batches made of them

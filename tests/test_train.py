@@ -125,7 +125,7 @@ def test_a_preset_for_a_run_of_ones_own(caught):
         ("--dataset folder --preset smoke", "--dataset needs --run"),
         ("--steps 0", "--steps 0: give 1 or more"),
         ("--batch 0", "--batch 0: give 1 or more"),
-        ("--group 1", "--group 1: LCE over one passage"),
+        ("--group 1", "--group 1: --loss lce compares"),
         ("--group 0 --loss hinge", "--group 0: --loss hinge"),
         ("--group 500", "--group 500: needs 499 distinct negatives"),
         ("--negatives-depth 0", "--negatives-depth 0: give 1 or more"),

@@ -1,18 +1,6 @@
-"""Training losses as pluggable Keras layers: `LOSSES["lce"]()`."""
+"""Training losses as pluggable Keras layers, one a file: `LOSSES["lce"]()`."""
 
-from lce_tf.losses.base import RankingLoss
-from lce_tf.losses.cross_entropy import CrossEntropyLoss
-from lce_tf.losses.hinge import HingeLoss
-from lce_tf.losses.lce import LCELoss
-from lce_tf.losses.margin_mse import MarginMSELoss
-from lce_tf.losses.ranknet import RankNetLoss
+from lce_tf.losses.facts import LossFacts
+from lce_tf.registry import Registry
 
-LOSSES: dict[str, type[RankingLoss]] = {
-    "ce": CrossEntropyLoss,
-    "hinge": HingeLoss,
-    "lce": LCELoss,
-    "margin-mse": MarginMSELoss,
-    "ranknet": RankNetLoss,
-}
-
-__all__ = ["LOSSES", "CrossEntropyLoss", "HingeLoss", "LCELoss", "MarginMSELoss", "RankNetLoss", "RankingLoss"]
+LOSSES = Registry("lce_tf.losses", "--loss", LossFacts, "lce_tf.losses.base.RankingLoss")

@@ -3,22 +3,14 @@
 import tensorflow as tf
 import tf_keras as keras
 
+from lce_tf.losses.facts import LossFacts
 
-class RankingLoss(keras.layers.Layer):
+
+class RankingLoss(LossFacts, keras.layers.Layer):
     """A loss over the logits of query groups, computed in float32 and left unreduced over queries.
 
-    Subclasses set the class attributes and `call`.
-
-    Attributes:
-        outputs: logits a pair that the model's head must give at least; losses over scores read the last.
-        pairs: True where every training example is a single labelled pair (group size 1) rather than a group
-            with its positive in column 0.
-        teacher: True where the labels are a teacher's scores of the same passages.
+    Subclasses define `call` and set the attributes of `LossFacts`, which see, where the defaults do not fit.
     """
-
-    outputs: int = 1
-    pairs: bool = False
-    teacher: bool = False
 
     def __init__(self, name: str | None = None):
         super().__init__(name=name, dtype="float32")

@@ -1,5 +1,7 @@
 """Cross entropy over single pairs, equations (2) and (3) of the paper."""
 
+import math
+
 import tensorflow as tf
 
 from lce_tf.losses.base import RankingLoss
@@ -11,8 +13,14 @@ class CrossEntropyLoss(RankingLoss):
     Every member of a group is an example of its own; their mean is the group's loss.
     """
 
+    key = "ce"
+    help = "cross entropy over single labelled pairs, two logits (paper, eq. 2 and 3)"
     outputs = 2
     pairs = True
+
+    @classmethod
+    def blind(cls, members):
+        return math.log(2)
 
     def call(self, logits, labels):
         # softmax(z)_1 = sigmoid(z1 - z0), whose logarithm has a form that neither overflows nor loses digits.

@@ -11,6 +11,14 @@ class HingeLoss(RankingLoss):
     A group of one has no pair and a loss of 0.
     """
 
+    key = "hinge"
+    help = "max margin of 1 between the positive and each negative of its group (paper, eq. 4)"
+    least_group = 2
+
+    @classmethod
+    def blind(cls, members):
+        return 1.0 if members > 1 else 0.0
+
     def call(self, logits, labels):
         z = tf.cast(logits[..., -1], tf.float32)
         violations = tf.nn.relu(1.0 - z[:, :1] + z[:, 1:])

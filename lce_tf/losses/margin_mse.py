@@ -12,7 +12,10 @@ class MarginMSELoss(RankingLoss):
     Pairs that the teacher t has not scored both of count for nothing; a group without any has a loss of 0.
     """
 
+    key = "margin-mse"
+    help = "squared error of the margins that a teacher gives (Hofstätter et al. 2020)"
     teacher = True
+    least_group = 2
 
     def call(self, logits, labels):
         z, labels, known = tf.cast(logits[..., -1], tf.float32), *known_labels(labels)

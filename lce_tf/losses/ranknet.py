@@ -1,6 +1,8 @@
 """RankNet: learning a teacher's order (Burges et al. 2005, "Learning to Rank using Gradient Descent", equation 3 with
 target probabilities of 0 and 1), as for the order that a large language model gives."""
 
+import math
+
 import tensorflow as tf
 
 from lce_tf.losses.base import RankingLoss, known_labels
@@ -13,7 +15,14 @@ class RankNetLoss(RankingLoss):
     without any has a loss of 0.
     """
 
+    key = "ranknet"
+    help = "the order that a teacher gives, pair by pair (Burges et al. 2005)"
     teacher = True
+    least_group = 2
+
+    @classmethod
+    def blind(cls, members):
+        return math.log(2)
 
     def call(self, logits, labels):
         z, labels, known = tf.cast(logits[..., -1], tf.float32), *known_labels(labels)

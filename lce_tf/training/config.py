@@ -1,160 +1,239 @@
 """Everything that decides a training run, and how that differs from the paper's recipe."""
 
 from collections.abc import Mapping
-from dataclasses import MISSING, asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from lce_tf import settings
 from lce_tf.errors import UserError
-from lce_tf.groups.pool import PoolConfig
+from lce_tf.groups.pool import POSITIVES, SHORT_LISTS, PoolConfig
+from lce_tf.losses import LOSSES
 from lce_tf.model.config import Lengths, Scoring
 from lce_tf.model.precision import PRECISIONS
+from lce_tf.settings import setting
 from lce_tf.training.recipes import RECIPES
 
-LOSS_NAMES = ("ce", "hinge", "lce", "margin-mse", "ranknet")
-# Losses that learn from a teacher's scores.
-TAUGHT = ("margin-mse", "ranknet")
-KEEP = ("last", "best")
-STRATEGIES = ("mirrored", "one_device", "multi_worker_mirrored", "tpu")
+MACHINES, MEASURING = "machines", "measuring while training, and what is kept"
 
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """A training run; the defaults are the paper's recipe (section 4.2).
+    """A training run; the defaults are the paper's recipe (section 4.2). Each field states what it means."""
 
-    Attributes:
-        dataset, split: where queries, judgments and passages are.
-        run: file of the run whose top passages are the negatives.
-        backbone: folder, "minilm", or Hugging Face id of the pretrained encoder, or of a trained cross-encoder, whose
-            head is kept where the loss asks for one of its shape.
-        loss: "lce", "hinge" or "ce"; or, with a teacher, "margin-mse" or "ranknet".
-        teacher: run with a teacher's scores of the passages that groups are drawn from, see `lce_tf.score`.
-        r_drop: weight of R-Drop (Liang et al. 2021): each pair is scored under two dropout masks, and how far the
-            groups' shares lie apart, as in that paper's equation 4 halved, is added to the mean loss; 0 for none.
-        group: passages a group, the positive included (n); cross entropy takes single pairs.
-        batch: groups a step (cross entropy: pairs), over all replicas.
-        steps: optimiser steps.
-        warmup: share of the steps in which the learning rate climbs from 0.
-        learning_rate: its peak; it falls linearly to 0 at the last step.
-        query_length, sequence_length: see `Lengths`.
-        negatives_depth, short_lists: see `PoolConfig`.
-        recipe: "paper" or "released", see `lce_tf.training.recipes`; it says what the settings are compared with.
-        decay: what the learning rate does after the warm-up, see `lce_tf.training.schedules`.
-        head_rate: the head's learning rate is "scheduled" like the encoder's, or "constant" at its peak.
-        sampling: a group's negatives are "distinct", or drawn with "replacement".
-        positives: any "judged" relevant passage, or only those that the "run" retrieves.
-        passage_length: a passage keeps at most this many wordpieces; None: what the sequence has left.
-        stride, windows: of documents, see `Lengths`; None: half a window, and the first window alone.
-        padding_segment: segment id of padding.
-        head: "linear", or "dense" with a hidden layer and two logits of which scores are the last.
-        ce_pairs: each of cross entropy's pairs of a query of its own ("independent"), or "alternating" positive and
-            negative of the same query.
-        score_dtype: "float16" rounds scores before sorting.
-        seed: of groups, order, dropout and the head's initial weights.
-        precision, strategy, devices, tpu: see `lce_tf.model.precision` and `lce_tf.training.strategies`.
-        deterministic: only TensorFlow's deterministic kernels, which on a GPU give the same bits each time and cost
-            speed; on a CPU the others do, too.
-        xla: have XLA compile the passes, one program for each width of slices; for GPUs.
-        keep: "last" checkpoint, as in the paper, or the "best" on the dev sample.
-        dev_split, dev_run, dev_queries, dev_depth, evaluate_every: MRR@10 on a sample of `dev_queries` queries of
-            `dev_run`, its top `dev_depth` reranked, every so many steps; 0 never.
-        micro_batch: wordpieces, padding included, that a replica computes at once; larger batches are computed twice,
-            slice by slice, for the same gradient. 0: only what would not fit into the memory that is free.
-        checkpoint_every, log_every: steps between checkpoints, and between lines of figures.
-    """
-
-    dataset: str
-    run: str
-    backbone: str = "google/electra-base-discriminator"
-    split: str | None = "train"
-    loss: str = "lce"
-    teacher: str | None = None
-    r_drop: float = 0.0
-    group: int = 8
-    batch: int = 16
-    steps: int = 300_000
-    warmup: float = 0.1
-    learning_rate: float = 1e-5
-    query_length: int = 50
-    sequence_length: int = 256
-    negatives_depth: int = 200
-    short_lists: str = "skip"
-    recipe: str = "paper"
-    decay: str = "linear"
-    head_rate: str = "scheduled"
-    sampling: str = "distinct"
-    positives: str = "judged"
-    passage_length: int | None = None
-    stride: int | None = None
-    windows: int | None = None
-    padding_segment: int = 0
-    head: str = "linear"
-    ce_pairs: str = "independent"
-    score_dtype: str = "float32"
-    seed: int = 42
-    precision: str = "auto"
-    strategy: str = "mirrored"
-    devices: int = 0
-    tpu: str | None = None
-    micro_batch: int = 0
-    deterministic: bool = False
-    xla: bool = False
-    keep: str = "last"
-    dev_split: str | None = "dev"
-    dev_run: str | None = None
-    dev_queries: int = 100
-    dev_depth: int = 50
-    evaluate_every: int = 0
-    checkpoint_every: int = 1000
-    log_every: int = 20
+    dataset: str = setting()
+    run: str = setting()
+    backbone: str = setting(
+        "google/electra-base-discriminator",
+        "folder, minilm, or Hugging Face id of the pretrained encoder, or of a trained cross-encoder, whose head is "
+        "kept where the loss needs one of its shape",
+        recipe=True,
+        tables=True,
+    )
+    split: str | None = setting("train")
+    loss: str = setting(
+        "lce",
+        "training loss: a name that lce list losses prints, or a class, package.module.Class",
+        read=LOSSES.known,
+        metavar="LOSS",
+    )
+    teacher: str | None = setting(
+        None, "with a loss that learns from a teacher: run with its scores, as lce score writes", metavar="RUN"
+    )
+    r_drop: float = setting(
+        0.0,
+        "weight of R-Drop (Liang et al. 2021), which adds half of its equation 4 to the mean loss: how far apart the "
+        "scores of two dropout masks are; 0 for none",
+        at_least=0,
+        below=1000,
+        give="give a weight of 0 or more, such as 1",
+        metavar="WEIGHT",
+    )
+    group: int = setting(8, "passages a group (n), the positive included; cross entropy takes single pairs")
+    batch: int = setting(
+        16, "groups a step over all replicas (cross entropy: pairs)", at_least=1, recipe=True, tables=True
+    )
+    steps: int = setting(300_000, "optimiser steps", at_least=1, recipe=True, tables=True)
+    warmup: float = setting(
+        0.1,
+        "share of the steps in which the learning rate climbs from 0",
+        at_least=0,
+        below=1,
+        give="a share of the steps, at least 0 and below 1",
+        recipe=True,
+    )
+    learning_rate: float = setting(
+        1e-5,
+        "its peak; see --decay for what follows",
+        above=0,
+        below=1,
+        give="give a number between 0 and 1, such as 1e-5",
+        recipe=True,
+        tables=True,
+    )
+    query_length: int = setting(50, "wordpieces that a query keeps at most", recipe=True)
+    sequence_length: int = setting(256, "wordpieces of query, passage and special tokens at most", recipe=True)
+    negatives_depth: int = setting(200, "negatives come from this many top passages", recipe=True)
+    short_lists: str = setting(
+        "skip",
+        "queries with too few negatives: leave out, or draw with replacement",
+        choices=SHORT_LISTS,
+        recipe=True,
+    )
+    recipe: str = setting(
+        "paper",
+        "settings to follow where no flag says otherwise: the paper's or the released code's (docs/recipes.md)",
+        choices=RECIPES,
+        tables=True,
+    )
+    decay: str = setting(
+        "linear",
+        "learning rate after the warm-up: to 0 linearly, or the released code's 1 / (1 + 0.1 k)",
+        choices=("linear", "inverse"),
+        recipe=True,
+    )
+    head_rate: str = setting(
+        "scheduled",
+        "the head's learning rate: scheduled like the encoder's, or constant at its peak",
+        choices=("scheduled", "constant"),
+        recipe=True,
+    )
+    sampling: str = setting(
+        "distinct",
+        "a group's negatives: distinct, or drawn with replacement",
+        choices=("distinct", "replacement"),
+        recipe=True,
+    )
+    positives: str = setting(
+        "judged", "any judged relevant passage, or only those in the run", choices=POSITIVES, recipe=True
+    )
+    passage_length: int | None = setting(
+        None,
+        "wordpieces that a passage, or a window of a document, keeps at most, before packing; None: what fits",
+        aliases=("--window",),
+        metavar="N",
+        recipe=True,
+    )
+    stride: int | None = setting(
+        None,
+        "wordpieces from where a window begins to where the next does; half a window if left out",
+        metavar="N",
+        recipe=True,
+    )
+    windows: int | None = setting(
+        None,
+        "windows of a document whose best is its score (MaxP); 1 is its first alone (FirstP)",
+        metavar="N",
+        recipe=True,
+    )
+    padding_segment: int = setting(0, "segment id of padding", choices=(0, 1), recipe=True)
+    head: str = setting(
+        "linear",
+        "linear (eq. 1), or the released code's dense one with two logits, of which scores are the last",
+        choices=("linear", "dense"),
+        recipe=True,
+    )
+    ce_pairs: str = setting(
+        "independent",
+        "cross entropy's pairs: each of its own query, or by twos of the same, positive then negative",
+        choices=("independent", "alternating"),
+        recipe=True,
+    )
+    score_dtype: str = setting(
+        "float32", "what scores are rounded to before sorting", choices=("float32", "float16"), recipe=True
+    )
+    seed: int = setting(
+        42,
+        "of groups, order, dropout and the head's initial weights",
+        at_least=0,
+        below=1 << 63,
+        give="give a whole number from 0 to 2^63 - 1",
+    )
+    precision: str = setting(
+        "auto",
+        f"auto, {', '.join(PRECISIONS)}",
+        choices=("auto", *PRECISIONS),
+        metavar="NAME",
+        part=MACHINES,
+        tables=True,
+    )
+    strategy: str = setting(
+        "mirrored",
+        "tf.distribute strategy; multi_worker_mirrored: see docs/clusters.md",
+        choices=("mirrored", "one_device", "multi_worker_mirrored", "tpu"),
+        part=MACHINES,
+        tables=True,
+    )
+    devices: int = setting(
+        0,
+        "GPUs, or logical CPU devices where there is none; 0 takes all GPUs",
+        at_least=0,
+        part=MACHINES,
+        tables=True,
+    )
+    tpu: str | None = setting(
+        None,
+        "with --strategy tpu: its name or address, where this machine is not attached to it",
+        metavar="NAME",
+        part=MACHINES,
+        tables=True,
+        place=True,
+    )
+    micro_batch: int = setting(
+        0,
+        "wordpieces, padding included, computed at once on a replica; larger batches are computed slice by slice, with "
+        "the same gradient; 0: what fits into memory",
+        at_least=0,
+        part=MACHINES,
+    )
+    deterministic: bool = setting(False, "the same bits each time on a GPU as well, for some speed", part=MACHINES)
+    xla: bool = setting(
+        False,
+        "passes compiled by XLA, for GPUs: a minute or more at the start, once for each width of pairs",
+        part=MACHINES,
+        tables=True,
+    )
+    keep: str = setting(
+        "last",
+        "which checkpoint is the result: the last, or the best on the dev sample",
+        choices=("last", "best"),
+        part=MEASURING,
+        recipe=True,
+    )
+    dev_split: str | None = setting("dev", "split of the dev run's queries", part=MEASURING)
+    dev_run: str | None = setting(None, "run whose sample is reranked while training", part=MEASURING)
+    dev_queries: int = setting(100, "queries in that sample, whose MRR@10 is measured", at_least=1, part=MEASURING)
+    dev_depth: int = setting(50, "passages a query reranked in it", at_least=1, part=MEASURING)
+    evaluate_every: int = setting(0, "steps between evaluations; 0 never", at_least=0, part=MEASURING)
+    checkpoint_every: int = setting(1000, "steps between checkpoints", at_least=1, part=MEASURING)
+    log_every: int = setting(20, "steps between lines in metrics.jsonl and TensorBoard", at_least=1, part=MEASURING)
 
     def __post_init__(self):
-        if self.loss not in LOSS_NAMES:
-            raise UserError(f"--loss {self.loss!r}: known are {', '.join(LOSS_NAMES)}")
-        if self.strategy not in STRATEGIES:
-            raise UserError(f"--strategy {self.strategy!r}: known are {', '.join(STRATEGIES)}")
+        about = LOSSES.about(self.loss)
+        settings.check(self)
         if self.tpu is not None and self.strategy != "tpu":
             raise UserError(f"--tpu {self.tpu}: --strategy {self.strategy} uses none; give --strategy tpu as well")
         if self.xla and self.strategy == "tpu":
             raise UserError("--xla: what runs on a TPU is compiled by XLA anyway; leave it out")
-        if self.keep not in KEEP:
-            raise UserError(f"--keep {self.keep!r}: known are {', '.join(KEEP)}")
-        if self.precision not in ("auto", *PRECISIONS):
-            raise UserError(f"--precision {self.precision!r}: known are auto, {', '.join(PRECISIONS)}")
-        for name in ("batch", "steps", "checkpoint_every", "log_every", "dev_queries", "dev_depth"):
-            if getattr(self, name) < 1:
-                raise UserError(f"--{name.replace('_', '-')} {getattr(self, name)}: give 1 or more")
-        if not 0 <= self.warmup < 1:
-            raise UserError(f"--warmup {self.warmup}: a share of the steps, at least 0 and below 1")
-        if not 0 < self.learning_rate < 1:
-            raise UserError(f"--learning-rate {self.learning_rate}: give a number between 0 and 1, such as 1e-5")
-        if not 0 <= self.seed < 1 << 63:
-            raise UserError(f"--seed {self.seed}: give a whole number from 0 to 2^63 - 1")
-        if self.evaluate_every < 0 or self.devices < 0 or self.micro_batch < 0:
-            raise UserError("--evaluate-every, --devices and --micro-batch: give 0 or more")
-        if self.loss in ("hinge", *TAUGHT) and self.group < 2:
-            raise UserError(f"--group {self.group}: --loss {self.loss} compares passages of a group; give 2 or more")
-        if self.loss in TAUGHT and self.teacher is None:
+        if self.group < about.least_group:
+            raise UserError(
+                f"--group {self.group}: --loss {self.loss} compares passages of a group; "
+                f"give {about.least_group} or more"
+            )
+        if about.teacher and self.teacher is None:
             raise UserError(f"--loss {self.loss}: learns from a --teacher, a run that python -m lce_tf.score writes")
-        if self.teacher is not None and self.loss not in TAUGHT:
-            raise UserError(f"--teacher {self.teacher}: --loss {self.loss} asks none; give one of {', '.join(TAUGHT)}")
-        if not 0 <= self.r_drop < 1000:
-            raise UserError(f"--r-drop {self.r_drop}: give a weight of 0 or more, such as 1")
-        if self.loss == "lce" and self.group < 2:
-            raise UserError(f"--group {self.group}: LCE over one passage is 0 and trains nothing; give 2 or more")
+        if self.teacher is not None and not about.teacher:
+            taught = ", ".join(name for name in LOSSES if LOSSES.about(name).teacher)
+            raise UserError(f"--teacher {self.teacher}: --loss {self.loss} asks none; give one of {taught}")
         if (self.evaluate_every or self.keep == "best") and not self.dev_run:
             raise UserError("--evaluate-every and --keep best need a --dev-run to rerank")
         if self.keep == "best" and not self.evaluate_every:
             raise UserError("--keep best: needs --evaluate-every to know what is best")
-        for name, known in CHOICES.items():
-            if getattr(self, name) not in known:
-                flag = name.replace("_", "-")
-                raise UserError(f"--{flag} {getattr(self, name)!r}: known are {', '.join(map(str, known))}")
         self.lengths, self.pool, self.scoring  # noqa: B018  (checks their own values)
 
     @property
     def members(self) -> int:
-        """Passages in one training example: the group size, 1 for cross entropy."""
-        return 1 if self.loss == "ce" else self.group
+        """Passages in one training example: the group size, 1 for a loss over single pairs."""
+        return 1 if LOSSES.about(self.loss).pairs else self.group
 
     @property
     def lengths(self) -> Lengths:
@@ -167,7 +246,7 @@ class TrainConfig:
         """How scores are made; the dense head has two logits whatever the loss, and scores are the last."""
         dense = self.head == "dense"
         return Scoring(
-            outputs=2 if dense or self.loss == "ce" else 1,
+            outputs=2 if dense else LOSSES.about(self.loss).outputs,
             head=self.head,
             padding_segment=self.padding_segment,
             rule="last" if dense else "difference",
@@ -176,8 +255,8 @@ class TrainConfig:
 
     @property
     def pool(self) -> PoolConfig:
-        """How queries are admitted; cross entropy needs one negative a query to draw from."""
-        group = 2 if self.loss == "ce" else self.group
+        """How queries are admitted; single pairs need one negative a query to draw from."""
+        group = 2 if LOSSES.about(self.loss).pairs else self.group
         short_lists = "replace" if self.sampling == "replacement" else self.short_lists
         return PoolConfig(group, self.negatives_depth, short_lists, self.positives)
 
@@ -188,7 +267,9 @@ class TrainConfig:
 
 
 # Of each setting that has one; what a record of an earlier version does not name was so.
-DEFAULTS = {field.name: field.default for field in fields(TrainConfig) if field.default is not MISSING}
+DEFAULTS = settings.defaults(TrainConfig)
+# What the paper's section 4.2 fixes; the loss and the group size are what its tables vary.
+RECIPE = settings.having(TrainConfig, "recipe")
 
 
 def recipe_settings(recipe: str, loss: str) -> dict[str, Any]:
@@ -202,7 +283,7 @@ def recipe_settings(recipe: str, loss: str) -> dict[str, Any]:
     values = {name: DEFAULTS[name] for name in RECIPE}
     own = dict(RECIPES[recipe])
     ce_batch = own.pop("ce_batch", values["batch"])
-    return values | own | ({"batch": ce_batch} if loss == "ce" else {})
+    return values | own | ({"batch": ce_batch} if LOSSES.about(loss).pairs else {})
 
 
 def follow(config: TrainConfig, recipe: str, overrides: Mapping[str, Any]) -> TrainConfig:
@@ -216,39 +297,3 @@ def follow(config: TrainConfig, recipe: str, overrides: Mapping[str, Any]) -> Tr
     kept = {name for name in RECIPE if getattr(config, name) != paper[name]}
     taken = {name: value for name, value in own.items() if name not in kept}
     return replace(config, recipe=recipe, **{**taken, **overrides})
-
-
-# Settings with a fixed set of values; those of other parts are checked there.
-CHOICES = {
-    "recipe": tuple(RECIPES),
-    "decay": ("linear", "inverse"),
-    "head_rate": ("scheduled", "constant"),
-    "sampling": ("distinct", "replacement"),
-    "ce_pairs": ("independent", "alternating"),
-}
-
-
-# What the paper's section 4.2 fixes; the loss and the group size are what its tables vary.
-RECIPE = (
-    "backbone",
-    "batch",
-    "steps",
-    "warmup",
-    "learning_rate",
-    "query_length",
-    "sequence_length",
-    "negatives_depth",
-    "short_lists",
-    "keep",
-    "decay",
-    "head_rate",
-    "sampling",
-    "positives",
-    "passage_length",
-    "stride",
-    "windows",
-    "padding_segment",
-    "head",
-    "ce_pairs",
-    "score_dtype",
-)

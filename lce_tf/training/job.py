@@ -14,6 +14,7 @@ from lce_tf.files import make_folder
 from lce_tf.groups.pipeline import TrainingBatches
 from lce_tf.groups.sampler import GroupSampler
 from lce_tf.locks import alone
+from lce_tf.losses import LOSSES
 from lce_tf.model import checkpoint, hub
 from lce_tf.model.config import EncoderConfig
 from lce_tf.progress import Progress
@@ -91,7 +92,6 @@ class Job:
     def __init__(self, config: TrainConfig, inputs: TrainingInputs, output: Path, workers: Workers):
         import tensorflow as tf
 
-        from lce_tf.losses import LOSSES
         from lce_tf.model.precision import resolve
         from lce_tf.training.optimizers import make_optimizer
         from lce_tf.training.schedules import make_schedule

@@ -10,10 +10,11 @@ from typing import Any
 
 from lce_tf.errors import UserError
 from lce_tf.files import read_json, write_json, written
+from lce_tf.settings import having
 from lce_tf.training.config import DEFAULTS, TrainConfig
 
 # Settings that say where to compute, not what: a training may go on elsewhere.
-PLACES = ("tpu",)
+PLACES = having(TrainConfig, "place")
 # Curves in TensorBoard that are not of the training itself, as the field names them.
 CURVES = {"dev_mrr_10": "dev/MRR@10"}
 PACKAGES = ("lce_tf", "tensorflow", "tf-keras", "tf-models-official", "transformers", "tokenizers", "numpy")

@@ -8,7 +8,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from lce_tf.data.draws import draw
-from lce_tf.losses import RankingLoss
+from lce_tf.losses.base import RankingLoss
 from lce_tf.model.cross_encoder import CrossEncoder
 from lce_tf.training.windows import best_window_logits
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from lce_tf.errors import UserError
 from lce_tf.files import write_json
 from lce_tf.groups.sampler import Groups
+from lce_tf.losses import LOSSES
 from lce_tf.tokens.store import TokenStore
 from lce_tf.training.config import TrainConfig
 
@@ -17,13 +18,6 @@ WINDOW = 100
 KNOWS_NOTHING, EQUAL = 0.99, 1e-4
 
 
-def blind_loss(loss: str, members: int) -> float:
-    """The loss of a model that gives all passages the same score; 0 where that depends on the teacher."""
-    of_a_pair = math.log(2)
-    known = {"lce": math.log(members), "ce": of_a_pair, "ranknet": of_a_pair, "hinge": 1.0 if members > 1 else 0.0}
-    return known.get(loss, 0.0)
-
-
 class Watch:
     """Looks at each step's figures.
 
@@ -32,7 +26,7 @@ class Watch:
     """
 
     def __init__(self, config: TrainConfig):
-        self._blind, self._name = blind_loss(config.loss, config.members), config.loss
+        self._blind = LOSSES[config.loss].blind(config.members)
         self._settled = math.ceil(config.warmup * config.steps)
         self._strange = self._equal = self._stuck = self.skipped = 0
         self._said: set[str] = set()

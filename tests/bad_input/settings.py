@@ -158,7 +158,7 @@ CASES = [
         TRAINING,
         refused="collection.tsv…: cannot be made a folder (…); choose another output",
     ),
-    trained("--group 1", "--group 1: LCE over one passage is 0 and trains nothing; give 2 or more"),
+    trained("--group 1", "--group 1: --loss lce compares passages of a group; give 2 or more"),
     trained("--loss hinge --group 1", "--group 1: --loss hinge compares passages of a group; give 2 or more"),
     trained("--loss ranknet", "--loss ranknet: learns from a --teacher, a run that python -m lce_tf.score writes"),
     trained("--teacher run.trec", "--teacher run.trec: --loss lce asks none; give one of margin-mse, ranknet"),

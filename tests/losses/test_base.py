@@ -2,7 +2,8 @@ import pytest
 import tensorflow as tf
 import tf_keras as keras
 
-from lce_tf.losses import LOSSES, RankingLoss
+from lce_tf.losses import LOSSES
+from lce_tf.losses.base import RankingLoss
 
 
 def test_registry():

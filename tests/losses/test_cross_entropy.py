@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from lce_tf.losses import CrossEntropyLoss
+from lce_tf.losses.cross_entropy import CrossEntropyLoss
 
 LOSS = CrossEntropyLoss()
 

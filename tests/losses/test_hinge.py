@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from lce_tf.losses import HingeLoss
+from lce_tf.losses.hinge import HingeLoss
 
 LOSS = HingeLoss()
 

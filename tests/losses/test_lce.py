@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from lce_tf.losses import LCELoss
+from lce_tf.losses.lce import LCELoss
 
 LOSS = LCELoss()
 

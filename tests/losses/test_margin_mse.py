@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from lce_tf.losses import MarginMSELoss
+from lce_tf.losses.margin_mse import MarginMSELoss
 
 LOSS = MarginMSELoss()
 NONE = float("nan")

@@ -1,7 +1,7 @@
 import numpy as np
 import tensorflow as tf
 
-from lce_tf.losses import RankNetLoss
+from lce_tf.losses.ranknet import RankNetLoss
 
 LOSS = RankNetLoss()
 NONE = float("nan")

@@ -4,7 +4,7 @@ import pytest
 
 from lce_tf.errors import UserError
 from lce_tf.losses import LOSSES
-from lce_tf.training.config import LOSS_NAMES, RECIPE, TrainConfig
+from lce_tf.training.config import RECIPE, TrainConfig
 
 PAPER = TrainConfig("msmarco-passage", "bm25.trec")
 
@@ -36,10 +36,10 @@ PAPER = TrainConfig("msmarco-passage", "bm25.trec")
         ({"learning_rate": float("nan")}, "--learning-rate nan"),
         ({"seed": -1}, "--seed -1: give a whole number from 0"),
         ({"seed": 1 << 63}, "--seed 9223372036854775808"),
-        ({"evaluate_every": -1}, "--devices and --micro-batch: give 0 or more"),
-        ({"devices": -1}, "--devices and --micro-batch: give 0 or more"),
+        ({"evaluate_every": -1}, "--evaluate-every -1: give 0 or more"),
+        ({"devices": -1}, "--devices -1: give 0 or more"),
         ({"loss": "hinge", "group": 1}, "--group 1: --loss hinge compares passages of a group"),
-        ({"group": 1}, "--group 1: LCE over one passage is 0"),
+        ({"group": 1}, "--group 1: --loss lce compares passages of a group"),
         ({"evaluate_every": 5}, "--evaluate-every and --keep best need a --dev-run"),
         ({"keep": "best"}, "--evaluate-every and --keep best need a --dev-run"),
         ({"keep": "best", "dev_run": "dev.trec"}, "--keep best: needs --evaluate-every"),
@@ -73,7 +73,7 @@ def test_departures_name_what_differs_from_the_recipe_and_nothing_else():
     assert set(RECIPE) < set(TrainConfig.__dataclass_fields__)
 
 
-@pytest.mark.parametrize("loss", LOSS_NAMES)
+@pytest.mark.parametrize("loss", LOSSES)
 def test_cross_entropy_takes_single_pairs_and_needs_one_negative(loss):
     config = replace(PAPER, loss=loss, group=8, teacher="t.trec" if LOSSES[loss].teacher else None)
     assert config.members == (1 if loss == "ce" else 8)

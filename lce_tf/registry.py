@@ -1,0 +1,121 @@
+"""Pluggable pieces by name: one file for each, found in a folder of the package, an installed one, or a class path."""
+
+import argparse
+import ast
+import functools
+import importlib
+import importlib.metadata
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from lce_tf.errors import UserError
+
+
+class Registry(Mapping[str, type]):
+    """Classes by name: `LOSSES["lce"]` imports the class and returns it.
+
+    A class in a file of the package's folder is a piece if its body sets `key`, the piece's name. What a piece says
+    about itself (`key`, `help` and the attributes of `facts`) stands in the class body as literals. `about` reads
+    those without importing the file, so that a command line's help needs no TensorFlow. A piece of another project
+    is found by its entry point in the group `package` (such as `lce_tf.losses`), or is named by its class path.
+
+    Args:
+        package: dotted name of the package whose folder is searched; nothing is read before the first look-up.
+        flag: the option that names a piece, for error messages.
+        facts: class with the default of every attribute that a piece may set.
+        base: dotted name of the class that pieces derive from, itself derived from `facts`.
+    """
+
+    def __init__(self, package: str, flag: str, facts: type, base: str):
+        self.package, self.flag, self.facts, self.base = package, flag, facts, base
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted({*self._built_in, *self._installed}))
+
+    def __len__(self) -> int:
+        return len(list(iter(self)))
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._built_in or name in self._installed
+
+    def __getitem__(self, name: str) -> type:
+        """The class called `name`.
+
+        Raises:
+            UserError: no piece has this name, or the class path cannot be imported.
+        """
+        if name in self._built_in:
+            module, class_name, _ = self._built_in[name]
+            return getattr(importlib.import_module(f"{self.package}.{module}"), class_name)
+        if name in self._installed:
+            return self._checked(name, self._installed[name].load())
+        return self._checked(name, self._by_path(name))
+
+    def about(self, name: str) -> type:
+        """A class with the attributes that the piece states about itself; a built-in piece is not imported for them.
+
+        Raises:
+            UserError: as in `self[name]`.
+        """
+        if name in self._built_in:
+            return self._built_in[name][2]
+        return self[name]
+
+    def lines(self) -> list[str]:
+        """One line for each piece: its name and what it is."""
+        width = max(map(len, self), default=0)
+        return [f"{name:<{width}}  {self.about(name).help}" for name in self]
+
+    def known(self, text: str) -> str:
+        """`text` if it names a piece; an argparse type.
+
+        Raises:
+            argparse.ArgumentTypeError: it names none.
+        """
+        try:
+            self.about(text)
+        except UserError as error:
+            raise argparse.ArgumentTypeError(str(error).removeprefix(f"{self.flag} ")) from error
+        return text
+
+    @functools.cached_property
+    def _built_in(self) -> dict[str, tuple[str, str, type]]:
+        """Name -> (module, class, what it states about itself)."""
+        found = {}
+        folder = Path(__file__).parents[1].joinpath(*self.package.split("."))
+        for path in sorted(folder.glob("*.py")):
+            for node in ast.parse(path.read_text(encoding="utf-8"), str(path)).body:
+                if isinstance(node, ast.ClassDef) and "key" in (stated := self._stated(node)):
+                    found[stated["key"]] = (path.stem, node.name, type(node.name, (self.facts,), stated))
+        return found
+
+    def _stated(self, node: ast.ClassDef) -> dict[str, object]:
+        """Literals that the class body assigns to the attributes of `facts`."""
+        stated = {}
+        for line in node.body:
+            if isinstance(line, ast.Assign) and isinstance(line.targets[0], ast.Name):
+                if hasattr(self.facts, line.targets[0].id):
+                    stated[line.targets[0].id] = ast.literal_eval(line.value)
+        return stated
+
+    @functools.cached_property
+    def _installed(self) -> dict[str, importlib.metadata.EntryPoint]:
+        return {point.name: point for point in importlib.metadata.entry_points(group=self.package)}
+
+    def _by_path(self, name: str) -> object:
+        module, _, class_name = name.rpartition(".")
+        if not all(part.isidentifier() for part in name.split(".")) or not module:
+            raise UserError(f"{self.flag} {name!r}: known are {', '.join(self)}; or give a class, package.module.Class")
+        if os.getcwd() not in sys.path:  # a console script's path lacks the folder that it is called in
+            sys.path.append(os.getcwd())
+        try:
+            return getattr(importlib.import_module(module), class_name)
+        except (ImportError, AttributeError) as error:
+            raise UserError(f"{self.flag} {name}: cannot be imported ({error})") from error
+
+    def _checked(self, name: str, found: object) -> type:
+        if not (isinstance(found, type) and issubclass(found, self.facts)):
+            raise UserError(f"{self.flag} {name}: is no subclass of {self.base}")
+        return found

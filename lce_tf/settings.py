@@ -1,0 +1,167 @@
+"""One place for each setting: a dataclass field that states its default, meaning, bounds and where it may be set.
+
+The command line, the checks, the recipe, the manifest and the table in the documentation are all made from the
+fields, so a new setting is one new line.
+"""
+
+import argparse
+import types
+import typing
+from collections.abc import Callable, Iterable
+from dataclasses import MISSING, Field, field, fields
+from typing import Any
+
+from lce_tf.errors import UserError
+
+
+def setting(
+    default: Any = MISSING,
+    help: str = "",
+    *,
+    at_least: float | None = None,
+    above: float | None = None,
+    below: float | None = None,
+    choices: Callable[[], Iterable] | Iterable | None = None,
+    give: str | None = None,
+    read: Callable[[str], Any] | None = None,
+    aliases: tuple[str, ...] = (),
+    metavar: str | None = None,
+    part: str = "training",
+    recipe: bool = False,
+    tables: bool = False,
+    place: bool = False,
+) -> Any:
+    """A dataclass field that states everything about a setting.
+
+    Args:
+        default: none: the setting must be given.
+        help: what it means, with its unit, for `--help` and the documentation.
+        at_least, above, below: bounds of a number; None is not checked against them.
+        choices: allowed values, or a function that returns them.
+        give: what to give instead of a value out of bounds, for the error.
+        read: makes the value of the command line's text, where the type of the field does not.
+        aliases: further names of its flag.
+        metavar: what stands for the value in `--help`; choices are then listed by the error alone.
+        part: heading in `--help`.
+        recipe: whether a recipe fixes it; `TrainConfig.departures` names it where it differs.
+        tables: whether `lce tables` has a flag that overrides the preset's value.
+        place: whether it says where to compute instead of what, so that a training may go on under another value.
+    """
+    stated = {
+        "help": help,
+        "at_least": at_least,
+        "above": above,
+        "below": below,
+        "choices": choices,
+        "give": give,
+        "read": read,
+        "aliases": aliases,
+        "metavar": metavar,
+        "part": part,
+        "recipe": recipe,
+        "tables": tables,
+        "place": place,
+    }
+    return field(metadata=stated) if default is MISSING else field(default=default, metadata=stated)
+
+
+def having(cls: type, mark: str) -> tuple[str, ...]:
+    """Names of the settings with this mark, such as "recipe" or "tables", in the order of the class."""
+    return tuple(one.name for one in fields(cls) if one.metadata.get(mark))
+
+
+def defaults(cls: type) -> dict[str, Any]:
+    """Default of each setting that has one; a record written before a setting existed is read as having its default."""
+    return {one.name: one.default for one in fields(cls) if one.default is not MISSING}
+
+
+def flag(name: str) -> str:
+    """The option that sets it."""
+    return f"--{name.replace('_', '-')}"
+
+
+def check(config: Any) -> None:
+    """Checks every setting of a dataclass instance against its own bounds and choices.
+
+    Raises:
+        UserError: the first that is out of them: its flag, its value and what to give.
+    """
+    for one in fields(config):
+        value, stated = getattr(config, one.name), one.metadata
+        if value is None or not stated:
+            continue
+        choices = _choices(one)
+        if choices is not None and value not in choices:
+            raise UserError(f"{flag(one.name)} {value!r}: known are {', '.join(map(str, choices))}")
+        low, above, below = stated["at_least"], stated["above"], stated["below"]
+        # Written so that NaN, which compares as false, is refused.
+        sound = (low is None or value >= low) and (above is None or value > above) and (below is None or value < below)
+        if not sound:
+            raise UserError(f"{flag(one.name)} {value}: {stated['give'] or f'give {low} or more'}")
+
+
+def add_options(
+    parser: argparse.ArgumentParser | Any,
+    cls: type,
+    names: Iterable[str] | None = None,
+    *,
+    show_default: str = "default",
+    fill: bool = False,
+    grouped: bool = False,
+) -> None:
+    """Adds an option for each setting; one that is not given is None.
+
+    Args:
+        names: which settings; all that state a meaning if left out.
+        show_default: what the help calls the default; "" leaves it out.
+        fill: options that are not given have the class's default instead of None.
+        grouped: put them under the headings that the settings name.
+    """
+    hints, parts = typing.get_type_hints(cls), {}
+    by_name = {one.name: one for one in fields(cls)}
+    for name in names if names is not None else [one.name for one in by_name.values() if one.metadata.get("help")]:
+        one, stated = by_name[name], by_name[name].metadata
+        to = parser
+        if grouped:
+            to = parts.get(stated["part"]) or parts.setdefault(
+                stated["part"], parser.add_argument_group(stated["part"])
+            )
+        kind = _kind(hints[name])
+        options: dict[str, Any] = {"help": stated["help"], "default": one.default if fill else None}
+        if one.default is MISSING:
+            options |= {"required": fill, "default": None}
+        elif show_default and not fill:
+            options["help"] += f" ({show_default}: {one.default})"
+        if kind is bool:
+            options["action"] = "store_true"
+        else:
+            options |= {"type": stated["read"] or kind, "metavar": stated["metavar"]}
+            if (choices := _choices(one)) is not None and stated["metavar"] is None:
+                options["choices"] = list(choices)
+        to.add_argument(flag(name), *stated["aliases"], **options)
+
+
+def table(cls: type) -> str:
+    """The settings as a Markdown table: flag, default, meaning, values."""
+    rows = ["| setting | default | meaning |", "|---|---|---|"]
+    for one in fields(cls):
+        if not one.metadata.get("help"):
+            continue
+        choices = _choices(one)
+        known = f"; one of {', '.join(f'`{choice}`' for choice in choices)}" if choices is not None else ""
+        names = ", ".join(f"`{name}`" for name in (flag(one.name), *one.metadata["aliases"]))
+        default = "must be given" if one.default is MISSING else f"`{one.default}`"
+        rows.append(f"| {names} | {default} | {one.metadata['help']}{known} |")
+    return "\n".join(rows) + "\n"
+
+
+def _choices(one: Field) -> tuple | None:
+    choices = one.metadata.get("choices")
+    return choices if choices is None else tuple(choices() if callable(choices) else choices)
+
+
+def _kind(hint: Any) -> type:
+    """The type of a value that is given: `int` for `int | None`."""
+    if isinstance(hint, types.UnionType):
+        return next(kind for kind in typing.get_args(hint) if kind is not type(None))
+    return hint

@@ -1,0 +1,67 @@
+"""A setting is one line: its option, its checks and its row in the table come from the field."""
+
+import argparse
+from dataclasses import dataclass
+
+import pytest
+
+from lce_tf.errors import UserError
+from lce_tf.settings import add_options, check, defaults, having, setting, table
+from lce_tf.training.config import TrainConfig
+
+
+@dataclass(frozen=True)
+class Config:
+    name: str = setting()
+    size: int = setting(3, "passages", at_least=1, recipe=True)
+    share: float | None = setting(None, "of all", above=0, below=1, give="give a share", aliases=("--part-of",))
+    kind: str = setting("a", "which", choices=lambda: ("a", "b"))
+    fast: bool = setting(False, "quickly", part="machines")
+
+    def __post_init__(self):
+        check(self)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"size": 0}, "--size 0: give 1 or more"),
+        ({"share": 0.0}, "--share 0.0: give a share"),
+        ({"share": 1.0}, "--share 1.0: give a share"),
+        ({"share": float("nan")}, "--share nan: give a share"),
+        ({"kind": "c"}, "--kind 'c': known are a, b"),
+    ],
+)
+def test_a_value_out_of_bounds_is_one_line(settings, message):
+    with pytest.raises(UserError) as caught:
+        Config("x", **settings)
+    assert str(caught.value) == message
+
+
+def test_options_of_a_class():
+    parser = argparse.ArgumentParser()
+    add_options(parser, Config, grouped=True)
+    found = vars(parser.parse_args("--size 4 --part-of 0.5 --kind b --fast".split()))
+    assert found == {"size": 4, "share": 0.5, "kind": "b", "fast": True}
+    assert set(vars(parser.parse_args([])).values()) == {None}
+    assert "machines:" in parser.format_help() and "passages (default: 3)" in parser.format_help()
+    with pytest.raises(SystemExit):
+        parser.parse_args(["--kind", "c"])
+
+
+def test_options_filled_with_defaults():
+    parser = argparse.ArgumentParser()
+    add_options(parser, Config, ["size", "kind"], fill=True)
+    assert vars(parser.parse_args([])) == {"size": 3, "kind": "a"}
+
+
+def test_what_else_comes_of_the_fields():
+    assert having(Config, "recipe") == ("size",) and having(TrainConfig, "place") == ("tpu",)
+    assert defaults(Config) == {"size": 3, "share": None, "kind": "a", "fast": False}
+    assert "| `--share`, `--part-of` | `None` | of all |" in table(Config)
+    assert "| `--kind` | `a` | which; one of `a`, `b` |" in table(Config)
+
+
+def test_every_setting_of_a_training_says_what_it_means():
+    told = {name for name, field in TrainConfig.__dataclass_fields__.items() if field.metadata.get("help")}
+    assert set(TrainConfig.__dataclass_fields__) - told == {"dataset", "run", "split"}  # the doors say those
