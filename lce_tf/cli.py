@@ -20,6 +20,7 @@ DOORS = {
     "report": ("lce_tf.report", "write a page about runs and trainings: measures, curves, wins and losses"),
     "repeat": ("lce_tf.repeat", "train or rerank again from a manifest, and compare the bytes"),
     "export": ("lce_tf.export", "write a trained cross-encoder for Hugging Face, TensorFlow Serving or OpenVINO"),
+    "list": ("lce_tf.list", "print the losses, retrievers, engines and other pieces that options can name"),
     "tables": ("lce_tf.tables", "replicate the paper's tables, end to end"),
 }
 

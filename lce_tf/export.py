@@ -6,17 +6,9 @@ from collections.abc import Sequence
 
 from lce_tf.arguments import parser_for, quiet_tensorflow
 from lce_tf.errors import guarded
-from lce_tf.exporting.huggingface import export_huggingface
-from lce_tf.exporting.openvino import export_openvino_folder
-from lce_tf.exporting.savedmodel import export_savedmodel
+from lce_tf.exporting.exporter import EXPORTERS
 
 EXAMPLE = """python -m lce_tf.export --format hf --output lce8-hf --license apache-2.0 runs/lce8"""
-# Name on the command line -> function of (checkpoint, output, license) that returns what it wrote.
-FORMATS = {"hf": export_huggingface, "savedmodel": export_savedmodel, "openvino": export_openvino_folder}
-FORMAT_HELP = (
-    "hf: a folder for transformers and sentence-transformers; savedmodel: strings in, scores out, for TensorFlow "
-    "Serving; openvino: openvino_model.xml beside the tokenizer"
-)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -24,7 +16,8 @@ def parser() -> argparse.ArgumentParser:
     result = parser_for("export", __doc__.partition(": ")[2], EXAMPLE)
     add = result.add_argument
     add("checkpoint", metavar="DIR", help="trained cross-encoder: the --output of lce_tf.train")
-    add("--format", choices=FORMATS, default="hf", help=FORMAT_HELP)
+    formats = "; ".join(f"{name}: {EXPORTERS.about(name).help}" for name in EXPORTERS)
+    add("--format", type=EXPORTERS.known, metavar="FORMAT", default="hf", help=formats)
     add("--output", required=True, help="the folder to write, new or empty")
     add("--license", default="unknown", help="the licence to name in it, such as apache-2.0")
     return result
@@ -37,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _main(arguments: argparse.Namespace) -> None:
-    written = FORMATS[arguments.format](arguments.checkpoint, arguments.output, arguments.license)
+    written = EXPORTERS[arguments.format].write(arguments.checkpoint, arguments.output, arguments.license)
     print(f"{arguments.checkpoint}: {written}")
 
 

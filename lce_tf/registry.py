@@ -63,11 +63,6 @@ class Registry(Mapping[str, type]):
             return self._built_in[name][2]
         return self[name]
 
-    def lines(self) -> list[str]:
-        """One line for each piece: its name and what it is."""
-        width = max(map(len, self), default=0)
-        return [f"{name:<{width}}  {self.about(name).help}" for name in self]
-
     def known(self, text: str) -> str:
         """`text` if it names a piece; an argparse type.
 
@@ -96,8 +91,9 @@ class Registry(Mapping[str, type]):
         stated = {}
         for line in node.body:
             if isinstance(line, ast.Assign) and isinstance(line.targets[0], ast.Name):
-                if hasattr(self.facts, line.targets[0].id):
-                    stated[line.targets[0].id] = ast.literal_eval(line.value)
+                # What is no literal, such as a method by another name, is for those who import the class.
+                if hasattr(self.facts, line.targets[0].id) and isinstance(line.value, ast.Constant):
+                    stated[line.targets[0].id] = line.value.value
         return stated
 
     @functools.cached_property

@@ -8,7 +8,8 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import fields
 from pathlib import Path
 
 from lce_tf.arguments import HelpFormatter, quiet_tensorflow, wants
@@ -17,25 +18,13 @@ from lce_tf.data.folder import spare_own_file
 from lce_tf.data.runs import Run, write_trec
 from lce_tf.errors import UserError, guarded
 from lce_tf.files import make_folder
-from lce_tf.retrieval import bm25, dense, heatmap, prebuilt, tuning
-
-ENCODER = "minilm"
+from lce_tf.retrieval import heatmap, tuning
+from lce_tf.retrieval.registry import RETRIEVERS
+from lce_tf.retrieval.retriever import Retriever
+from lce_tf.settings import add_options
 
 _EXAMPLE = """example:
   python -m lce_tf.retrieve bm25 --dataset pydocs --split dev --depth 1000 --output bm25.dev.trec
-"""
-_BM25_EXAMPLE = """example:
-  python -m lce_tf.retrieve bm25 --dataset pydocs --split train --depth 200 --output bm25.train.trec
-
-The index is built on first use and kept in the cache ($LCE_CACHE, else ~/.cache/lce_tf); no Java need be installed.
-"""
-_DENSE_EXAMPLE = """example:
-  python -m lce_tf.retrieve dense --dataset pydocs --split dev --depth 1000 --output dense.dev.trec
-
-The passages' vectors are made on first use and kept in the cache ($LCE_CACHE, else ~/.cache/lce_tf).
-TCT-ColBERTv2 on MS MARCO, as in the paper, over pyserini's index (25 GB) instead of vectors of our own:
-  python -m lce_tf.retrieve dense --dataset msmarco-passage --split dev --output tct.dev.trec --similarity dot \
-    --encoder castorini/tct_colbert-v2-hnp-msmarco --pooling tct --prebuilt msmarco-v1-passage.tct_colbert-v2-hnp
 """
 _TUNE_EXAMPLE = """example:
   python -m lce_tf.retrieve tune --dataset pydocs --split train --subset 1000 --figure bm25.png
@@ -46,70 +35,28 @@ the smallest k1, then the smallest b), and their mean is the result. It is kept 
 """
 
 
-def retrieve_bm25(
+def retrieve(
+    retriever: Retriever,
     dataset: str,
     split: str | None,
     output: str | Path,
     *,
     depth: int = 1000,
-    k1: float = bm25.K1,
-    b: float = bm25.B,
-    tuned: str | None = None,
     judged: bool = False,
     threads: int | None = None,
 ) -> Run:
-    """The BM25 run, `depth` passages a query at most, that it also writes to `output` in TREC's format.
+    """The retriever's run, `depth` passages a query at most, which it also writes to `output` in TREC's format.
 
-    `tuned` names a split on whose judged queries k1 and b are tuned, unless the cache has them already: see
-    `retrieval.tuning`. `judged` searches only for queries with a relevant passage. `threads` None: all processors.
-    Raises: UserError for bad input, before any long work.
+    Args:
+        retriever: such as `RETRIEVERS["bm25"](k1=0.9, b=0.4)`.
+        judged: search only for queries with a relevant passage.
+        threads: processors to use; None: all.
+
+    Raises:
+        UserError: bad input, before any long work.
     """
     _check(output, depth, threads)
-    bm25.check_parameters(k1, b)
-    if tuned is not None and (k1, b) != (bm25.K1, bm25.B):
-        raise UserError(f"--tuned {tuned}: finds k1 and b itself; leave out --k1 and --b")
-    data = load_dataset(dataset)
-    if tuned is not None:
-        found = tuning.tune(data, tuned, threads=threads)
-        k1, b = found.k1, found.b
-        print(f"tuned on {tuned}: k1 {k1:g}, b {b:g} ({found.path})")
-    run = bm25.search(data, split, depth, k1, b, threads, judged)
-    write_trec(run, output)
-    return run
-
-
-def retrieve_dense(
-    dataset: str,
-    split: str | None,
-    output: str | Path,
-    *,
-    depth: int = 1000,
-    encoder: str = ENCODER,
-    pooling: str = "mean",
-    similarity: str = "cosine",
-    max_length: int | None = None,
-    prebuilt_index: str | None = None,
-    judged: bool = False,
-    threads: int | None = None,
-) -> Run:
-    """The run of an encoder's nearest passages, `depth` a query, that it also writes to `output` in TREC's format.
-
-    `encoder` is "minilm" (the packaged all-MiniLM-L6-v2), a folder or a hub id in Hugging Face's layout;
-    `prebuilt_index` is an index of pyserini's to search instead of vectors of our own: see `retrieval.prebuilt`.
-    `judged` searches only for queries with a relevant passage; `threads` bounds the search, None: all processors.
-    Raises: UserError for bad input, before any long work.
-    """
-    _check(output, depth, threads)
-    if max_length is not None and max_length < 3:
-        raise UserError(f"max length {max_length}: must be 3 or more tokens, [CLS] and [SEP] included")
-    data = load_dataset(dataset)
-    from lce_tf.model.embedder import Embedder
-
-    embed = Embedder.load(encoder, pooling=pooling, similarity=similarity, max_length=max_length)
-    if prebuilt_index is None:
-        run = dense.search(embed, data, split, depth, threads, judged)
-    else:
-        run = prebuilt.search(prebuilt_index, embed, data, split, depth, threads, judged)
+    run = retriever.search(load_dataset(dataset), split, depth, threads, judged)
     write_trec(run, output)
     return run
 
@@ -133,8 +80,8 @@ def tune_bm25(
     return found
 
 
-def parser() -> argparse.ArgumentParser:
-    """The command line of this door."""
+def parser(names: Iterable[str] = RETRIEVERS) -> argparse.ArgumentParser:
+    """The command line of this door, with a method for each retriever named."""
     options = argparse.ArgumentParser(
         prog="lce_tf.retrieve",
         description=__doc__.split(": ", 1)[1].strip(),
@@ -142,28 +89,13 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=HelpFormatter,
     )
     methods = options.add_subparsers(dest="method", required=True, metavar="METHOD")
-    lucene = _retriever(methods, "bm25", "search with BM25 in Lucene", _BM25_EXAMPLE)
-    lucene.add_argument("--k1", type=float, default=bm25.K1, help="saturation of a word's repetitions, 0 or more")
-    lucene.add_argument("--b", type=float, default=bm25.B, help="weight of a passage's length, 0 to 1")
-    lucene.add_argument(
-        "--tuned", nargs="?", const="train", metavar="SPLIT",
-        help="take the k1 and b tuned on this split (train where none is named), from the cache or tuned now",
-    )  # fmt: skip
-    vectors = _retriever(methods, "dense", "search with an encoder's vectors, exactly", _DENSE_EXAMPLE)
-    vectors.add_argument("--encoder", default=ENCODER, help="minilm, or a folder or hub id in Hugging Face's layout")
-    poolings = ("mean", "cls", "tct")
-    vectors.add_argument(
-        "--pooling", choices=poolings, default="mean", help="what of the tokens is the vector; tct: as TCT-ColBERT's"
-    )
-    vectors.add_argument("--similarity", choices=("cosine", "dot"), default="cosine", help="how vectors are compared")
-    vectors.add_argument(
-        "--max-length", type=int, metavar="TOKENS", default=argparse.SUPPRESS,
-        help="tokens of a query or passage that are read (default: 256; tct: 512, and 36 of a query)",
-    )  # fmt: skip
-    vectors.add_argument(
-        "--prebuilt", metavar="NAME",
-        help=f"search an index that pyserini offers, such as {prebuilt.TCT_HNP}, or a folder with one",
-    )  # fmt: skip
+    for name in names:
+        retriever = RETRIEVERS[name]
+        method = _method(methods, name, retriever.help or f"search with {name}", retriever.example)
+        method.add_argument("--depth", type=int, default=1000, help="passages a query, at most")
+        method.add_argument("--judged", action="store_true", help="only for queries with a relevant passage")
+        method.add_argument("--output", required=True, metavar="FILE", help="the run to write, in TREC's format")
+        add_options(method, retriever, fill=True)
     _add_tune(methods)
     return options
 
@@ -171,7 +103,7 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Writes the run and prints one line about it; returns the exit status, 2 for bad input."""
     quiet_tensorflow()
-    return guarded(_run, parser().parse_args(argv))
+    return guarded(_run, sys.argv[1:] if argv is None else argv)
 
 
 def _method(methods, name: str, summary: str, example: str) -> argparse.ArgumentParser:
@@ -182,14 +114,6 @@ def _method(methods, name: str, summary: str, example: str) -> argparse.Argument
     method.add_argument("--dataset", default="pydocs", help="ir_datasets id, folder in MS MARCO's layout, or pydocs")
     method.add_argument("--split", help="whose queries, e.g. dev; not needed where the data set has only one")
     method.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="processors to use")
-    return method
-
-
-def _retriever(methods, name: str, summary: str, example: str) -> argparse.ArgumentParser:
-    method = _method(methods, name, summary, example)
-    method.add_argument("--depth", type=int, default=1000, help="passages a query, at most")
-    method.add_argument("--judged", action="store_true", help="only for queries with a relevant passage")
-    method.add_argument("--output", required=True, metavar="FILE", help="the run to write, in TREC's format")
     return method
 
 
@@ -216,25 +140,15 @@ def _tune(args: argparse.Namespace) -> None:
     print(f"{time.monotonic() - begin:.1f} s: {found.path}")
 
 
-def _run(args: argparse.Namespace) -> None:
+def _run(argv: Sequence[str]) -> None:
+    own = [name for name in argv[:1] if "." in name and name not in RETRIEVERS]  # package.module.Class
+    args = parser([*RETRIEVERS, *own]).parse_args(argv)
     if args.method == "tune":
         return _tune(args)
-    begin = time.monotonic()
-    shared = {"depth": args.depth, "judged": args.judged, "threads": args.threads}
-    if args.method == "bm25":
-        run = retrieve_bm25(args.dataset, args.split, args.output, k1=args.k1, b=args.b, tuned=args.tuned, **shared)
-    else:
-        run = retrieve_dense(
-            args.dataset,
-            args.split,
-            args.output,
-            encoder=args.encoder,
-            pooling=args.pooling,
-            similarity=args.similarity,
-            max_length=getattr(args, "max_length", None),
-            prebuilt_index=args.prebuilt,
-            **shared,
-        )
+    begin, flags = time.monotonic(), vars(args).copy()
+    method = RETRIEVERS[flags.pop("method")]
+    settings = {one.name: flags.pop(one.name) for one in fields(method)}
+    run = retrieve(method(**settings), **flags)
     seconds = time.monotonic() - begin
     print(f"{len(run.query_ids)} queries, {len(run)} rows, {seconds:.1f} s: {args.output}")
 

@@ -26,6 +26,7 @@ def setting(
     read: Callable[[str], Any] | None = None,
     aliases: tuple[str, ...] = (),
     metavar: str | None = None,
+    bare: str | None = None,
     part: str = "training",
     recipe: bool = False,
     tables: bool = False,
@@ -42,6 +43,7 @@ def setting(
         read: makes the value of the command line's text, where the type of the field does not.
         aliases: further names of its flag.
         metavar: what stands for the value in `--help`; choices are then listed by the error alone.
+        bare: the value where the option is given without one; None: it must have one.
         part: heading in `--help`.
         recipe: whether a recipe fixes it; `TrainConfig.departures` names it where it differs.
         tables: whether `lce tables` has a flag that overrides the preset's value.
@@ -57,6 +59,7 @@ def setting(
         "read": read,
         "aliases": aliases,
         "metavar": metavar,
+        "bare": bare,
         "part": part,
         "recipe": recipe,
         "tables": tables,
@@ -136,6 +139,8 @@ def add_options(
             options["action"] = "store_true"
         else:
             options |= {"type": stated["read"] or kind, "metavar": stated["metavar"]}
+            if stated["bare"] is not None:
+                options |= {"nargs": "?", "const": stated["bare"]}
             if (choices := _choices(one)) is not None and stated["metavar"] is None:
                 options["choices"] = list(choices)
         to.add_argument(flag(name), *stated["aliases"], **options)

@@ -16,6 +16,7 @@ DOORS = (
     "compare",
     "tables",
     "export",
+    "list",
     "repeat",
     "score",
     "report",

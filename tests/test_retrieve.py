@@ -7,6 +7,8 @@ import pytest
 
 from lce_tf import retrieve
 from lce_tf.data.runs import read_run
+from lce_tf.retrieval import bm25, dense
+from lce_tf.retrieval.registry import RETRIEVERS
 
 
 @pytest.fixture(autouse=True)
@@ -42,7 +44,7 @@ def test_depth_is_a_bound(folder, tmp_path):
 
 
 def test_the_importable_function_returns_the_run(folder, tmp_path):
-    run = retrieve.retrieve_bm25(folder, "dev", tmp_path / "run.trec", depth=2, k1=0.9, b=0.4, threads=1)
+    run = retrieve.retrieve(RETRIEVERS["bm25"](k1=0.9, b=0.4), folder, "dev", tmp_path / "run.trec", depth=2, threads=1)
     assert run.as_dict().keys() == read_run(tmp_path / "run.trec").as_dict().keys()
 
 
@@ -88,8 +90,8 @@ def test_bad_input_is_one_line_and_exit_2(folder, tmp_path, capsys, monkeypatch,
     def long_work(*args, **kwargs):
         raise AssertionError("refused too late")
 
-    monkeypatch.setattr(retrieve.bm25, "search", long_work)
-    monkeypatch.setattr(retrieve.dense, "search", long_work)
+    monkeypatch.setattr(bm25, "search", long_work)
+    monkeypatch.setattr(dense, "search", long_work)
     (tmp_path / "file").write_text("")
     arguments = [method, "--dataset", folder, "--split", "dev", "--output", str(tmp_path / "run.trec")]
     assert retrieve.main([*arguments, *(word.format(tmp=tmp_path) for word in change)]) == 2
@@ -162,8 +164,8 @@ def test_bm25_takes_the_tuned_pair(judged_folder, tmp_path, capsys, monkeypatch)
     found = retrieve.tune_bm25(judged_folder, "train")
     monkeypatch.setattr(retrieve.tuning, "_measure", None)  # the cache must do
     asked = []
-    search = retrieve.bm25.search
-    monkeypatch.setattr(retrieve.bm25, "search", lambda *args: asked.append(args) or search(*args))
+    search = bm25.search
+    monkeypatch.setattr(bm25, "search", lambda *args: asked.append(args) or search(*args))
     output = str(tmp_path / "run.trec")
     assert retrieve.main(["bm25", "--dataset", judged_folder, "--split", "dev", "--output", output, "--tuned"]) == 0
     assert asked[0][3:5] == (found.k1, found.b)
@@ -184,3 +186,21 @@ def test_a_folder_without_judgments_cannot_be_tuned_on(folder, capsys):
     Path(folder, "qrels.dev.txt").write_text("10 0 3 0\n")
     assert retrieve.main(["tune", "--dataset", folder, "--split", "dev"]) == 2
     assert "no query with a relevant passage" in capsys.readouterr().err
+
+
+def test_a_retriever_of_the_users_own_by_its_path(folder, tmp_path, monkeypatch, capsys):
+    (tmp_path / "my_retrievers.py").write_text(
+        "from dataclasses import dataclass\n\nfrom lce_tf.retrieval.bm25_retriever import Bm25\n"
+        "from lce_tf.settings import setting\n\n\n@dataclass(frozen=True)\nclass Mine(Bm25):\n"
+        "    most: int = setting(1, 'passages a query', at_least=1)\n\n"
+        "    def search(self, dataset, split, depth, threads, judged):\n"
+        "        return super().search(dataset, split, self.most, threads, judged)\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    call = ["my_retrievers.Mine", "--dataset", folder, "--split", "dev", "--output", "run.trec", "--most"]
+    assert retrieve.main([*call, "2"]) == 0 and len(read_run("run.trec")) == 4
+    assert retrieve.main([*call, "1"]) == 0 and len(read_run("run.trec")) == 2
+    assert retrieve.main([*call, "0"]) == 2 and "--most 0: give 1 or more" in capsys.readouterr().err
+    assert retrieve.main(["no_such.Mine", *call[1:], "1"]) == 2
+    assert "METHOD no_such.Mine: cannot be imported" in capsys.readouterr().err

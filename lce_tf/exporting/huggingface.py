@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from lce_tf.exporting.card import model_card
+from lce_tf.exporting.exporter import Exporter
 from lce_tf.exporting.heads import native_head
 from lce_tf.exporting.outputs import vacant
 from lce_tf.files import built_folder, read_json, read_json_lines, write_json
@@ -102,3 +103,11 @@ def _records(folder: Path) -> tuple[dict[str, Any], list[dict]]:
     if (folder / METRICS).is_file():
         measured = [figures for figures in read_json_lines(folder / METRICS) if "dev_mrr_10" in figures]
     return manifest if isinstance(manifest, dict) else {}, measured
+
+
+class HuggingFace(Exporter):
+    """`lce export --format hf`."""
+
+    key = "hf"
+    help = "a folder for transformers and sentence-transformers"
+    write = staticmethod(export_huggingface)

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from lce_tf.exporting.exporter import Exporter
 from lce_tf.exporting.huggingface import config_of, save_tokenizer
 from lce_tf.exporting.outputs import facts, vacant
 from lce_tf.files import built_folder, write_json
@@ -55,3 +56,11 @@ def _save_model(folder: Path, file: Path) -> None:
 
     signature = [tf.TensorSpec([None, None], tf.int64, name=name) for name in INPUTS]
     save_openvino(model, logits, signature, file)
+
+
+class OpenVino(Exporter):
+    """`lce export --format openvino`."""
+
+    key = "openvino"
+    help = "openvino_model.xml beside the tokenizer"
+    write = staticmethod(export_openvino_folder)

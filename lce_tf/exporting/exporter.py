@@ -1,0 +1,29 @@
+"""What an export format is, and the formats by name: `EXPORTERS["hf"]`."""
+
+from pathlib import Path
+
+from lce_tf.registry import Registry
+
+
+class Exporter:
+    """A format that a trained cross-encoder is written in.
+
+    Attributes:
+        key: its name after `--format`; a class outside this package is named by its class path instead.
+        help: one line for `lce list exporters`.
+    """
+
+    key: str = ""
+    help: str = ""
+
+    @staticmethod
+    def write(folder: str | Path, output: str | Path, license: str = "unknown") -> Path:
+        """Writes the checkpoint in `folder` to the new or empty folder `output` and returns what was written.
+
+        Args:
+            license: SPDX identifier to name in it.
+        """
+        raise TypeError("this exporter does not define how it writes")
+
+
+EXPORTERS = Registry("lce_tf.exporting", "--format", Exporter, "lce_tf.exporting.exporter.Exporter")

@@ -1,0 +1,88 @@
+"""`python -m lce_tf.list`: prints the pieces that a command line can name, one line each."""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+
+from lce_tf.arguments import parser_for, quiet_tensorflow
+from lce_tf.errors import guarded
+from lce_tf.exporting.exporter import EXPORTERS
+from lce_tf.losses import LOSSES
+from lce_tf.model.config import FAMILIES
+from lce_tf.replication.presets import PRESETS
+from lce_tf.reranking.engines import ENGINES
+from lce_tf.reranking.options import ENGINE
+from lce_tf.retrieval.registry import RETRIEVERS
+from lce_tf.training.recipes import RECIPES, RELEASED
+
+EXAMPLE = """python -m lce_tf.list losses
+  python -m lce_tf.list --names losses"""
+ENGINE_LINES = {name: ENGINE if name == "auto" else "see auto" for name in ENGINES}
+DATASETS = {
+    "pydocs": "queries and passages made of the docstrings of installed packages; needs no download",
+    "FOLDER": "collection.tsv, queries.SPLIT.tsv and qrels.SPLIT.tsv as MS MARCO has them, gzipped or not",
+    "ID": "any id of ir_datasets, such as msmarco-passage",
+}
+BACKBONES = {
+    "minilm": "the packaged all-MiniLM-L6-v2",
+    **{name: "any checkpoint of this family, folder or Hugging Face id" for name in FAMILIES},
+}
+
+
+def _pieces(registry) -> Callable[[], dict[str, str]]:
+    return lambda: {name: registry.about(name).help for name in registry}
+
+
+def _presets() -> dict[str, str]:
+    return {name: f"{one.dataset} with {one.backbone}, {one.training.steps:,} steps" for name, one in PRESETS.items()}
+
+
+def _recipes() -> dict[str, str]:
+    about = {"paper": "section 4.2 of the paper", "released": f"its released code, {len(RELEASED)} settings differ"}
+    return {name: about.get(name, "") for name in RECIPES}
+
+
+# Kind -> function that returns name -> one line about it.
+KINDS: dict[str, Callable[[], dict[str, str]]] = {
+    "losses": _pieces(LOSSES),
+    "retrievers": _pieces(RETRIEVERS),
+    "engines": lambda: ENGINE_LINES,
+    "exporters": _pieces(EXPORTERS),
+    "datasets": lambda: DATASETS,
+    "backbones": lambda: BACKBONES,
+    "recipes": _recipes,
+    "presets": _presets,
+}
+
+
+def listing(kind: str) -> dict[str, str]:
+    """Name -> one line about it, for every piece of a kind in `KINDS`."""
+    return KINDS[kind]()
+
+
+def parser() -> argparse.ArgumentParser:
+    """The door's command line."""
+    result = parser_for("list", __doc__.partition(": ")[2], EXAMPLE)
+    result.add_argument("kind", nargs="?", choices=KINDS, help="which pieces (default: all of them)")
+    result.add_argument("--names", action="store_true", help="print the names alone, for scripts")
+    return result
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Exit status 0, or 2 after one line about what is wrong."""
+    quiet_tensorflow()
+    return guarded(_main, parser().parse_args(argv))
+
+
+def _main(arguments: argparse.Namespace) -> None:
+    for kind in [arguments.kind] if arguments.kind else KINDS:
+        pieces = listing(kind)
+        width = max(map(len, pieces), default=0)
+        if not arguments.kind:
+            print(f"{kind}:")
+        for name, line in pieces.items():
+            print(name if arguments.names else f"  {name:<{width}}  {line}".rstrip())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,44 @@
+"""BM25 as a piece of `lce retrieve`."""
+
+from dataclasses import dataclass
+
+from lce_tf.errors import UserError
+from lce_tf.retrieval import bm25, tuning
+from lce_tf.retrieval.retriever import Retriever
+from lce_tf.settings import setting
+
+
+@dataclass(frozen=True)
+class Bm25(Retriever):
+    """BM25 in Lucene, by default with the paper's k1 and b."""
+
+    key = "bm25"
+    help = "search with BM25 in Lucene"
+    example = """example:
+  python -m lce_tf.retrieve bm25 --dataset pydocs --split train --depth 200 --output bm25.train.trec
+
+The index is built on first use and kept in the cache ($LCE_CACHE, else ~/.cache/lce_tf); no Java need be installed.
+"""
+
+    k1: float = setting(bm25.K1, "saturation of a word's repetitions, 0 or more")
+    b: float = setting(bm25.B, "weight of a passage's length, 0 to 1")
+    tuned: str | None = setting(
+        None,
+        "take the k1 and b tuned on this split (train where none is named), from the cache or tuned now",
+        bare="train",
+        metavar="SPLIT",
+    )
+
+    def __post_init__(self):
+        super().__post_init__()
+        bm25.check_parameters(self.k1, self.b)
+        if self.tuned is not None and (self.k1, self.b) != (bm25.K1, bm25.B):
+            raise UserError(f"--tuned {self.tuned}: finds k1 and b itself; leave out --k1 and --b")
+
+    def search(self, dataset, split, depth, threads, judged):
+        k1, b = self.k1, self.b
+        if self.tuned is not None:
+            found = tuning.tune(dataset, self.tuned, threads=threads)
+            k1, b = found.k1, found.b
+            print(f"tuned on {self.tuned}: k1 {k1:g}, b {b:g} ({found.path})")
+        return bm25.search(dataset, split, depth, k1, b, threads, judged)

@@ -1,0 +1,54 @@
+"""Exact dense retrieval as a piece of `lce retrieve`."""
+
+from dataclasses import dataclass
+
+from lce_tf.errors import UserError
+from lce_tf.retrieval import dense, prebuilt
+from lce_tf.retrieval.retriever import Retriever
+from lce_tf.settings import setting
+
+
+@dataclass(frozen=True)
+class Dense(Retriever):
+    """An encoder's nearest passages by inner product."""
+
+    key = "dense"
+    help = "search with an encoder's vectors, exactly"
+    example = """example:
+  python -m lce_tf.retrieve dense --dataset pydocs --split dev --depth 1000 --output dense.dev.trec
+
+The passages' vectors are made on first use and kept in the cache ($LCE_CACHE, else ~/.cache/lce_tf).
+TCT-ColBERTv2 on MS MARCO, as in the paper, over pyserini's index (25 GB) instead of vectors of our own:
+  python -m lce_tf.retrieve dense --dataset msmarco-passage --split dev --output tct.dev.trec --similarity dot \
+    --encoder castorini/tct_colbert-v2-hnp-msmarco --pooling tct --prebuilt msmarco-v1-passage.tct_colbert-v2-hnp
+"""
+
+    encoder: str = setting("minilm", "minilm, or a folder or hub id in Hugging Face's layout")
+    pooling: str = setting(
+        "mean", "what of the tokens is the vector; tct: as TCT-ColBERT's", choices=("mean", "cls", "tct")
+    )
+    similarity: str = setting("cosine", "how vectors are compared", choices=("cosine", "dot"))
+    max_length: int | None = setting(
+        None,
+        "tokens of a query or passage that are read (default: 256; tct: 512, and 36 of a query)",
+        metavar="TOKENS",
+    )
+    prebuilt: str | None = setting(
+        None,
+        f"search an index that pyserini offers, such as {prebuilt.TCT_HNP}, or a folder with one",
+        metavar="NAME",
+    )
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.max_length is not None and self.max_length < 3:
+            raise UserError(f"max length {self.max_length}: must be 3 or more tokens, [CLS] and [SEP] included")
+
+    def search(self, dataset, split, depth, threads, judged):
+        from lce_tf.model.embedder import Embedder
+
+        settings = {"pooling": self.pooling, "similarity": self.similarity, "max_length": self.max_length}
+        embed = Embedder.load(self.encoder, **settings)
+        if self.prebuilt is not None:
+            return prebuilt.search(self.prebuilt, embed, dataset, split, depth, threads, judged)
+        return dense.search(embed, dataset, split, depth, threads, judged)

@@ -1,0 +1,36 @@
+"""What a first-stage retriever is: its settings, one line about it, and a search."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from lce_tf.data.records import Dataset
+from lce_tf.data.runs import Run
+from lce_tf.settings import check
+
+
+@dataclass(frozen=True)
+class Retriever:
+    """A retriever is a frozen dataclass: each field, made by `lce_tf.settings.setting`, is an option of `lce retrieve`.
+
+    Attributes:
+        key: its name on the command line; a class outside this package is named by its class path instead.
+        help: one line for `lce list retrievers`.
+        example: commands that end the help of `lce retrieve KEY`.
+    """
+
+    key: ClassVar[str] = ""
+    help: ClassVar[str] = ""
+    example: ClassVar[str] = ""
+
+    def __post_init__(self):
+        check(self)
+
+    def search(self, dataset: Dataset, split: str | None, depth: int, threads: int | None, judged: bool) -> Run:
+        """The run of the split's queries; `lce_tf.retrieval.queries_to_search` gives their texts.
+
+        Args:
+            depth: passages a query, at most.
+            threads: processors to use; None: all.
+            judged: search only for queries with a relevant passage.
+        """
+        raise TypeError(f"{type(self).__name__} does not define a search")

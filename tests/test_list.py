@@ -1,0 +1,24 @@
+"""`lce list` names every piece that there is."""
+
+import pytest
+
+import lce_tf.list as door
+from lce_tf.losses import LOSSES
+from lce_tf.retrieval.registry import RETRIEVERS
+
+
+@pytest.mark.parametrize("kind", door.KINDS)
+def test_each_kind_has_a_line_for_each_piece(kind, capsys):
+    assert door.main([kind]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == len(door.listing(kind)) and all(len(line.split()) > 1 for line in lines)
+    assert door.main([kind, "--names"]) == 0
+    assert capsys.readouterr().out.splitlines() == list(door.listing(kind))
+
+
+def test_all_of_them_and_the_registries_are_whole(capsys):
+    assert door.main([]) == 0
+    shown = capsys.readouterr().out
+    assert all(f"{kind}:" in shown for kind in door.KINDS)
+    assert list(door.listing("losses")) == list(LOSSES) and list(door.listing("retrievers")) == list(RETRIEVERS)
+    assert list(RETRIEVERS) == ["bm25", "dense"] and list(door.listing("exporters")) == ["hf", "openvino", "savedmodel"]
