@@ -1,18 +1,32 @@
 """Cross-encoders in TensorFlow: first-stage runs in, localized contrastive training, reranked runs out.
 
-Importing the package loads nothing else; each part is imported from its own module. What a notebook needs can be
-taken from the package itself, and is loaded when it is: `from lce_tf import Reranker`.
+Importing the package loads nothing else. The names in `__all__` are the public API; each is loaded when it is taken:
+`from lce_tf import Reranker`. Those in lower case are the modules of the commands, which can be called:
+`from lce_tf import train; train(TrainConfig(...), "models/mine")` does what `python -m lce_tf.train` does.
 """
 
 from typing import Any
 
 __version__ = "0.1.0"
-__all__ = ["Ranked", "Reranker"]
+# Name -> the module that holds it.
+_HOMES = {
+    "EXPORTERS": "exporting.exporter",
+    "LOSSES": "losses",
+    "RETRIEVERS": "retrieval.registry",
+    "Ranked": "reranker",
+    "RerankConfig": "reranking.rerank",
+    "Reranker": "reranker",
+    "TrainConfig": "training.config",
+}
+_DOORS = ("evaluate", "export", "merge", "rerank", "retrieve", "train")
+__all__ = [*_HOMES, *_DOORS]  # noqa: PLE0604
 
 
 def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     import importlib
 
-    return getattr(importlib.import_module(f"{__name__}.reranker"), name)
+    if name in _HOMES:
+        return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    if name in _DOORS:
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

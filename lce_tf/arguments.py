@@ -3,6 +3,8 @@
 import argparse
 import functools
 import os
+import sys
+import types
 from collections.abc import Callable
 from typing import Any
 
@@ -22,6 +24,22 @@ def parser_for(door: str, description: str, example: str) -> argparse.ArgumentPa
         epilog=f"example:\n  {example}\n",
         formatter_class=HelpFormatter,
     )
+
+
+class _Door(types.ModuleType):
+    """A door's module that can be called as the function of its name: `from lce_tf import train; train(...)`."""
+
+    def __call__(self, *args, **kwargs):
+        return getattr(self, self.__name__.rpartition(".")[2])(*args, **kwargs)
+
+
+def callable_door(module: str) -> None:
+    """Lets a door's module be called like the function in it that has its name.
+
+    `lce_tf.train` is a module, as `python -m lce_tf.train` needs one. Whichever is imported first, `from lce_tf import
+    train` gives that module, and calling it trains.
+    """
+    sys.modules[module].__class__ = _Door
 
 
 def quiet_tensorflow() -> None:

@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Mapping, Sequence
 
-from lce_tf.arguments import HelpFormatter
+from lce_tf.arguments import HelpFormatter, callable_door
 from lce_tf.errors import guarded
 from lce_tf.evaluation.inputs import add_judgment_options, aligned, judged_runs
 from lce_tf.evaluation.measures import EXAMPLES, evaluate, mean
@@ -84,6 +84,8 @@ def _run(args: argparse.Namespace) -> None:
     queries = len(next(iter(next(iter(values.values())).values())))
     print(f"{queries} judged queries")
 
+
+callable_door(__name__)
 
 if __name__ == "__main__":
     sys.exit(main())

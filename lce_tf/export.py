@@ -3,8 +3,9 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
-from lce_tf.arguments import parser_for, quiet_tensorflow
+from lce_tf.arguments import callable_door, parser_for, quiet_tensorflow
 from lce_tf.errors import guarded
 from lce_tf.exporting.exporter import EXPORTERS
 
@@ -29,10 +30,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     return guarded(_main, parser().parse_args(argv))
 
 
+def export(checkpoint: str | Path, output: str | Path, format: str = "hf", license: str = "unknown") -> Path:
+    """Writes a trained cross-encoder in a format that `lce list exporters` names; returns what was written.
+
+    Raises:
+        UserError: no such format, no trained cross-encoder, or an output that holds something.
+    """
+    return EXPORTERS[format].write(checkpoint, output, license)
+
+
 def _main(arguments: argparse.Namespace) -> None:
-    written = EXPORTERS[arguments.format].write(arguments.checkpoint, arguments.output, arguments.license)
+    written = export(arguments.checkpoint, arguments.output, arguments.format, arguments.license)
     print(f"{arguments.checkpoint}: {written}")
 
+
+callable_door(__name__)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from lce_tf.arguments import parser_for
+from lce_tf.arguments import callable_door, parser_for
 from lce_tf.errors import guarded
 from lce_tf.reranking.merge import merge
 
@@ -34,6 +34,8 @@ def _main(arguments: argparse.Namespace) -> None:
     result = merge(arguments.output, arguments.shards)
     print(f"{len(result.query_ids)} queries, {len(result)} rows: {arguments.output}")
 
+
+callable_door(__name__)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -4,10 +4,10 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from lce_tf.arguments import parser_for, quiet_tensorflow
+from lce_tf.arguments import callable_door, parser_for, quiet_tensorflow
 from lce_tf.errors import guarded
 from lce_tf.reranking.options import CHECKPOINT, add_scoring_options, run_job
-from lce_tf.reranking.rerank import RerankConfig
+from lce_tf.reranking.rerank import RerankConfig, rerank
 
 EXAMPLE = """python -m lce_tf.rerank --checkpoint runs/lce8 --dataset pydocs --split dev \\
       --run bm25.dev.trec --depth 100 --output lce8.dev.trec"""
@@ -33,6 +33,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     quiet_tensorflow()
     return guarded(run_job, parser().parse_args(argv))
 
+
+__all__ = ["main", "parser", "rerank"]
+callable_door(__name__)
 
 if __name__ == "__main__":
     sys.exit(main())

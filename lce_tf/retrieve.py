@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from pathlib import Path
 
-from lce_tf.arguments import HelpFormatter, quiet_tensorflow, wants
+from lce_tf.arguments import HelpFormatter, callable_door, quiet_tensorflow, wants
 from lce_tf.data.datasets import load_dataset
 from lce_tf.data.folder import spare_own_file
 from lce_tf.data.runs import Run, write_trec
@@ -171,6 +171,8 @@ def _check(output: str | Path | None, depth: int, threads: int | None) -> None:
     except OSError as error:
         raise UserError(f"{output}: cannot be written ({error.strerror}); choose another output") from error
 
+
+callable_door(__name__)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from lce_tf.arguments import parser_for, quiet_tensorflow
+from lce_tf.arguments import callable_door, parser_for, quiet_tensorflow
 from lce_tf.errors import UserError, guarded
 from lce_tf.paper.rows import Checkpoint
 from lce_tf.replication.presets import PRESETS, Preset
@@ -85,6 +85,8 @@ def _default_output(preset: Preset | None, config: TrainConfig, negatives: str) 
         name += f"-seed{config.seed}"  # as the tables call it
     return Path("runs") / (preset.name if preset else Path(config.dataset).name) / "models" / name
 
+
+callable_door(__name__)
 
 if __name__ == "__main__":
     sys.exit(main())

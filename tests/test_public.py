@@ -1,0 +1,58 @@
+"""The public API: what `lce_tf` itself lends, loaded when it is taken, in any order of imports."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import lce_tf
+from lce_tf.errors import UserError
+
+ROOT = Path(__file__).parents[1]
+
+
+def printed(*arguments: str) -> str:
+    done = subprocess.run([sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("name", lce_tf.__all__)
+def test_every_public_name_is_there(name):
+    assert getattr(lce_tf, name) is not None and callable(getattr(lce_tf, name)) or len(getattr(lce_tf, name))
+
+
+def test_nothing_else_is():
+    with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
+        lce_tf.Nothing  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "from lce_tf import train; import lce_tf.train as door",
+        "import lce_tf.train as door; from lce_tf import train",
+        "import lce_tf.cli; import lce_tf.training.job; from lce_tf import train; import lce_tf.train as door",
+    ],
+)
+def test_a_door_is_a_module_and_can_be_called_whichever_is_imported_first(code):
+    check = "door.train = lambda config, output: print(config, output)"
+    assert printed("-c", f"{code}; {check}; train('config', 'output'); print(train is door, callable(door.main))") == (
+        "config output\nTrue True\n"
+    )
+
+
+@pytest.mark.parametrize("door", ["train", "rerank", "retrieve", "evaluate", "merge", "export"])
+def test_python_dash_m_still_works(door):
+    assert "usage: " in printed("-m", f"lce_tf.{door}", "--help")
+
+
+def test_calling_a_door_calls_its_function(tmp_path):
+    with pytest.raises(UserError, match="--format 'png': known are hf, openvino, savedmodel"):
+        lce_tf.export(tmp_path, tmp_path / "out", "png")
+    from lce_tf.data.runs import read_run
+
+    run = tmp_path / "run.trec"
+    run.write_text("q1 Q0 p1 1 2 x\nq1 Q0 p2 2 1 x\n")
+    assert lce_tf.evaluate(read_run(run), {"q1": {"p2": 1}}, ["MRR@10"]) == {"MRR@10": {"q1": 0.5}}
