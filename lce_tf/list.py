@@ -11,12 +11,13 @@ from lce_tf.losses import LOSSES
 from lce_tf.model.config import FAMILIES
 from lce_tf.replication.presets import PRESETS
 from lce_tf.reranking.engines import ENGINES
-from lce_tf.reranking.options import ENGINE
+from lce_tf.reranking.rerank import RerankConfig
 from lce_tf.retrieval.registry import RETRIEVERS
 from lce_tf.training.recipes import RECIPES, RELEASED
 
 EXAMPLE = """python -m lce_tf.list losses
   python -m lce_tf.list --names losses"""
+ENGINE = RerankConfig.__dataclass_fields__["engine"].metadata["help"]
 ENGINE_LINES = {name: ENGINE if name == "auto" else "see auto" for name in ENGINES}
 DATASETS = {
     "pydocs": "queries and passages made of the docstrings of installed packages; needs no download",

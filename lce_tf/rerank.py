@@ -8,6 +8,7 @@ from lce_tf.arguments import callable_door, parser_for, quiet_tensorflow
 from lce_tf.errors import guarded
 from lce_tf.reranking.options import CHECKPOINT, add_scoring_options, run_job
 from lce_tf.reranking.rerank import RerankConfig, rerank
+from lce_tf.settings import add_options
 
 EXAMPLE = """python -m lce_tf.rerank --checkpoint runs/lce8 --dataset pydocs --split dev \\
       --run bm25.dev.trec --depth 100 --output lce8.dev.trec"""
@@ -19,11 +20,10 @@ def parser() -> argparse.ArgumentParser:
     add = result.add_argument
     add("--checkpoint", required=True, help=CHECKPOINT)
     add("--dataset", default="pydocs", help="texts of queries and passages: ir_datasets id, folder or pydocs")
-    add("--split", help="the data set's split whose queries the run is of, e.g. dev")
+    add_options(result, RerankConfig, ("split",), fill=True)
     add("--run", required=True, help="the run to rerank, TREC's six columns or MS MARCO's three")
     add("--output", required=True, help="the run to write; raw scores go to OUTPUT.scores.npz, facts to OUTPUT.json")
-    add("--depth", type=int, default=RerankConfig.depth, help="passages a query to score; the rest stay below")
-    add("--tag", default=RerankConfig.tag, help="the run's name in its last column")
+    add_options(result, RerankConfig, ("depth", "tag"), fill=True)
     add_scoring_options(result)
     return result
 

@@ -10,10 +10,11 @@ from pathlib import Path
 from lce_tf.arguments import parser_for, quiet_tensorflow
 from lce_tf.errors import UserError, guarded
 from lce_tf.reranker import Reranker
-from lce_tf.reranking.engines import ENGINES
-from lce_tf.reranking.options import CHECKPOINT, ENGINE
+from lce_tf.reranking.options import CHECKPOINT
+from lce_tf.reranking.rerank import RerankConfig
 from lce_tf.serving import logs
 from lce_tf.serving.settings import TOKEN_VARIABLE, Limits, read_token
+from lce_tf.settings import add_options
 
 EXAMPLE = """python -m lce_tf.serve --checkpoint runs/lce8 --port 8000"""
 _EXTRA = ("fastapi", "starlette", "pydantic", "uvicorn", "prometheus_client")
@@ -29,7 +30,7 @@ def parser() -> argparse.ArgumentParser:
     add("--port", type=int, default=8000, help="0: any that is free; the first line logged tells which")
     add("--model-name", help="what answers call the model (default: the checkpoint's last folder)")
     add("--token-file", help=f"file with the token that clients must send (default: {TOKEN_VARIABLE}, if it is set)")
-    add("--engine", choices=ENGINES, default="auto", help=ENGINE)
+    add_options(result, RerankConfig, ("engine",), fill=True)
     add("--precision", default="auto", help="auto, float32 or bfloat16; for TensorFlow also mixed_float16")
     for name in _LENGTHS:
         add(f"--{name.replace('_', '-')}", type=int, help="as lce rerank has it (default: the checkpoint's own)")

@@ -2,36 +2,24 @@
 
 import argparse
 
-from lce_tf.reranking.engines import ENGINES
-from lce_tf.reranking.rerank import RerankConfig, rerank
+from lce_tf.reranking.rerank import CLUSTER, RerankConfig, rerank
 from lce_tf.reranking.shards import Shard
+from lce_tf.settings import add_options
 
 CHECKPOINT = "trained cross-encoder: the --output of lce_tf.train, or one in Hugging Face's layout, folder or id"
-ENGINE = "auto is OpenVINO on a CPU, else TensorFlow; xla is TensorFlow with the model compiled, for GPUs"
 
 
 def add_scoring_options(parser: argparse.ArgumentParser) -> None:
     """Adds how pairs are cut and scored, and by which machines."""
-    add = parser.add_argument
-    add("--engine", choices=ENGINES, default="auto", help=ENGINE)
-    add(
-        "--precision",
-        default="auto",
-        help="auto, float32 or bfloat16; for OpenVINO also int8, for TensorFlow mixed_float16",
-    )
-    add("--query-length", type=int, help="wordpieces that a query keeps at most (default: the checkpoint's own)")
-    add("--sequence-length", type=int, help="wordpieces of a whole pair at most (default: the checkpoint's own)")
-    add("--window", type=int, help="wordpieces of a document's window (default: the checkpoint's own)")
-    add("--stride", type=int, help="wordpieces from where a window begins to the next (default: the checkpoint's own)")
-    add("--windows", type=int, help="windows of which the best counts, MaxP; 1: FirstP (default: the checkpoint's own)")
-    part = parser.add_argument_group("several machines (docs/clusters.md)")
+    names = ("engine", "precision", "query_length", "sequence_length", "window", "stride", "windows")
+    add_options(parser, RerankConfig, names, fill=True)
+    part = parser.add_argument_group(CLUSTER)
     part.add_argument(
         "--shard",
         metavar="I/K",
         help="queries number I, I + K, ... of the run into OUTPUT.shard-I-of-K, for lce merge; K alone in an array job",
     )
-    part.add_argument("--ray", metavar="ADDRESS", help="score on this Ray cluster: auto, host:port, or local")
-    part.add_argument("--workers", type=int, help="of --ray: one a machine without, one a GPU with GPUs")
+    add_options(part, RerankConfig, ("ray", "workers"), fill=True)
 
 
 def run_job(arguments: argparse.Namespace, judged: bool = False) -> None:

@@ -25,62 +25,71 @@ from lce_tf.progress import Progress
 from lce_tf.reranking import on_ray
 from lce_tf.reranking.activation import activated
 from lce_tf.reranking.chunks import Chunks
-from lce_tf.reranking.engines import Engine, open_engine
+from lce_tf.reranking.engines import ENGINES, Engine, open_engine
 from lce_tf.reranking.opening import open_checkpoint
 from lce_tf.reranking.order import best_windows, known_queries, merged, merged_windows, pair_rows, scores_of
 from lce_tf.reranking.outputs import write_reranked
 from lce_tf.reranking.scoring import score_pairs
 from lce_tf.reranking.shards import Shard
+from lce_tf.settings import check, setting
 from lce_tf.tokens.packing import Packer
 from lce_tf.tokens.texts import passage_store, query_store
 
 # Pairs between two points that an interrupted job can go on from.
 CHUNK = 16384
+CLUSTER = "several machines (docs/clusters.md)"
 
 
 @dataclass(frozen=True)
 class RerankConfig:
-    """A reranking job.
+    """A reranking job; each field states what it means.
 
     Attributes:
-        checkpoint: folder of a trained cross-encoder, ours or one in Hugging Face's layout, or a Hugging Face id.
-        dataset, split: where the texts of queries and passages are; see `load_dataset`.
-        run: file of the run to rerank.
-        output: file to write; the raw model scores go to `OUTPUT.scores.npz`, the manifest to `OUTPUT.json`.
-        depth: passages a query that are scored; the others stay below them in their old order.
-        engine, precision: see `open_engine`.
-        tag: the run's name in the file.
-        query_length, sequence_length: wordpieces, instead of the checkpoint's own; see `Lengths`.
-        window, stride, windows: of documents, instead of the checkpoint's own; see `Lengths`.
+        output: the file to write; the raw model scores go to `OUTPUT.scores.npz`, the manifest to `OUTPUT.json`.
         judged: score the judged relevant passages that the run lacks, too, and write nothing but what is scored: what
             a student learns from.
         shard: rerank only this part of the run, into a file of its own (`file`).
-        ray, workers: score with so many workers on the Ray cluster at this address; see `connected`.
     """
 
-    checkpoint: str
-    dataset: str
-    run: str
-    output: str
-    split: str | None = None
-    depth: int = 1000
-    engine: str = "auto"
-    precision: str = "auto"
-    tag: str = "lce_tf"
-    query_length: int | None = None
-    sequence_length: int | None = None
-    window: int | None = None
-    stride: int | None = None
-    windows: int | None = None
-    judged: bool = False
-    shard: Shard | None = None
-    ray: str | None = None
-    workers: int | None = None
+    checkpoint: str = setting()
+    dataset: str = setting()
+    run: str = setting()
+    output: str = setting()
+    split: str | None = setting(None, "the data set's split whose queries the run is of, e.g. dev")
+    depth: int = setting(
+        1000,
+        "passages a query to score; the rest stay below in their old order",
+        at_least=1,
+        give="give 1 or more; evaluate the run itself to see it unreranked",
+    )
+    engine: str = setting(
+        "auto",
+        "auto is OpenVINO on a CPU, else TensorFlow; xla is TensorFlow with the model compiled, for GPUs",
+        choices=ENGINES,
+    )
+    precision: str = setting("auto", "auto, float32 or bfloat16; for OpenVINO also int8, for TensorFlow mixed_float16")
+    tag: str = setting("lce_tf", "the run's name in its last column")
+    query_length: int | None = setting(None, "wordpieces that a query keeps at most (default: the checkpoint's own)")
+    sequence_length: int | None = setting(None, "wordpieces of a whole pair at most (default: the checkpoint's own)")
+    window: int | None = setting(None, "wordpieces of a document's window (default: the checkpoint's own)")
+    stride: int | None = setting(
+        None, "wordpieces from where a window begins to the next (default: the checkpoint's own)"
+    )
+    windows: int | None = setting(
+        None, "windows of which the best counts, MaxP; 1: FirstP (default: the checkpoint's own)"
+    )
+    judged: bool = setting(False)
+    shard: Shard | None = setting(None)
+    ray: str | None = setting(
+        None, "score on this Ray cluster: auto, host:port, or local", metavar="ADDRESS", part=CLUSTER
+    )
+    workers: int | None = setting(
+        None, "of --ray: one a machine without, one a GPU with GPUs", at_least=1, part=CLUSTER
+    )
     chunk: int = field(default=CHUNK, repr=False)
 
     def __post_init__(self):
-        if self.depth < 1:
-            raise UserError(f"--depth {self.depth}: give 1 or more; evaluate the run itself to see it unreranked")
+        check(self)
         if Path(self.output).is_dir():
             raise UserError(f"--output {self.output}: is a folder; name a file")
         if Path(self.output).resolve() == Path(self.run).resolve():
@@ -90,8 +99,6 @@ class RerankConfig:
             raise UserError(f"--tag '{self.tag}': is empty or holds white space; give one word")
         if (self.ray is None) != (self.workers is None):
             raise UserError("--ray, --workers: give both, such as --ray auto --workers 4, or neither")
-        if self.workers is not None and self.workers < 1:
-            raise UserError(f"--workers {self.workers}: give 1 or more")
 
     @property
     def file(self) -> str:
