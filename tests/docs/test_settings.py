@@ -1,0 +1,25 @@
+"""docs/settings.md is made of the settings themselves; `python -m tests.docs.test_settings` writes it anew."""
+
+from pathlib import Path
+
+from lce_tf.reranking.rerank import RerankConfig
+from lce_tf.settings import table
+from lce_tf.training.config import TrainConfig
+
+PAGE = Path(__file__).parents[2] / "docs" / "settings.md"
+
+
+def page() -> str:
+    """The page as it should be."""
+    return (
+        "# Settings\n\nDefaults of training are the paper's recipe; a preset or `--recipe` may set others.\n\n"
+        f"## `lce train`\n\n{table(TrainConfig)}\n## `lce rerank`\n\n{table(RerankConfig)}"
+    )
+
+
+def test_the_page_has_the_settings_as_they_are():
+    assert PAGE.read_text(encoding="utf-8") == page()
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
