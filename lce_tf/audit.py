@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lce_tf.arguments import parser_for, quiet_tensorflow
+from lce_tf.data.formats import add_format_option
 from lce_tf.errors import guarded
 from lce_tf.files import write_json
 from lce_tf.groups.audit import Audit, audit
@@ -23,6 +24,7 @@ def parser() -> argparse.ArgumentParser:
     add("--dataset", default="pydocs", help="ir_datasets id, folder in MS MARCO's layout, or pydocs")
     add("--split", default=TrainConfig.split, help="the data set's training split")
     add("--run", required=True, help="the run to draw negatives from")
+    add_format_option(result)
     add("--backbone", default="minilm", help="whose tokenizer measures truncation")
     add("--loss", choices=[name for name in LOSS_NAMES if name not in TAUGHT], default="lce", help="training loss")
     for name in ("group", "batch", "steps", "negatives_depth", "query_length", "sequence_length"):

@@ -7,6 +7,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 
 from lce_tf.arguments import parser_for, quiet_tensorflow
+from lce_tf.data.formats import add_format_option
 from lce_tf.errors import UserError, guarded
 from lce_tf.groups.pool import POSITIVES, SHORT_LISTS
 from lce_tf.paper.rows import Checkpoint
@@ -33,6 +34,7 @@ def parser() -> argparse.ArgumentParser:
     add("--dataset", help="ir_datasets id, folder in MS MARCO's layout, or pydocs (default: the preset's)")
     add("--split", help="the data set's training split (default: train)")
     add("--run", help="run whose top passages are the negatives (default: the preset's BM25, made if need be)")
+    add_format_option(result)
     add("--negatives", choices=("bm25", "dense"), default="bm25", help="without --run: the preset's retriever")
     add("--output", help="folder for the result (default: runs/PRESET/models/LOSS-nGROUP-NEGATIVES)")
     group = result.add_argument_group("training")

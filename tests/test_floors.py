@@ -26,6 +26,7 @@ DOORS = (
 # neighbours or from above. So what is higher up knows what is lower down:
 FLOORS = (
     ("errors",),
+    ("destinations",),  # where an output path leads
     ("files", "locks"),
     ("progress", "arguments", "array_jobs"),
     ("data",),  # data sets, runs, judgments: read, checked and written

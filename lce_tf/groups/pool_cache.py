@@ -5,7 +5,7 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from lce_tf.data.hashes import file_sha256, is_large
+from lce_tf.data.hashes import is_large
 from lce_tf.data.kept import kept_arrays
 from lce_tf.data.qrels import Qrels
 from lce_tf.data.runs import Run
@@ -36,9 +36,9 @@ def training_pool(
     Raises:
         UserError: as `build_pool`.
     """
-    if not is_large(file):
+    if run.sha256 is None or not is_large(file):
         return build_pool(run, qrels, queries, passages, config)
-    made_of = [_BUILDING, file_sha256(file), judgments, queries.key, passages.key, asdict(config)]
+    made_of = [_BUILDING, run.sha256, judgments, queries.key, passages.key, asdict(config)]
     key = hashlib.sha256(json.dumps(made_of).encode()).hexdigest()
 
     def build():

@@ -2,6 +2,7 @@
 
 import argparse
 
+from lce_tf.data.formats import add_format_option
 from lce_tf.reranking.engines import ENGINES
 from lce_tf.reranking.rerank import RerankConfig, rerank
 from lce_tf.reranking.shards import Shard
@@ -11,7 +12,8 @@ ENGINE = "auto is OpenVINO on a CPU, else TensorFlow; xla is TensorFlow with the
 
 
 def add_scoring_options(parser: argparse.ArgumentParser) -> None:
-    """Adds how pairs are cut and scored, and by which machines."""
+    """Adds what the run's columns hold, how pairs are cut and scored, and by which machines."""
+    add_format_option(parser)
     add = parser.add_argument
     add("--engine", choices=ENGINES, default="auto", help=ENGINE)
     add(

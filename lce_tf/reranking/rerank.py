@@ -2,7 +2,6 @@
 
 import contextlib
 import shutil
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
@@ -13,12 +12,11 @@ import numpy as np
 
 from lce_tf.data.datasets import load_dataset
 from lce_tf.data.folder import spare_own_file
-from lce_tf.data.hashes import file_sha256
 from lce_tf.data.judged import with_judged
 from lce_tf.data.qrels import judgments_key
 from lce_tf.data.runs import Run, check_ids, read_run
 from lce_tf.errors import UserError
-from lce_tf.files import make_folder
+from lce_tf.files import check_output
 from lce_tf.locks import alone
 from lce_tf.model import checkpoint
 from lce_tf.progress import Progress
@@ -28,7 +26,7 @@ from lce_tf.reranking.chunks import Chunks
 from lce_tf.reranking.engines import Engine, open_engine
 from lce_tf.reranking.opening import open_checkpoint
 from lce_tf.reranking.order import best_windows, known_queries, merged, merged_windows, pair_rows, scores_of
-from lce_tf.reranking.outputs import write_reranked
+from lce_tf.reranking.outputs import refuse_stream, write_reranked
 from lce_tf.reranking.scoring import score_pairs
 from lce_tf.reranking.shards import Shard
 from lce_tf.tokens.packing import Packer
@@ -46,6 +44,7 @@ class RerankConfig:
         checkpoint: folder of a trained cross-encoder, ours or one in Hugging Face's layout, or a Hugging Face id.
         dataset, split: where the texts of queries and passages are; see `load_dataset`.
         run: file of the run to rerank.
+        format: what its columns hold, see `read_run`.
         output: file to write; the raw model scores go to `OUTPUT.scores.npz`, the manifest to `OUTPUT.json`.
         depth: passages a query that are scored; the others stay below them in their old order.
         engine, precision: see `open_engine`.
@@ -63,6 +62,7 @@ class RerankConfig:
     run: str
     output: str
     split: str | None = None
+    format: str | None = None
     depth: int = 1000
     engine: str = "auto"
     precision: str = "auto"
@@ -83,6 +83,7 @@ class RerankConfig:
             raise UserError(f"--depth {self.depth}: give 1 or more; evaluate the run itself to see it unreranked")
         if Path(self.output).is_dir():
             raise UserError(f"--output {self.output}: is a folder; name a file")
+        refuse_stream(self.output)
         if Path(self.output).resolve() == Path(self.run).resolve():
             raise UserError(f"--output {self.output}: is the --run itself, which would be lost; name another file")
         spare_own_file(self.output)
@@ -108,7 +109,8 @@ def rerank(config: RerankConfig) -> Run:
     Raises:
         UserError: bad input, in one line; or another process writes the same file.
     """
-    run = whole = read_run(config.run)
+    run = whole = read_run(config.run, config.format)
+    run_sha256 = whole.sha256
     dataset, judged = load_dataset(config.dataset), {}
     if config.judged:
         qrels = dataset.qrels(config.split)
@@ -125,7 +127,7 @@ def rerank(config: RerankConfig) -> Run:
         config.stride,
         config.windows,
     )
-    _check_writable(config.file)
+    check_output(config.file, "--output")
     where = f"{config.dataset}" + (f", split {config.split}" if config.split else "")
     queries = query_store(dataset, config.split, tokenizer)
     # Looked for before the passages are tokenised, which takes most of an hour for a large collection.
@@ -140,12 +142,13 @@ def rerank(config: RerankConfig) -> Run:
     *columns, offsets = packer.expanded(*pair_rows(top, packer, config.run, where))
     facts = {
         "model": checkpoint.identity(folder),
-        "run_sha256": file_sha256(config.run),
+        "run_sha256": run_sha256,
         "queries": packer.queries.key,
         "collection": dataset.collection_key,
         "depth": config.depth,
         "lengths": lengths.as_json(),
         "chunk": config.chunk,
+        **({"format": config.format} if config.format else {}),
         **judged,
         **_shard_facts(config.shard, whole),
     }
@@ -165,16 +168,6 @@ def rerank(config: RerankConfig) -> Run:
 def _shard_facts(shard: Shard | None, whole: Run) -> dict[str, Any]:
     """What a shard's manifest says beyond any other's."""
     return {} if shard is None else {"shard": shard.index, "shards": shard.count, "run_queries": len(whole.query_ids)}
-
-
-def _check_writable(output: str) -> None:
-    """Fails now rather than after the long work."""
-    folder = make_folder(Path(output).parent)
-    try:
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise UserError(f"{output}: cannot be written ({error.strerror}); choose another --output") from error
 
 
 class Scorer(Protocol):

@@ -60,6 +60,7 @@ class TrainConfig:
         micro_batch: wordpieces, padding included, that a replica computes at once; larger batches are computed twice,
             slice by slice, for the same gradient. 0: only what would not fit into the memory that is free.
         checkpoint_every, log_every: steps between checkpoints, and between lines of figures.
+        format: what the columns of `run`, `dev_run` and `teacher` hold, see `lce_tf.data.runs.read_run`.
     """
 
     dataset: str
@@ -106,6 +107,7 @@ class TrainConfig:
     evaluate_every: int = 0
     checkpoint_every: int = 1000
     log_every: int = 20
+    format: str | None = None
 
     def __post_init__(self):
         if self.loss not in LOSS_NAMES:

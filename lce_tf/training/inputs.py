@@ -4,7 +4,6 @@ from dataclasses import asdict
 from typing import NamedTuple
 
 from lce_tf.data.datasets import Dataset, load_dataset
-from lce_tf.data.hashes import file_sha256
 from lce_tf.data.qrels import Qrels, judgments_key
 from lce_tf.data.runs import Run, read_run
 from lce_tf.errors import UserError
@@ -59,7 +58,7 @@ def read_inputs(config: TrainConfig) -> TrainingInputs:
             f"--sequence-length {config.sequence_length}: {config.backbone} has "
             f"{encoder.max_position_embeddings} positions only"
         )
-    run = read_run(config.run)
+    run = read_run(config.run, config.format)
     dataset = load_dataset(config.dataset)
     qrels = dataset.qrels(config.split)
     tokenizer = WordPieces(folder)
@@ -78,7 +77,7 @@ def read_inputs(config: TrainConfig) -> TrainingInputs:
         return Packer(queries, passages, tokenizer.special, **asdict(config.lengths))
 
     hashes = {
-        "run": file_sha256(config.run),
+        "run": run.sha256,
         "collection": dataset.collection_key,
         "queries": queries.key,
         "judgments": judgments_key(qrels),
@@ -88,14 +87,15 @@ def read_inputs(config: TrainConfig) -> TrainingInputs:
     pool = training_pool(config.run, run, qrels, hashes["judgments"], queries, passages, config.pool)
     teacher = None
     if config.teacher is not None:
-        teacher = teacher_scores(pool, read_run(config.teacher), queries, passages, config.teacher)
-        hashes["teacher"] = file_sha256(config.teacher)
+        scored = read_run(config.teacher, config.format)
+        teacher = teacher_scores(pool, scored, queries, passages, config.teacher)
+        hashes["teacher"] = scored.sha256
     sample = None
     if dev:
         sample = DevSample(dev.run, dev.qrels, packer(dev.queries))
         # Texts that are not there are found now, not at the first evaluation.
         pair_rows(dev.run, sample.packer, config.dev_run, config.dataset)
-        hashes["dev_run"] = file_sha256(config.dev_run)
+        hashes["dev_run"] = dev.run.sha256
     return TrainingInputs(pool, packer(queries), hashes, sample, teacher)
 
 
@@ -107,7 +107,7 @@ class _DevQueries(NamedTuple):
 
 def _dev_queries(config: TrainConfig, dataset: Dataset, tokenizer: WordPieces) -> _DevQueries:
     """The first `dev_queries` judged queries of the run, in the order of their ids so that files may be reordered."""
-    run, qrels = read_run(config.dev_run), dataset.qrels(config.dev_split)
+    run, qrels = read_run(config.dev_run, config.format), dataset.qrels(config.dev_split)
     judged = [query_id for query_id in sorted(run.query_ids.tolist()) if query_id.decode() in qrels]
     if not judged:
         raise UserError(f"--dev-run {config.dev_run}: ranks for none of the judged queries of {config.dev_split}")
