@@ -260,8 +260,13 @@ def _stream(end: str | int, mode: str, text: dict[str, str], named: str | Path) 
         file = open(end if isinstance(end, str) else os.dup(end), mode, **text)
     except OSError as error:
         raise UserError(f"{named}: cannot be written ({error.strerror}); choose another output") from error
-    with file:
-        yield file
+    try:
+        with file:
+            yield file
+    except OSError as error:
+        if error.filename is None and error.errno in (errno.EPIPE, *_DISK):
+            raise _unwritable(Path(named), error) from error
+        raise
 
 
 def _unwritable(path: Path, error: OSError) -> UserError:

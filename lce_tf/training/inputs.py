@@ -84,7 +84,7 @@ def read_inputs(config: TrainConfig) -> TrainingInputs:
         "backbone": sha256_of(hub.weight_file(folder)),
         "tokenizer": tokenizer.key,
     }
-    pool = training_pool(config.run, run, qrels, hashes["judgments"], queries, passages, config.pool)
+    pool = training_pool(config.run, run, qrels, hashes["judgments"], queries, passages, config.pool, config.format)
     teacher = None
     if config.teacher is not None:
         scored = read_run(config.teacher, config.format)
