@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from lce_tf.destinations import destination, is_stream
 from lce_tf.errors import UserError
+from lce_tf.homes import cache_place
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,14 +27,9 @@ def cache_dir() -> Path:
     Raises:
         UserError: neither is there to be had.
     """
-    if given := os.environ.get("LCE_CACHE"):
-        return Path(given)
-    try:
-        return Path.home() / ".cache" / "lce_tf"
-    except RuntimeError as error:  # no HOME, and no entry for this user in the system's list
-        raise UserError(
-            "there is no home folder for the cache; set LCE_CACHE to a folder that can be written"
-        ) from error
+    if (place := cache_place()) is None:
+        raise UserError("there is no home folder for the cache; set LCE_CACHE to a folder that can be written")
+    return place
 
 
 def scratch_place() -> str:

@@ -135,7 +135,7 @@ class IrDataset(Dataset):
 def library(name: str = ""):
     """The ir_datasets module, its home settled before the import, since the import fixes it."""
     if "ir_datasets" not in sys.modules:
-        if not os.environ.get("IR_DATASETS_HOME") and not (Path.home() / ".ir_datasets").is_dir():
+        if not os.environ.get("IR_DATASETS_HOME") and not os.path.isdir(os.path.expanduser("~/.ir_datasets")):
             os.environ["IR_DATASETS_HOME"] = str(make_folder(cache_dir() / "ir_datasets"))
         # Look for copies made by hand whatever the size; without this small files can only be downloaded.
         os.environ.setdefault("IR_DATASETS_SMALL_FILE_SIZE", "0")
