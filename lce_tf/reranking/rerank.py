@@ -15,10 +15,11 @@ from lce_tf.data.folder import spare_own_file
 from lce_tf.data.judged import with_judged
 from lce_tf.data.qrels import judgments_key
 from lce_tf.data.runs import Run, check_ids, read_run
+from lce_tf.data.watched import Watched
 from lce_tf.errors import UserError
 from lce_tf.files import check_output
 from lce_tf.locks import alone
-from lce_tf.model import checkpoint
+from lce_tf.model import checkpoint, hub
 from lce_tf.progress import Progress
 from lce_tf.reranking import on_ray
 from lce_tf.reranking.activation import activated
@@ -119,6 +120,7 @@ def rerank(config: RerankConfig) -> Run:
     if config.shard is not None:
         run = config.shard.of(whole)
     check_ids(run, config.file)  # now rather than after the long work
+    watched = hub.watched(checkpoint.locate(config.checkpoint))
     folder, tokenizer, scoring, lengths = open_checkpoint(
         config.checkpoint,
         config.query_length,
@@ -153,7 +155,7 @@ def rerank(config: RerankConfig) -> Run:
         **_shard_facts(config.shard, whole),
     }
     with alone(config.file):
-        logits, facts = _scored(config, folder, packer, columns, facts)
+        logits, facts = _scored(config, folder, watched, packer, columns, facts)
         values, best = best_windows(scores_of(logits, scoring), offsets)
         # A student learns from what orders, of which a sigmoid would leave little.
         activation = "identity" if config.judged else scoring.activation
@@ -207,10 +209,16 @@ def _scorer(config: RerankConfig, folder: Path, packer: Packer) -> Iterator[Scor
 
 
 def _scored(
-    config: RerankConfig, folder: Path, packer: Packer, columns: Sequence[np.ndarray], facts: dict[str, Any]
+    config: RerankConfig,
+    folder: Path,
+    watched: Watched,
+    packer: Packer,
+    columns: Sequence[np.ndarray],
+    facts: dict[str, Any],
 ) -> tuple[np.ndarray, dict[str, Any]]:
     """The logits of all pairs, and `facts` with what scored them and the seconds it took."""
     with _scorer(config, folder, packer) as scorer:
+        watched.check()  # the weights are read by now
         facts = {**facts, "engine": scorer.name, "precision": scorer.precision}
         start = time.monotonic()
         logits = _resumable(scorer, columns, Path(f"{config.file}.partial"), facts)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from lce_tf.data.datasets import Dataset, load_dataset
 from lce_tf.data.qrels import Qrels, judgments_key
 from lce_tf.data.runs import Run, read_run
+from lce_tf.data.watched import Watched
 from lce_tf.errors import UserError
 from lce_tf.files import sha256_of
 from lce_tf.groups.pool import TrainingPool, refuse_strangers
@@ -28,6 +29,7 @@ class TrainingInputs(NamedTuple):
         teacher: of the pool's candidates, or None.
         hashes: what the manifest records and a resumed run must find unchanged.
         dev: a sample of the dev run with its judgments and packer, or None.
+        watched: the backbone's files as they were when they were hashed.
     """
 
     pool: TrainingPool
@@ -35,6 +37,7 @@ class TrainingInputs(NamedTuple):
     hashes: dict[str, str]
     dev: "DevSample | None"
     teacher: TeacherScores | None
+    watched: Watched = Watched(())
 
 
 class DevSample(NamedTuple):
@@ -52,6 +55,7 @@ def read_inputs(config: TrainConfig) -> TrainingInputs:
         UserError: something is missing or does not fit, in one line.
     """
     folder = hub.locate(config.backbone)
+    watched = hub.watched(folder)
     encoder = EncoderConfig.from_huggingface(hub.read_config(folder), str(folder / "config.json"))
     if config.sequence_length > encoder.max_position_embeddings:
         raise UserError(
@@ -96,7 +100,7 @@ def read_inputs(config: TrainConfig) -> TrainingInputs:
         # Texts that are not there are found now, not at the first evaluation.
         pair_rows(dev.run, sample.packer, config.dev_run, config.dataset)
         hashes["dev_run"] = dev.run.sha256
-    return TrainingInputs(pool, packer(queries), hashes, sample, teacher)
+    return TrainingInputs(pool, packer(queries), hashes, sample, teacher, watched)
 
 
 class _DevQueries(NamedTuple):

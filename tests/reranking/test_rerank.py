@@ -284,3 +284,20 @@ def test_a_run_in_scores_is_reranked_under_its_format_alone(config, tmp_path):
     named = rerank(replace(config, format="scores"))
     manifest = json.loads(module.Path(f"{config.output}.json").read_text())
     assert manifest["format"] == "scores" and len(named) == 80
+
+
+def test_a_checkpoint_that_changes_between_its_hash_and_its_loading_is_refused(
+    config, checkpoints, tmp_path, monkeypatch
+):
+    folder = tmp_path / "checkpoint"
+    shutil.copytree(checkpoints[1], folder)
+    real = module.open_engine
+
+    def open_another(*arguments):
+        shutil.copy(checkpoints[1] / "model.safetensors", folder)
+        return real(*arguments)
+
+    monkeypatch.setattr(module, "open_engine", open_another)
+    with pytest.raises(UserError, match=r"model.safetensors: changed while it was read"):
+        rerank(replace(config, checkpoint=str(folder)))
+    assert not module.Path(config.output).exists()
