@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lce_tf.arguments import parser_for, quiet_tensorflow
+from lce_tf.data.formats import add_format_option
 from lce_tf.errors import guarded
 from lce_tf.files import write_json
 from lce_tf.groups.audit import Audit, audit
@@ -27,6 +28,7 @@ def parser() -> argparse.ArgumentParser:
     add("--dataset", default="pydocs", help="ir_datasets id, folder in MS MARCO's layout, or pydocs")
     add("--split", default=TrainConfig.split, help="the data set's training split")
     add("--run", required=True, help="the run to draw negatives from")
+    add_format_option(result)
     add("--backbone", default="minilm", help="whose tokenizer measures truncation")
     untaught = [name for name in LOSSES if not LOSSES.about(name).teacher]
     add("--loss", choices=untaught, default=TrainConfig.loss, help="training loss")

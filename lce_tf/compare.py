@@ -28,7 +28,10 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=HelpFormatter,
     )
     options.add_argument(
-        "runs", nargs="+", metavar="RUN", help="two or more run files, TREC or MS MARCO layout, .gz too"
+        "runs",
+        nargs="+",
+        metavar="RUN",
+        help="two or more run files, TREC, MS MARCO or ColBERT layout, compressed or not",
     )
     add_judgment_options(options)
     options.add_argument("--measure", default="MRR@10", help=f"such as {EXAMPLES}")
@@ -99,7 +102,8 @@ def _run(args: argparse.Namespace) -> None:
         raise UserError(f"{args.runs[0]}: one run cannot be compared; give at least two")
     if not 0 < args.alpha < 1:
         raise UserError(f"--alpha {args.alpha}: must lie above 0 and below 1, as 0.01 does")
-    values = evaluate_files(args.runs, [args.measure], dataset=args.dataset, split=args.split, qrels=args.qrels)
+    named = {name: getattr(args, name) for name in ("dataset", "split", "qrels", "format")}
+    values = evaluate_files(args.runs, [args.measure], **named)
     per_query = {name: found[args.measure] for name, found in values.items()}
     comparison = compare(per_query, alpha=args.alpha)
     if args.json:

@@ -20,6 +20,9 @@ def guarded(run, *args, **kwargs) -> int:
     A full disk or a folder that cannot be written is the user's to mend as well, so an OSError that names a
     file is reported in the same way.
     """
+    from lce_tf.homes import settle_places
+
+    settle_places()
     try:
         return run(*args, **kwargs) or 0
     except UserError as error:

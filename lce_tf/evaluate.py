@@ -27,7 +27,9 @@ def parser() -> argparse.ArgumentParser:
         epilog=_EXAMPLE,
         formatter_class=HelpFormatter,
     )
-    options.add_argument("runs", nargs="+", metavar="RUN", help="run files, TREC or MS MARCO layout, .gz too")
+    options.add_argument(
+        "runs", nargs="+", metavar="RUN", help="run files, TREC, MS MARCO or ColBERT layout, compressed or not"
+    )
     add_judgment_options(options)
     options.add_argument(
         "--measures", nargs="+", metavar="M", default=["MRR@10", "R@1000", "nDCG@10"], help=f"such as {EXAMPLES}"
@@ -73,7 +75,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(args: argparse.Namespace) -> None:
     values, found = {}, {}
-    runs = judged_runs(args.runs, args.measures, dataset=args.dataset, split=args.split, qrels=args.qrels)
+    named = {name: getattr(args, name) for name in ("dataset", "split", "qrels", "format")}
+    runs = judged_runs(args.runs, args.measures, **named)
     for name, run, judged in runs:
         values[name] = evaluate(run, judged, args.measures)
         if args.ties:

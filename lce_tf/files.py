@@ -6,21 +6,42 @@ import hashlib
 import json
 import os
 import shutil
+import sys
 import tarfile
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lce_tf.destinations import destination, is_stream
 from lce_tf.errors import UserError
+from lce_tf.homes import cache_place
 
 if TYPE_CHECKING:
     import numpy as np
 
 
 def cache_dir() -> Path:
-    """The folder for everything that can be built again: `$LCE_CACHE`, else `~/.cache/lce_tf`."""
-    return Path(os.environ.get("LCE_CACHE") or Path.home() / ".cache" / "lce_tf")
+    """The folder for everything that can be built again: `$LCE_CACHE`, else `~/.cache/lce_tf`.
+
+    Raises:
+        UserError: neither is there to be had.
+    """
+    if (place := cache_place()) is None:
+        raise UserError("there is no home folder for the cache; set LCE_CACHE to a folder that can be written")
+    return place
+
+
+def scratch_place() -> str:
+    """A folder for temporary files: the system's, such as `/tmp` or `$TMPDIR`, else one in the cache.
+
+    Raises:
+        UserError: neither can be written.
+    """
+    try:
+        return tempfile.gettempdir()
+    except OSError:
+        return str(make_folder(cache_dir() / "tmp"))
 
 
 @contextlib.contextmanager
@@ -43,7 +64,7 @@ def make_folder(path: str | Path) -> Path:
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(f"{path}: cannot be made a folder ({error.strerror}); choose another output") from error
+        raise UserError(f"{path}: cannot be made a folder ({error.strerror}); {_way_out(path)}") from error
     return path
 
 
@@ -51,16 +72,22 @@ def make_folder(path: str | Path) -> Path:
 def written(path: str | Path, mode: str = "w") -> Iterator[Any]:
     """A file object whose contents appear at `path` only if the block ends without an exception.
 
-    Text is UTF-8 with `\\n` line ends whatever the platform.
+    Text is UTF-8 with `\\n` line ends whatever the platform. A symbolic link is followed and stays. A stream, such as
+    a pipe or `/dev/stdout`, is given what is written at once: it cannot be taken back.
 
     Raises:
-        UserError: the disk is full, the folder is read-only or the like; what was at `path` is still there.
+        UserError: the disk is full, the folder is read-only or the like; what was at `path` is still there. Or `path`
+            is a folder, a socket or a block device.
     """
-    path = Path(path)
+    text = {} if "b" in mode else {"encoding": "utf-8", "newline": "\n"}
+    path, named = destination(path), path
+    if not isinstance(path, Path):
+        with _stream(path, mode, text, named) as file:
+            yield file
+        return
     make_folder(path.parent)
     if path.is_dir():
-        raise UserError(f"{path}: is a folder; name a file to write")
-    text = {} if "b" in mode else {"encoding": "utf-8", "newline": "\n"}
+        raise UserError(f"{named}: is a folder; name a file to write")
     try:
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     except OSError as error:
@@ -81,16 +108,36 @@ def written(path: str | Path, mode: str = "w") -> Iterator[Any]:
         raise
 
 
+def check_output(path: str | Path, option: str = "output") -> None:
+    """Finds out before long work whether `written` will be able to write at `path`; makes its folder.
+
+    Raises:
+        UserError: it will not.
+    """
+    if is_stream(path):
+        return
+    end = destination(path)
+    if end.is_dir():
+        raise UserError(f"{path}: is a folder; name a file to write")
+    try:
+        with tempfile.TemporaryFile(dir=make_folder(end.parent)):
+            pass
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written ({error.strerror}); choose another {option}") from error
+
+
 @contextlib.contextmanager
 def built_folder(path: str | Path) -> Iterator[Path]:
-    """A scratch folder that becomes `path` only if the block ends without an exception.
+    """A scratch folder that becomes `path`, or what a link there leads to, if the block ends without an exception.
 
     Where another process finished the same folder first, its copy is kept and ours dropped.
 
     Raises:
         UserError: as `written`.
     """
-    path = Path(path)
+    if is_stream(path):
+        raise UserError(f"{path}: is a stream; name a folder to write")
+    path = destination(path)
     make_folder(path.parent)
     try:
         temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part"))
@@ -201,10 +248,34 @@ def _tells_of_the_disk(error: BaseException, temporary: str | Path) -> bool:
     return ours and (error.errno in _DISK or (error.errno is None and "requested and" in str(error)))
 
 
+@contextlib.contextmanager
+def _stream(end: str | int, mode: str, text: dict[str, str], named: str | Path) -> Iterator[Any]:
+    """A pipe or device by its name, or a copy of an open file's number, opened for writing."""
+    sys.stdout.flush()  # what was printed comes before what is written
+    try:
+        file = open(end if isinstance(end, str) else os.dup(end), mode, **text)
+    except OSError as error:
+        raise UserError(f"{named}: cannot be written ({error.strerror}); choose another output") from error
+    try:
+        with file:
+            yield file
+    except OSError as error:
+        if error.filename is None and error.errno in (errno.EPIPE, *_DISK):
+            raise _unwritable(Path(named), error) from error
+        raise
+
+
 def _unwritable(path: Path, error: OSError) -> UserError:
-    return UserError(
-        f"{path}: cannot be written ({error.strerror or f'disk full? {error}'}); make room or choose another output"
-    )
+    why = error.strerror or f"disk full? {error}"
+    return UserError(f"{path}: cannot be written ({why}); make room or {_way_out(path)}")
+
+
+def _way_out(path: Path) -> str:
+    """What to do where `path` cannot be written: the cache has a variable of its own."""
+    with contextlib.suppress(UserError):
+        if path.is_relative_to(cache_dir()):
+            return "set LCE_CACHE to a folder that can be written"
+    return "choose another output"
 
 
 def _umask() -> int:

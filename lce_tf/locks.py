@@ -6,6 +6,7 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
+from lce_tf.destinations import destination
 from lce_tf.errors import UserError
 
 try:
@@ -24,6 +25,9 @@ def alone(output: str | Path) -> Iterator[None]:
     Raises:
         UserError: another process is in such a block.
     """
+    end = destination(output)
+    if isinstance(end, Path):
+        output = end  # the file that is written: two links to it are one output
     output = Path(output)
     path = output.parent / f".{output.name}.lock"
     handle = _locked(path, output)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from lce_tf.arguments import HelpFormatter
 from lce_tf.data.qrels import Qrels
+from lce_tf.destinations import is_stream
 from lce_tf.errors import UserError, guarded
 from lce_tf.evaluation.inputs import add_judgment_options, judgments
 from lce_tf.evaluation.measures import EXAMPLES, parse_measure
@@ -64,7 +65,9 @@ def _run(args: argparse.Namespace) -> None:
     text = page(sources, qrels, judged_in, texts, settings)
     with written(args.output) as file:
         file.write(text)
-    print(f"{len(sources.entries)} runs, {len(sources.trainings)} trainings, {len(qrels)} queries: {args.output}")
+    said = sys.stderr if is_stream(args.output) else sys.stdout
+    counts = f"{len(sources.entries)} runs, {len(sources.trainings)} trainings, {len(qrels)} queries"
+    print(f"{counts}: {args.output}", file=said)
 
 
 def _settings(args: argparse.Namespace) -> Settings:
@@ -78,7 +81,7 @@ def _settings(args: argparse.Namespace) -> Settings:
     if Path(args.output).is_dir():
         raise UserError(f"{args.output}: is a folder; name a file to write")
     measures = tuple(dict.fromkeys(args.measures))
-    return Settings(measures, args.alpha, args.queries_shown, args.passages_shown, args.characters)
+    return Settings(measures, args.alpha, args.queries_shown, args.passages_shown, args.characters, args.format)
 
 
 def _judged(args: argparse.Namespace, sources: Sources) -> tuple[Qrels, str]:

@@ -6,7 +6,6 @@
 import argparse
 import os
 import sys
-import tempfile
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
@@ -16,8 +15,8 @@ from lce_tf.arguments import HelpFormatter, callable_door, quiet_tensorflow, wan
 from lce_tf.data.datasets import load_dataset
 from lce_tf.data.folder import spare_own_file
 from lce_tf.data.runs import Run, write_trec
+from lce_tf.destinations import is_stream
 from lce_tf.errors import UserError, guarded
-from lce_tf.files import make_folder
 from lce_tf.retrieval import heatmap, tuning
 from lce_tf.retrieval.registry import RETRIEVERS
 from lce_tf.retrieval.retriever import Retriever
@@ -150,7 +149,9 @@ def _run(argv: Sequence[str]) -> None:
     settings = {one.name: flags.pop(one.name) for one in fields(method)}
     run = retrieve(method(**settings), **flags)
     seconds = time.monotonic() - begin
-    print(f"{len(run.query_ids)} queries, {len(run)} rows, {seconds:.1f} s: {args.output}")
+    # A pipe on stdout is given the run alone.
+    said = sys.stderr if is_stream(args.output) else sys.stdout
+    print(f"{len(run.query_ids)} queries, {len(run)} rows, {seconds:.1f} s: {args.output}", file=said)
 
 
 def _check(output: str | Path | None, depth: int, threads: int | None) -> None:
@@ -161,15 +162,8 @@ def _check(output: str | Path | None, depth: int, threads: int | None) -> None:
         raise UserError(f"threads {threads}: must be 1 or more")
     if output is None:
         return
-    output = Path(output)
-    if output.is_dir():
-        raise UserError(f"{output}: is a folder; name a file to write")
     spare_own_file(output)
-    make_folder(output.parent)
-    try:
-        tempfile.TemporaryFile(dir=output.parent).close()
-    except OSError as error:
-        raise UserError(f"{output}: cannot be written ({error.strerror}); choose another output") from error
+    check_output(output)
 
 
 callable_door(__name__)

@@ -26,7 +26,9 @@ DOORS = (
 # Lowest first. A module may import from its own package and from floors below its own, never from its own floor's
 # neighbours or from above. So what is higher up knows what is lower down:
 FLOORS = (
+    ("homes",),  # what a user's account may lack
     ("errors",),
+    ("destinations",),  # where an output path leads
     ("files", "locks"),
     ("progress", "arguments", "array_jobs", "settings", "registry"),
     ("data",),  # data sets, runs, judgments: read, checked and written

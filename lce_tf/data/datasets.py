@@ -1,10 +1,13 @@
 """A dataset by the name that a user gives it: a folder, an ir_datasets id, or `pydocs`."""
 
 import os
+from pathlib import Path
 
+from lce_tf.data.beir import BeirDataset
 from lce_tf.data.folder import FolderDataset, holds_collection
 from lce_tf.data.irds import SPLITS, IrDataset
 from lce_tf.data.records import Dataset, Passage
+from lce_tf.data.text_files import one_of
 from lce_tf.errors import UserError
 
 __all__ = ["SPLITS", "Dataset", "Passage", "load_dataset"]
@@ -13,17 +16,17 @@ __all__ = ["SPLITS", "Dataset", "Passage", "load_dataset"]
 def load_dataset(name: str) -> Dataset:
     """The dataset called `name`; nothing is read or downloaded before it is asked for.
 
-    A path to a folder in MS MARCO's layout is a `FolderDataset`, all else an ir_datasets id, `pydocs` among them. A
-    folder that merely bears an id's name but holds no collection does not hide the id.
+    A path to a folder in MS MARCO's layout is a `FolderDataset`, one in BEIR's a `BeirDataset`, all else an ir_datasets
+    id, `pydocs` among them. A folder that merely bears an id's name but holds no collection does not hide the id.
 
     Raises:
         UserError: no such folder, or no such id, with those that look like it.
     """
     path = os.path.expanduser(name)
     if name.strip() and holds_collection(path):
-        return FolderDataset(path)
+        return FolderDataset(path) if one_of(Path(path), "collection", ("tsv",)) else BeirDataset(path)
     if os.path.isfile(path):
-        raise UserError(f"{name}: is a file; name the folder that holds collection.tsv")
+        raise UserError(f"{name}: is a file; name the folder that holds collection.tsv, or BEIR's corpus.jsonl")
     if name.startswith(("/", "./", "../", "~")) or name.endswith(os.sep) or name in (".", ".."):
         return FolderDataset(path)
     try:

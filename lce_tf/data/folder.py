@@ -1,18 +1,14 @@
 """A dataset that is a folder in MS MARCO's layout."""
 
-import functools
 import re
-from array import array
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-import numpy as np
-
-from lce_tf.data.hashes import remembered_sha256
+from lce_tf.data.collection_file import CollectionFile
 from lce_tf.data.qrels import Qrels, read_qrels
-from lce_tf.data.records import Dataset, Passage, one_line, slug
-from lce_tf.data.text import lines
+from lce_tf.data.records import Dataset, Passage
+from lce_tf.data.text_files import PACKED, distinct_passages, distinct_queries, one_of, tab_rows
 from lce_tf.errors import UserError
 
 # What TREC calls its Deep Learning tracks' files for MS MARCO passage: split -> kind -> name before the ending.
@@ -20,11 +16,13 @@ TREC_DL: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {f"dl{year}": {"queries": f"msmarco-test20{year}-queries", "qrels": f"20{year}qrels-pass"} for year in ("19", "20")}
 )
 _ENDINGS = {"queries": ("tsv",), "qrels": ("tsv", "txt")}
-_LAYOUT = "collection.tsv[.gz], queries.SPLIT.tsv[.gz] and qrels.SPLIT.tsv|txt[.gz]"
+_LAYOUT = "collection.tsv, queries.SPLIT.tsv and qrels.SPLIT.tsv or .txt, each compressed or not"
+_PACKED = "|".join(re.escape(ending) for ending in PACKED)
 
 
 class FolderDataset(Dataset):
-    """The dataset in a folder: `collection.tsv`, `queries.SPLIT.tsv`, `qrels.SPLIT.tsv` or `.txt`, gzipped or not.
+    """The dataset in a folder: `collection.tsv`, `queries.SPLIT.tsv`, `qrels.SPLIT.tsv` or `.txt`, compressed
+    or not.
 
     Rows of the first two are `id<tab>text`; tabs within a text become spaces. `queries.tsv` and `qrels.txt` without
     a split's name are the split None. Where MS MARCO's own `queries.dev.small.tsv` lies, `dev` means `dev.small`,
@@ -33,7 +31,7 @@ class FolderDataset(Dataset):
 
     Raises:
         UserError: no folder, or no collection in it; later, with file and line, rows without a tab, ids that are
-            empty, hold white space or come twice, queries without text, NUL, bytes that are not UTF-8, torn gzip.
+            empty, hold white space or come twice, queries without text, NUL, bytes that are not UTF-8, torn files.
     """
 
     def __init__(self, path: str | Path):
@@ -41,50 +39,30 @@ class FolderDataset(Dataset):
         self.name = str(path)
         if not self.path.is_dir():
             raise UserError(f"{path}: no such folder; a dataset folder holds {_LAYOUT}")
-        self._collection = _one_of(self.path, "collection", ("tsv",))
-        if self._collection is None:
+        collection = one_of(self.path, "collection", ("tsv",))
+        if collection is None:
             raise UserError(f"{path}: has no collection.tsv or collection.tsv.gz; a dataset folder holds {_LAYOUT}")
-        found = [re.fullmatch(r"queries(?:\.(.+))?\.tsv(\.gz)?", file.name) for file in self.path.iterdir()]
+        self._collection = CollectionFile(collection, self.path)
+        found = [re.fullmatch(rf"queries(?:\.(.+))?\.tsv({_PACKED})", file.name) for file in self.path.iterdir()]
         splits = {match[1] for match in found if match}
         splits |= {
-            split for split, stems in TREC_DL.items() if _one_of(self.path, stems["queries"], _ENDINGS["queries"])
+            split for split, stems in TREC_DL.items() if one_of(self.path, stems["queries"], _ENDINGS["queries"])
         }
         self.splits = tuple(sorted(splits - {None}))
         self._splitless = None in splits
 
-    @functools.cached_property
+    @property
     def collection_key(self) -> str:
         """The folder's name and the first 16 digits of the SHA-256 of the collection file's bytes."""
-        return f"{slug(self.path.resolve().name)}-{remembered_sha256(self._collection)[:16]}"
+        return self._collection.key
 
     def passages(self) -> Iterator[Passage]:
-        """Yields the passages in the file's order; empty texts are kept.
-
-        A repeated id is found at the end of the file, by 8 bytes a passage: a set of ids would take a gigabyte.
-        """
-        hashes = array("q")
-        for _, passage_id, text in text_rows(self._collection, "passage"):
-            hashes.append(hash(passage_id))
-            yield Passage(passage_id, text)
-        if not hashes:
-            raise UserError(f"{self._collection}: has no passages; its rows are: id, tab, text")
-        ordered = np.sort(np.frombuffer(hashes, np.int64))
-        if suspects := set(ordered[1:][ordered[1:] == ordered[:-1]].tolist()):
-            self._refuse_repeated(suspects)
+        """Yields the passages in the file's order; empty texts are kept."""
+        return distinct_passages(self._collection.path, tab_rows, "id, tab, text", self._collection.was_read)
 
     def queries(self, split: str | None = None) -> dict[str, str]:
         """The queries of `split`, in the file's order; None is the only split, or the one without a name."""
-        path = self._file("queries", self._resolved(split))
-        queries: dict[str, str] = {}
-        for number, query_id, text in text_rows(path, "query"):
-            if query_id in queries:
-                raise UserError(f"{path}:{number}: query id {query_id} is there twice; keep one of the lines")
-            if not text:
-                raise UserError(f"{path}:{number}: query {query_id} has no text; fill in or drop the line")
-            queries[query_id] = text
-        if not queries:
-            raise UserError(f"{path}: has no queries; its rows are: id, tab, text")
-        return queries
+        return distinct_queries(self._file("queries", self._resolved(split)), tab_rows, "id, tab, text")
 
     def qrels(self, split: str | None = None) -> Qrels:
         """The judgments of `split`; None is the only split, or the one without a name."""
@@ -118,20 +96,10 @@ class FolderDataset(Dataset):
         """The file of the `kind` ("queries" or "qrels") of a split."""
         stems = [kind if split is None else f"{kind}.{split}", *filter(None, [TREC_DL.get(split, {}).get(kind)])]
         for stem in stems:
-            if path := _one_of(self.path, stem, _ENDINGS[kind]):
+            if path := one_of(self.path, stem, _ENDINGS[kind]):
                 return path
         names = " or ".join(f"{stem}.{ending}" for stem in stems for ending in _ENDINGS[kind])
         raise UserError(f"{self.path}: has no {names}; add the file")
-
-    def _refuse_repeated(self, suspects: set[int]) -> None:
-        seen = set()
-        for number, passage_id, _ in text_rows(self._collection, "passage"):
-            if hash(passage_id) in suspects:
-                if passage_id in seen:
-                    raise UserError(
-                        f"{self._collection}:{number}: passage id {passage_id} is there twice; keep one of the lines"
-                    )
-                seen.add(passage_id)
 
 
 def trec_dl(split: str) -> str | None:
@@ -142,8 +110,8 @@ def trec_dl(split: str) -> str | None:
 
 
 def holds_collection(path: str | Path) -> bool:
-    """Whether `path` is a folder with a collection in it."""
-    return _one_of(Path(path), "collection", ("tsv",)) is not None
+    """Whether `path` is a folder with a collection in it, in MS MARCO's layout or in BEIR's."""
+    return any(one_of(Path(path), *file) for file in (("collection", ("tsv",)), ("corpus", ("jsonl",))))
 
 
 def spare_own_file(output: str | Path) -> None:
@@ -153,28 +121,10 @@ def spare_own_file(output: str | Path) -> None:
         UserError: the collection, queries or judgments of a folder with a collection are at `output`.
     """
     output, names = Path(output), [stem for stems in TREC_DL.values() for stem in stems.values()]
-    own = re.compile(rf"((collection|queries|qrels)(\..+)?|{'|'.join(names)})\.(tsv|txt)(\.gz)?")
-    if own.fullmatch(output.name) and output.is_file() and holds_collection(output.parent):
+    own = re.compile(
+        rf"(((collection|queries|qrels)(\..+)?|{'|'.join(names)})\.(tsv|txt)|(corpus|queries)\.jsonl)({_PACKED})"
+    )
+    beside = own.fullmatch(output.name) and holds_collection(output.parent)
+    below = output.parent.name == "qrels" and holds_collection(output.parent.parent)
+    if (beside or below) and output.is_file():
         raise UserError(f"{output}: is a file of the data set there, which would be lost; name another output")
-
-
-def _one_of(folder: Path, stem: str, endings: tuple[str, ...]) -> Path | None:
-    names = [f"{stem}.{ending}{packed}" for ending in endings for packed in ("", ".gz")]
-    return next((folder / name for name in names if (folder / name).is_file()), None)
-
-
-def text_rows(path: str | Path, kind: str) -> Iterator[tuple[int, str, str]]:
-    """Yields (line number, id, text) for each row, id<tab>text, of a file of passages or queries; `kind` names them.
-
-    Raises:
-        UserError: no such file, or a row without a tab or with an id that is empty or holds white space.
-    """
-    for number, line in lines(path):
-        row_id, tab, text = line.partition("\t")
-        if not tab:
-            raise UserError(f"{path}:{number}: '{line[:40]}' has no tab; a row is: {kind} id, tab, text")
-        if row_id.split() != [row_id]:
-            raise UserError(
-                f"{path}:{number}: {kind} id '{row_id[:40]}' is empty or holds white space; give it one word"
-            )
-        yield number, row_id, one_line(text)

@@ -1,9 +1,11 @@
 """SHA-256 of input files, remembered for those of gigabytes, so that each is read for it once."""
 
+import contextlib
 from pathlib import Path
 
+from lce_tf.data.source import Source
 from lce_tf.errors import UserError
-from lce_tf.files import cache_dir, read_json, sha256_of, write_json
+from lce_tf.files import cache_dir, read_json, write_json
 
 # Bytes from which on a file is worth remembering: reading less takes a moment.
 LARGE = 50_000_000
@@ -11,48 +13,41 @@ LARGE = 50_000_000
 
 def is_large(path: str | Path) -> bool:
     """Whether there is a file at `path` with so many bytes that what is made of it should be kept."""
-    try:
-        return Path(path).stat().st_size >= LARGE
-    except OSError:
-        return False
+    with contextlib.suppress(OSError):
+        return Path(path).is_file() and Path(path).stat().st_size >= LARGE
+    return False
 
 
 def file_sha256(path: str | Path) -> str:
     """The SHA-256 of a file as 64 hexadecimal digits, remembered if the file is large.
 
+    To record what was read, take the digest of the reading itself: `Source.sha256`, or `Run.sha256`.
+
     Raises:
         UserError: no such file.
     """
-    if is_large(path):
-        return remembered_sha256(path)
-    try:
-        return sha256_of(path)
-    except FileNotFoundError as error:
-        raise UserError(f"{path}: no such file; check the path") from error
+    with Source(path) as source:
+        return source_sha256(source)
 
 
-def remembered_sha256(path: str | Path) -> str:
-    """The SHA-256 of a file, read anew only if its size, times or place on the disk have changed."""
-    path, memory = Path(path).resolve(), cache_dir() / "hashes.json"
-    state = _state(path)
-    match _hashes_in(memory).get(str(path)):
-        case [*known, str(digest)] if known == state:
+def source_sha256(source: Source) -> str:
+    """The SHA-256 of an open input; a large file is read for it only if its size, times or place have changed."""
+    if source.state is None or source.state[0] < LARGE:
+        return source.read_through()
+    name, memory = str(Path(source.path).resolve()), cache_dir() / "hashes.json"
+    match _hashes_in(memory).get(name):
+        case [*known, str(digest)] if known == source.state:
             return digest
-    digest = sha256_of(path)
-    write_json(memory, {**_hashes_in(memory), str(path): [*state, digest]})
+    digest = source.read_through()
+    with contextlib.suppress(UserError, OSError):  # a cache that cannot be written: it is read again next time
+        write_json(memory, {**_hashes_in(memory), name: [*source.state, digest]})
     return digest
-
-
-def _state(path: Path) -> list[int]:
-    """What a new content cannot leave as it was: a tool may set the modification time back, not the change's."""
-    found = path.stat()
-    return [found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino]
 
 
 def _hashes_in(memory: Path) -> dict:
     """What was remembered; a damaged memory is as good as none, since it can be made again."""
     try:
         known = read_json(memory)
-    except UserError:
+    except (UserError, OSError):
         return {}
     return known if isinstance(known, dict) else {}

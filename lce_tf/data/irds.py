@@ -11,7 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from lce_tf.data.qrels import Qrels
-from lce_tf.data.records import Dataset, Passage, one_line, slug
+from lce_tf.data.records import Dataset, Passage, checked_id, checked_text, slug
 from lce_tf.errors import UserError
 from lce_tf.files import cache_dir, confined_archives, make_folder
 
@@ -80,14 +80,16 @@ class IrDataset(Dataset):
         """Yields the passages in ir_datasets' order."""
         with downloads(self.name):
             for record in self._whole.docs_iter():
-                yield Passage(record.doc_id, one_line(_text(record)))
+                passage_id = checked_id(record.doc_id, "passage", self.name)
+                yield Passage(passage_id, checked_text(_text(record), f"{self.name}, passage {passage_id}"))
 
     def queries(self, split: str | None = None) -> dict[str, str]:
         """The queries of `split`; None is those of the id itself, or of the only split."""
         name = self._resolved(split, "queries")
         with downloads(name):
             records = list(self._library.registry[name].queries_iter())
-        return {record.query_id: one_line(_text(record)) for record in records}
+        texts = {checked_id(record.query_id, "query", name): _text(record) for record in records}
+        return {query_id: checked_text(text, f"{name}, query {query_id}") for query_id, text in texts.items()}
 
     def qrels(self, split: str | None = None) -> Qrels:
         """The judgments of `split`; None is those of the id itself, or of the only split."""
@@ -95,7 +97,8 @@ class IrDataset(Dataset):
         qrels: Qrels = {}
         with downloads(name):
             for record in self._library.registry[name].qrels_iter():
-                qrels.setdefault(record.query_id, {})[record.doc_id] = int(record.relevance)
+                query_id, passage_id = checked_id(record.query_id, "query", name), record.doc_id
+                qrels.setdefault(query_id, {})[checked_id(passage_id, "passage", name)] = int(record.relevance)
         return qrels
 
     def has_judged(self, split: str | None = None) -> bool:
@@ -132,7 +135,7 @@ class IrDataset(Dataset):
 def library(name: str = ""):
     """The ir_datasets module, its home settled before the import, since the import fixes it."""
     if "ir_datasets" not in sys.modules:
-        if not os.environ.get("IR_DATASETS_HOME") and not (Path.home() / ".ir_datasets").is_dir():
+        if not os.environ.get("IR_DATASETS_HOME") and not os.path.isdir(os.path.expanduser("~/.ir_datasets")):
             os.environ["IR_DATASETS_HOME"] = str(make_folder(cache_dir() / "ir_datasets"))
         # Look for copies made by hand whatever the size; without this small files can only be downloaded.
         os.environ.setdefault("IR_DATASETS_SMALL_FILE_SIZE", "0")

@@ -2,8 +2,12 @@
 
 import hashlib
 import json
+import re
 from pathlib import Path
 
+from lce_tf.data.formats import HEADER
+from lce_tf.data.ids import unfit
+from lce_tf.data.source import Source
 from lce_tf.data.text import lines
 from lce_tf.errors import UserError
 from lce_tf.files import written
@@ -11,33 +15,43 @@ from lce_tf.files import written
 # query_id -> passage_id -> grade, for every judged pair, those of grade 0 included.
 Qrels = dict[str, dict[str, int]]
 
+_GRADE = re.compile(r"([+-]?[0-9]{1,9})(\.0*)?", re.ASCII)
+
 
 def read_qrels(path: str | Path) -> Qrels:
-    """The judgments in a file of four columns (query, ignored, passage, grade), by spaces or tabs, gzipped or not.
+    """The judgments in a file of four columns (query, ignored, passage, grade), by spaces or tabs, compressed or not.
 
-    Queries and passages keep the order of their first row. A judgment given twice with the same grade counts once.
+    A header row is skipped. Under one, rows may have three columns (query, passage, grade), as BEIR's have. Grades may
+    be written as 1.0. Queries and passages keep the order of their first row. A judgment given twice with the same
+    grade counts once.
 
     Raises:
-        UserError: names file, line and value: other columns, a grade that is no integer, two grades for a pair, NUL,
-            bytes that are not UTF-8, a damaged or empty file.
+        UserError: names file, line and value: other columns, a grade that is no integer, two grades for a pair, an id
+            that cannot stand in a run, NUL, bytes that are not UTF-8, a damaged or empty file.
     """
     qrels: Qrels = {}
-    for number, line in lines(path):
-        columns = [column for column in line.replace("\t", " ").split(" ") if column]
-        if len(columns) == 4:
-            query_id, _, passage_id, token = columns
-            grade = _grade(token, path, number)
+    with Source(path) as source:
+        width = None
+        for number, line in lines(source):
+            columns = [column for column in line.replace("\t", " ").split(" ") if column]
+            if not columns:
+                continue
+            if width is None:
+                header = columns[0].lower() in HEADER and len(columns) in (3, 4) and not _GRADE.fullmatch(columns[-1])
+                width = 3 if header and len(columns) == 3 else 4
+                if header:
+                    continue
+            if len(columns) != width:
+                raise UserError(f"{path}:{number}: {_unlike(columns, width)}")
+            query_id, passage_id, grade = columns[0], columns[-2], _grade(columns[-1], path, number)
+            if not line.isascii() or not line.isprintable():
+                _check_ids(columns, f"{path}:{number}")
             known = qrels.setdefault(query_id, {}).setdefault(passage_id, grade)
             if known != grade:
                 raise UserError(
                     f"{path}:{number}: passage {passage_id} has grade {grade} for query {query_id}, but {known} above; "
                     "keep one of the lines"
                 )
-        elif columns:
-            hint = "; this looks like a run" if len(columns) == 6 else ""
-            raise UserError(
-                f"{path}:{number}: {len(columns)} column(s), but judgments have 4 (query 0 passage grade){hint}"
-            )
     if not qrels:
         raise UserError(f"{path}: has no judgments; their rows are: query 0 passage grade")
     return qrels
@@ -53,8 +67,8 @@ def write_qrels(qrels: Qrels, path: str | Path) -> None:
         for query_id, grades in qrels.items():
             for passage_id, grade in grades.items():
                 for name in (query_id, passage_id):
-                    if name.split() != [name]:
-                        raise UserError(f"{path}: id '{name}' is empty or holds white space; it cannot stand in a row")
+                    if fault := unfit(name):
+                        raise UserError(f"{path}: id {name!r} {fault}; it cannot stand in a row")
                 file.write(f"{query_id}\t0\t{passage_id}\t{int(grade)}\n")
 
 
@@ -71,8 +85,24 @@ def judgments_key(qrels: Qrels) -> str:
     return hashlib.sha256(json.dumps(qrels).encode()).hexdigest()
 
 
+def _unlike(columns: list[str], width: int) -> str:
+    """What is wrong with a row of other columns, and what it seems to be."""
+    if width == 3:
+        return f"{len(columns)} column(s), but under this header row there are 3 (query passage grade)"
+    hints = {
+        3: "; BEIR's three columns are read under their header row (query-id corpus-id score)",
+        6: "; this looks like a run",
+    }
+    return f"{len(columns)} column(s), but judgments have 4 (query 0 passage grade){hints.get(len(columns), '')}"
+
+
+def _check_ids(columns: list[str], where: str) -> None:
+    for kind, name in (("query", columns[0]), ("passage", columns[-2])):
+        if fault := unfit(name):
+            raise UserError(f"{where}: {kind} id {name[:40]!r} {fault}; give it one word")
+
+
 def _grade(token: str, path: str | Path, number: int) -> int:
-    digits = token[1:] if token[0] in "+-" else token
-    if not (digits.isascii() and digits.isdigit() and len(digits) < 10):
+    if not (found := _GRADE.fullmatch(token)):
         raise UserError(f"{path}:{number}: grade '{token}' is not an integer; mend or drop the line")
-    return int(token)
+    return int(found[1])

@@ -5,7 +5,11 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from lce_tf.data.ids import unfit
 from lce_tf.data.qrels import Qrels
+from lce_tf.errors import UserError
+
+_UNREADABLE = re.compile("[\0\ud800-\udfff]")
 
 
 class Passage(NamedTuple):
@@ -49,6 +53,35 @@ class Dataset(abc.ABC):
 def one_line(text: str) -> str:
     """`text` with every run of white space, line ends and tabs included, as one space, and none at its ends."""
     return " ".join(text.split())
+
+
+def checked_id(name: str, kind: str, where: str) -> str:
+    """`name`, which every reader gives here before anything is made of it.
+
+    Args:
+        kind: "query" or "passage".
+        where: file and line, or data set.
+
+    Raises:
+        UserError: it could not stand in a run: empty, white space, control characters, more than 512 bytes.
+    """
+    if not (name.isascii() and name.isalnum() and len(name) < 100) and (fault := unfit(name)):
+        raise UserError(f"{where}: {kind} id {name[:40]!r} {fault}; give it one word")
+    return name
+
+
+def checked_text(text: str, where: str) -> str:
+    """`text` as one line, which every reader gives here before anything is made of it.
+
+    Control characters other than white space stay as they are; BERT's tokenizers drop them.
+
+    Raises:
+        UserError: it holds NUL, or half of a surrogate pair, which no file in UTF-8 can.
+    """
+    if ("\0" in text or not text.isascii()) and (found := _UNREADABLE.search(text)):
+        what = "a NUL character" if found[0] == "\0" else f"half of a surrogate pair (U+{ord(found[0]):04X})"
+        raise UserError(f"{where}: its text holds {what}; mend or drop it")
+    return one_line(text)
 
 
 def slug(name: str) -> str:

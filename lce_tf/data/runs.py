@@ -9,6 +9,7 @@ from typing import BinaryIO
 
 import numpy as np
 
+from lce_tf.data.ids import unfit
 from lce_tf.data.ranked import ranked_rows
 from lce_tf.data.rows import decreasing, repeated_passage, sort_best_first, stretches
 from lce_tf.errors import UserError
@@ -29,6 +30,7 @@ class Run:
         passage_ids: [rows] 'S', best first within a query, none twice.
         scores: [rows] float64, finite, not increasing within a query.
         tag: the run's name in a TREC file.
+        sha256: of the bytes of the file that the rows, or more than those, were read from; None for other runs.
     """
 
     query_ids: np.ndarray
@@ -36,6 +38,7 @@ class Run:
     passage_ids: np.ndarray
     scores: np.ndarray
     tag: str = "lce_tf"
+    sha256: str | None = None
 
     @classmethod
     def build(
@@ -117,13 +120,17 @@ class Run:
         )
 
 
-def read_run(path: str | Path) -> Run:
-    """The run in a TREC file (six columns) or an MS MARCO file (three), gzipped or not.
+def read_run(path: str | Path, format: str | None = None) -> Run:
+    """The run in a TREC file (six columns), an MS MARCO file (three) or a ColBERT file (four).
 
-    The order is ours to declare, because evaluators differ on ties: TREC rows go by score, highest first, ties by
-    the rank column, then by their order in the file. Three-column rows go by rank and get the score -rank. Rows of
-    one query may be scattered over the file. CRLF, a byte order mark, blank lines and a missing final newline are
-    accepted.
+    Files may be compressed by gzip, bzip2, xz or zstd, and a pipe will do. The order is ours to declare, because
+    evaluators differ on ties: rows with scores go by score, highest first, ties by the rank column, then by their
+    order in the file. Rows of query, passage and rank go by rank and get the score -rank. Rows of one query may be
+    scattered over the file. CRLF, a byte order mark, blank lines and a missing final newline are accepted.
+
+    Args:
+        format: "ranks", "scores" or "colbert": what a file of three or four columns holds, see `lce_tf.data.formats`.
+            None: three columns are ranks, and the ranks of three or four must be 1, 2, 3, ... for each query.
 
     What is read of a file of 50 MB or more is kept in the cache, and as long as the file does not change it is mapped
     from there, in no time and with hardly any memory: a training run of MS MARCO takes minutes to read.
@@ -131,9 +138,9 @@ def read_run(path: str | Path) -> Run:
     Raises:
         UserError: names file, line and value: other columns, a score that is no finite number, a rank that is no
             integer (three columns: positive, and once for a query), a passage twice for a query, control bytes,
-            bytes that are not UTF-8, a torn or empty file, one that is still being written.
+            white space beyond ASCII, bytes that are not UTF-8, a torn or empty file, one that is still being written.
     """
-    arrays, facts = ranked_rows(path)
+    arrays, facts = ranked_rows(path, format)
     return Run(**arrays, **facts)
 
 
@@ -209,13 +216,12 @@ def _unfit_id(ids: np.ndarray) -> bytes | None:
     if not len(ids):
         return None
     table = np.ascontiguousarray(ids).view(np.uint8).reshape(len(ids), -1)
-    wrong = (table[:, 0] == 0) | ((table <= 32) & (table > 0)).any(axis=1)
+    wrong = (table[:, 0] == 0) | (((table <= 32) & (table > 0)) | (table == 127)).any(axis=1)
     wrong |= ((table[:, :-1] == 0) & (table[:, 1:] != 0)).any(axis=1)
     suspects = np.flatnonzero((table > 127).any(axis=1))
     for row in suspects.tolist():
         try:
-            text = ids[row].decode()
-            wrong[row] |= text.split() != [text]
+            wrong[row] |= unfit(ids[row].decode()) is not None
         except UnicodeDecodeError:
             wrong[row] = True
     return bytes(ids[wrong.argmax()]) if wrong.any() else None

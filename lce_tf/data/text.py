@@ -1,63 +1,72 @@
-"""Text files, plain or gzipped, read in blocks of whole lines; a fault is told by file and line."""
+"""Text inputs, plain or compressed, read in blocks of whole lines; a fault is told by file and line."""
 
-import gzip
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from lce_tf.data.packed import unpacked
+from lce_tf.data.source import Source
 from lce_tf.errors import UserError
 
 BLOCK_BYTES = 8 << 20
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-_GZIP_MAGIC = b"\x1f\x8b"
 
 
-def blocks(path: str | Path, size: int = BLOCK_BYTES) -> Iterator[tuple[int, bytes]]:
+def blocks(source: Source, size: int = BLOCK_BYTES) -> Iterator[tuple[int, bytes]]:
     """Yields (number of the first line, bytes) for blocks of about `size` bytes that end at a line end.
 
-    Only the last block can lack its final newline. A byte order mark is dropped; gzip is told by the file's first
-    bytes, whatever its name. Everything yielded is UTF-8 without NUL.
+    Only the last block can lack its final newline. A byte order mark is dropped; compression is told by the first
+    bytes, whatever the file's name. Everything yielded is UTF-8 without NUL.
 
     Raises:
-        UserError: no such file, a folder, a damaged gzip file, a NUL byte or bytes that are not UTF-8.
+        UserError: damaged compressed data, an archive or binary format, a NUL byte, bytes that are not UTF-8, or line
+            ends that are CR alone.
     """
     number, pending = 1, []
-    for chunk in _chunks(path, size):
+    for chunk in _chunks(source, size):
         cut = chunk.rfind(b"\n") + 1
         pending.append(chunk[:cut] if cut else chunk)
         if not cut:
             continue
         block = b"".join(pending)
-        yield number, _checked(block, number, path)
+        yield number, _checked(block, number, source.path)
         number += block.count(b"\n")
         pending = [chunk[cut:]]
     if rest := b"".join(pending):
-        yield number, _checked(rest, number, path)
+        if number == 1 and b"\r" in rest.rstrip(b"\r"):
+            raise UserError(f"{source.path}: its line ends are CR alone, as on old Macs; convert them to LF")
+        yield number, _checked(rest, number, source.path)
 
 
-def lines(path: str | Path) -> Iterator[tuple[int, str]]:
+def lines(source: Source | str | Path) -> Iterator[tuple[int, str]]:
     """Yields (line number from 1, text without its line end) for every line that is not empty.
 
     Lines end at LF or CRLF and nowhere else: passages do hold U+2028, form feeds and the like.
+
+    Args:
+        source: an open input, or the path of one that is opened here.
     """
-    for number, block in blocks(path):
+    if not isinstance(source, Source):
+        with Source(source) as opened:
+            yield from lines(opened)
+        return
+    for number, block in blocks(source):
         for ahead, line in enumerate(block.decode().split("\n")):
             if line := line.rstrip("\r"):
                 yield number + ahead, line
 
 
-def _chunks(path: str | Path, size: int) -> Iterator[bytes]:
-    try:
-        with open(path, "rb") as raw:
-            file = gzip.GzipFile(fileobj=raw) if raw.peek(2)[:2] == _GZIP_MAGIC else raw
-            while chunk := file.read(size):
-                yield chunk
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise UserError(f"{path}: no such file; check the path") from error
-    except IsADirectoryError as error:
-        raise UserError(f"{path}: is a folder; name a file in it") from error
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise UserError(f"{path}: damaged or cut-off gzip file ({error}); copy or make it again") from error
+def _chunks(source: Source, size: int) -> Iterator[bytes]:
+    """The pieces of `unpacked`, joined or cut to chunks of about `size` bytes."""
+    gathered, held = [], 0
+    for piece in unpacked(source, size):
+        for start in range(0, len(piece), size):
+            gathered.append(piece[start : start + size])
+            held += len(gathered[-1])
+            if held >= size:
+                yield b"".join(gathered)
+                gathered, held = [], 0
+    if held:
+        yield b"".join(gathered)
 
 
 def _checked(block: bytes, number: int, path: str | Path) -> bytes:

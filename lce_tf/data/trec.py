@@ -1,17 +1,16 @@
 """Run files to columns: whole blocks split by NumPy, since a training run has a hundred million rows."""
 
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from lce_tf.data.formats import BY_WIDTH, FORMATS, HEADER, SHAPES, Format
+from lce_tf.data.ids import LONGEST_ID, refuse_unfit
+from lce_tf.data.source import Source
 from lce_tf.data.text import blocks, lines
 from lce_tf.errors import UserError
 
-TREC, MSMARCO = 6, 3  # columns a row: "query Q0 passage rank score tag" and "query passage rank"
-LONGEST_ID = 512  # bytes; ids live in fixed-width arrays, so one absurd id would cost its length in every row
 _LONGEST_NUMBER = 64
-_SHAPES = "a run has 6 (query Q0 passage rank score tag) or 3 (query passage rank)"
 _NEWLINE, _TAB, _RETURN, _SPACE, _UNDERSCORE = b"\n\t\r _"
 
 
@@ -20,7 +19,8 @@ class Columns(NamedTuple):
 
     `segment_ids` ('S') and `segment_rows` (int64) say which query each stretch of successive rows belongs to;
     a query whose rows are scattered has several stretches. `passage_ids` ('S'), `scores` (float64, finite) and
-    `ranks` (int32) have one entry a row. A file of three columns has the score -rank.
+    `ranks` (int32) have one entry a row. A file without scores has the score -rank, one without ranks the rank 0.
+    `format` is its name in `FORMATS`, and `guessed` says that nobody named it, so that its ranks are to be looked at.
     """
 
     segment_ids: np.ndarray
@@ -29,7 +29,8 @@ class Columns(NamedTuple):
     scores: np.ndarray
     ranks: np.ndarray
     tag: str
-    width: int
+    format: str
+    guessed: bool
 
 
 class _Column:
@@ -57,7 +58,7 @@ class _Column:
 class _Block(NamedTuple):
     """Bytes and the place of every token in them: `starts`, `ends` are [rows, width], `lines` is [rows]."""
 
-    path: str | Path
+    path: str
     data: np.ndarray
     starts: np.ndarray
     ends: np.ndarray
@@ -67,49 +68,58 @@ class _Block(NamedTuple):
         return self.data[self.starts[row, column] : self.ends[row, column]].tobytes()
 
 
-def read_columns(path: str | Path) -> Columns:
-    """The rows of the run at `path` as arrays; `UserError` names the first line that cannot be one.
+def read_columns(source: Source, format: str | None = None) -> Columns:
+    """The rows of a run as arrays; `UserError` names the first line that cannot be one.
 
-    Columns are separated by spaces or tabs; blank lines are skipped; the first row settles whether the file has
-    six or three columns. Nothing is sorted and repeated passages are not looked for.
+    Columns are separated by spaces or tabs; blank lines are skipped. Nothing is sorted, and repeated passages are not
+    looked for.
+
+    Args:
+        format: a name in `FORMATS`, for files with as many columns as that has; all others are what the number of
+            columns in the first row says.
     """
-    width, tag, whole = None, "", True
+    layout, guessed, tag, whole = None, True, "", True
     columns = {name: _Column() for name in ("segment_ids", "segment_rows", "passage_ids", "scores", "ranks")}
-    for number, data in blocks(path):
+    for number, data in blocks(source):
         if not (whole := data.endswith(b"\n")):
             data += b"\n"
-        block = _split(data, number, path, width)
+        block = _split(data, number, str(source.path), layout and FORMATS[layout].width)
         if not len(block.lines):
             continue
-        if width is None:
+        if layout is None:
             width = block.starts.shape[1]
-            tag = block.token(0, width - 1).decode() if width == TREC else tag
-        for name, part in _parsed(block).items():
+            guessed = format is None or FORMATS[format].width != width
+            layout = BY_WIDTH[width] if guessed else format
+            if layout == "colbert" and guessed:
+                _refuse_judgments(block)
+            tag = block.token(0, 5).decode() if layout == "trec" else tag
+        for name, part in _parsed(block, layout, guessed).items():
             columns[name].append(part)
-    if width is None:
-        raise UserError(f"{path}: has no rows; {_SHAPES}")
-    if width == TREC and not whole and len(block.lines):
+    if layout is None:
+        raise UserError(f"{source.path}: has no rows; {SHAPES}")
+    if layout == "trec" and not whole and len(block.lines):
         _refuse_torn_tag(block, tag)
     found = {name: column.whole() for name, column in columns.items()}
     found["segment_ids"], found["segment_rows"] = _merged(found["segment_ids"], found["segment_rows"])
-    return Columns(**found, tag=tag, width=width)
+    return Columns(**found, tag=tag, format=layout, guessed=guessed)
 
 
-def line_of(path: str | Path, tokens: dict[int, bytes], nth: int) -> str:
+def line_of(source: Source, tokens: dict[int, bytes], nth: int) -> str:
     """`path:line` of the `nth` row whose columns hold `tokens`, by a second, slow reading: only for messages."""
     wanted = {column: token.decode() for column, token in tokens.items()}
-    for number, line in lines(path):
+    for number, line in lines(source):
         row = line.replace("\t", " ").split(" ")
         row = [token for token in row if token]
         if row and all(row[column] == token for column, token in wanted.items()):
             nth -= 1
             if not nth:
-                return f"{path}:{number}"
-    return f"{path}"
+                return f"{source.path}:{number}"
+    return f"{source.path}"
 
 
-def _split(data: bytes, number: int, path: str | Path, width: int | None) -> _Block:
+def _split(data: bytes, number: int, path: str, width: int | None) -> _Block:
     """Finds the tokens of a block and makes sure that every line with any has `width` of them."""
+    refuse_unfit(data, number, path)
     # A newline before and zeros after, so that every token has two edges and fixed-width reads stay inside.
     array = np.frombuffer(b"".join((b"\n", data, bytes(LONGEST_ID))), np.uint8)
     text = array[1 : len(data) + 1]
@@ -124,10 +134,9 @@ def _split(data: bytes, number: int, path: str | Path, width: int | None) -> _Bl
     tokens = np.diff(np.searchsorted(starts, np.flatnonzero(text == _NEWLINE) + 1), prepend=0)
     rows = np.flatnonzero(tokens)
     found = tokens[rows]
-    expected = width or (int(found[0]) if len(rows) else TREC)
-    if expected not in (TREC, MSMARCO):
-        hint = "; these look like judgments" if expected == 4 else ""
-        raise UserError(f"{path}:{number + rows[0]}: {expected} column(s), but {_SHAPES}{hint}")
+    expected = width or (int(found[0]) if len(rows) else 6)
+    if expected not in BY_WIDTH:
+        raise UserError(f"{path}:{number + rows[0]}: {expected} column(s), but {SHAPES}")
     if (found != expected).any():
         row = int((found != expected).argmax())
         raise UserError(
@@ -137,31 +146,50 @@ def _split(data: bytes, number: int, path: str | Path, width: int | None) -> _Bl
     return _Block(path, array, starts.reshape(-1, expected), ends.reshape(-1, expected), number + rows)
 
 
-def _parsed(block: _Block) -> dict[str, np.ndarray]:
-    width = block.starts.shape[1]
-    passage, rank = (2, 3) if width == TREC else (1, 2)
+def _refuse_judgments(block: _Block) -> None:
+    """Four columns are judgments where the second is that of an iteration, which nobody uses, or the third no rank."""
+    unused = all(block.token(row, 1) in (b"0", b"Q0", b"q0") for row in range(len(block.lines)))
+    if unused or not _parses(block.token(0, 2), np.int64):
+        raise UserError(f"{block.path}:{block.lines[0]}: 4 column(s), but {SHAPES}; these look like judgments")
+
+
+def _parsed(block: _Block, layout: str, guessed: bool) -> dict[str, np.ndarray]:
+    shape = FORMATS[layout]
     query_ids = _gathered(block, 0, LONGEST_ID, "query id")
     first = np.flatnonzero(np.concatenate(([True], query_ids[1:] != query_ids[:-1])))
-    ranks = _numbers(block, rank, np.int64, "rank", "an integer")
-    least = 1 if width == MSMARCO else np.iinfo(np.int32).min
+    ranks = np.zeros(len(query_ids), np.int64) if shape.rank is None else _ranks(block, shape, guessed)
+    scores = -ranks.astype(np.float64)
+    if shape.score is not None:
+        scores = _numbers(block, shape.score, np.float64, "score", "a finite number")
+    return {
+        "segment_ids": query_ids[first],
+        "segment_rows": np.diff(first, append=len(query_ids)),
+        "passage_ids": _gathered(block, shape.passage, LONGEST_ID, "passage id"),
+        "scores": scores,
+        "ranks": ranks.astype(np.int32),
+    }
+
+
+def _ranks(block: _Block, shape: Format, guessed: bool) -> np.ndarray:
+    """The column of ranks; where a file without scores has none, the message says what it may hold instead."""
+    alone = shape.score is None
+    hint = f"; for rows of {FORMATS['scores'].words}, say --format scores" if alone and guessed else ""
+    if hint and not _parses(token := block.token(0, shape.rank), np.int64):
+        where = f"{block.path}:{block.lines[0]}: rank '{token.decode()}' is not an integer"
+        if _parses(token, np.float64):
+            raise UserError(f"{where}{hint}")
+        if block.token(0, 0).decode().lower() in HEADER:
+            raise UserError(f"{where}; this looks like a header row, as BEIR's judgments have one")
+    ranks = _numbers(block, shape.rank, np.int64, "rank", "an integer")
+    least = 1 if alone else np.iinfo(np.int32).min
     wrong = (ranks < least) | (ranks > np.iinfo(np.int32).max)
     if wrong.any():
         row = int(wrong.argmax())
         raise UserError(
             f"{block.path}:{block.lines[row]}: rank {ranks[row]} is not "
-            f"{'a positive integer; ranks begin at 1' if width == MSMARCO else 'in the range of 32-bit integers'}"
+            f"{f'a positive integer; ranks begin at 1{hint}' if alone else 'in the range of 32-bit integers'}"
         )
-    if width == TREC:
-        scores = _numbers(block, 4, np.float64, "score", "a finite number")
-    else:
-        scores = -ranks.astype(np.float64)
-    return {
-        "segment_ids": query_ids[first],
-        "segment_rows": np.diff(first, append=len(query_ids)),
-        "passage_ids": _gathered(block, passage, LONGEST_ID, "passage id"),
-        "scores": scores,
-        "ranks": ranks.astype(np.int32),
-    }
+    return ranks
 
 
 def _gathered(block: _Block, column: int, longest: int, name: str) -> np.ndarray:
@@ -205,7 +233,7 @@ def _parses(token: bytes, dtype: type) -> bool:
 
 def _refuse_torn_tag(block: _Block, tag: str) -> None:
     """A file that stops inside its last tag has the right number of columns, yet rows after it are missing."""
-    last = block.token(len(block.lines) - 1, TREC - 1).decode()
+    last = block.token(len(block.lines) - 1, 5).decode()
     if last != tag and tag.startswith(last):
         raise UserError(
             f"{block.path}:{block.lines[-1]}: the file ends inside the tag ('{last}' of '{tag}'); it is torn, "

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from lce_tf.data.datasets import load_dataset
+from lce_tf.data.formats import add_format_option
 from lce_tf.data.qrels import Qrels, read_qrels
 from lce_tf.data.runs import Run, read_run
 from lce_tf.errors import UserError
@@ -13,11 +14,12 @@ from lce_tf.evaluation.measures import Coverage, coverage, evaluate, parse_measu
 
 
 def add_judgment_options(parser: argparse.ArgumentParser, required: bool = True) -> None:
-    """Adds `--split`, and `--dataset` or `--qrels`: exactly one of these, or at most one unless `required`."""
+    """Adds `--dataset` or `--qrels`, exactly one of these or at most one unless `required`; `--split`, `--format`."""
     source = parser.add_mutually_exclusive_group(required=required)
     source.add_argument("--dataset", help="take the judgments of this data set: ir_datasets id, folder or pydocs")
-    source.add_argument("--qrels", help="take the judgments in this file (TREC's four columns)")
+    source.add_argument("--qrels", help="take the judgments in this file (TREC's four columns, or BEIR's three)")
     parser.add_argument("--split", help="the data set's split, e.g. dev; only with --dataset")
+    add_format_option(parser)
 
 
 def judgments(dataset: str | None, split: str | None, qrels: str | None) -> Qrels:
@@ -51,10 +53,12 @@ def judged_runs(
     dataset: str | None = None,
     split: str | None = None,
     qrels: str | None = None,
+    format: str | None = None,
 ) -> Iterator[tuple[str, Run, Qrels]]:
     """Yields (run name, run, judgments) for run files, read one at a time; notes on how they meet go to stderr.
 
     The judgments come from `dataset` and `split` or from the file `qrels`. Names are checked before anything is read.
+    `format` is that of `read_run`.
 
     Raises:
         UserError: a file, a measure or the judgments are at fault, or a run holds none of the judged queries.
@@ -64,16 +68,16 @@ def judged_runs(
     named = run_names(paths)
     judged = judgments(dataset, split, qrels)
     for name, path in named.items():
-        yield name, read_judged(name, path, judged), judged
+        yield name, read_judged(name, path, judged, format), judged
 
 
-def read_judged(name: str, path: str | Path, judged: Qrels) -> Run:
+def read_judged(name: str, path: str | Path, judged: Qrels, format: str | None = None) -> Run:
     """The run at `path`; notes on how it meets the judgments go to stderr under its `name`.
 
     Raises:
         UserError: the file is at fault, or holds none of the judged queries.
     """
-    run = read_run(path)
+    run = read_run(path, format)
     for note in _met(path, coverage(run, judged)).notes():
         print(f"note: {name}: {note}", file=sys.stderr)
     if strangers := unlike_ids(run, judged):
@@ -88,9 +92,10 @@ def evaluate_files(
     dataset: str | None = None,
     split: str | None = None,
     qrels: str | None = None,
+    format: str | None = None,
 ) -> dict[str, dict[str, dict[str, float]]]:
     """run name -> measure -> query id -> value for run files; see `judged_runs`."""
-    runs = judged_runs(paths, measures, dataset=dataset, split=split, qrels=qrels)
+    runs = judged_runs(paths, measures, dataset=dataset, split=split, qrels=qrels, format=format)
     return {name: evaluate(run, judged, measures) for name, run, judged in runs}
 
 

@@ -5,7 +5,7 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from lce_tf.data.hashes import file_sha256, is_large
+from lce_tf.data.hashes import is_large
 from lce_tf.data.kept import kept_arrays
 from lce_tf.data.qrels import Qrels
 from lce_tf.data.runs import Run
@@ -26,19 +26,21 @@ def training_pool(
     queries: TokenStore,
     passages: TokenStore,
     config: PoolConfig,
+    format: str | None = None,
 ) -> TrainingPool:
     """What `build_pool` gives, mapped from the cache if the run's file is large and the pool was built before.
 
     Args:
         file: where `run` was read from.
         judgments: changes with `qrels`.
+        format: that `run` was read by; the same bytes read as scores are ranked the other way round than as ranks.
 
     Raises:
         UserError: as `build_pool`.
     """
-    if not is_large(file):
+    if run.sha256 is None or not is_large(file):
         return build_pool(run, qrels, queries, passages, config)
-    made_of = [_BUILDING, file_sha256(file), judgments, queries.key, passages.key, asdict(config)]
+    made_of = [_BUILDING, run.sha256, judgments, queries.key, passages.key, asdict(config), format]
     key = hashlib.sha256(json.dumps(made_of).encode()).hexdigest()
 
     def build():

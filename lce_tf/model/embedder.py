@@ -87,11 +87,13 @@ class Embedder:
         config = EncoderConfig.from_huggingface(hub.read_config(folder), str(folder / "config.json"))
         if max_length > config.max_position_embeddings:
             raise UserError(f"--max-length {max_length}: {name} has {config.max_position_embeddings} positions only")
+        watched = hub.watched(folder)
         encoder = Encoder(config)
         weights = hub.weight_file(folder)
         load_encoder(encoder, weights)
         tokenizer = WordPieces(folder)
         identity = f"{sha256_of(weights)[:12]}-{tokenizer.key[:8]}-{pooling}-{similarity}-{max_length}"
+        watched.check()
         return cls(encoder, tokenizer, f"{Path(name).name}-{identity}", pooling, similarity, max_length)
 
     def __call__(self, texts: Sequence[str], kind: str = "passage") -> np.ndarray:

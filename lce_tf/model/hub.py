@@ -3,6 +3,7 @@
 import importlib.util
 from pathlib import Path
 
+from lce_tf.data.watched import Watched
 from lce_tf.errors import UserError
 from lce_tf.files import read_json, sha256_of
 
@@ -66,6 +67,11 @@ def read_config(folder: Path) -> dict:
     if not isinstance(value, dict):
         raise UserError(f"{folder / 'config.json'}: is not a JSON object; is this a checkpoint's folder?")
     return value
+
+
+def watched(folder: Path) -> Watched:
+    """The files of a checkpoint that decide what it computes, as they are now; see `Watched`."""
+    return Watched(folder / name for name in (*CONFIG_FILES, *WEIGHT_FILES, *TOKENIZER_FILES))
 
 
 def weight_file(folder: Path) -> Path:

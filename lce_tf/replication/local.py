@@ -103,8 +103,8 @@ def _ir_datasets_home() -> Path:
     """Where ir_datasets keeps its files, by the rules of `lce_tf.data.irds.library`, without making it."""
     if given := os.environ.get("IR_DATASETS_HOME"):
         return Path(given)
-    own = Path.home() / ".ir_datasets"
-    return own if own.is_dir() else cache_dir() / "ir_datasets"
+    own = os.path.expanduser("~/.ir_datasets")
+    return Path(own) if os.path.isdir(own) else cache_dir() / "ir_datasets"
 
 
 def _archive(name: str) -> Path:

@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from lce_tf.data import trec
+from lce_tf.data.formats import FORMATS
 from lce_tf.data.runs import Run, read_run, write_msmarco
+from lce_tf.data.source import Source
 from lce_tf.errors import UserError
 from lce_tf.files import written
 
@@ -51,10 +53,11 @@ def check_submission(path: str | Path, query_ids: Iterable[str]) -> int:
     Raises:
         UserError: the first fault, with file, line where there is one, and value.
     """
-    columns = trec.read_columns(path)
-    if columns.width != trec.MSMARCO:
-        raise UserError(f"{path}: has {columns.width} columns; a submission has three: query, passage, rank")
-    run = read_run(path)  # refuses a passage or a rank that a query has twice, and ranks below 1
+    with Source(path) as source:
+        columns = FORMATS[trec.read_columns(source, "ranks").format].width
+    if columns != 3:
+        raise UserError(f"{path}: has {columns} columns; a submission has three: query, passage, rank")
+    run = read_run(path, "ranks")  # refuses a passage or a rank that a query has twice, and ranks below 1
     # Ranks are sorted and distinct within a query, so the last is the number of rows or there is a gap.
     last, lengths = -run.scores[run.offsets[1:] - 1], np.diff(run.offsets)
     for query_id, rank, rows in zip(run.query_ids.tolist(), last.tolist(), lengths.tolist(), strict=True):

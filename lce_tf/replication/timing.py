@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from lce_tf.data.datasets import load_dataset
-from lce_tf.files import cached_in, read_json
+from lce_tf.files import cached_in, read_json, scratch_place
 from lce_tf.replication.local import collection_source, model_source
 from lce_tf.replication.presets import Preset
 
@@ -35,7 +35,10 @@ def measured_rates(preset: Preset) -> tuple[float, float] | None:
     if not model_source(preset.training.backbone).here:
         return None
     texts = _texts(preset)
-    with tempfile.TemporaryDirectory(prefix="lce_tf_plan_") as name, cached_in(Path(name) / "cache"):
+    with (
+        tempfile.TemporaryDirectory(prefix="lce_tf_plan_", dir=scratch_place()) as name,
+        cached_in(Path(name) / "cache"),
+    ):
         folder = Path(name)
         data, run = _write_data(texts, folder)
         config = replace(

@@ -1,5 +1,6 @@
 """The figures of a report: runs are read one at a time, measured, and looked at against their first stages."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -33,9 +34,14 @@ class Cell:
 
 
 def measure(
-    entries: Sequence[Entry], qrels: Qrels, measures: Sequence[str], shown: int, depth: int
+    entries: Sequence[Entry],
+    qrels: Qrels,
+    measures: Sequence[str],
+    shown: int,
+    depth: int,
+    format: str | None = None,
 ) -> tuple[Measured, ...]:
-    """The entries with their figures, in their order.
+    """The entries with their figures, in their order; notes a first stage that is not the one a run was made from.
 
     Args:
         entries: first stages before the runs that rerank them.
@@ -43,22 +49,25 @@ def measure(
             grade is the lowest that counts as relevant.
         shown: wins, and losses, to show on the whole page at most; the runs share them evenly.
         depth: see `against`.
+        format: of the run files, see `read_run`.
 
     Raises:
         UserError: a run is at fault, or holds none of the judged queries.
     """
     min_grade = parse_measure(measures[0]).rel
     reranked = sum(entry.first_stage is not None for entry in entries)
-    first_stages: dict[str, tuple[Lists, Values]] = {}
+    first_stages: dict[str, tuple[Lists, Values, str | None]] = {}
     found = []
     for entry in entries:
-        run = read_judged(entry.name, entry.path, qrels)
+        run = read_judged(entry.name, entry.path, qrels, format)
         lists, values = Lists(run), evaluate(run, qrels, measures)
         if entry.first_stage is None:
-            first_stages[entry.name] = lists, values
+            first_stages[entry.name] = lists, values, run.sha256
             found.append(Measured(entry, values, None))
             continue
-        before, values_before = first_stages[entry.first_stage]
+        before, values_before, sha256 = first_stages[entry.first_stage]
+        if entry.made_from not in (None, sha256):
+            print(f"note: {entry.path}: was made from another run than {entry.first_stage}", file=sys.stderr)
         by = measures[0]
         changes = against(lists, before, qrels, min_grade, values[by], values_before[by], shown // reranked, depth)
         found.append(Measured(entry, values, changes))

@@ -30,6 +30,7 @@ class Settings:
         queries: wins, and losses, on the page at most.
         passages: of the top of either list for each of these.
         characters: of a text at most.
+        format: of the run files, see `lce_tf.data.runs.read_run`.
     """
 
     measures: tuple[str, ...] = ("MRR@10", "nDCG@10", "R@1000")
@@ -37,6 +38,7 @@ class Settings:
     queries: int = 50
     passages: int = 5
     characters: int = 300
+    format: str | None = None
 
 
 def page(sources: Sources, qrels: Qrels, judged_in: str, texts: Texts, settings: Settings) -> str:
@@ -49,7 +51,7 @@ def page(sources: Sources, qrels: Qrels, judged_in: str, texts: Texts, settings:
     Raises:
         UserError: a run, a measure or a file of texts is at fault.
     """
-    found = measure(sources.entries, qrels, settings.measures, settings.queries, settings.passages)
+    found = measure(sources.entries, qrels, settings.measures, settings.queries, settings.passages, settings.format)
     tests = comparisons(found, settings.measures, settings.alpha)
     shown = [change for one in found if one.against for change in (*one.against.wins, *one.against.losses)]
     context = {

@@ -1,11 +1,9 @@
 """What the arguments of a report mean: which runs it is about, what they rerank, and which trainings they come from."""
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lce_tf.data.hashes import file_sha256
 from lce_tf.errors import UserError
 from lce_tf.evaluation.inputs import run_names
 from lce_tf.files import read_json
@@ -23,6 +21,7 @@ class Entry:
         first_stage: name of the run that it reranks; None for a first stage.
         training: where its model was trained, as far as known.
         row: the row of a table that it stands in; empty without one.
+        made_from: SHA-256 of the run that it reranks, as its manifest has it; None where that is not known.
     """
 
     name: str
@@ -30,6 +29,7 @@ class Entry:
     first_stage: str | None
     training: Training | None
     row: str
+    made_from: str | None = None
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,7 @@ def gather(arguments: Sequence[str], first_stage: str | None) -> Sources:
             run.first_stage and names[str(run.first_stage)],
             run.training and read[run.training],
             run.row,
+            run.made_from,
         )
         for run in runs
     )
@@ -97,17 +98,15 @@ def _given_runs(files: Sequence[str], first_stage: str | None, given: Sequence[P
 
 
 def _with_training(run: TableRun, given: Sequence[Path]) -> TableRun:
-    """The run with its training, as far as the file beside it tells; notes a first stage that is not the one named."""
+    """The run with its training and the hash of its first stage, as far as the file beside it tells."""
     beside = run.path.with_name(f"{run.path.name}.json")
     facts = read_json(beside) if beside.is_file() else None
     if not isinstance(facts, dict) or not isinstance(facts.get("checkpoint"), str):
         return run
-    if facts.get("run_sha256") not in (None, file_sha256(run.first_stage)):
-        print(f"note: {run.path}: was made from another run than {run.first_stage}", file=sys.stderr)
     # A relative path counts from where `lce rerank` was called: here, or somewhere above the run.
     places = (Path(), *run.path.resolve().parents)
     checkpoint = next((at for place in places if is_training(at := place / facts["checkpoint"])), None)
     same = [folder for folder in given if checkpoint and folder.resolve() == checkpoint.resolve()]
     alike = [folder for folder in given if folder.resolve().name == Path(facts["checkpoint"]).name]
     training = same[0] if same else alike[0] if len(alike) == 1 else checkpoint
-    return TableRun(run.path, run.first_stage, training)
+    return TableRun(run.path, run.first_stage, training, made_from=facts.get("run_sha256"))

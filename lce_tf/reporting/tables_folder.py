@@ -21,12 +21,14 @@ class TableRun:
         first_stage: the run that it reranks; None for a first stage itself.
         training: the folder of its checkpoint; None for a first stage.
         row: where it stands, such as "table1 (4)"; empty for a first stage that is no row.
+        made_from: SHA-256 of the run that it reranks, as its manifest has it; None where that is not known.
     """
 
     path: Path
     first_stage: Path | None = None
     training: Path | None = None
     row: str = ""
+    made_from: str | None = None
 
 
 @dataclass(frozen=True)

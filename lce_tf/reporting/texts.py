@@ -4,7 +4,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from lce_tf.data.datasets import load_dataset
-from lce_tf.data.folder import text_rows
+from lce_tf.data.source import Source
+from lce_tf.data.text_files import tab_rows
 
 
 @dataclass(frozen=True)
@@ -42,4 +43,5 @@ class Texts:
 
 def _found(path: str, kind: str, wanted: Collection[str]) -> dict[str, str]:
     wanted = frozenset(wanted)
-    return {row_id: text for _, row_id, text in text_rows(path, kind) if row_id in wanted}
+    with Source(path) as source:
+        return {row_id: text for _, row_id, text in tab_rows(source, kind) if row_id in wanted}

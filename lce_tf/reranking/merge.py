@@ -10,7 +10,16 @@ import numpy as np
 from lce_tf.data.folder import spare_own_file
 from lce_tf.data.runs import Run, read_run
 from lce_tf.errors import UserError
-from lce_tf.reranking.outputs import check_sums, read_manifest, read_raw, scores_file, write_reranked
+from lce_tf.files import sha256_of
+from lce_tf.reranking.outputs import (
+    check_sum,
+    check_sums,
+    read_manifest,
+    read_raw,
+    refuse_stream,
+    scores_file,
+    write_reranked,
+)
 from lce_tf.reranking.shards import Shard, joined
 
 # What the shards of one job may differ in; machines may have mounted the same data under other names.
@@ -37,6 +46,7 @@ def merge(output: str, files: Sequence[str] | None = None) -> Run:
     Raises:
         UserError: a shard that is missing, given twice, changed, without manifest, or of another job.
     """
+    refuse_stream(output)
     parts = [_part(file) for file in (found(output) if files is None else files)]
     if not parts:
         raise UserError(f"{output}: no shard is given; name the files after --shards")
@@ -48,6 +58,7 @@ def merge(output: str, files: Sequence[str] | None = None) -> Run:
         _check_kin(parts[0], part)
     for part in parts:
         check_sums(part.file, part.facts)
+    # What is read is held to the manifest once more: a shard may be written anew meanwhile.
     runs = [_run(part) for part in parts]
     raw = [_raw(part, run) for part, run in zip(parts, runs, strict=True)]
     first = parts[0].facts
@@ -124,6 +135,7 @@ def _check_kin(first: Part, part: Part) -> None:
 def _run(part: Part) -> Run:
     empty = Path(part.file).stat().st_size == 0  # of a shard that has no queries; no other run may be empty
     run = Run.build([], [0], [], []) if empty else read_run(part.file)
+    check_sum(part.file, run.sha256 or sha256_of(part.file), part.facts["output_sha256"], part.file)
     expected = part.shard.queries(part.facts["run_queries"])
     if len(run.query_ids) != expected:
         raise UserError(f"{part.file}: has {len(run.query_ids)} queries, but {expected} belong there; write it again")
@@ -131,7 +143,7 @@ def _run(part: Part) -> Run:
 
 
 def _raw(part: Part, run: Run) -> dict[str, np.ndarray]:
-    raw = read_raw(part.file)
+    raw = read_raw(part.file, part.facts["scores_sha256"])
     if wrong := [name for name, values in raw.items() if values.shape != (len(run),)]:
         raise UserError(
             f"{scores_file(part.file)}: has {raw[wrong[0]].size} {wrong[0]} for {len(run)} rows; write the run again"

@@ -1,5 +1,7 @@
 """The three files of a reranked run: the run, its raw scores, and the facts about both."""
 
+import hashlib
+import io
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -7,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from lce_tf.data.runs import Run, write_trec
+from lce_tf.destinations import is_stream
 from lce_tf.errors import UserError
 from lce_tf.files import read_json, sha256_of, write_json, written
 
@@ -19,6 +22,15 @@ def scores_file(output: str | Path) -> str:
 def manifest_file(output: str | Path) -> str:
     """Where the facts about the run at `output` are."""
     return f"{output}.json"
+
+
+def refuse_stream(output: str | Path) -> None:
+    """Refuses to send a reranked run into a pipe or device: its scores and manifest are written beside it."""
+    if is_stream(output):
+        raise UserError(
+            f"--output {output}: is a stream, but {scores_file('OUTPUT')} and {manifest_file('OUTPUT')} are written "
+            "beside the run; name a file"
+        )
 
 
 def write_reranked(run: Run, raw: dict[str, np.ndarray], output: str, facts: dict[str, Any]) -> None:
@@ -50,20 +62,35 @@ def read_manifest(output: str) -> dict[str, Any]:
     return facts
 
 
+def check_sum(file: str, found: str, expected: str, output: str) -> None:
+    """Refuses a file of the run `output` whose SHA-256, as read, is not the one in the manifest."""
+    if found != expected:
+        raise UserError(f"{file}: has changed since {manifest_file(output)} was written; write the run again")
+
+
 def check_sums(output: str, facts: dict[str, Any]) -> None:
     """Refuses a run or scores that are no longer what the manifest was written for."""
     for file, key in ((output, "output_sha256"), (scores_file(output), "scores_sha256")):
         if not Path(file).is_file():
             raise UserError(f"{file}: no such file, though {manifest_file(output)} speaks of it; write the run again")
-        if sha256_of(file) != facts[key]:
-            raise UserError(f"{file}: has changed since {manifest_file(output)} was written; write the run again")
+        check_sum(file, sha256_of(file), facts[key], output)
 
 
-def read_raw(output: str) -> dict[str, np.ndarray]:
-    """What `write_reranked` kept beside the rows of the run at `output`, under the names it was given."""
+def read_raw(output: str, sha256: str | None = None) -> dict[str, np.ndarray]:
+    """What `write_reranked` kept beside the rows of the run at `output`, under the names it was given.
+
+    Args:
+        sha256: of the file, where the manifest is to be held to it.
+    """
     file = scores_file(output)
     try:
-        with np.load(file, allow_pickle=False) as arrays:
+        data = Path(file).read_bytes()
+    except OSError as error:
+        raise UserError(f"{file}: cannot be read as scores ({error.strerror}); write the run again") from error
+    if sha256 is not None:
+        check_sum(file, hashlib.sha256(data).hexdigest(), sha256, output)
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
             return {name: arrays[name] for name in arrays.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise UserError(f"{file}: cannot be read as scores ({error}); write the run again") from error

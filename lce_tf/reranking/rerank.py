@@ -2,7 +2,6 @@
 
 import contextlib
 import shutil
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
@@ -13,14 +12,16 @@ import numpy as np
 
 from lce_tf.data.datasets import load_dataset
 from lce_tf.data.folder import spare_own_file
-from lce_tf.data.hashes import file_sha256
+from lce_tf.data.formats import CHOICES as FORMATS_SAID
+from lce_tf.data.formats import FORMAT_HELP
 from lce_tf.data.judged import with_judged
 from lce_tf.data.qrels import judgments_key
 from lce_tf.data.runs import Run, check_ids, read_run
+from lce_tf.data.watched import Watched
 from lce_tf.errors import UserError
-from lce_tf.files import make_folder
+from lce_tf.files import check_output
 from lce_tf.locks import alone
-from lce_tf.model import checkpoint
+from lce_tf.model import checkpoint, hub
 from lce_tf.progress import Progress
 from lce_tf.reranking import on_ray
 from lce_tf.reranking.activation import activated
@@ -28,7 +29,7 @@ from lce_tf.reranking.chunks import Chunks
 from lce_tf.reranking.engines import ENGINES, Engine, open_engine
 from lce_tf.reranking.opening import open_checkpoint
 from lce_tf.reranking.order import best_windows, known_queries, merged, merged_windows, pair_rows, scores_of
-from lce_tf.reranking.outputs import write_reranked
+from lce_tf.reranking.outputs import refuse_stream, write_reranked
 from lce_tf.reranking.scoring import score_pairs
 from lce_tf.reranking.shards import Shard
 from lce_tf.settings import check, setting
@@ -56,6 +57,7 @@ class RerankConfig:
     run: str = setting()
     output: str = setting()
     split: str | None = setting(None, "the data set's split whose queries the run is of, e.g. dev")
+    format: str | None = setting(None, FORMAT_HELP, choices=FORMATS_SAID)
     depth: int = setting(
         1000,
         "passages a query to score; the rest stay below in their old order",
@@ -92,6 +94,7 @@ class RerankConfig:
         check(self)
         if Path(self.output).is_dir():
             raise UserError(f"--output {self.output}: is a folder; name a file")
+        refuse_stream(self.output)
         if Path(self.output).resolve() == Path(self.run).resolve():
             raise UserError(f"--output {self.output}: is the --run itself, which would be lost; name another file")
         spare_own_file(self.output)
@@ -115,7 +118,8 @@ def rerank(config: RerankConfig) -> Run:
     Raises:
         UserError: bad input, in one line; or another process writes the same file.
     """
-    run = whole = read_run(config.run)
+    run = whole = read_run(config.run, config.format)
+    run_sha256 = whole.sha256
     dataset, judged = load_dataset(config.dataset), {}
     if config.judged:
         qrels = dataset.qrels(config.split)
@@ -124,6 +128,7 @@ def rerank(config: RerankConfig) -> Run:
     if config.shard is not None:
         run = config.shard.of(whole)
     check_ids(run, config.file)  # now rather than after the long work
+    watched = hub.watched(checkpoint.locate(config.checkpoint))
     folder, tokenizer, scoring, lengths = open_checkpoint(
         config.checkpoint,
         config.query_length,
@@ -132,7 +137,7 @@ def rerank(config: RerankConfig) -> Run:
         config.stride,
         config.windows,
     )
-    _check_writable(config.file)
+    check_output(config.file, "--output")
     where = f"{config.dataset}" + (f", split {config.split}" if config.split else "")
     queries = query_store(dataset, config.split, tokenizer)
     # Looked for before the passages are tokenised, which takes most of an hour for a large collection.
@@ -147,17 +152,18 @@ def rerank(config: RerankConfig) -> Run:
     *columns, offsets = packer.expanded(*pair_rows(top, packer, config.run, where))
     facts = {
         "model": checkpoint.identity(folder),
-        "run_sha256": file_sha256(config.run),
+        "run_sha256": run_sha256,
         "queries": packer.queries.key,
         "collection": dataset.collection_key,
         "depth": config.depth,
         "lengths": lengths.as_json(),
         "chunk": config.chunk,
+        **({"format": config.format} if config.format else {}),
         **judged,
         **_shard_facts(config.shard, whole),
     }
     with alone(config.file):
-        logits, facts = _scored(config, folder, packer, columns, facts)
+        logits, facts = _scored(config, folder, watched, packer, columns, facts)
         values, best = best_windows(scores_of(logits, scoring), offsets)
         # A student learns from what orders, of which a sigmoid would leave little.
         activation = "identity" if config.judged else scoring.activation
@@ -172,16 +178,6 @@ def rerank(config: RerankConfig) -> Run:
 def _shard_facts(shard: Shard | None, whole: Run) -> dict[str, Any]:
     """What a shard's manifest says beyond any other's."""
     return {} if shard is None else {"shard": shard.index, "shards": shard.count, "run_queries": len(whole.query_ids)}
-
-
-def _check_writable(output: str) -> None:
-    """Fails now rather than after the long work."""
-    folder = make_folder(Path(output).parent)
-    try:
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise UserError(f"{output}: cannot be written ({error.strerror}); choose another --output") from error
 
 
 class Scorer(Protocol):
@@ -221,10 +217,16 @@ def _scorer(config: RerankConfig, folder: Path, packer: Packer) -> Iterator[Scor
 
 
 def _scored(
-    config: RerankConfig, folder: Path, packer: Packer, columns: Sequence[np.ndarray], facts: dict[str, Any]
+    config: RerankConfig,
+    folder: Path,
+    watched: Watched,
+    packer: Packer,
+    columns: Sequence[np.ndarray],
+    facts: dict[str, Any],
 ) -> tuple[np.ndarray, dict[str, Any]]:
     """The logits of all pairs, and `facts` with what scored them and the seconds it took."""
     with _scorer(config, folder, packer) as scorer:
+        watched.check()  # the weights are read by now
         facts = {**facts, "engine": scorer.name, "precision": scorer.precision}
         start = time.monotonic()
         logits = _resumable(scorer, columns, Path(f"{config.file}.partial"), facts)

@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from lce_tf import settings
+from lce_tf.data.formats import CHOICES as FORMATS_SAID
+from lce_tf.data.formats import FORMAT_HELP
 from lce_tf.errors import UserError
 from lce_tf.groups.pool import POSITIVES, SHORT_LISTS, PoolConfig
 from lce_tf.losses import LOSSES
@@ -30,6 +32,7 @@ class TrainConfig:
         tables=True,
     )
     split: str | None = setting("train")
+    format: str | None = setting(None, FORMAT_HELP, choices=FORMATS_SAID)
     loss: str = setting(
         "lce",
         "training loss: a name that lce list losses prints, or a class, package.module.Class",

@@ -4,9 +4,9 @@ from dataclasses import asdict
 from typing import NamedTuple
 
 from lce_tf.data.datasets import Dataset, load_dataset
-from lce_tf.data.hashes import file_sha256
 from lce_tf.data.qrels import Qrels, judgments_key
 from lce_tf.data.runs import Run, read_run
+from lce_tf.data.watched import Watched
 from lce_tf.errors import UserError
 from lce_tf.files import sha256_of
 from lce_tf.groups.pool import TrainingPool, refuse_strangers
@@ -29,6 +29,7 @@ class TrainingInputs(NamedTuple):
         teacher: of the pool's candidates, or None.
         hashes: what the manifest records and a resumed run must find unchanged.
         dev: a sample of the dev run with its judgments and packer, or None.
+        watched: the backbone's files as they were when they were hashed.
     """
 
     pool: TrainingPool
@@ -36,6 +37,7 @@ class TrainingInputs(NamedTuple):
     hashes: dict[str, str]
     dev: "DevSample | None"
     teacher: TeacherScores | None
+    watched: Watched = Watched(())
 
 
 class DevSample(NamedTuple):
@@ -53,13 +55,14 @@ def read_inputs(config: TrainConfig) -> TrainingInputs:
         UserError: something is missing or does not fit, in one line.
     """
     folder = hub.locate(config.backbone)
+    watched = hub.watched(folder)
     encoder = EncoderConfig.from_huggingface(hub.read_config(folder), str(folder / "config.json"))
     if config.sequence_length > encoder.max_position_embeddings:
         raise UserError(
             f"--sequence-length {config.sequence_length}: {config.backbone} has "
             f"{encoder.max_position_embeddings} positions only"
         )
-    run = read_run(config.run)
+    run = read_run(config.run, config.format)
     dataset = load_dataset(config.dataset)
     qrels = dataset.qrels(config.split)
     tokenizer = WordPieces(folder)
@@ -78,25 +81,26 @@ def read_inputs(config: TrainConfig) -> TrainingInputs:
         return Packer(queries, passages, tokenizer.special, **asdict(config.lengths))
 
     hashes = {
-        "run": file_sha256(config.run),
+        "run": run.sha256,
         "collection": dataset.collection_key,
         "queries": queries.key,
         "judgments": judgments_key(qrels),
         "backbone": sha256_of(hub.weight_file(folder)),
         "tokenizer": tokenizer.key,
     }
-    pool = training_pool(config.run, run, qrels, hashes["judgments"], queries, passages, config.pool)
+    pool = training_pool(config.run, run, qrels, hashes["judgments"], queries, passages, config.pool, config.format)
     teacher = None
     if config.teacher is not None:
-        teacher = teacher_scores(pool, read_run(config.teacher), queries, passages, config.teacher)
-        hashes["teacher"] = file_sha256(config.teacher)
+        scored = read_run(config.teacher, config.format)
+        teacher = teacher_scores(pool, scored, queries, passages, config.teacher)
+        hashes["teacher"] = scored.sha256
     sample = None
     if dev:
         sample = DevSample(dev.run, dev.qrels, packer(dev.queries))
         # Texts that are not there are found now, not at the first evaluation.
         pair_rows(dev.run, sample.packer, config.dev_run, config.dataset)
-        hashes["dev_run"] = file_sha256(config.dev_run)
-    return TrainingInputs(pool, packer(queries), hashes, sample, teacher)
+        hashes["dev_run"] = dev.run.sha256
+    return TrainingInputs(pool, packer(queries), hashes, sample, teacher, watched)
 
 
 class _DevQueries(NamedTuple):
@@ -107,7 +111,7 @@ class _DevQueries(NamedTuple):
 
 def _dev_queries(config: TrainConfig, dataset: Dataset, tokenizer: WordPieces) -> _DevQueries:
     """The first `dev_queries` judged queries of the run, in the order of their ids so that files may be reordered."""
-    run, qrels = read_run(config.dev_run), dataset.qrels(config.dev_split)
+    run, qrels = read_run(config.dev_run, config.format), dataset.qrels(config.dev_split)
     judged = [query_id for query_id in sorted(run.query_ids.tolist()) if query_id.decode() in qrels]
     if not judged:
         raise UserError(f"--dev-run {config.dev_run}: ranks for none of the judged queries of {config.dev_split}")

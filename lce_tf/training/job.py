@@ -110,6 +110,7 @@ class Job:
         with self.strategy.scope():
             precision = resolve(config.precision, device_kind())
             self.model = checkpoint.from_backbone(config.backbone, config.scoring, precision, config.seed)
+            inputs.watched.check()  # the weights are read by now
             _check_dropout(config, self.model.config)
             self.optimizer = make_optimizer(self.schedule, self.model, precision, head_rate)
         sampler = GroupSampler(

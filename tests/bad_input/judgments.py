@@ -1,5 +1,6 @@
 """Judgments, as `lce evaluate` reads them for a run that ranks p2 first and p1 second for q1."""
 
+import bz2
 import gzip
 
 from tests.bad_input.case import QRELS, Case, evaluated
@@ -14,14 +15,38 @@ CASES = [
     judged("CRLF and a byte order mark", b"\xef\xbb\xbfq1 0 p1 1\r\n", handled="read like LF", value=HALF),
     judged("tabs, no final newline", b"q1\t0\tp1\t1", handled="read like spaces", value=HALF),
     judged("gzip without .gz in its name", gzip.compress(QRELS), handled="told by its first bytes", value=HALF),
-    judged("torn gzip", gzip.compress(QRELS * 9)[:-9], refused="qrels.txt: damaged or cut-off gzip file (…); …"),
+    judged("bzip2", bz2.compress(QRELS), handled="told by its first bytes", value=HALF),
+    judged("torn gzip", gzip.compress(QRELS * 9)[:-9], refused="qrels.txt: damaged or cut-off gzip data between …"),
     judged("an empty file", b"\n", refused="qrels.txt: has no judgments; their rows are: query 0 passage grade"),
     judged(
         "three columns",
         QRELS + b"q1 p2 1\n",
-        refused="qrels.txt:2: 3 column(s), but judgments have 4 (query 0 passage grade)",
+        refused="qrels.txt:2: 3 column(s), but judgments have 4 (query 0 passage grade); BEIR's three columns are read "
+        "under their header row (query-id corpus-id score)",
     ),
-    judged("a header row", b"query-id\tcorpus-id\tscore\n" + QRELS, refused="qrels.txt:1: 3 column(s), but …"),
+    judged("a header row", b"qid\titeration\tdocid\trelevance\n" + QRELS, handled="skipped", value=HALF),
+    judged(
+        "BEIR's three columns under their header row",
+        b"query-id\tcorpus-id\tscore\nq1\tp1\t1\n",
+        handled="read as query, passage and grade",
+        value=HALF,
+    ),
+    judged(
+        "four columns under a header row of three",
+        b"query-id\tcorpus-id\tscore\n" + QRELS,
+        refused="qrels.txt:2: 4 column(s), but under this header row there are 3 (query passage grade)",
+    ),
+    judged("the grade 1.0", b"q1 0 p1 1.0\n", handled="read as 1", value=HALF),
+    judged(
+        "an id with a non-breaking space",
+        QRELS + "q1 0 p\u00a02 1\n".encode(),
+        refused="qrels.txt:2: passage id 'p\\xa02' holds white space; give it one word",
+    ),
+    judged(
+        "an id with a control character",
+        QRELS + b"q1 0 p\x072 1\n",
+        refused="qrels.txt:2: passage id 'p\\x072' holds the character U+0007; give it one word",
+    ),
     judged(
         "a run instead of judgments",
         RUN,
@@ -33,7 +58,7 @@ CASES = [
             QRELS + f"q1 0 p2 {grade}\n".encode(),
             refused=f"qrels.txt:2: grade '{grade}' is not an integer; mend or drop the line",
         )
-        for grade in ("high", "1.0", "1_0", "-", "٣", "1" * 10)
+        for grade in ("high", "0.5", "1_0", "-", "٣", "1" * 10)
     ),
     judged(
         "two grades for one pair",

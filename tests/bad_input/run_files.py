@@ -1,15 +1,25 @@
 """Run files, as `lce evaluate` reads them against one judgment: passage p1 is relevant to q1."""
 
+import bz2
 import gzip
+import lzma
+
+import zstandard
 
 from tests.bad_input.case import QRELS, Case, evaluated
 
 RUN = b"q1 Q0 p2 1 2.0 t\nq1 Q0 p1 2 1.0 t\n"
 HALF = "MRR@10 = 0.5"
+PACK = {"gzip": gzip.compress, "bzip2": bz2.compress, "xz": lzma.compress, "zstd": zstandard.compress}
 
 
 def run_file(given, data, **outcome):
     return Case("Run files", given, evaluated, {"qrels.txt": QRELS, "run.trec": data}, **outcome)
+
+
+def formatted(given, data, name, **outcome):
+    arguments = ("--qrels", "qrels.txt", "--format", name, "run.trec")
+    return Case("Run files", given, lambda: evaluated(*arguments), {"qrels.txt": QRELS, "run.trec": data}, **outcome)
 
 
 def called(given, arguments, **outcome):
@@ -24,16 +34,36 @@ CASES = [
     run_file("blank lines", RUN.replace(b"\n", b"\n\n \n"), handled="skipped", value=HALF),
     run_file("tabs and several spaces between columns", RUN.replace(b" ", b" \t "), handled="one gap", value=HALF),
     run_file("gzip without .gz in its name", gzip.compress(RUN), handled="told by its first bytes", value=HALF),
+    run_file("bzip2", bz2.compress(RUN), handled="told by its first bytes", value=HALF),
+    run_file("xz", lzma.compress(RUN), handled="told by its first bytes", value=HALF),
+    run_file("zstd", zstandard.compress(RUN), handled="told by its first bytes", value=HALF),
     run_file(
-        "torn gzip",
-        gzip.compress(RUN * 9, mtime=0)[:-9],
-        refused="run.trec: damaged or cut-off gzip file (…); copy or make it again",
+        "two compressed parts one after the other",
+        gzip.compress(RUN[:19]) + gzip.compress(RUN[19:]),
+        handled="one text",
+        value=HALF,
+    ),
+    *(
+        run_file(
+            f"torn {kind}",
+            pack(RUN * 9)[:-9],
+            refused=f"run.trec: damaged or cut-off {kind} data between byte 0 and byte … (cut off); copy or make the "
+            "file again",
+        )
+        for kind, pack in PACK.items()
     ),
     run_file(
         "bytes after the end of gzip",
         gzip.compress(RUN) + b"rest",
-        refused="run.trec: damaged or cut-off gzip file (…); copy or make it again",
+        refused="run.trec: damaged or cut-off gzip data between byte … and byte … (other bytes follow the compressed "
+        "ones); copy or make the file again",
     ),
+    run_file(
+        "a zip archive",
+        b"PK\x03\x04rest",
+        refused="run.trec: is a zip archive; unpack it and name the file",
+    ),
+    run_file("a Parquet file", b"PAR1rest", refused="run.trec: is a Parquet file; write its rows as text"),
     run_file(
         "an empty file",
         b"",
@@ -56,7 +86,7 @@ CASES = [
     run_file(
         "line ends of old Macs (a lone CR)",
         RUN.replace(b"\n", b"\r"),
-        refused="run.trec:1: 12 column(s), but a run has …",
+        refused="run.trec: its line ends are CR alone, as on old Macs; convert them to LF",
     ),
     run_file(
         "a last line torn between columns",
@@ -130,12 +160,50 @@ CASES = [
     run_file(
         "rank 0 in three columns",
         b"q1\tp1\t1\nq1\tp2\t0\n",
-        refused="run.trec:2: rank 0 is not a positive integer; ranks begin at 1",
+        refused="run.trec:2: rank 0 is not a positive integer; ranks begin at 1; for rows of query passage score, say "
+        "--format scores",
     ),
     run_file(
         "a rank twice in three columns",
         b"q1\tp1\t1\nq1\tp2\t1\n",
-        refused="run.trec:2: rank 1 is given twice for query q1; number the ranks anew",
+        refused="run.trec:2: rank 1 is given twice for query q1; number the ranks anew, or say --format scores if "
+        "these are scores",
+    ),
+    run_file(
+        "three columns of scores",
+        b"q1\tp2\t12\nq1\tp1\t11\n",
+        refused="run.trec:2: query q1 has 11 where rank 1 is due, so these are no ranks; say --format scores if the "
+        "column holds scores, --format ranks if the list has gaps",
+    ),
+    run_file(
+        "three columns of scores with fractions",
+        b"q1\tp2\t12.5\nq1\tp1\t11\n",
+        refused="run.trec:1: rank '12.5' is not an integer; for rows of query passage score, say --format scores",
+    ),
+    *(
+        formatted(f"three columns, `--format {name}`", b"q1\tp2\t12\nq1\tp1\t11\n", name, handled=handled, value=value)
+        for name, handled, value in (
+            ("scores", "the highest number comes first", HALF),
+            ("ranks", "the lowest number comes first", "MRR@10 = 1"),
+        )
+    ),
+    run_file(
+        "ColBERT's four columns",
+        b"q1\tp2\t1\t12.5\nq1\tp1\t2\t11.0\n",
+        handled="read as query, passage, rank and score",
+        value=HALF,
+    ),
+    run_file(
+        "four columns whose third is no rank",
+        b"q1\tp2\t3\t12.5\nq1\tp1\t4\t11.0\n",
+        refused="run.trec:1: query q1 has 3 where rank 1 is due, so these are no ranks; these look like judgments; say "
+        "--format colbert if the columns are query, passage, rank and score",
+    ),
+    run_file(
+        "BEIR's judgments instead of a run",
+        b"query-id\tcorpus-id\tscore\nq1\tp1\t1\n",
+        refused="run.trec:1: rank 'score' is not an integer; this looks like a header row, as BEIR's judgments "
+        "have one",
     ),
     run_file(
         "a passage twice for a query",
@@ -164,7 +232,27 @@ CASES = [
         RUN + b"q1 Q0 p\xe9 3 0 t\n",
         refused="run.trec:3: byte 0xe9 is not UTF-8; convert the file to UTF-8",
     ),
-    run_file("UTF-16", RUN.decode().encode("utf-16"), refused="run.trec:1: holds a NUL byte; …"),
+    run_file(
+        "UTF-16",
+        RUN.decode().encode("utf-16"),
+        refused="run.trec: is UTF-16 or UTF-32 text; convert it to UTF-8",
+    ),
+    run_file("UTF-16 without its mark", RUN.decode().encode("utf-16-le"), refused="run.trec:1: holds a NUL byte; …"),
+    run_file(
+        "an id with a non-breaking space",
+        RUN + "q1 Q0 p\u00a03 3 0 t\n".encode(),
+        refused="run.trec:3: holds the character U+00A0, which other readers take for a gap; mend or drop the line",
+    ),
+    run_file(
+        "a byte order mark amid the file",
+        RUN + b"\xef\xbb\xbfq1 Q0 p3 3 0 t\n",
+        refused="run.trec:3: holds the character U+FEFF, which other readers take for a gap; mend or drop the line",
+    ),
+    run_file(
+        "CR inside a row",
+        RUN + b"q1 Q0 p3\r3 0 t\n",
+        refused="run.trec:3: holds CR inside a line, which other readers take for a gap; mend or drop the line",
+    ),
     run_file(
         "an id of 513 bytes",
         RUN + b"q1 Q0 " + b"p" * 513 + b" 3 0 t\n",

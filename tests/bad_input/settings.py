@@ -156,7 +156,7 @@ CASES = [
         "`LCE_CACHE` that names a file",
         cache_in_a_file,
         TRAINING,
-        refused="collection.tsv…: cannot be made a folder (…); choose another output",
+        refused="collection.tsv…: cannot be made a folder (…); set LCE_CACHE to a folder that can be written",
     ),
     trained("--group 1", "--group 1: --loss lce compares passages of a group; give 2 or more"),
     trained("--loss hinge --group 1", "--group 1: --loss hinge compares passages of a group; give 2 or more"),

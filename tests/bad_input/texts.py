@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lce_tf.data.folder import FolderDataset
+from lce_tf.data.datasets import load_dataset
 from lce_tf.tokens.packing import Packer
 from lce_tf.tokens.texts import passage_store, query_store
 from lce_tf.tokens.tokenizers import WordPieces
@@ -23,7 +23,7 @@ COLLECTION, QUERIES = b"p1\train\np2\tsnow\n", b"q1\tdog\n"
 
 def packed() -> str:
     """The first query with the first passage as the model is given it, in wordpieces, cut to 4 and 12 of them."""
-    dataset, tokenizer = FolderDataset("."), WordPieces("tokenizer")
+    dataset, tokenizer = load_dataset("."), WordPieces("tokenizer")
     queries, passages = query_store(dataset, None, tokenizer), passage_store(dataset, tokenizer)
     first = np.zeros(1, np.int64)
     ids = Packer(queries, passages, tokenizer.special, 4, 12).pack(first, first).input_ids[0]
@@ -63,6 +63,15 @@ def text_of_p1(given, text, handled, value):
 
 
 PLAIN = "[CLS] dog [SEP] rain [SEP]"
+CORPUS, ASKED = b'{"_id": "p1", "title": "", "text": "rain"}\n', b'{"_id": "q1", "text": "dog"}\n'
+TITLED = "[CLS] dog [SEP] snow rain [SEP]"
+
+
+def beir(given, corpus, judged=b"query-id\tcorpus-id\tscore\nq1\tp1\t1\n", **outcome):
+    files = {"corpus.jsonl": corpus, "queries.jsonl": ASKED, "qrels/test.tsv": judged, **TOKENIZER}
+    return Case("BEIR's folder", given, packed, files, **outcome)
+
+
 CASES = [
     collection(
         "CRLF, a byte order mark, no final newline",
@@ -75,7 +84,9 @@ CASES = [
         "gzip without .gz in its name", gzip.compress(COLLECTION), handled="told by its first bytes", value=PLAIN
     ),
     collection(
-        "torn gzip", gzip.compress(COLLECTION * 9)[:-9], refused="collection.tsv: damaged or cut-off gzip file (…); …"
+        "torn gzip",
+        gzip.compress(COLLECTION * 9)[:-9],
+        refused="collection.tsv: damaged or cut-off gzip data between …",
     ),
     collection("an empty file", b"", refused="collection.tsv: has no passages; its rows are: id, tab, text"),
     collection(
@@ -89,12 +100,27 @@ CASES = [
     collection(
         "an empty id",
         b"p1\train\n\tsnow\n",
-        refused="collection.tsv:2: passage id '' is empty or holds white space; give it one word",
+        refused="collection.tsv:2: passage id '' is empty; give it one word",
     ),
     collection(
         "an id with a space",
         b"p1\train\np 2\tsnow\n",
-        refused="collection.tsv:2: passage id 'p 2' is empty or holds white space; give it one word",
+        refused="collection.tsv:2: passage id 'p 2' holds white space; give it one word",
+    ),
+    collection(
+        "an id with a non-breaking space",
+        "p1\train\np\u00a02\tsnow\n".encode(),
+        refused="collection.tsv:2: passage id 'p\\xa02' holds white space; give it one word",
+    ),
+    collection(
+        "an id with a control character",
+        b"p1\train\np\x072\tsnow\n",
+        refused="collection.tsv:2: passage id 'p\\x072' holds the character U+0007; give it one word",
+    ),
+    collection(
+        "line ends of old Macs (a lone CR)",
+        COLLECTION.replace(b"\n", b"\r"),
+        refused="collection.tsv: its line ends are CR alone, as on old Macs; convert them to LF",
     ),
     collection(
         "an id twice",
@@ -111,8 +137,19 @@ CASES = [
         "bytes that are not UTF-8", b"p1\train\np2\t\xff\n", refused="collection.tsv:2: byte 0xff is not UTF-8; …"
     ),
     collection("a NUL byte", b"p1\train\np2\tsn\0ow\n", refused="collection.tsv:2: holds a NUL byte; …"),
-    collection("UTF-16", COLLECTION.decode().encode("utf-16"), refused="collection.tsv:1: holds a NUL byte; …"),
+    collection(
+        "UTF-16",
+        COLLECTION.decode().encode("utf-16"),
+        refused="collection.tsv: is UTF-16 or UTF-32 text; convert it to UTF-8",
+    ),
     text_of_p1("an empty passage", "", "scored with no text", "[CLS] dog [SEP] [SEP]"),
+    text_of_p1("CR within a text", "rain\rsnow", "a space", "[CLS] dog [SEP] rain snow [SEP]"),
+    text_of_p1(
+        "control characters within a text",
+        "ra\x07in\x7f snow",
+        "dropped, as BERT's tokenizer has it",
+        "[CLS] dog [SEP] rain snow [SEP]",
+    ),
     text_of_p1("tabs within a text", "rain\tsnow", "spaces", "[CLS] dog [SEP] rain snow [SEP]"),
     text_of_p1(
         "U+2028, U+00A0, a form feed within a text",
@@ -206,5 +243,43 @@ CASES = [
         None,
         files={"queries.dev.tsv": QUERIES, "queries.train.tsv": QUERIES},
         refused=".: has several splits; name one with --split: dev, train",
+    ),
+    beir("title and text", CORPUS.replace(b'""', b'"Snow"'), handled="joined by a space", value=TITLED),
+    beir("no title", CORPUS.replace(b'"title": "", ', b""), handled="the text alone", value=PLAIN),
+    beir(
+        "a torn line",
+        CORPUS + b'{"_id": "p2", "te',
+        refused="corpus.jsonl:2: is not JSON (…); mend or drop the line",
+    ),
+    beir(
+        "a number for an id",
+        b'{"_id": 1, "text": "rain"}\n',
+        refused='corpus.jsonl:1: its "_id" is no string; a passage is {"_id": "...", "text": "..."}',
+    ),
+    beir(
+        "an id with a space",
+        CORPUS.replace(b"p1", b"p 1"),
+        refused="corpus.jsonl:1: passage id 'p 1' holds white space; give it one word",
+    ),
+    beir(
+        "`\\u0000` in a text",
+        CORPUS.replace(b"rain", b"ra\\u0000in"),
+        refused="corpus.jsonl:1: its text holds a NUL character; mend or drop it",
+    ),
+    beir(
+        "half of a surrogate pair in a text",
+        CORPUS.replace(b"rain", b"\\ud800"),
+        refused="corpus.jsonl:1: its text holds half of a surrogate pair (U+D800); mend or drop it",
+    ),
+    beir(
+        "an id twice",
+        CORPUS + CORPUS,
+        refused="corpus.jsonl:2: passage id p1 is there twice; keep one of the lines",
+    ),
+    beir(
+        "judgments of a query that is not there",
+        CORPUS,
+        judged=b"query-id\tcorpus-id\tscore\nq9\tp1\t1\n",
+        refused="queries.jsonl: has no query q9, which qrels/test.tsv judges; add it",
     ),
 ]

@@ -9,6 +9,7 @@ import pytest
 from lce_tf.data import hashes
 from lce_tf.data.folder import FolderDataset, spare_own_file
 from lce_tf.data.records import Passage
+from lce_tf.data.source import Source
 from lce_tf.errors import UserError
 
 
@@ -59,7 +60,7 @@ def test_a_passage_of_a_megabyte(make):
     [
         ("a\tx\nb y\n", 2, "'b y' has no tab"),
         ("a\tx\n\tx\n", 2, "passage id '' is empty"),
-        ("a\tx\nb c\tx\n", 2, "passage id 'b c' is empty or holds white space"),
+        ("a\tx\nb c\tx\n", 2, "passage id 'b c' holds white space"),
         ("a\tx\n\nb\ty\na\tz\n", 4, "passage id a is there twice"),
         (b"a\tx\nb\t\xff\n", 2, "byte 0xff is not UTF-8"),
         (b"a\tx\nb\ty\0\n", 2, "NUL byte"),
@@ -147,15 +148,30 @@ def test_the_key_names_folder_and_contents(make, cache, monkeypatch):
     digest = "47528fe9add812ed31bdbf34c8b4fd46e281948e1d62043b94a83211fa44bc66"  # printf 'p1\tone\n' | sha256sum
     dataset = make()
     assert dataset.collection_key == "my-set-47528fe9add812ed"
-    [[size, *_, known]] = json.loads((cache / "hashes.json").read_text()).values()
-    assert (size, known) == (7, digest)
     with monkeypatch.context() as patch:
-        patch.setattr(hashes, "sha256_of", None)  # a second hashing would fail
+        patch.setattr(hashes, "LARGE", 7)
+        assert FolderDataset(dataset.path).collection_key == "my-set-47528fe9add812ed"
+        [[size, *_, known]] = json.loads((cache / "hashes.json").read_text()).values()
+        assert (size, known) == (7, digest)
+        patch.setattr(Source, "read_through", None)  # a second hashing would fail
         assert FolderDataset(dataset.path).collection_key == "my-set-47528fe9add812ed"
     assert make(collection__tsv="p1\tother\n").collection_key != "my-set-47528fe9add812ed"
 
 
-def test_a_damaged_memory_of_hashes_is_made_again(make, cache):
+def test_a_collection_that_changes_between_key_and_reading_is_refused(make):
+    dataset = make()
+    assert dataset.collection_key == "my-set-47528fe9add812ed"
+    (dataset.path / "collection.tsv").write_text("p1\tother\n")
+    with pytest.raises(UserError, match=r"collection.tsv: changed while it was read"):
+        list(dataset.passages())
+    again = FolderDataset(dataset.path)
+    assert [passage.text for passage in again.passages()] == ["other"]
+    (dataset.path / "collection.tsv").write_text("p1\tone\n")  # the key is of what was read
+    assert again.collection_key != "my-set-47528fe9add812ed"
+
+
+def test_a_damaged_memory_of_hashes_is_made_again(make, cache, monkeypatch):
+    monkeypatch.setattr(hashes, "LARGE", 7)
     (cache / "hashes.json").write_text("{torn")
     assert make().collection_key == "my-set-47528fe9add812ed"
     assert len(json.loads((cache / "hashes.json").read_text())) == 1

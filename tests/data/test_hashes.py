@@ -7,7 +7,8 @@ import os
 import pytest
 
 from lce_tf.data import hashes
-from lce_tf.data.hashes import file_sha256, is_large, remembered_sha256
+from lce_tf.data.hashes import file_sha256, is_large
+from lce_tf.data.source import Source
 from lce_tf.errors import UserError
 
 
@@ -18,11 +19,13 @@ def read(tmp_path, monkeypatch):
     monkeypatch.setattr(hashes, "LARGE", 10)
     names = []
 
-    def sha256_of(path):
-        names.append(path.name)
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+    whole = Source.read_through
 
-    monkeypatch.setattr(hashes, "sha256_of", sha256_of)
+    def read_through(source):
+        names.append(source.path.name)
+        return whole(source)
+
+    monkeypatch.setattr(Source, "read_through", read_through)
     return names
 
 
@@ -74,10 +77,10 @@ def lengthen(path):
 def test_a_changed_file_is_read_again(tmp_path, read, change):
     path = tmp_path / "file"
     path.write_bytes(b"a" * 10)
-    assert remembered_sha256(path) == sha(b"a" * 10)
+    assert file_sha256(path) == sha(b"a" * 10)
     change(path)
-    assert remembered_sha256(path) == sha(path.read_bytes())
-    assert remembered_sha256(path) == sha(path.read_bytes()) and read == ["file", "file"]
+    assert file_sha256(path) == sha(path.read_bytes())
+    assert file_sha256(path) == sha(path.read_bytes()) and read == ["file", "file"]
 
 
 @pytest.mark.parametrize("memory", ["{torn", "[]", '{"%s": [10, "x"]}', '{"%s": 5}'])

@@ -1,6 +1,7 @@
 """Large run files: read once, mapped from then on, and read again when they change."""
 
 import gzip
+import hashlib
 import os
 
 import numpy as np
@@ -21,9 +22,9 @@ def parsed(tmp_path, monkeypatch):
     monkeypatch.setattr(hashes, "LARGE", 20)
     names, real = [], trec.read_columns
 
-    def read_columns(path):
-        names.append(path.name)
-        return real(path)
+    def read_columns(source, format):
+        names.append(source.path.name)
+        return real(source, format)
 
     monkeypatch.setattr(trec, "read_columns", read_columns)
     return names
@@ -111,15 +112,38 @@ def test_faults_are_told_each_time_and_nothing_is_kept(tmp_path, parsed):
 
 
 def test_a_file_that_is_still_being_written_is_refused(tmp_path, parsed, monkeypatch):
-    path, real = write(tmp_path / "run"), ranked.sort_best_first
+    path, real = write(tmp_path / "run"), trec.read_columns
 
-    def sort_while_it_grows(*columns):
+    def read_while_it_grows(*arguments):
         with open(path, "ab") as file:
             file.write(b"q3 Q0 d 1 1 bm25\n")
-        real(*columns)
+        return real(*arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(ranked, "sort_best_first", sort_while_it_grows)
+        patch.setattr(trec, "read_columns", read_while_it_grows)
         with pytest.raises(UserError, match="run: changed while it was read"):
             read_run(path)
     assert len(read_run(path)) == 4
+
+
+@pytest.mark.parametrize("large", [20, 10**9])
+def test_the_hash_is_of_the_bytes_that_were_read_whatever_becomes_of_the_file(tmp_path, parsed, monkeypatch, large):
+    monkeypatch.setattr(hashes, "LARGE", large)
+    path, real = write(tmp_path / "run"), ranked.sort_best_first
+
+    def sort_while_it_is_replaced(*columns):
+        os.replace(write(tmp_path / "new", ROWS.replace(b"4.25", b"2.25")), path)
+        real(*columns)
+
+    monkeypatch.setattr(ranked, "sort_best_first", sort_while_it_is_replaced)
+    run = read_run(path)
+    assert run.as_dict() == WANTED and run.sha256 == hashlib.sha256(ROWS).hexdigest()
+    assert run.only(["q2"]).cut(1).sha256 == run.sha256
+
+
+def test_a_format_named_is_kept_apart(tmp_path, parsed):
+    path = write(tmp_path / "run", b"q9\td1\t2\nq9\td7\t1\nq8\td7\t1\n")
+    for _ in range(2):
+        assert read_run(path).as_dict()["q9"] == {"d7": -1.0, "d1": -2.0}
+        assert read_run(path, "scores").as_dict()["q9"] == {"d1": 2.0, "d7": 1.0}
+    assert parsed == ["run", "run"]

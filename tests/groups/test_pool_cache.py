@@ -49,6 +49,16 @@ def pool(tmp_path):
     return make
 
 
+def test_another_format_is_another_pool(built, tmp_path):
+    (tmp_path / "run").write_bytes(b"".join(b"q1 d%d %d\n" % (n, n) for n in range(1, 7)))
+    found = []
+    for format in ("ranks", "scores"):
+        run = read_run(tmp_path / "run", format)
+        found.append(training_pool(tmp_path / "run", run, QRELS, "j", QUERIES, PASSAGES, PoolConfig(3), format))
+    assert len(built) == 2
+    assert found[0].negatives.tolist() != found[1].negatives.tolist()
+
+
 def test_the_second_time_it_is_mapped_and_the_same(built, pool, tmp_path):
     first, second = pool(), pool()
     expected = build_pool(read_run(tmp_path / "run"), QRELS, QUERIES, PASSAGES, PoolConfig(3))

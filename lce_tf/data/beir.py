@@ -1,0 +1,72 @@
+"""A dataset that is a folder in BEIR's layout."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from lce_tf.data.collection_file import CollectionFile
+from lce_tf.data.qrels import Qrels, read_qrels
+from lce_tf.data.records import Dataset, Passage
+from lce_tf.data.text_files import distinct_passages, distinct_queries, json_rows, one_of
+from lce_tf.errors import UserError
+
+_LAYOUT = "corpus.jsonl, queries.jsonl and qrels/SPLIT.tsv"
+_ROW = '{"_id": "...", "text": "..."}'
+
+
+class BeirDataset(Dataset):
+    """The dataset in a folder of `corpus.jsonl`, `queries.jsonl` and `qrels/SPLIT.tsv`, compressed or not.
+
+    A passage's text is title and text joined by a space, as in BEIR's own code. The queries of a split are those that
+    it judges, in the order of `queries.jsonl`; in a folder without `qrels` all of them are the split None.
+
+    Raises:
+        UserError: no corpus in the folder; later, with file and line, what `lce_tf.data.text_files` and
+            `lce_tf.data.qrels` refuse, and judged queries that have no text.
+    """
+
+    def __init__(self, path: str | Path):
+        self.path, self.name = Path(path), str(path)
+        corpus = one_of(self.path, "corpus", ("jsonl",))
+        if corpus is None:
+            raise UserError(f"{path}: has no corpus.jsonl; a folder in BEIR's layout holds {_LAYOUT}")
+        self._collection = CollectionFile(corpus, self.path)
+        names = [file.name for file in (self.path / "qrels").glob("*.tsv*")]
+        self.splits = tuple(sorted({name.partition(".tsv")[0] for name in names}))
+
+    @property
+    def collection_key(self) -> str:
+        """The folder's name and the first 16 digits of the SHA-256 of the corpus file's bytes."""
+        return self._collection.key
+
+    def passages(self) -> Iterator[Passage]:
+        """Yields the passages in the file's order; empty texts are kept."""
+        return distinct_passages(self._collection.path, json_rows, _ROW, self._collection.was_read)
+
+    def queries(self, split: str | None = None) -> dict[str, str]:
+        """The queries that `split` judges; None is the only split, or all queries where there are no judgments."""
+        path = one_of(self.path, "queries", ("jsonl",))
+        if path is None:
+            raise UserError(f"{self.path}: has no queries.jsonl; add the file")
+        texts, split = distinct_queries(path, json_rows, _ROW), self._resolved(split)
+        if split is None:
+            return texts
+        judged = self.qrels(split)
+        if missing := [query_id for query_id in judged if query_id not in texts]:
+            raise UserError(f"{path}: has no query {missing[0]}, which qrels/{split}.tsv judges; add it")
+        return {query_id: text for query_id, text in texts.items() if query_id in judged}
+
+    def qrels(self, split: str | None = None) -> Qrels:
+        """The judgments of `split`; None is the only split."""
+        split = self._resolved(split)
+        path = split and one_of(self.path / "qrels", split, ("tsv",))
+        if not path:
+            raise UserError(f"{self.path}: has no qrels/SPLIT.tsv; add the file")
+        return read_qrels(path)
+
+    def _resolved(self, split: str | None) -> str | None:
+        if split is None and len(self.splits) > 1:
+            raise UserError(f"{self.name}: has several splits; name one with --split: {', '.join(self.splits)}")
+        if split is not None and split not in self.splits:
+            known = ", ".join(self.splits) or "none"
+            raise UserError(f"{self.name}: has no split '{split}' (no qrels/{split}.tsv); splits: {known}")
+        return split or next(iter(self.splits), None)

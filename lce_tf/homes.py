@@ -1,0 +1,48 @@
+"""Places that a user's account may lack: a home folder, and a folder for temporary files."""
+
+import contextlib
+import os
+import tempfile
+from pathlib import Path
+
+# Variables by which libraries are told where to write, and where they write below the home folder otherwise.
+_AT_HOME = {
+    "HF_HOME": ".cache/huggingface",
+    "MPLCONFIGDIR": ".config/matplotlib",
+    "KERAS_HOME": ".keras",
+    "PYSERINI_CACHE": ".cache/pyserini",
+    "TORCH_HOME": ".cache/torch",
+}
+
+
+def cache_place() -> Path | None:
+    """The folder for everything that can be built again: `$LCE_CACHE`, else `~/.cache/lce_tf`; None without a home."""
+    if given := os.environ.get("LCE_CACHE"):
+        return Path(given)
+    home = os.path.expanduser("~")
+    return None if home == "~" else Path(home, ".cache", "lce_tf")
+
+
+def settle_places() -> None:
+    """Gives the libraries that are called a place in the cache for what they write at home and in `/tmp`.
+
+    Changes the environment of this process, and only where a place is missing or cannot be written. Where the cache
+    cannot be written either, nothing is changed: what needs it says so.
+    """
+    cache = cache_place()
+    if cache is None:
+        return
+    home = os.path.expanduser("~")
+    if os.environ.get("LCE_CACHE") and not os.path.isdir(home):
+        os.environ["HOME"] = str(cache.absolute() / "home")
+    elif os.environ.get("LCE_CACHE") and not os.access(home, os.W_OK):
+        for variable, place in _AT_HOME.items():
+            if variable not in os.environ and not os.path.isdir(os.path.join(home, place)):
+                os.environ[variable] = str(cache.absolute() / Path(place).name)
+    try:
+        tempfile.gettempdir()
+    except OSError:
+        with contextlib.suppress(OSError):
+            scratch = cache.absolute() / "tmp"
+            scratch.mkdir(parents=True, exist_ok=True)
+            tempfile.tempdir = os.environ["TMPDIR"] = str(scratch)
