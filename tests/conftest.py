@@ -35,9 +35,9 @@ def pytest_unconfigure(config):
         shutil.rmtree(_scratch, ignore_errors=True)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _what_libraries_leave_is_not_searched_again():
-    """TensorFlow's graphs stay for good, and each training collects garbage: late in a session that took seconds."""
+@pytest.fixture(autouse=True)
+def _what_a_test_leaves_is_not_searched_for_garbage_again():
+    """Each training collects garbage once, which takes a second over all that TensorFlow and the tests so far hold."""
     yield
     gc.collect()
     gc.freeze()
