@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from lce_tf.exporting.openvino import MODEL_FILE, export_openvino_folder
-from lce_tf.reranking.openvino_runtime import openvino_runtime
 from lce_tf.model import checkpoint
 from lce_tf.model.config import EncoderConfig, Lengths, Scoring
 from lce_tf.reranker import Reranker
+from lce_tf.reranking.openvino_runtime import openvino_runtime
 
 
 def in_openvino(folder, texts):
