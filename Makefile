@@ -25,7 +25,7 @@ tables = $(BIN)/python -m lce_tf.tables $(1) --preset $(PRESET) $(if $(SEEDS),--
   $(if $(DATA_DIR),--data-dir $(DATA_DIR)) $(FLAGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-all lint table1 table2 table3 table4 tables fuzz chaos bench full-size lock wheel clean
+.PHONY: help setup test test-slow lint table1 table2 table3 table4 tables fuzz chaos bench full-size lock wheel clean
 
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -45,8 +45,8 @@ setup: $(VENV)/.installed ## Build the environment from requirements.lock (3 min
 test: $(VENV)/.installed ## Run the tests but the slow ones (SLOW=1: all)
 	@$(BIN)/python -m pytest -m "not cluster$(if $(SLOW),, and not slow)"
 
-test-all: ## Run all tests
-	@$(MAKE) --no-print-directory test SLOW=1
+test-slow: $(VENV)/.installed ## Run the slow tests only, which make test leaves out
+	@$(BIN)/python -m pytest -m "slow and not cluster"
 
 lint: $(VENV)/.installed ## Check style (ruff) and shell scripts (shellcheck)
 	@$(BIN)/ruff check .

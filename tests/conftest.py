@@ -8,8 +8,10 @@ import tempfile
 
 import pytest
 
+from tests.environment import clean
+
 _scratch = None
-_HOW = {"slow": "run them with make test-all", "cluster": "with Slurm installed, pytest -m cluster runs it"}
+_HOW = {"slow": "run them with make test-slow", "cluster": "with Slurm installed, pytest -m cluster runs it"}
 _left_out: dict[str, collections.Counter[str]] = {marker: collections.Counter() for marker in _HOW}
 
 
@@ -17,7 +19,9 @@ def pytest_configure(config):
     """Sets the environment before any test module is imported; $LCE_TEST_CACHE keeps a cache between sessions."""
     global _scratch
     _scratch = tempfile.mkdtemp(prefix="lce_tf_tests_")
-    os.environ["LCE_CACHE"] = os.environ.get("LCE_TEST_CACHE") or os.path.join(_scratch, "cache")
+    kept_cache = os.environ.get("LCE_TEST_CACHE")
+    clean(os.environ)
+    os.environ["LCE_CACHE"] = kept_cache or os.path.join(_scratch, "cache")
     os.environ["IR_DATASETS_HOME"] = os.path.join(_scratch, "ir_datasets")
     os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
     os.environ["HF_HUB_OFFLINE"] = "1"
@@ -31,9 +35,9 @@ def pytest_unconfigure(config):
         shutil.rmtree(_scratch, ignore_errors=True)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _what_libraries_leave_is_not_searched_again():
-    """TensorFlow's graphs stay for good, and each training collects garbage: late in a session that took seconds."""
+@pytest.fixture(autouse=True)
+def _what_a_test_leaves_is_not_searched_for_garbage_again():
+    """Each training collects garbage once, which takes a second over all that TensorFlow and the tests so far hold."""
     yield
     gc.collect()
     gc.freeze()

@@ -15,6 +15,7 @@ from lce_tf.files import built_folder, cache_dir, scratch_place
 from lce_tf.model import checkpoint, hub
 from lce_tf.model.precision import cpu_has_bfloat16, resolve
 from lce_tf.reranking.int8 import GROUP, compressed
+from lce_tf.reranking.openvino_runtime import openvino_runtime
 from lce_tf.tokens.packing import Packed
 
 ENGINES = ("auto", "openvino", "tensorflow", "xla")
@@ -94,8 +95,7 @@ class OpenVinoEngine:
     steady = True
 
     def __init__(self, model_file: Path, precision: str):
-        import openvino
-
+        openvino = openvino_runtime()
         self.precision = precision
         core = openvino.Core()
         bfloat16 = precision == "bfloat16" or (precision == "int8" and cpu_has_bfloat16())
@@ -204,11 +204,11 @@ def save_openvino(model, logits: Callable, signature: list, path: Path) -> None:
         logits: of as many tensors as the signature has.
         signature: their `tf.TensorSpec`s, whose names are those of the inputs.
     """
-    import openvino
     import tensorflow as tf
 
     from lce_tf.model.encoder import plain
 
+    openvino = openvino_runtime()
     module = tf.Module()
     module.model = model
     module.serve = tf.function(lambda *inputs: {"logits": logits(*inputs)}, input_signature=signature)

@@ -62,8 +62,7 @@ def program(folder: Path, name: str, text: str) -> Path:
 
 
 def call(*command, folder: Path, **variables: str) -> subprocess.CompletedProcess:
-    inherited = {k: v for k, v in os.environ.items() if not k.startswith(("SLURM_", "SBATCH_", "JOB_COMPLETION"))}
-    environment = {**inherited, "PATH": f"{folder / 'bin'}:{os.environ['PATH']}", "LCE_PYTHON": sys.executable}
+    environment = {**os.environ, "PATH": f"{folder / 'bin'}:{os.environ['PATH']}", "LCE_PYTHON": sys.executable}
     return subprocess.run(
         command, env={**environment, **variables}, cwd=ROOT, text=True, capture_output=True, timeout=120
     )

@@ -9,10 +9,11 @@ from lce_tf.exporting.openvino import MODEL_FILE, export_openvino_folder
 from lce_tf.model import checkpoint
 from lce_tf.model.config import EncoderConfig, Lengths, Scoring
 from lce_tf.reranker import Reranker
+from lce_tf.reranking.openvino_runtime import openvino_runtime
 
 
 def in_openvino(folder, texts):
-    import openvino
+    openvino = openvino_runtime()
     from transformers import AutoTokenizer
 
     compiled = openvino.Core().compile_model(folder / MODEL_FILE, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})

@@ -28,14 +28,8 @@ SECONDS = 300  # after which a test gives up
 def cluster():
     """A Ray of two CPUs on this machine."""
     ray = pytest.importorskip("ray", reason="Ray is not installed: pip install 'lce_tf[ray]'")
-    path = os.environ.get("PYTHONPATH")
-    os.environ["PYTHONPATH"] = f"{ROOT}{os.pathsep}{path}" if path else str(ROOT)
     with on_ray.connected(on_ray.LOCAL, 2):
         yield ray
-    if path is None:
-        del os.environ["PYTHONPATH"]
-    else:
-        os.environ["PYTHONPATH"] = path
 
 
 @pytest.fixture

@@ -44,7 +44,7 @@ def make_run(path: Path, split="train", queries=12, depth=20) -> Path:
 
 
 def make_backbone(folder: Path, dropout=0.0, **sizes) -> Path:
-    """A random ELECTRA of two layers as transformers writes it."""
+    """A random ELECTRA, of two layers unless told otherwise, as transformers writes it."""
     import torch
     import transformers
 
@@ -77,7 +77,7 @@ class Files:
         self.run = make_run(folder / "train.trec")
         self.dev_run = make_run(folder / "dev.trec", "dev")
         self.backbone = make_backbone(folder / "backbone")
-        self.with_dropout = make_backbone(folder / "with-dropout", dropout=0.2)
+        self.with_dropout = make_backbone(folder / "with-dropout", dropout=0.2, num_hidden_layers=1)
 
     def config(self, **settings) -> TrainConfig:
         """A short training in float32; every setting can be given."""

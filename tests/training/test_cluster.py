@@ -11,15 +11,6 @@ from lce_tf.training.cluster import Cluster, find_cluster
 TWO = ["a:1", "b:2"]
 
 
-@pytest.fixture(autouse=True)
-def nowhere(monkeypatch):
-    """No cluster around this test."""
-    import os
-
-    for name in [name for name in os.environ if name == "TF_CONFIG" or name.startswith("SLURM")]:
-        monkeypatch.delenv(name)
-
-
 def tf_config(monkeypatch, cluster, task):
     monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": cluster, "task": task}))
 

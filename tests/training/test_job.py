@@ -243,6 +243,7 @@ def test_a_training_of_an_earlier_version_goes_on(files, tmp_path, monkeypatch, 
     assert weights(train(config, tmp_path / "out")) == weights(finished)
 
 
+@pytest.mark.slow
 def test_deterministic_kernels_give_the_same_bits_as_the_others_do_on_a_cpu(files, tmp_path, finished, config):
     code = (
         "import json, sys\n"

@@ -31,6 +31,7 @@ class Parts:
         # The head starts small; larger, the loss and its gradient say more.
         self.model.head.linear.kernel.assign(self.model.head.linear.kernel * 20)
         self.sampler = GroupSampler(self.inputs.pool, self.config.members, 42, pairs=self.loss.pairs)
+        self._descents = {}
 
     def taken(self, optimizer, slices=3):
         from lce_tf.training.step import TrainingStep
@@ -59,8 +60,10 @@ class Parts:
         """Loss, norm and gradients of the batch: what plain descent with rate 1 takes off the weights."""
         import tf_keras as keras
 
+        if slices not in self._descents:
+            self._descents[slices] = self.step(keras.optimizers.legacy.SGD(1.0), slices)
         before = self.weights
-        loss, norm = self.step(keras.optimizers.legacy.SGD(1.0), slices)()
+        loss, norm = self._descents[slices]()
         after = self.weights
         self.weights = before
         return loss, norm, [a - b for a, b in zip(before, after, strict=True)]
@@ -127,7 +130,7 @@ def test_slices_change_nothing_and_adam_is_as_worked_by_hand(files):
     v = [np.zeros_like(w) for w in parts.weights]
     for t, rate in rates.items():
         before = parts.weights
-        gradients = parts.descend(slices=3)[2]
+        gradients = parts.descend(slices=6)[2]
         step()
         after = parts.weights
         for i, g in enumerate(gradients):
@@ -169,19 +172,19 @@ class Spoiling:
         return self.layer(logits, labels) * self.factor
 
 
-@pytest.mark.parametrize("factor", [float("nan"), float("inf")])
-def test_one_gradient_that_is_no_number_spoils_no_weight(files, factor):
+def test_one_gradient_that_is_no_number_spoils_no_weight(files):
     import tf_keras as keras
 
     parts = Parts(files, "lce")
     parts.loss = Spoiling(parts.loss)
     step = parts.step(keras.optimizers.legacy.SGD(1.0))
     before = parts.weights
-    parts.loss.factor.assign(factor)
-    _, norm = step()
-    assert not np.isfinite(norm)
-    for a, b in zip(before, parts.weights, strict=True):
-        np.testing.assert_array_equal(a, b)
+    for factor in (float("nan"), float("inf")):
+        parts.loss.factor.assign(factor)
+        _, norm = step()
+        assert not np.isfinite(norm)
+        for a, b in zip(before, parts.weights, strict=True):
+            np.testing.assert_array_equal(a, b)
     parts.loss.factor.assign(1.0)
     loss, norm = step()
     assert np.isfinite([loss, norm]).all()

@@ -84,6 +84,7 @@ def two(files, tmp_path_factory):
     return json.loads((folder / "found.json").read_text()), one, folder / "two"
 
 
+@pytest.mark.slow
 def test_two_devices_give_the_losses_and_weights_of_one(two):
     from safetensors.numpy import load_file
 
@@ -101,6 +102,7 @@ def test_two_devices_give_the_losses_and_weights_of_one(two):
     assert json.loads((both / "manifest.json").read_text())["replicas"] == 2
 
 
+@pytest.mark.slow
 def test_mixed_float16_trains_on_two_devices(two):
     found = two[0]
     assert found["precision"] == ["mixed_float16", 2]
@@ -109,6 +111,7 @@ def test_mixed_float16_trains_on_two_devices(two):
     assert found["losses"][0] == pytest.approx(figures(two[1], "loss")[0], rel=2e-2)
 
 
+@pytest.mark.slow
 def test_an_overflow_halves_the_scale_and_leaves_the_weights(two):
     overflow = two[0]["overflow"]
     assert overflow["scale"] == 0.5 and overflow["same"]
@@ -116,6 +119,7 @@ def test_an_overflow_halves_the_scale_and_leaves_the_weights(two):
     assert np.isfinite(overflow["loss"]) and overflow["norm"] in ("inf", "nan")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "message"),
     [
@@ -129,6 +133,7 @@ def test_what_does_not_fit_is_refused_and_leaves_no_folder(two, name, message):
     assert message in text and "\n" not in text and not exists
 
 
+@pytest.mark.slow
 def test_no_tpu_is_one_line(two):
     assert two[0]["tpu"].startswith("--strategy tpu: no TPU answers") and "\n" not in two[0]["tpu"]
 

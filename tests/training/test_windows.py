@@ -118,7 +118,9 @@ def test_the_loss_is_that_of_the_best_windows_by_hand(files, loss, monkeypatch):
 
 @pytest.mark.parametrize("loss", ["lce", "ce"])
 def test_replayed_gradients_are_those_of_one_pass(files, loss):
-    once, replayed = (Parts(files, loss, counts, dropout=True, **WINDOWS).gradients() for counts in (None, [1, 2, 1]))
+    once, replayed = (
+        Parts(files, loss, counts, dropout=True, slices=3, **WINDOWS).gradients() for counts in (None, [1, 2])
+    )
     assert replayed[0] == pytest.approx(once[0], rel=1e-6) and distance(once[1], replayed[1]) < 1e-5
 
 
