@@ -40,7 +40,7 @@ class LinearHead(Head):
         self.linear = self.dense(config, outputs, "linear")
         return {"head": self.linear}
 
-    def call(self, vectors, seed):
+    def call(self, vectors, seed, dropout=dropout):
         return self.linear(dropout(tf.cast(vectors, tf.float32), self.rate, seed, self.place))
 
 
@@ -55,7 +55,7 @@ class DenseHead(Head):
         self.linear = self.dense(config, outputs, "linear")
         return {"head.dense": self.hidden, "head.out_proj": self.linear}
 
-    def call(self, vectors, seed):
+    def call(self, vectors, seed, dropout=dropout):
         x = dropout(tf.cast(vectors, tf.float32), self.rate, seed, self.place)
         return self.linear(dropout(gelu(self.hidden(x)), self.rate, seed, self.place + 1))
 
@@ -71,7 +71,7 @@ class PoolerHead(Head):
         self.linear = self.dense(config, outputs, "linear")
         return {"head.pooler": self.pooler, "head.out_proj": self.linear}
 
-    def call(self, vectors, seed):
+    def call(self, vectors, seed, dropout=dropout):
         pooled = tf.tanh(self.pooler(tf.cast(vectors, tf.float32)))
         return self.linear(dropout(pooled, self.rate, seed, self.place))
 
