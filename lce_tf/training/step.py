@@ -186,19 +186,19 @@ class TrainingStep:
         ]
         losses = tf.add_n([self.loss(part, labels) for part in masked]) / len(masked)
         if self.r_drop:
-            losses += self.r_drop / 4 * _divergence(*map(self.loss.log_shares, masked))
+            losses += self.r_drop / 4 * divergence(*map(self.loss.log_shares, masked))
         loss = tf.reduce_sum(losses) / self.groups
-        spread = _spread(self.model.scoring.score(masked[0])) * (labels.shape[0] / self.groups)
+        spread = spread_of(self.model.scoring.score(masked[0])) * (labels.shape[0] / self.groups)
         return loss, self.optimizer.get_scaled_loss(loss) if self.scales else loss, spread
 
 
-def _spread(scores: tf.Tensor) -> tf.Tensor:
+def spread_of(scores: tf.Tensor) -> tf.Tensor:
     """How far the scores [groups, members] of a group lie apart on average, or those of all groups of one."""
     scores = tf.cast(scores if scores.shape[1] > 1 else tf.transpose(scores), tf.float32)
     return tf.reduce_mean(tf.reduce_max(scores, axis=1) - tf.reduce_min(scores, axis=1))
 
 
-def _divergence(p: tf.Tensor, q: tf.Tensor) -> tf.Tensor:
+def divergence(p: tf.Tensor, q: tf.Tensor) -> tf.Tensor:
     """[queries] KL(p || q) + KL(q || p) of shares given as logarithms [queries, shares]."""
     return tf.reduce_sum((tf.exp(p) - tf.exp(q)) * (p - q), axis=-1)
 
