@@ -52,6 +52,8 @@ def parser() -> argparse.ArgumentParser:
     group.add_argument("--precision", help=_HELP["precision"])
     group.add_argument("--deterministic", action="store_true", default=None, help=_HELP["deterministic"])
     group.add_argument("--xla", action="store_true", default=None, help=_HELP["xla"])
+    group.add_argument("--layout", choices=CHOICES["layout"], help=_HELP["layout"])
+    group.add_argument("--peak-tflops", type=float, metavar="N", help=_HELP["peak_tflops"])
     group.add_argument("--tpu", metavar="NAME", help=_HELP["tpu"])
     choices = {"strategy": STRATEGIES, "keep": KEEP, "short_lists": SHORT_LISTS, "positives": POSITIVES}
     choices |= {name: values for name, values in CHOICES.items() if name != "recipe"}
@@ -139,7 +141,9 @@ def _help() -> dict[str, str]:
         "precision": "auto, float32, mixed_float16, mixed_bfloat16 or products_bfloat16",
         "strategy": "tf.distribute strategy; multi_worker_mirrored: see docs/clusters.md",
         "deterministic": "the same bits each time on a GPU as well, for some speed",
-        "xla": "passes compiled by XLA, for GPUs: a minute or more at the start, once for each width of pairs",
+        "xla": "slices compiled by XLA, once for each width of pairs; rows and flat on a GPU are compiled anyway",
+        "layout": "slices, rows of several pairs, or flat for fused kernels; auto: the device's best (docs/gpu.md)",
+        "peak_tflops": "peak rate of the device, for the share of it that is logged; known for some cards",
         "tpu": "with --strategy tpu: its name or address, where this machine is not attached to it",
         "keep": "which checkpoint is the result",
         "decay": "after the warm-up: to 0 linearly, or the released code's 1 / (1 + 0.1 k)",

@@ -6,8 +6,10 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent / "ttir"
 HALF, FLOAT, INT = "*fp16", "*fp32", "*i32"
-TILE = {"M": 64, "N": 64}
+# Tokens of a tile, and those that it is compared with at a time: best of those tried on an H200.
+TILE, STEP = 64, 32
 ATTENTION = {"qkv": HALF, "keys": INT, "begin": INT, "end": INT, "params": INT, "out": HALF, "lse": FLOAT}
+ATTENTION |= {"upstream": HALF, "delta": FLOAT, "dqkv": HALF}
 NORM = {"x": HALF, "h": HALF, "z": HALF, "bias": FLOAT, "gamma": FLOAT, "beta": FLOAT, "keys": INT, "params": INT}
 NORM |= {"y": HALF, "mean": FLOAT, "rstd": FLOAT, "upstream": HALF, "dz": HALF, "dh": HALF, "sums": FLOAT, "dx": HALF}
 # File name: (kernel, types of its arguments, its constants).
@@ -16,7 +18,7 @@ KERNELS = {
         f"attention_forward_{head}{'' if drop else '_scoring'}": (
             "attention_forward",
             ATTENTION,
-            {"HEAD": head, **TILE, "DROP": drop},
+            {"HEAD": head, "M": TILE, "N": STEP, "DROP": drop},
         )
         for head in (32, 64)
         for drop in (0, 1)
@@ -24,8 +26,8 @@ KERNELS = {
     **{
         f"attention_backward_{head}": (
             "attention_backward",
-            ATTENTION | {"upstream": HALF, "dqkv": HALF},
-            {"HEAD": head, **TILE},
+            ATTENTION,
+            {"HEAD": head, "M": STEP, "N": TILE},
         )
         for head in (32, 64)
     },

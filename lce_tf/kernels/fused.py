@@ -37,8 +37,10 @@ def attention(qkv, keys, begin, end, heads: int, rate: float, place: int, traini
         out, lse = forward(f"attention_forward_{size}", qkv)
 
         def gradient(upstream):
-            operands = [qkv, out, upstream, lse, keys, begin, end, scalars]
-            return call(f"attention_backward_{size}", operands, [(half, qkv.shape)], grid, half)[0]
+            both = tf.cast(out, tf.float32) * tf.cast(upstream, tf.float32)
+            delta = tf.reduce_sum(tf.reshape(both, [tokens, heads, size]), axis=-1)
+            operands = [qkv, upstream, delta, lse, keys, begin, end, scalars]
+            return call(f"attention_backward_{size}", operands, [(half, qkv.shape)], [*grid, 2], half)[0]
 
         return out, gradient
 

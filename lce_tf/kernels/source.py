@@ -36,8 +36,12 @@ def _threshold(params):
 
 @triton.jit
 def _kept(base, at, threshold):
-    """Which entries the dropout keeps; `at` counts the entries of a token."""
-    return _mixed(base ^ (at.to(tl.uint32) * 0x9E3779B9)) >= threshold
+    """Which entries the dropout keeps; `at` counts the entries of a token.
+
+    Only the draw's upper bits decide and `base` is mixed already, so two products are enough.
+    """
+    x = (base ^ (at.to(tl.uint32) * 0x9E3779B9)) * 0x7FEB352D
+    return (x ^ (x >> 15)) * 0x846CA68B >= threshold
 
 
 @triton.jit
@@ -69,9 +73,11 @@ def attention_forward(
     high = tl.full([M], -1.0e30, tl.float32)
     total = tl.zeros([M], tl.float32)
     acc = tl.zeros([M, HEAD], tl.float32)
-    for start in range(tl.min(first, 0) // N * N, tl.max(last, 0), N):
+    stop = tl.max(last, 0)
+    for start in range(tl.min(first, 0), stop, N):
         columns = start + tl.arange(0, N)
-        k = tl.load(qkv + columns[None, :] * stride + (heads + head) * HEAD + d[:, None])
+        inside = columns < stop
+        k = tl.load(qkv + columns[None, :] * stride + (heads + head) * HEAD + d[:, None], inside[None, :], 0.0)
         s = tl.dot(q, k) * scale
         own = (columns[None, :] >= first[:, None]) & (columns[None, :] < last[:, None])
         s = tl.where(own, s, -1.0e30)
@@ -82,7 +88,7 @@ def attention_forward(
         total = total * fade + tl.sum(p, 1)
         if DROP:
             p = tl.where(_kept(base[:, None], columns[None, :] - first[:, None] + head * 1024, threshold), p, 0.0)
-        v = tl.load(qkv + columns[:, None] * stride + (2 * heads + head) * HEAD + d[None, :])
+        v = tl.load(qkv + columns[:, None] * stride + (2 * heads + head) * HEAD + d[None, :], inside[:, None], 0.0)
         acc = acc * fade[:, None] + tl.dot(p.to(v.dtype), v)
         high = new
     grow = 1.0 / total
@@ -95,9 +101,13 @@ def attention_forward(
 
 @triton.jit
 def attention_backward(
-    qkv, out, upstream, lse, keys, begin, end, params, dqkv, HEAD: tl.constexpr, M: tl.constexpr, N: tl.constexpr
+    qkv, upstream, delta, lse, keys, begin, end, params, dqkv, HEAD: tl.constexpr, M: tl.constexpr, N: tl.constexpr
 ):
-    """The gradient of `attention_forward` by qkv, a tile's keys and values first, its queries second."""
+    """The gradient of `attention_forward` by qkv.
+
+    Of the programs along the third axis, number 0 has the keys and values of N tokens, over M queries at a time;
+    number 1 has the queries of N tokens, over M keys at a time. delta [tokens, heads] is sum(out * upstream).
+    """
     tile, head = tl.program_id(0), tl.program_id(1)
     heads = tl.load(params + 2)
     stride, wide = heads * (3 * HEAD), heads * HEAD
@@ -106,50 +116,50 @@ def attention_backward(
     grow = _grown(threshold)
     soft = 1.0 / tl.sqrt(HEAD * 1.0)
     scale = 1.4426950408889634 * soft
-
-    columns = tile * N + tl.arange(0, N)
-    first, last = tl.load(begin + columns), tl.load(end + columns)
-    k = tl.load(qkv + columns[None, :] * stride + (heads + head) * HEAD + d[:, None])
-    v = tl.load(qkv + columns[None, :] * stride + (2 * heads + head) * HEAD + d[:, None])
-    dk, dv = tl.zeros([N, HEAD], tl.float32), tl.zeros([N, HEAD], tl.float32)
-    for start in range(tl.min(first, 0) // M * M, tl.max(last, 0), M):
-        rows = start + tl.arange(0, M)
-        own = tl.load(begin + rows)
-        q = tl.load(qkv + rows[:, None] * stride + head * HEAD + d[None, :])
-        o = tl.load(out + rows[:, None] * wide + head * HEAD + d[None, :])
-        do = tl.load(upstream + rows[:, None] * wide + head * HEAD + d[None, :])
-        delta = tl.sum(o.to(tl.float32) * do.to(tl.float32), 1)
-        p = tl.exp2(tl.dot(q, k) * scale - tl.load(lse + rows * heads + head)[:, None])
-        p = tl.where(own[:, None] == first[None, :], p, 0.0)
-        base = _base(tl.load(keys + rows), params)
-        keep = _kept(base[:, None], columns[None, :] - own[:, None] + head * 1024, threshold)
-        kept = tl.where(keep, p * grow, 0.0)
-        dp = tl.where(keep, tl.dot(do, v) * grow, 0.0)
-        dv += tl.dot(tl.trans(kept.to(do.dtype)), do)
-        dk += tl.dot(tl.trans((p * (dp - delta[:, None])).to(q.dtype)), q)
-    at = columns[:, None] * stride + d[None, :]
-    tl.store(dqkv + at + (heads + head) * HEAD, (dk * soft).to(dqkv.dtype.element_ty))
-    tl.store(dqkv + at + (2 * heads + head) * HEAD, dv.to(dqkv.dtype.element_ty))
-
-    rows = tile * M + tl.arange(0, M)
-    own = tl.load(begin + rows)
-    q = tl.load(qkv + rows[:, None] * stride + head * HEAD + d[None, :])
-    o = tl.load(out + rows[:, None] * wide + head * HEAD + d[None, :])
-    do = tl.load(upstream + rows[:, None] * wide + head * HEAD + d[None, :])
-    delta = tl.sum(o.to(tl.float32) * do.to(tl.float32), 1)
-    base = _base(tl.load(keys + rows), params)
-    total = tl.load(lse + rows * heads + head)
-    dq = tl.zeros([M, HEAD], tl.float32)
-    for start in range(tl.min(own, 0) // N * N, tl.max(tl.load(end + rows), 0), N):
-        columns = start + tl.arange(0, N)
-        key = tl.load(qkv + columns[:, None] * stride + (heads + head) * HEAD + d[None, :])
-        value = tl.load(qkv + columns[None, :] * stride + (2 * heads + head) * HEAD + d[:, None])
-        p = tl.exp2(tl.dot(q, tl.trans(key)) * scale - total[:, None])
-        p = tl.where(own[:, None] == tl.load(begin + columns)[None, :], p, 0.0)
-        keep = _kept(base[:, None], columns[None, :] - own[:, None] + head * 1024, threshold)
-        dp = tl.where(keep, tl.dot(do, value) * grow, 0.0)
-        dq += tl.dot((p * (dp - delta[:, None])).to(key.dtype), key)
-    tl.store(dqkv + rows[:, None] * stride + head * HEAD + d[None, :], (dq * soft).to(dqkv.dtype.element_ty))
+    mine = tile * N + tl.arange(0, N)
+    first, last = tl.load(begin + mine), tl.load(end + mine)
+    stop = tl.max(last, 0)
+    if tl.program_id(2) == 0:
+        # Everything is transposed, [keys, queries], so that no product waits for a tile to be turned.
+        k = tl.load(qkv + mine[:, None] * stride + (heads + head) * HEAD + d[None, :])
+        v = tl.load(qkv + mine[:, None] * stride + (2 * heads + head) * HEAD + d[None, :])
+        dk, dv = tl.zeros([N, HEAD], tl.float32), tl.zeros([N, HEAD], tl.float32)
+        for start in range(tl.min(first, 0), stop, M):
+            rows = start + tl.arange(0, M)
+            inside = rows < stop
+            q = tl.load(qkv + rows[:, None] * stride + head * HEAD + d[None, :], inside[:, None], 0.0)
+            do = tl.load(upstream + rows[:, None] * wide + head * HEAD + d[None, :], inside[:, None], 0.0)
+            own = tl.load(begin + rows, inside, -1)
+            p = tl.exp2(tl.dot(k, tl.trans(q)) * scale - tl.load(lse + rows * heads + head, inside, 0.0)[None, :])
+            p = tl.where(own[None, :] == first[:, None], p, 0.0)
+            base = _base(tl.load(keys + rows, inside, 0), params)
+            keep = _kept(base[None, :], mine[:, None] - own[None, :] + head * 1024, threshold)
+            dv += tl.dot(tl.where(keep, p * grow, 0.0).to(do.dtype), do)
+            dp = tl.where(keep, tl.dot(v, tl.trans(do)) * grow, 0.0)
+            dp -= tl.load(delta + rows * heads + head, inside, 0.0)[None, :]
+            dk += tl.dot((p * dp).to(q.dtype), q)
+        at = mine[:, None] * stride + d[None, :]
+        tl.store(dqkv + at + (heads + head) * HEAD, (dk * soft).to(dqkv.dtype.element_ty))
+        tl.store(dqkv + at + (2 * heads + head) * HEAD, dv.to(dqkv.dtype.element_ty))
+    else:
+        query = tl.load(qkv + mine[:, None] * stride + head * HEAD + d[None, :])
+        mine_do = tl.load(upstream + mine[:, None] * wide + head * HEAD + d[None, :])
+        total, less = tl.load(lse + mine * heads + head), tl.load(delta + mine * heads + head)
+        seeds = _base(tl.load(keys + mine), params)
+        dq = tl.zeros([N, HEAD], tl.float32)
+        for start in range(tl.min(first, 0), stop, M):
+            columns = start + tl.arange(0, M)
+            there = columns < stop
+            key = tl.load(qkv + columns[:, None] * stride + (heads + head) * HEAD + d[None, :], there[:, None], 0.0)
+            value = tl.load(
+                qkv + columns[:, None] * stride + (2 * heads + head) * HEAD + d[None, :], there[:, None], 0.0
+            )
+            part = tl.exp2(tl.dot(query, tl.trans(key)) * scale - total[:, None])
+            part = tl.where(first[:, None] == tl.load(begin + columns, there, -1)[None, :], part, 0.0)
+            kept = _kept(seeds[:, None], columns[None, :] - first[:, None] + head * 1024, threshold)
+            slope = tl.where(kept, tl.dot(mine_do, tl.trans(value)) * grow, 0.0) - less[:, None]
+            dq += tl.dot((part * slope).to(key.dtype), key)
+        tl.store(dqkv + mine[:, None] * stride + head * HEAD + d[None, :], (dq * soft).to(dqkv.dtype.element_ty))
 
 
 @triton.jit

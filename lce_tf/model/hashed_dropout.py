@@ -44,7 +44,9 @@ def kept(keys: tf.Tensor, place: int, entries: tf.Tensor, rate: float) -> tf.Ten
         entries: int32, the number of each entry among those of its token.
     """
     base = mixed(tf.bitcast(keys, tf.uint32) + _u32(place * 0x85EBCA6B))
-    draws = mixed(tf.bitwise.bitwise_xor(base, tf.cast(entries, tf.uint32) * _u32(0x9E3779B9)))
+    draws = tf.bitwise.bitwise_xor(base, tf.cast(entries, tf.uint32) * _u32(0x9E3779B9)) * _u32(0x7FEB352D)
+    # Only the upper bits decide, and `base` is mixed already: two products are enough.
+    draws = tf.bitwise.bitwise_xor(draws, tf.bitwise.right_shift(draws, _u32(15))) * _u32(0x846CA68B)
     return draws >= _u32(threshold(rate))
 
 

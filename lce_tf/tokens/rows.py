@@ -1,6 +1,7 @@
 """Where pairs lie when several share a row: rows of one width, as full as best fit makes them."""
 
 import bisect
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -44,3 +45,25 @@ def end_to_end(lengths: np.ndarray) -> np.ndarray:
 def rounded(tokens: int, multiple: int = MULTIPLE) -> int:
     """The next multiple."""
     return -(-int(tokens) // multiple) * multiple
+
+
+@dataclass(frozen=True)
+class RowShape:
+    """The static shapes of batches in which pairs share rows.
+
+    Attributes:
+        sizes: wordpieces of a batch, padding included, ascending; each is a program of its own.
+        pairs: in a batch at most.
+        width: wordpieces of a row; None: pairs follow one another without rows.
+    """
+
+    sizes: tuple[int, ...]
+    pairs: int
+    width: int | None = None
+
+    def place(self, lengths: np.ndarray) -> tuple[np.ndarray, int]:
+        """Where each pair starts, [pairs] int64, and the wordpieces that takes, padding between included."""
+        if self.width is None:
+            return end_to_end(lengths), int(np.sum(lengths))
+        starts, rows = best_fit(lengths, self.width)
+        return starts, rows * self.width

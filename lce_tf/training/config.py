@@ -53,7 +53,11 @@ class TrainConfig:
         precision, strategy, devices, tpu: see `lce_tf.model.precision` and `lce_tf.training.strategies`.
         deterministic: only TensorFlow's deterministic kernels, which on a GPU give the same bits each time and cost
             speed; on a CPU the others do, too.
-        xla: have XLA compile the passes, one program for each width of slices; for GPUs.
+        xla: have XLA compile slices as well, one program for each width; packed layouts on a GPU are compiled anyway.
+        layout: how pairs lie in a batch. "slices": padded to the longest of about the same length; "rows": several
+            pairs share a row, in one static shape; "flat": one sequence without rows, by the fused kernels; "auto":
+            flat or else rows on a GPU, rows on a TPU, slices on a CPU.
+        peak_tflops: what the device can do, for the share of it that is logged; None: known for some cards.
         keep: "last" checkpoint, as in the paper, or the "best" on the dev sample.
         dev_split, dev_run, dev_queries, dev_depth, evaluate_every: MRR@10 on a sample of `dev_queries` queries of
             `dev_run`, its top `dev_depth` reranked, every so many steps; 0 never.
@@ -98,6 +102,8 @@ class TrainConfig:
     micro_batch: int = 0
     deterministic: bool = False
     xla: bool = False
+    layout: str = "auto"
+    peak_tflops: float | None = None
     keep: str = "last"
     dev_split: str | None = "dev"
     dev_run: str | None = None
@@ -221,6 +227,7 @@ def follow(config: TrainConfig, recipe: str, overrides: Mapping[str, Any]) -> Tr
 # Settings with a fixed set of values; those of other parts are checked there.
 CHOICES = {
     "recipe": tuple(RECIPES),
+    "layout": ("auto", "slices", "rows", "flat"),
     "decay": ("linear", "inverse"),
     "head_rate": ("scheduled", "constant"),
     "sampling": ("distinct", "replacement"),

@@ -86,13 +86,14 @@ class PackedStep:
 
     def _replica_step(self, batch, step_seed, stop):
         self.programs += 1
+        scale, wordpieces = self.update.scale, tf.reduce_sum(tf.cast(batch[-2], tf.float32))
         if self.strategy.num_replicas_in_sync == 1:
-            return *self._alone(batch, step_seed), stop
+            return *self._alone(batch, step_seed), stop, scale, wordpieces
         loss, spread, *gradients = self._gradients(batch, step_seed)
         # All that replicas tell each other goes in one call; loss and spread were divided by the global batch already.
         told = [*(tf.cast(part, tf.float32) for part in gradients), loss, spread, tf.cast(stop, tf.float32)]
         *gradients, loss, spread, stops = tf.distribute.get_replica_context().all_reduce("SUM", told)
-        return loss, self._updated(*gradients), spread, stops > 0
+        return loss, self._updated(*gradients), spread, stops > 0, scale, wordpieces
 
     def _gradients_and_update(self, batch, step_seed):
         loss, spread, *gradients = self._differentiated(batch, step_seed)

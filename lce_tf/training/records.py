@@ -13,7 +13,7 @@ from lce_tf.files import read_json, write_json, written
 from lce_tf.training.config import DEFAULTS, TrainConfig
 
 # Settings that say where to compute, not what: a training may go on elsewhere.
-PLACES = ("tpu",)
+PLACES = ("tpu", "peak_tflops")
 # Curves in TensorBoard that are not of the training itself, as the field names them.
 CURVES = {"dev_mrr_10": "dev/MRR@10"}
 PACKAGES = ("lce_tf", "tensorflow", "tf-keras", "tf-models-official", "transformers", "tokenizers", "numpy")
