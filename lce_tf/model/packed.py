@@ -89,7 +89,7 @@ class PackedModel:
             place = 4 * block.index
             x = self._added(block.attention_output, block.attention_norm, x, context, keys, block.rate, place + 2)
             x = self._added(block.output_, block.output_norm, x, self._widened(block, x), keys, block.rate, place + 3)
-        return self.model.head(x, keys, dropout)
+        return self.model.head.scored(x, keys, dropout)
 
     def _plain(self, variable) -> tf.Tensor:
         """The variable's float32 values."""
