@@ -88,7 +88,7 @@ def _train(config: TrainConfig, output: Path, workers: Workers, locks: contextli
 
 
 # Steps that may have been started beyond the one whose figures are read.
-AHEAD = 2
+AHEAD = 16
 
 
 class Job:
@@ -230,7 +230,9 @@ class Job:
                 saves = step % config.checkpoint_every == 0 or last
                 logs = step % config.log_every == 0 or last
                 settles = logs or saves or evaluates or self.stop.asked or self.workers.count > 1
-                while len(started) > (0 if settles else AHEAD):
+                # All at once, since reading any figure waits for every step that was started.
+                settles = settles or len(started) > AHEAD
+                while settles and started:
                     sound = self._account(*started.popleft(), watch, meter, progress)
                 if logs:
                     self._record(step, **meter.figures(self.take_step, watch))
