@@ -8,6 +8,8 @@ import types
 from collections.abc import Callable
 from typing import Any
 
+from lce_tf.xla import set_flags
+
 
 class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
     """Shows defaults, where there are any, and leaves the example as it was written."""
@@ -43,8 +45,12 @@ def callable_door(module: str) -> None:
 
 
 def quiet_tensorflow() -> None:
-    """Keeps TensorFlow's start-up chatter off the terminal unless the user asked for it; call before its import."""
+    """Keeps TensorFlow's start-up chatter off the terminal unless the user asked for it; call before its import.
+
+    XLA's flags for GPUs are set here as well, since they too are read when TensorFlow starts.
+    """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    set_flags()
 
 
 def names(text: str) -> list[str]:

@@ -17,6 +17,7 @@ from lce_tf.data.folder import spare_own_file
 from lce_tf.data.runs import Run, write_trec
 from lce_tf.destinations import is_stream
 from lce_tf.errors import UserError, guarded
+from lce_tf.files import check_output
 from lce_tf.retrieval import heatmap, tuning
 from lce_tf.retrieval.registry import RETRIEVERS
 from lce_tf.retrieval.retriever import Retriever

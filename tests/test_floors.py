@@ -29,11 +29,12 @@ FLOORS = (
     ("homes",),  # what a user's account may lack
     ("errors",),
     ("destinations",),  # where an output path leads
-    ("files", "locks"),
+    ("files", "locks", "xla"),
     ("progress", "arguments", "array_jobs", "settings", "registry"),
     ("data",),  # data sets, runs, judgments: read, checked and written
     ("tokens",),  # texts as token ids, and pairs packed from them
     ("groups",),  # one positive and n - 1 negatives a query, and the batches made of them
+    ("kernels",),  # fused kernels for GPUs: knows tensors, not models
     ("model",),  # encoder, score head, weights in and out: knows arrays, not losses
     ("losses",),
     ("evaluation",),  # measures and significance, over runs and judgments only

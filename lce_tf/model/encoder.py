@@ -90,6 +90,7 @@ class Block(keras.layers.Layer):
         self.size, self.heads, self.head = size, config.num_attention_heads, size // config.num_attention_heads
         self.rate, self.attention_rate = config.hidden_dropout_prob, config.attention_probs_dropout_prob
         self.activation = ACTIVATIONS[config.hidden_act]
+        self.exact_gelu = config.hidden_act == "gelu"
         self.qkv = Dense(size, 3 * size, stddev, precision, "qkv")
         self.attention_output = Dense(size, size, stddev, precision, "attention_output")
         self.attention_norm = LayerNorm(size, epsilon, precision, "attention_norm")

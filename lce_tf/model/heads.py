@@ -24,6 +24,14 @@ class Head(keras.layers.Layer):
         self.place = 4 * config.num_hidden_layers + 1
         self.layers = self.make_layers(config, outputs)
 
+    def call(self, vectors, seed):
+        """Logits [batch, outputs] of [CLS] vectors [batch, hidden]; `seed` as in `Encoder.call`."""
+        return self.scored(vectors, seed, dropout)
+
+    def scored(self, vectors, seed, dropout) -> tf.Tensor:
+        """As `call`, with masks drawn by another `dropout(x, rate, seed, place)`."""
+        raise TypeError(f"{type(self).__name__} scores nothing")
+
     def make_layers(self, config: EncoderConfig, outputs: int) -> dict[str, Dense]:
         """The head's dense layers by name."""
         raise TypeError(f"{type(self).__name__} makes no layers")
@@ -40,7 +48,7 @@ class LinearHead(Head):
         self.linear = self.dense(config, outputs, "linear")
         return {"head": self.linear}
 
-    def call(self, vectors, seed):
+    def scored(self, vectors, seed, dropout):
         return self.linear(dropout(tf.cast(vectors, tf.float32), self.rate, seed, self.place))
 
 
@@ -55,7 +63,7 @@ class DenseHead(Head):
         self.linear = self.dense(config, outputs, "linear")
         return {"head.dense": self.hidden, "head.out_proj": self.linear}
 
-    def call(self, vectors, seed):
+    def scored(self, vectors, seed, dropout):
         x = dropout(tf.cast(vectors, tf.float32), self.rate, seed, self.place)
         return self.linear(dropout(gelu(self.hidden(x)), self.rate, seed, self.place + 1))
 
@@ -71,7 +79,7 @@ class PoolerHead(Head):
         self.linear = self.dense(config, outputs, "linear")
         return {"head.pooler": self.pooler, "head.out_proj": self.linear}
 
-    def call(self, vectors, seed):
+    def scored(self, vectors, seed, dropout):
         pooled = tf.tanh(self.pooler(tf.cast(vectors, tf.float32)))
         return self.linear(dropout(pooled, self.rate, seed, self.place))
 

@@ -18,7 +18,7 @@ from lce_tf.reranking.int8 import GROUP, compressed
 from lce_tf.reranking.openvino_runtime import openvino_runtime
 from lce_tf.tokens.packing import Packed
 
-ENGINES = ("auto", "openvino", "tensorflow", "xla")
+ENGINES = ("auto", "openvino", "packed", "tensorflow", "xla")
 INPUTS = ("input_ids", "query_lengths", "lengths")
 
 # (which rows, their packed pairs) in, (which rows, their logits [pairs, outputs] float32) out, in any order; after the
@@ -35,6 +35,7 @@ class Engine(Protocol):
         tokens: padded wordpieces a batch should hold.
         steady: whether a pair's logits are the same to the bit in a batch of any size at any width that is a multiple
             of 16, as on a CPU; an accelerator takes other kernels for other sizes.
+        rows: gives how pairs of at most so many wordpieces share rows; absent: each is padded to a width of its own.
     """
 
     name: str
@@ -140,8 +141,9 @@ def open_engine(folder: str | Path, engine: str = "auto", precision: str = "auto
     """The engine for a trained checkpoint's folder.
 
     Args:
-        engine: "openvino" (the default on a machine without an accelerator), "tensorflow", "xla", which is TensorFlow
-            with the model compiled, or "auto".
+        engine: "openvino" (the default on a machine without an accelerator), "packed" (the default with one: pairs
+            share rows, one compiled program), "tensorflow", "xla", which is TensorFlow with the model compiled, or
+            "auto".
         precision: "float32", "bfloat16", for OpenVINO also "int8", for TensorFlow also the names in
             `lce_tf.model.precision`; "auto" is bfloat16 on a CPU that multiplies it in hardware, mixed_float16 on a
             GPU, else float32.
@@ -152,13 +154,17 @@ def open_engine(folder: str | Path, engine: str = "auto", precision: str = "auto
     if engine not in ENGINES:
         raise UserError(f"--engine {engine!r}: known are {', '.join(ENGINES)}")
     device = _device() if engine != "openvino" else "cpu"
+    names = {"bfloat16": "mixed_bfloat16" if device != "cpu" else "products_bfloat16"}
+    if engine == "packed" or (engine == "auto" and device in ("gpu", "tpu")):
+        from lce_tf.reranking.packed import PackedEngine
+
+        return PackedEngine(checkpoint.load(folder, resolve(names.get(precision, precision), device)))
     if engine == "openvino" or (engine == "auto" and device == "cpu"):
         if precision == "auto":
             precision = "bfloat16" if cpu_has_bfloat16() else "float32"
         if precision not in ("float32", "bfloat16", "int8"):
             raise UserError(f"--precision {precision!r}: OpenVINO's are auto, float32, bfloat16, int8")
         return OpenVinoEngine(exported(folder), precision)
-    names = {"bfloat16": "mixed_bfloat16" if device != "cpu" else "products_bfloat16"}
     model = checkpoint.load(folder, resolve(names.get(precision, precision), device))
     return TensorFlowEngine(model, xla=engine == "xla")
 
@@ -216,6 +222,15 @@ def save_openvino(model, logits: Callable, signature: list, path: Path) -> None:
         tf.saved_model.save(module, saved, signatures={"serving_default": module.serve})
         converted = openvino.convert_model(saved)
     openvino.save_model(converted, path, compress_to_fp16=False)
+
+
+def live_engine(model) -> Engine:
+    """The fastest engine on this device for a model whose weights go on changing."""
+    if _device() == "cpu":
+        return TensorFlowEngine(model)
+    from lce_tf.reranking.packed import PackedEngine
+
+    return PackedEngine(model)
 
 
 def _device() -> str:

@@ -1,4 +1,4 @@
-"""Scores for many pairs: sorted by length into batches of fixed shapes, each pair's score a function of the pair."""
+"""Scores for many pairs, in batches of a few fixed shapes: by width, or several pairs a row."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from lce_tf.reranking.engines import Engine
-from lce_tf.tokens.packing import Packed, Packer
+from lce_tf.tokens.packing import Packed, PackedTokens, Packer
+from lce_tf.tokens.rows import RowShape
 
 # Pairs are padded to a multiple of this many wordpieces: 16 shapes at most up to 256.
 MULTIPLE = 16
@@ -29,8 +30,9 @@ def score_pairs(
 ) -> np.ndarray:
     """The logits of pairs given as rows of the packer's stores.
 
-    A pair is always computed at the width of its own length and, unless the engine is steady, in a batch that is filled
-    up to that width's one size. So its score does not depend on what else is asked for.
+    Where pairs are not packed in rows, a pair is always computed at the width of its own length and, unless the engine
+    is steady, in a batch that is filled up to that width's one size. So its score does not depend on what else is asked
+    for. In rows it is the same to rounding.
 
     Args:
         advance: told how many pairs have been scored since the last call, for a progress bar.
@@ -52,12 +54,15 @@ def score_pairs(
 
     if not len(query_rows):
         return np.zeros((0, 1), np.float32)
-    batches = _batches(packer, query_rows, passage_rows, tokens or engine.tokens, engine.steady)
+    if rows := getattr(engine, "rows", None):
+        batches = _in_rows(packer, query_rows, passage_rows, rows(packer.sequence))
+    else:
+        batches = _by_width(packer, query_rows, passage_rows, tokens or engine.tokens, engine.steady)
     engine.run(batches, keep)
     return result[0]
 
 
-def _batches(
+def _by_width(
     packer: Packer, query_rows, passage_rows, tokens: int, steady: bool
 ) -> Iterator[tuple[np.ndarray, Packed]]:
     widths = -(-(sum(packer.measure(query_rows, passage_rows)) + 3) // MULTIPLE) * MULTIPLE
@@ -71,3 +76,21 @@ def _batches(
             chosen = rows[start : start + size]
             full = chosen if steady else np.concatenate([chosen, np.full(size - len(chosen), chosen[0])])
             yield chosen, packer.pack_to(query_rows[full], passage_rows[full], width)
+
+
+def _in_rows(packer: Packer, query_rows, passage_rows, rows: RowShape) -> Iterator[tuple[np.ndarray, PackedTokens]]:
+    """Batches of as many pairs, in their order, as fit; the last in the smaller size where that is enough."""
+    lengths = sum(packer.measure(query_rows, passage_rows)) + 3
+    ends, start = np.cumsum(lengths), 0
+    while start < len(lengths):
+        before = ends[start - 1] if start else 0
+        stop = int(np.searchsorted(ends, before + rows.sizes[-1], side="right"))
+        stop = min(max(stop, start + 1), start + rows.pairs)
+        starts, used = rows.place(lengths[start:stop])
+        while used > rows.sizes[-1]:
+            stop -= max(1, (stop - start) // 64)
+            starts, used = rows.place(lengths[start:stop])
+        size = next(size for size in rows.sizes if size >= used)
+        chosen = np.arange(start, stop)
+        yield chosen, packer.pack_at(query_rows[chosen], passage_rows[chosen], starts, size)
+        start = stop

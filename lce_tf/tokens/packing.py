@@ -22,6 +22,24 @@ class Packed(NamedTuple):
     lengths: np.ndarray
 
 
+class PackedTokens(NamedTuple):
+    """Pairs that share one sequence of wordpieces, or rows of it, in the form that travels to the device.
+
+    Attributes:
+        input_ids: [tokens] int32.
+        pairs: [tokens] int32, the pair that each wordpiece belongs to, -1 for padding.
+        starts: [pairs] int32, the first wordpiece of each pair, its [CLS].
+        query_lengths: [pairs] int32, wordpieces of the query as kept.
+        lengths: [pairs] int32, of the whole pair with its three special tokens.
+    """
+
+    input_ids: np.ndarray
+    pairs: np.ndarray
+    starts: np.ndarray
+    query_lengths: np.ndarray
+    lengths: np.ndarray
+
+
 class Expanded(NamedTuple):
     """(query, passage) pairs as the windows of their passages, those of a pair beside each other.
 
@@ -125,12 +143,29 @@ class Packer:
         query, passage = self.measure(query_rows, passage_rows)
         if (longest := int((query + passage).max(initial=0)) + 3) > width:
             raise ValueError(f"a pair of {longest} wordpieces does not fit into {width}")
-        return self._filled(query_rows, passage_rows, query, passage, width)
+        flat = self._filled(
+            query_rows, passage_rows, query, passage, np.arange(len(query_rows)) * width, len(query_rows) * width
+        )
+        lengths = (query + passage + 3).astype(np.int32)
+        return Packed(flat.reshape(len(query_rows), width), query.astype(np.int32), lengths)
 
-    def _filled(self, query_rows, passage_rows, query, passage, width) -> Packed:
+    def pack_at(
+        self, query_rows: np.ndarray, passage_rows: np.ndarray, starts: np.ndarray, tokens: int
+    ) -> PackedTokens:
+        """The pairs in one sequence of `tokens` wordpieces, each from its start on; they must not overlap."""
+        query, passage = self.measure(query_rows, passage_rows)
+        lengths = query + passage + 3
+        owners = np.full(tokens, -1, np.int32)
+        ends = np.cumsum(lengths)
+        run = np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - lengths, lengths)
+        owners[np.repeat(starts, lengths) + run] = np.repeat(np.arange(len(lengths), dtype=np.int32), lengths)
+        flat = self._filled(query_rows, passage_rows, query, passage, starts, tokens)
+        return PackedTokens(flat, owners, *(part.astype(np.int32) for part in (starts, query, lengths)))
+
+    def _filled(self, query_rows, passage_rows, query, passage, pairs, tokens: int) -> np.ndarray:
+        """[tokens] int32 wordpieces with each pair from its place on, padding between."""
         cls, sep, pad = self.special
-        pairs = np.arange(len(query_rows)) * width
-        flat = np.full(len(query_rows) * width, pad, dtype=np.int32)
+        flat = np.full(tokens, pad, dtype=np.int32)
         flat[pairs] = cls
         flat[pairs + 1 + query] = sep
         flat[pairs + 2 + query + passage] = sep
@@ -143,5 +178,4 @@ class Packer:
             ends = np.cumsum(kept)
             run = np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - kept, kept)
             flat[np.repeat(start, kept) + run] = store.tokens[np.repeat(first, kept) + run]
-        lengths = (query + passage + 3).astype(np.int32)
-        return Packed(flat.reshape(len(query_rows), width), query.astype(np.int32), lengths)
+        return flat

@@ -191,9 +191,24 @@ class TrainConfig:
     deterministic: bool = setting(False, "the same bits each time on a GPU as well, for some speed", part=MACHINES)
     xla: bool = setting(
         False,
-        "passes compiled by XLA, for GPUs: a minute or more at the start, once for each width of pairs",
+        "slices compiled by XLA as well, once for each width of pairs; rows and flat on a GPU are compiled anyway",
         part=MACHINES,
         tables=True,
+    )
+    layout: str = setting(
+        "auto",
+        "how pairs lie in a batch: slices, each padded to its longest; rows of several pairs in one static shape; flat, "
+        "one sequence for the fused kernels; auto: the fastest on this device (docs/gpu.md)",
+        choices=("auto", "slices", "rows", "flat"),
+        part=MACHINES,
+    )
+    peak_tflops: float | None = setting(
+        None,
+        "peak rate of the device in TFLOP/s, for the share of it that is logged; known for some cards",
+        above=0,
+        give="give a number above 0",
+        part=MACHINES,
+        place=True,
     )
     keep: str = setting(
         "last",

@@ -1,13 +1,14 @@
 """A training run from configuration to finished checkpoint, resumable at any step."""
 
+import collections
 import contextlib
 import functools
 import gc
 import json
-import time
 from dataclasses import asdict
 from pathlib import Path
 
+from lce_tf import xla
 from lce_tf.errors import UserError
 from lce_tf.evaluation.measures import evaluate, mean
 from lce_tf.files import make_folder
@@ -18,13 +19,14 @@ from lce_tf.losses import LOSSES
 from lce_tf.model import checkpoint, hub
 from lce_tf.model.config import EncoderConfig
 from lce_tf.progress import Progress
-from lce_tf.reranking.engines import TensorFlowEngine
+from lce_tf.reranking.engines import live_engine
 from lce_tf.reranking.order import best_windows, merged, pair_rows, scores_of
 from lce_tf.reranking.scoring import score_pairs
 from lce_tf.training.checkpoints import Checkpoints
 from lce_tf.training.config import TrainConfig
 from lce_tf.training.inputs import DevSample, TrainingInputs, read_inputs
-from lce_tf.training.plan import plan_batch, plan_parts
+from lce_tf.training.meters import Meter
+from lce_tf.training.plan import layout_of, plan_batch, plan_packed, plan_parts
 from lce_tf.training.records import Figures, identity, open_manifest
 from lce_tf.training.signals import StopSignals
 from lce_tf.training.strategies import device_kind, make_strategy
@@ -69,7 +71,7 @@ def _train(config: TrainConfig, output: Path, workers: Workers, locks: contextli
             workers.by_chief(lambda: locks.enter_context(alone(output)))
         job = None if finished else Job(config, inputs, output, workers)
         if job:
-            facts |= {"precision": job.model.precision.name, "replicas": workers.strategy.num_replicas_in_sync}
+            facts |= job.facts
         # Written once all parts fit together: settings that were refused do not claim the folder.
         workers.by_chief(lambda: open_manifest(output, config, inputs.hashes, facts))
     except UserError:
@@ -86,6 +88,10 @@ def _train(config: TrainConfig, output: Path, workers: Workers, locks: contextli
     return output
 
 
+# Steps that may have been started beyond the one whose figures are read.
+AHEAD = 16
+
+
 class Job:
     """The parts of one training run, put together; `run` does the work."""
 
@@ -95,7 +101,6 @@ class Job:
         from lce_tf.model.precision import resolve
         from lce_tf.training.optimizers import make_optimizer
         from lce_tf.training.schedules import make_schedule
-        from lce_tf.training.step import TrainingStep
 
         self.config, self.inputs, self.output, self.workers = config, inputs, output, workers
         self.strategy = workers.strategy
@@ -122,10 +127,22 @@ class Job:
             alternating=config.ce_pairs == "alternating",
             teacher=inputs.teacher,
         )
+        self.layout = layout_of(config, self.model)
+        build = self._sliced if self.layout == "slices" else self._packed
+        self.batches, self.take_step = build(sampler, loss, replicas)
+        state = {"model": self.model, "optimizer": self.optimizer, "step": self.step, "best": self.best}
+        self.checkpoints = Checkpoints(output, state, workers)
+        self.stop, self.figures, self._engine = StopSignals(), None, None
+
+    def _sliced(self, sampler: GroupSampler, loss, replicas: int):
+        """Batches in slices, and the step that takes them."""
+        from lce_tf.training.step import TrainingStep
+
+        config = self.config
         shape = plan_batch(config, replicas)
-        self.batches = TrainingBatches(sampler, inputs.packer, shape, replicas)
-        parts = plan_parts(config, self.batches, self.model, replicas // workers.count)
-        self.take_step = TrainingStep(
+        batches = TrainingBatches(sampler, self.inputs.packer, shape, replicas)
+        parts = plan_parts(config, batches, self.model, replicas // self.workers.count)
+        step = TrainingStep(
             self.strategy,
             self.model,
             loss,
@@ -137,9 +154,45 @@ class Job:
             config.r_drop,
             config.xla,
         )
-        state = {"model": self.model, "optimizer": self.optimizer, "step": self.step, "best": self.best}
-        self.checkpoints = Checkpoints(output, state, workers)
-        self.stop, self.figures = StopSignals(), None
+        return batches, step
+
+    def _packed(self, sampler: GroupSampler, loss, replicas: int):
+        """Batches in packed rows, and the step that takes them."""
+        from lce_tf.model.packed import PackedModel
+        from lce_tf.training.packed_step import PackedStep
+
+        config = self.config
+        batches = plan_packed(config, self.layout, sampler, self.inputs.packer, self.model, replicas)
+        shape = batches.shape
+        step = PackedStep(
+            self.strategy,
+            self.model,
+            loss,
+            self.optimizer,
+            config.batch,
+            config.seed,
+            PackedModel(self.model, shape.width, kernels=self.layout == "flat"),
+            shape.windows,
+            config.r_drop,
+            xla=config.xla or device_kind() == "gpu",
+        )
+        if self.workers.chief:
+            print(
+                f"layout {self.layout}: {shape.parts} part(s) of {', '.join(map(str, shape.sizes))} wordpieces, "
+                f"{batches.efficiency():.1%} of them real",
+                flush=True,
+            )
+        return batches, step
+
+    @property
+    def facts(self) -> dict:
+        """What the manifest says of how the training is computed."""
+        return {
+            "precision": self.model.precision.name,
+            "replicas": self.strategy.num_replicas_in_sync,
+            "layout": self.layout,
+            "xla_flags": xla.flags(),
+        }
 
     def run(self) -> None:
         """Trains from the newest checkpoint, or from the start, to the last step, and saves the result."""
@@ -164,50 +217,54 @@ class Job:
         import tensorflow as tf
 
         config, first = self.config, int(self.step)
-        examples = config.batch * config.members
-        feed = self._feed(first)
-        losses, since, watch = [], time.monotonic(), Watch(config)
-        with Progress("train", config.steps * examples, "pairs", initial=first * examples) as progress:
+        feed, watch, meter = self._feed(first), Watch(config), Meter(config, self.model.config)
+        # Steps that were started and whose figures have not been read: reading them at once would have the device wait.
+        started, sound = collections.deque(), True
+        with Progress("train", config.steps * meter.examples, "pairs", initial=first * meter.examples) as progress:
             for step in range(first + 1, config.steps + 1):
                 stop = tf.constant(self.stop.asked)
                 taken = self.take_step(feed, self.take_step.step_seed(step - 1), stop)
                 self.step.assign(step)
-                losses.append(float(taken.loss))
-                sound = watch.sound(losses[-1], float(taken.norm), self._scale)
-                if watch.gives_up:
-                    self.workers.by_chief(functools.partial(self._give_up, step, taken))
-                if (warning := watch.warning(step, losses[-1], float(taken.spread))) and self.workers.chief:
-                    print(warning, flush=True)
-                rate = float(self.schedule(step - 1))
-                progress.advance(examples, loss=f"{losses[-1]:.3f}", lr=f"{rate:.1e}", step=f"{step}")
-                if step % config.log_every == 0 or step == config.steps:
-                    now = time.monotonic()
-                    self._record(
-                        step,
-                        loss=sum(losses) / len(losses),
-                        learning_rate=rate,
-                        gradient_norm=float(taken.norm),
-                        score_spread=float(taken.spread),
-                        loss_scale=self._scale or 1.0,
-                        skipped_steps=watch.skipped,
-                        pairs_per_second=len(losses) * examples / (now - since),
-                    )
-                    losses, since = [], now
+                started.append((step, taken))
+                last = step == config.steps
+                evaluates = self.inputs.dev and (step % config.evaluate_every == 0 or last)
+                saves = step % config.checkpoint_every == 0 or last
+                logs = step % config.log_every == 0 or last
+                settles = logs or saves or evaluates or self.stop.asked or self.workers.count > 1
+                # All at once, since reading any figure waits for every step that was started.
+                settles = settles or len(started) > AHEAD
+                while settles and started:
+                    sound = self._account(*started.popleft(), watch, meter, progress)
+                if logs:
+                    self._record(step, **meter.figures(self.take_step, watch))
                     watch.reset()
-                if self.inputs.dev and (step % config.evaluate_every == 0 or step == config.steps):
+                if evaluates:
                     self.workers.by_chief(functools.partial(self._evaluate, step, self.inputs.dev))
                 # Several stop after the step in which they told each other; one need not wait for that.
                 stopping = bool(taken.stops) if self.workers.count > 1 else self.stop.asked
+                while stopping and started:
+                    sound = self._account(*started.popleft(), watch, meter, progress)
                 # A model that may be spoilt must not push the last good checkpoints out.
-                if sound and (stopping or step % config.checkpoint_every == 0 or step == config.steps):
+                if sound and (stopping or saves):
                     self.checkpoints.save(step)
-                if stopping and step < config.steps:
+                if stopping and not last:
                     raise KeyboardInterrupt
 
-    @property
-    def _scale(self) -> float | None:
-        """What the loss is multiplied by, None where it is not."""
-        return float(self.optimizer.loss_scale) if self.take_step.scales else None
+    def _account(self, step: int, taken, watch: Watch, meter: "Meter", progress: Progress) -> bool:
+        """Reads a step's figures; returns whether they are sound."""
+        import tensorflow as tf
+
+        loss, norm = float(taken.loss), float(taken.norm)
+        sound = watch.sound(loss, norm, float(taken.scale) if self.take_step.scales else None)
+        if watch.gives_up:
+            self.workers.by_chief(functools.partial(self._give_up, step, taken))
+        if (warning := watch.warning(step, loss, float(taken.spread))) and self.workers.chief:
+            print(warning, flush=True)
+        with tf.device("CPU:0"):
+            rate = float(self.schedule(step - 1))
+        meter.add(taken, rate)
+        progress.advance(meter.examples, loss=f"{loss:.3f}", lr=f"{rate:.1e}", step=f"{step}")
+        return sound
 
     def _give_up(self, step: int, taken) -> None:
         dealt = self.batches.sampler.step(step - 1, self.config.batch)
@@ -234,7 +291,9 @@ class Job:
     def _evaluate(self, step: int, dev: DevSample) -> None:
         """MRR@10 of the dev sample, reranked by the model as it is now."""
         *rows, offsets = dev.packer.expanded(*pair_rows(dev.run, dev.packer))
-        scores = scores_of(score_pairs(TensorFlowEngine(self.model), dev.packer, *rows), self.config.scoring)
+        if self._engine is None:
+            self._engine = live_engine(self.model)  # its graph is traced once for all evaluations
+        scores = scores_of(score_pairs(self._engine, dev.packer, *rows), self.config.scoring)
         ranked, _ = merged(dev.run, dev.run, best_windows(scores, offsets)[0], "dev")
         value = mean(evaluate(ranked, dev.qrels, ["MRR@10"])["MRR@10"])
         self._record(step, dev_mrr_10=value)

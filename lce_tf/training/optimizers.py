@@ -24,6 +24,15 @@ class Adam(keras.optimizers.legacy.Adam):
         self._constant = {copy.ref() for variable in constant for copy in getattr(variable, "values", [variable])}
         self._rate = rate
 
+    def scheduled_rate(self) -> tf.Tensor:
+        """The learning rate of the step to come, a float32 scalar."""
+        return self._decayed_lr(tf.float32)
+
+    def constant_rate(self, variable) -> float | None:
+        """The rate of a variable that the schedule leaves alone; None of all others."""
+        copies = getattr(variable, "values", [variable])
+        return self._rate if self._constant and copies[0].ref() in self._constant else None
+
     def _resource_apply_dense(self, grad, var, apply_state=None):
         if var.ref() in self._constant:
             rate = tf.constant(self._rate, var.dtype.base_dtype)

@@ -1,5 +1,7 @@
-"""How a batch is cut: into slices of pairs of like length, and into parts that fit into memory."""
+"""How a batch is laid out: slices of pairs of like length or rows of several, in parts that fit into memory."""
 
+from lce_tf.errors import UserError
+from lce_tf.groups.packed import PackedBatches
 from lce_tf.groups.pipeline import FEWEST_PAIRS, BatchShape, TrainingBatches
 from lce_tf.training.config import TrainConfig
 from lce_tf.training.memory import SHARE, activation_bytes, device_bytes, parts
@@ -7,6 +9,49 @@ from lce_tf.training.strategies import device_kind
 
 # First batches that are looked at to see how much of a batch fits into memory.
 LOOKED_AT = 32
+
+
+# Rows of packed pairs are a multiple of this many wordpieces wide.
+ROW_MULTIPLE = 128
+
+
+def layout_of(config: TrainConfig, model) -> str:
+    """ "slices", "rows" or "flat": what was asked for, or what is fastest on this device.
+
+    Raises:
+        UserError: "flat" where the fused kernels do not run.
+    """
+    from lce_tf.kernels import available
+
+    if config.layout in ("slices", "rows"):
+        return config.layout
+    device = device_kind()
+    flat = device == "gpu" and available.fits(model.config, model.precision) and available.works()
+    if config.layout == "flat" and not flat:
+        raise UserError(
+            "--layout flat: the fused kernels need an NVIDIA GPU of compute capability 8.0 or more, --precision "
+            "mixed_float16 or mixed_bfloat16, and heads of 32 or 64; give --layout rows"
+        )
+    return "flat" if flat else "slices" if device == "cpu" else "rows"
+
+
+def plan_packed(config: TrainConfig, layout: str, sampler, packer, model, replicas: int) -> PackedBatches:
+    """Packed batches, in as few parts as fit into `micro_batch` wordpieces or the device's memory."""
+    width = -(-config.sequence_length // ROW_MULTIPLE) * ROW_MULTIPLE
+    float_bytes = 4 if model.precision.policy == "float32" else 2
+    a_row = activation_bytes(model.config, 1, width, float_bytes)
+    room = config.micro_batch or int(SHARE * device_bytes() / a_row) * width
+    return PackedBatches.planned(
+        sampler,
+        packer,
+        config.batch // replicas,
+        config.members,
+        replicas,
+        config.lengths.windows,
+        width if layout == "rows" else None,
+        room,
+        config.steps,
+    )
 
 
 def plan_batch(config: TrainConfig, replicas: int) -> BatchShape:

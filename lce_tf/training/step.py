@@ -24,12 +24,16 @@ class Taken(NamedTuple):
         norm: of its gradient. Where that is no number, the step changed nothing but Adam's moments, which fade.
         spread: largest less smallest score of a group, on average; of single pairs, those of a replica's batch.
         stops: whether any of the processes was asked to stop.
+        scale: what the loss was multiplied by, 1 without loss scaling.
+        wordpieces: of the pairs that the first replica computed, without padding.
     """
 
     loss: tf.Tensor
     norm: tf.Tensor
     spread: tf.Tensor
     stops: tf.Tensor
+    scale: tf.Tensor
+    wordpieces: tf.Tensor
 
 
 class TrainingStep:
@@ -95,6 +99,8 @@ class TrainingStep:
         variables = self.model.trainable_variables
         labels, order, *packed = batch
         slices = self._slices(packed, step_seed, context.replica_id_in_sync_group)
+        scale = tf.convert_to_tensor(self.optimizer.loss_scale) if self.scales else tf.constant(1.0)
+        wordpieces = tf.add_n([tf.reduce_sum(tf.cast(lengths, tf.float32)) for lengths in packed[2::3]])
         loss, spread, gradients = self._differentiate(labels, order, slices)
         if self.scales:
             gradients = self.optimizer.get_unscaled_gradients(gradients)
@@ -108,7 +114,7 @@ class TrainingStep:
                 tf.math.is_finite(norm), lambda: gradients, lambda: [tf.zeros_like(part) for part in gradients]
             )
         self.optimizer.apply_gradients(zip(gradients, variables, strict=True), experimental_aggregate_gradients=False)
-        return loss, norm, spread, stops > 0
+        return loss, norm, spread, stops > 0, scale, wordpieces
 
     @property
     def scales(self) -> bool:
@@ -186,19 +192,19 @@ class TrainingStep:
         ]
         losses = tf.add_n([self.loss(part, labels) for part in masked]) / len(masked)
         if self.r_drop:
-            losses += self.r_drop / 4 * _divergence(*map(self.loss.log_shares, masked))
+            losses += self.r_drop / 4 * divergence(*map(self.loss.log_shares, masked))
         loss = tf.reduce_sum(losses) / self.groups
-        spread = _spread(self.model.scoring.score(masked[0])) * (labels.shape[0] / self.groups)
+        spread = spread_of(self.model.scoring.score(masked[0])) * (labels.shape[0] / self.groups)
         return loss, self.optimizer.get_scaled_loss(loss) if self.scales else loss, spread
 
 
-def _spread(scores: tf.Tensor) -> tf.Tensor:
+def spread_of(scores: tf.Tensor) -> tf.Tensor:
     """How far the scores [groups, members] of a group lie apart on average, or those of all groups of one."""
     scores = tf.cast(scores if scores.shape[1] > 1 else tf.transpose(scores), tf.float32)
     return tf.reduce_mean(tf.reduce_max(scores, axis=1) - tf.reduce_min(scores, axis=1))
 
 
-def _divergence(p: tf.Tensor, q: tf.Tensor) -> tf.Tensor:
+def divergence(p: tf.Tensor, q: tf.Tensor) -> tf.Tensor:
     """[queries] KL(p || q) + KL(q || p) of shares given as logarithms [queries, shares]."""
     return tf.reduce_sum((tf.exp(p) - tf.exp(q)) * (p - q), axis=-1)
 

@@ -1,0 +1,196 @@
+"""tf.data: the batches of each step as pairs that share rows, in one of a few static shapes."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lce_tf.groups.sampler import GroupSampler
+from lce_tf.tokens.packing import Packer
+from lce_tf.tokens.rows import best_fit, end_to_end, rounded
+
+# Steps whose lengths decide the sizes; what is left above the largest of them, as a share of its spread.
+LOOKED_AT, HEADROOM = 256, 0.25
+# Sizes at most, each a program of its own.
+MOST_SIZES = 3
+
+
+@dataclass(frozen=True)
+class PackedShape:
+    """The static shape of one replica's batches.
+
+    Attributes:
+        groups: groups (or single pairs) a step on one replica.
+        members: passages a group.
+        parts: the batch is computed in so many parts, each with the same number of pairs.
+        width: wordpieces of a row; None: the pairs of a part follow one another without rows.
+        sizes: wordpieces of a part, padding included, ascending; a batch takes the smallest that it fits into.
+        windows: windows a passage, each a pair of its own; a passage with fewer has empty pairs, which are masked out.
+    """
+
+    groups: int
+    members: int
+    parts: int
+    width: int | None
+    sizes: tuple[int, ...]
+    windows: int = 1
+
+    @property
+    def pairs(self) -> int:
+        """Pairs a step on one replica."""
+        return self.groups * self.members * self.windows
+
+
+class PackedBatches:
+    """Deals and packs the batches of any step; holds no state."""
+
+    def __init__(self, sampler: GroupSampler, packer: Packer, shape: PackedShape, replicas: int = 1):
+        self.sampler, self.packer, self.shape, self.replicas = sampler, packer, shape, replicas
+
+    @classmethod
+    def planned(
+        cls,
+        sampler: GroupSampler,
+        packer: Packer,
+        groups: int,
+        members: int,
+        replicas: int,
+        windows: int,
+        width: int | None,
+        room: int,
+        steps: int,
+    ) -> "PackedBatches":
+        """Batches whose parts hold at most about `room` wordpieces, with sizes found from the first steps' lengths.
+
+        Args:
+            width: see `PackedShape`.
+            room: wordpieces of a part; a part is never smaller than the longest pair.
+            steps: of the whole training.
+        """
+        pairs = groups * members * windows
+        whole = cls(sampler, packer, PackedShape(groups, members, 1, width, (0,), windows), replicas)
+        looked_at = range(min(LOOKED_AT, steps))
+        longest = packer.sequence if width is None else width
+        totals = [int(whole._dealt(step, 0)[2].sum()) for step in looked_at]
+        fewest = max(1, -(-max(totals) // max(room, longest)))
+        parts = next(parts for parts in range(fewest, pairs + 1) if pairs % parts == 0)
+        whole.shape = PackedShape(groups, members, parts, width, (0,), windows)
+        needs = np.array([whole._need(step, replica) for step in looked_at for replica in range(replicas)])
+        return cls(sampler, packer, PackedShape(groups, members, parts, width, _sizes(needs, width), windows), replicas)
+
+    def batch(self, step: int, replica: int = 0) -> tuple[np.ndarray, ...]:
+        """One replica's share of a step.
+
+        Returns:
+            labels: [groups, members] float32.
+            order: [groups * members * windows] int32; pair i of the group matrix, in which a passage's windows are
+                beside each other, is pair `order[i]` of the parts behind one another; -1 for a window that the
+                passage does not have.
+            input_ids, pairs: [parts, wordpieces] int32, see `PackedTokens`.
+            starts, query_lengths, lengths: [parts, pairs of a part] int32.
+            numbers: [parts, pairs of a part] int32, of each pair in the step's global batch.
+        """
+        dealt, columns, lengths = self._dealt(step, replica)
+        chosen = self._chosen(lengths)
+        placed = [self._placed(lengths[rows]) for rows in chosen]
+        size = self._size(max(need for _, need in placed))
+        parts = [
+            self.packer.pack_at(*(column[rows] for column in columns), starts, size)
+            for rows, (starts, _) in zip(chosen, placed, strict=True)
+        ]
+        slots = np.concatenate(chosen)
+        order = np.empty(len(slots), np.int32)
+        order[slots] = np.arange(len(slots), dtype=np.int32)
+        windows = np.arange(self.shape.windows)
+        order[(windows >= self.packer.counts(dealt.passage_rows.ravel())[:, None]).ravel()] = -1
+        numbers = (np.stack(chosen) + replica * self.shape.pairs).astype(np.int32)
+        return dealt.labels, order, *(np.stack(column) for column in zip(*parts, strict=True)), numbers
+
+    def efficiency(self, steps: int = 32) -> float:
+        """Real wordpieces over computed ones in the first steps."""
+        real = computed = 0
+        for step in range(steps):
+            _, _, lengths = self._dealt(step, 0)
+            real += int(lengths.sum())
+            computed += self._size(self._need(step, 0)) * self.shape.parts
+        return real / computed
+
+    def _dealt(self, step: int, replica: int):
+        """The groups, their pairs as (query rows, passage rows), and the pairs' lengths."""
+        first = (step * self.replicas + replica) * self.shape.groups
+        dealt = self.sampler.at(np.arange(first, first + self.shape.groups))
+        windows = np.arange(self.shape.windows)
+        queries = np.repeat(dealt.query_rows, self.shape.members * len(windows))
+        passages = (dealt.passage_rows.reshape(-1, 1) * len(windows) + windows).ravel()
+        return dealt, (queries, passages), sum(self.packer.measure(queries, passages)) + 3
+
+    def _chosen(self, lengths: np.ndarray) -> list[np.ndarray]:
+        """The pairs of each part: dealt to and fro by length, so that parts are about equally long."""
+        parts = self.shape.parts
+        if parts == 1:
+            return [np.arange(len(lengths))]
+        rounds = np.argsort(-lengths, kind="stable").reshape(-1, parts)
+        rounds[1::2] = rounds[1::2, ::-1]
+        return list(np.sort(rounds.T, axis=1))
+
+    def _placed(self, lengths: np.ndarray) -> tuple[np.ndarray, int]:
+        """Where each pair of a part starts, and the wordpieces that takes."""
+        if self.shape.width is None:
+            return end_to_end(lengths), int(lengths.sum())
+        starts, rows = best_fit(lengths, self.shape.width)
+        return starts, rows * self.shape.width
+
+    def _need(self, step: int, replica: int) -> int:
+        _, _, lengths = self._dealt(step, replica)
+        return max(self._placed(lengths[rows])[1] for rows in self._chosen(lengths))
+
+    def _size(self, need: int) -> int:
+        """The smallest size that is enough; a batch beyond all of them gets one of its own, and a program with it."""
+        return next((size for size in self.shape.sizes if size >= need), rounded(need, self._multiple))
+
+    @property
+    def _multiple(self) -> int:
+        return _multiple(self.shape.width)
+
+    def dataset(self, first_step: int, last_step: int, replicas: list[int] | None = None):
+        """A tf.data.Dataset of `batch(...)` for steps [first_step, last_step), the given replicas by turns.
+
+        Args:
+            replicas: the global numbers of the replicas fed from this host, all of them by default.
+        """
+        import tensorflow as tf
+
+        replicas = list(range(self.replicas)) if replicas is None else replicas
+        shape = self.shape
+        a_part = shape.pairs // shape.parts
+        shapes = [
+            [shape.groups, shape.members],
+            [shape.pairs],
+            *[[shape.parts, None]] * 2,
+            *[[shape.parts, a_part]] * 4,
+        ]
+        kinds = [tf.float32] + [tf.int32] * (len(shapes) - 1)
+
+        def load(number):
+            parts = tf.numpy_function(
+                lambda n: self.batch(int(n) // len(replicas), replicas[int(n) % len(replicas)]), [number], kinds
+            )
+            for part, given in zip(parts, shapes, strict=True):
+                part.set_shape(given)
+            return tuple(parts)
+
+        numbers = tf.data.Dataset.range(first_step * len(replicas), last_step * len(replicas))
+        return numbers.map(load, num_parallel_calls=2, deterministic=True).prefetch(8)
+
+
+def _multiple(width: int | None) -> int:
+    from lce_tf.tokens.rows import MULTIPLE
+
+    return width or 2 * MULTIPLE
+
+
+def _sizes(needs: np.ndarray, width: int | None) -> tuple[int, ...]:
+    """Up to `MOST_SIZES` numbers of wordpieces, the largest with room to spare for batches not looked at."""
+    multiple = _multiple(width)
+    spread = float(needs.max() - needs.min())
+    quantiles = [np.quantile(needs, 0.4), np.quantile(needs, 0.85), needs.max() + HEADROOM * spread]
+    return tuple(sorted({rounded(need, multiple) for need in quantiles}))

@@ -1,0 +1,126 @@
+"""What a training's rate is worth: operations of the model a second, and their share of what the card can do."""
+
+import math
+import time
+
+from lce_tf.model.config import EncoderConfig
+from lce_tf.training.config import TrainConfig
+
+# Share of the time spent waiting for batches from which on a line says so.
+WAITS = 0.03
+
+# Dense float16 products with float32 sums, in TFLOP/s, as the makers' data sheets give them.
+PEAKS = {
+    "H200": 989.4,
+    "H100 PCIe": 756.0,
+    "H100": 989.4,
+    "GH200": 989.4,
+    "A100": 312.0,
+    "A40": 149.7,
+    "A10": 125.0,
+    "L40S": 362.0,
+    "L4": 121.0,
+    "V100": 125.0,
+    "T4": 65.0,
+}
+
+
+def training_flops(config: EncoderConfig, wordpieces: float, length: float) -> float:
+    """Floating-point operations of a forward and a backward pass, products alone: three times those of scoring.
+
+    Args:
+        wordpieces: real ones; padding is not counted.
+        length: of a pair on average, which attention is over.
+    """
+    size = config.hidden_size
+    a_token = 2 * (4 * size * size + 2 * size * config.intermediate_size) + 4 * size * length
+    return 3 * wordpieces * config.num_hidden_layers * a_token
+
+
+def peak_flops(given: float | None = None) -> float | None:
+    """The card's peak rate in FLOP/s: what was given in TFLOP/s, else that of a known card, else None."""
+    if given:
+        return given * 1e12
+    import tensorflow as tf
+
+    gpus = tf.config.list_physical_devices("GPU")
+    if not gpus:
+        return None
+    name = tf.config.experimental.get_device_details(gpus[0]).get("device_name", "")
+    return next((peak * 1e12 for card, peak in PEAKS.items() if card in name), None)
+
+
+def peak_memory() -> int | None:
+    """Most bytes of the first GPU's memory that tensors have taken so far; None without one."""
+    import tensorflow as tf
+
+    return tf.config.experimental.get_memory_info("GPU:0")["peak"] if tf.config.list_logical_devices("GPU") else None
+
+
+class Meter:
+    """Sums the figures of steps, and says at each line of the log what they come to.
+
+    Attributes:
+        examples: pairs a step.
+    """
+
+    def __init__(self, config: TrainConfig, encoder: EncoderConfig):
+        self._config, self._encoder = config, encoder
+        self.examples = config.batch * config.members
+        self._peak, self._warned, self._waited = peak_flops(config.peak_tflops), False, 0.0
+        self._start()
+
+    def _start(self) -> None:
+        self._losses, self._wordpieces, self._since = [], 0.0, time.monotonic()
+
+    def add(self, taken, rate: float) -> None:
+        """Counts a step; its figures are read from the device.
+
+        Args:
+            taken: `Taken`.
+            rate: its learning rate.
+        """
+        self._losses.append(float(taken.loss))
+        self._wordpieces += float(taken.wordpieces)
+        self._last, self._rate = taken, rate
+
+    def figures(self, step, watch) -> dict[str, float]:
+        """The figures since the last call, by their names in `metrics.jsonl`.
+
+        Args:
+            step: the training step, whose waiting for batches is measured where it can be.
+            watch: `Watch`.
+        """
+        seconds, steps = max(time.monotonic() - self._since, 1e-9), len(self._losses)
+        found = {
+            "loss": math.fsum(self._losses) / steps,
+            "learning_rate": self._rate,
+            "gradient_norm": float(self._last.norm),
+            "score_spread": float(self._last.spread),
+            "loss_scale": float(self._last.scale),
+            "skipped_steps": watch.skipped,
+            "pairs_per_second": steps * self.examples / seconds,
+        }
+        replicas = step.strategy.num_replicas_in_sync
+        wordpieces = self._wordpieces * replicas
+        found["wordpieces_per_second"] = wordpieces / seconds
+        length = wordpieces / (steps * self.examples * self._config.lengths.windows)
+        flops = training_flops(self._encoder, wordpieces, length) / seconds
+        found["model_tflops"] = flops / 1e12
+        if self._peak:
+            found["share_of_peak"] = flops / replicas / self._peak
+        if (memory := peak_memory()) is not None:
+            found["peak_memory_gib"] = memory / 2**30
+        if hasattr(step, "waited"):
+            found["input_wait"] = min((step.waited - self._waited) / seconds, 1.0)
+            self._waited = step.waited
+            found["programs"] = step.programs
+            if found["input_wait"] > WAITS and not self._warned and step.programs:
+                self._warned = True
+                print(
+                    f"warning: {found['input_wait']:.0%} of the time goes into waiting for batches; give the machine "
+                    "more processor cores, or see docs/gpu.md",
+                    flush=True,
+                )
+        self._start()
+        return found

@@ -1,0 +1,75 @@
+"""One optimiser step as part of an XLA program: unscaling, the finite check, Adam and the loss scale in one pass."""
+
+from collections.abc import Sequence
+
+import tensorflow as tf
+import tf_keras as keras
+
+from lce_tf.training.optimizers import BETA_1, BETA_2, EPSILON
+
+
+class AdamUpdate:
+    """What `lce_tf.training.optimizers.make_optimizer`'s optimiser does, on its own variables, without its launches.
+
+    A step whose gradient is not finite changes no weight and no moment; with loss scaling it halves the scale.
+
+    Args:
+        optimizer: Adam, or Adam within a `LossScaleOptimizer`; its slots must exist.
+        variables: the model's.
+    """
+
+    def __init__(self, optimizer, variables: Sequence[tf.Variable]):
+        self.optimizer, self.variables = optimizer, list(variables)
+        self.scales = isinstance(optimizer, keras.mixed_precision.LossScaleOptimizer)
+        self.adam = optimizer.inner_optimizer if self.scales else optimizer
+
+    @property
+    def scale(self) -> tf.Tensor:
+        """What the loss is multiplied by, a float32 scalar."""
+        return tf.convert_to_tensor(self.optimizer.loss_scale) if self.scales else tf.constant(1.0)
+
+    def __call__(self, gradients: Sequence[tf.Tensor]) -> tf.Tensor:
+        """Takes the step, in a replica's context; returns the gradient's global norm.
+
+        Args:
+            gradients: of the scaled loss, summed over replicas, one for each variable in its shape, any float dtype.
+        """
+        scale = self.scale
+        gradients = [tf.cast(gradient, tf.float32) / scale for gradient in gradients]
+        norm = tf.sqrt(tf.add_n([tf.reduce_sum(tf.square(gradient)) for gradient in gradients]))
+        finite = tf.math.is_finite(norm)
+        step = tf.cast(self.adam.iterations + 1, tf.float32)
+        correction = tf.sqrt(1 - BETA_2**step) / (1 - BETA_1**step)
+        scheduled = self.adam.scheduled_rate()
+        for variable, gradient in zip(self.variables, gradients, strict=True):
+            rate = (self.adam.constant_rate(variable) or scheduled) * correction
+            first, second = (_local(self.adam.get_slot(variable, name)) for name in ("m", "v"))
+            mean = BETA_1 * first + (1 - BETA_1) * gradient
+            square = BETA_2 * second + (1 - BETA_2) * tf.square(gradient)
+            change = rate * mean / (tf.sqrt(square) + EPSILON)
+            _assign(first, tf.where(finite, mean, first))
+            _assign(second, tf.where(finite, square, second))
+            variable = _local(variable)
+            _assign(variable, tf.where(finite, variable - change, variable))
+        _assign(_local(self.adam.iterations), self.adam.iterations + tf.cast(finite, self.adam.iterations.dtype))
+        if self.scales:
+            self._rescale(finite, scale)
+        return norm
+
+    def _rescale(self, finite: tf.Tensor, scale: tf.Tensor) -> None:
+        """Doubles the loss scale after enough finite steps, halves it after one that is not, never below 1."""
+        state = self.optimizer._loss_scale
+        steps = tf.convert_to_tensor(state.counter) + 1
+        grows = finite & (steps >= state.growth_steps) & tf.math.is_finite(scale * state.multiplier)
+        grown = tf.where(grows, scale * state.multiplier, scale)
+        _assign(_local(state.current_loss_scale), tf.where(finite, grown, tf.maximum(scale / state.multiplier, 1.0)))
+        _assign(_local(state.counter), tf.where(finite & (steps < state.growth_steps), steps, tf.zeros_like(steps)))
+
+
+def _local(variable):
+    """A mirrored variable's copy on this replica; replicas make the same change, so copies stay equal."""
+    return variable._get() if hasattr(variable, "_get") else variable
+
+
+def _assign(variable, value) -> None:
+    variable.assign(value, read_value=False)

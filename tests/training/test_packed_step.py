@@ -1,0 +1,166 @@
+"""The packed step against the sliced one: the same loss, gradient, Adam and loss scale, in parts and on replicas."""
+
+import numpy as np
+import pytest
+
+from lce_tf.groups.packed import PackedBatches, PackedShape
+from lce_tf.groups.pipeline import BatchShape, TrainingBatches
+from lce_tf.groups.sampler import GroupSampler
+from lce_tf.training.inputs import read_inputs
+
+GROUPS, GROUP, HIDDEN = 8, 4, 32
+
+
+class Steps:
+    """The same model, batch and optimiser, to be stepped in either layout."""
+
+    def __init__(self, files, precision="float32", backbone=None, devices=1, windows=1):
+        from lce_tf.losses import LOSSES
+        from lce_tf.model import checkpoint
+        from lce_tf.model.config import Scoring
+        from lce_tf.model.precision import PRECISIONS
+        from lce_tf.training.strategies import make_strategy
+
+        settings = {"group": GROUP, "batch": GROUPS, "backbone": str(backbone or files.backbone)}
+        if windows > 1:
+            settings |= {"passage_length": 6, "stride": 3, "windows": windows}
+        self.config = files.config(**settings)
+        self.inputs, self.loss, self.windows = read_inputs(self.config), LOSSES["lce"](), windows
+        self.strategy = make_strategy("mirrored", devices) if devices > 1 else make_strategy("one_device")
+        self.precision = PRECISIONS[precision]
+        with self.strategy.scope():
+            self.model = checkpoint.from_backbone(self.config.backbone, Scoring(), self.precision, seed=3)
+        self.model.head.linear.kernel.assign(self.model.head.linear.kernel * 20)
+        self.sampler = GroupSampler(self.inputs.pool, GROUP, 42)
+        self.start = self.weights
+
+    @property
+    def weights(self):
+        """All weights, without the keys' biases: softmax cancels them, so their gradient is rounding alone."""
+        values = [variable.numpy().astype(np.float64) for variable in self.model.trainable_variables]
+        for value in values:
+            if value.shape == (3 * HIDDEN,):
+                value[HIDDEN : 2 * HIDDEN] = 0
+        return values
+
+    def optimizer(self, rate=1e-3):
+        from lce_tf.training.optimizers import make_optimizer
+        from lce_tf.training.schedules import make_schedule
+
+        with self.strategy.scope():
+            return make_optimizer(make_schedule("linear", rate, 100, 0.0), self.model, self.precision)
+
+    def reset(self):
+        for variable, value in zip(self.model.trainable_variables, self.start, strict=True):
+            variable.assign(value.astype(np.float32))
+
+    def feed(self, batches):
+        return iter(self.strategy.distribute_datasets_from_function(lambda _: batches.dataset(0, 1).repeat()))
+
+    def sliced(self, steps=1):
+        """Figures of each step, and the weights after the last."""
+        from lce_tf.training.step import TrainingStep
+
+        self.reset()
+        replicas = self.strategy.num_replicas_in_sync
+        shape = BatchShape(GROUPS // replicas, GROUP, 2, 8, self.windows)
+        feed = self.feed(TrainingBatches(self.sampler, self.inputs.packer, shape, replicas))
+        step = TrainingStep(
+            self.strategy, self.model, self.loss, self.optimizer(), GROUPS, seed=7, windows=self.windows
+        )
+        taken = [step(feed, step.step_seed(number)) for number in range(steps)]
+        return [[float(value) for value in one[:3]] for one in taken], self.weights
+
+    def packed(self, parts=1, width=None, steps=1, xla=False, optimizer=None, r_drop=0.0):
+        """As `sliced`, and the step itself."""
+        from lce_tf.model.packed import PackedModel
+        from lce_tf.training.packed_step import PackedStep
+
+        self.reset()
+        replicas = self.strategy.num_replicas_in_sync
+        pairs = GROUPS * GROUP * self.windows // replicas
+        room = pairs // parts * 32
+        shape = PackedShape(GROUPS // replicas, GROUP, parts, width, (room,), self.windows)
+        feed = self.feed(PackedBatches(self.sampler, self.inputs.packer, shape, replicas))
+        step = PackedStep(
+            self.strategy,
+            self.model,
+            self.loss,
+            optimizer or self.optimizer(),
+            GROUPS,
+            seed=7,
+            packed=PackedModel(self.model, width, kernels=False),
+            windows=self.windows,
+            r_drop=r_drop,
+            xla=xla,
+        )
+        taken = [step(feed, step.step_seed(number)) for number in range(steps)]
+        return [[float(value) for value in one[:3]] for one in taken], self.weights, step
+
+
+def close(found, expected, scale=1.0):
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=2e-6 * scale)
+
+
+@pytest.mark.parametrize(("parts", "width", "xla"), [(1, None, False), (1, 32, True), (4, None, False)])
+def test_steps_are_those_of_the_sliced_layout(files, parts, width, xla):
+    steps = Steps(files)
+    figures, weights = steps.sliced(steps=2)
+    found, after, _ = steps.packed(parts, width, steps=2, xla=xla)
+    np.testing.assert_allclose(found, figures, rtol=2e-5)
+    close(after, weights)
+
+
+def test_dropout_masks_are_the_same_in_any_parts_and_rows(files):
+    steps = Steps(files, backbone=files.with_dropout)
+    figures, weights, _ = steps.packed(steps=2)
+    assert figures[0][0] != pytest.approx(steps.sliced()[0][0][0], rel=1e-3)  # masks there are
+    for parts, width in ((1, 32), (4, None)):
+        found, after, _ = steps.packed(parts, width, steps=2)
+        np.testing.assert_allclose(found, figures, rtol=2e-5)
+        close(after, weights)
+
+
+def test_windows_that_a_document_has_not_count_for_nothing(files):
+    steps = Steps(files, windows=3)
+    figures, weights = steps.sliced()
+    found, after, _ = steps.packed(parts=2)
+    np.testing.assert_allclose(found, figures, rtol=2e-5)
+    close(after, weights)
+
+
+def test_two_replicas_take_the_step_of_one(files):
+    figures, weights = Steps(files).sliced(steps=2)
+    found, after, _ = Steps(files, devices=2).packed(steps=2)
+    np.testing.assert_allclose(found, figures, rtol=2e-5)
+    close(after, weights)
+
+
+def test_a_gradient_that_is_no_number_changes_no_weight_and_halves_the_loss_scale(files):
+    steps = Steps(files, precision="mixed_float16")
+    optimizer = steps.optimizer()
+    optimizer._loss_scale.current_loss_scale.assign(2.0**30)
+    figures, weights, _ = steps.packed(optimizer=optimizer)
+    assert not np.isfinite(figures[0][1])
+    assert float(optimizer.loss_scale) == 2.0**29 and int(optimizer.inner_optimizer.iterations) == 0
+    close(weights, steps.start, 0)
+    optimizer._loss_scale.current_loss_scale.assign(256.0)
+    optimizer._loss_scale.counter.assign(1999)
+    figures, weights, _ = steps.packed(optimizer=optimizer)
+    assert np.isfinite(figures[0][1]) and float(optimizer.loss_scale) == 512.0
+    assert int(optimizer.inner_optimizer.iterations) == 1 and int(optimizer._loss_scale.counter) == 0
+    assert any((a != b).any() for a, b in zip(weights, steps.start, strict=True))
+
+
+def test_each_size_is_traced_once(files):
+    assert Steps(files).packed(steps=3)[2].programs == 1
+
+
+def test_r_drop_compares_two_masks(files):
+    steps = Steps(files, backbone=files.with_dropout)
+    plain, whole = steps.packed()[0], steps.packed(r_drop=1.0)
+    in_parts = steps.packed(parts=4, r_drop=1.0)
+    assert whole[0][0][0] > plain[0][0]
+    np.testing.assert_allclose(in_parts[0], whole[0], rtol=2e-5)
+    close(in_parts[1], whole[1])
