@@ -2,49 +2,21 @@
 
 import contextlib
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
-from typing import Protocol
-
-import numpy as np
 
 from lce_tf import __version__
 from lce_tf.errors import UserError
 from lce_tf.files import built_folder, cache_dir, scratch_place
 from lce_tf.model import checkpoint, hub
 from lce_tf.model.precision import cpu_has_bfloat16, resolve
+from lce_tf.reranking.engine import Batches, Engine, Sink
 from lce_tf.reranking.int8 import GROUP, compressed
 from lce_tf.reranking.openvino_runtime import openvino_runtime
-from lce_tf.tokens.packing import Packed
 
 ENGINES = ("auto", "openvino", "packed", "tensorflow", "xla")
 INPUTS = ("input_ids", "query_lengths", "lengths")
-
-# (which rows, their packed pairs) in, (which rows, their logits [pairs, outputs] float32) out, in any order; after the
-# logits of the rows may come some without meaning.
-Batches = Iterator[tuple[np.ndarray, Packed]]
-Sink = Callable[[np.ndarray, np.ndarray], None]
-
-
-class Engine(Protocol):
-    """What scoring needs of an engine.
-
-    Attributes:
-        name, precision: for manifests and for the hash that resuming checks.
-        tokens: padded wordpieces a batch should hold.
-        steady: whether a pair's logits are the same to the bit in a batch of any size at any width that is a multiple
-            of 16, as on a CPU; an accelerator takes other kernels for other sizes.
-        rows: gives how pairs of at most so many wordpieces share rows; absent: each is padded to a width of its own.
-    """
-
-    name: str
-    precision: str
-    tokens: int
-    steady: bool
-
-    def run(self, batches: Batches, sink: Sink) -> None:
-        """Feeds every batch's logits to `sink`."""
 
 
 class TensorFlowEngine:

@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from lce_tf.kernels import available
 from lce_tf.model.packed import PackedModel, Tokens
-from lce_tf.reranking.engines import Batches, Sink
+from lce_tf.reranking.engine import Batches, Sink
 from lce_tf.tokens.rows import RowShape, rounded
 
 # Wordpieces of a batch, and of the last one of a job where that is enough.

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from lce_tf.reranking.engines import Engine
+from lce_tf.reranking.engine import Engine
 from lce_tf.tokens.packing import Packed, PackedTokens, Packer
 from lce_tf.tokens.rows import RowShape
 

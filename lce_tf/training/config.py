@@ -197,8 +197,8 @@ class TrainConfig:
     )
     layout: str = setting(
         "auto",
-        "how pairs lie in a batch: slices, each padded to its longest; rows of several pairs in one static shape; flat, "
-        "one sequence for the fused kernels; auto: the fastest on this device (docs/gpu.md)",
+        "how pairs lie in a batch: slices, each padded to its longest; rows of several pairs in one static shape; "
+        "flat, one sequence for the fused kernels; auto: the fastest on this device (docs/gpu.md)",
         choices=("auto", "slices", "rows", "flat"),
         part=MACHINES,
     )
