@@ -136,3 +136,22 @@ def test_two_names_of_one_output_share_its_lock(tmp_path):
         alone(tmp_path / "link"),
     ):
         pass
+
+
+def test_a_reader_that_goes_away_is_one_line(tmp_path):
+    reading, writing = os.pipe()
+    os.close(reading)
+    with pytest.raises(UserError, match="cannot be written"), written(f"/dev/fd/{writing}") as file:
+        file.write("text" * 100_000)
+    os.close(writing)
+
+
+def test_a_full_device_is_one_line():
+    with pytest.raises(UserError, match="/dev/full: cannot be written"):
+        write_json("/dev/full", 1)
+
+
+def test_what_is_a_stream(tmp_path):
+    assert is_stream("/dev/null")
+    assert is_stream("/dev/stdout")
+    assert not is_stream(tmp_path / "new")

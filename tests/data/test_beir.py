@@ -1,5 +1,6 @@
 """Folders in BEIR's layout: the texts, splits and judgments are those that ir_datasets and BEIR give."""
 
+import gzip
 import json
 
 import pytest
@@ -70,3 +71,37 @@ def test_a_corpus_that_changes_between_key_and_reading_is_refused(folder):
 def test_no_output_replaces_its_files(folder, name):
     with pytest.raises(UserError, match="is a file of the data set there"):
         spare_own_file(folder / name)
+
+
+def test_a_compressed_corpus_is_read(folder):
+    data = (folder / "corpus.jsonl").read_bytes()
+    (folder / "corpus.jsonl").unlink()
+    (folder / "corpus.jsonl.gz").write_bytes(gzip.compress(data))
+    assert [passage.passage_id for passage in load_dataset(str(folder)).passages()] == ["d1", "d2", "d3"]
+
+
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        ("{", "is not JSON"),
+        ("[]", "is no JSON object"),
+        ('{"_id": 3, "text": "x"}', '"_id" is no string'),
+        ('{"_id": "d4"}', '"text" is no string'),
+        ('{"_id": "d 3", "text": "x"}', "holds white space"),
+        ('{"_id": "d4\\u00a0", "text": "x"}', "holds white space"),
+        ('{"_id": "d4", "text": "\\u0000"}', "a NUL character"),
+        ('{"_id": "d4", "text": "\\ud800"}', "half of a surrogate pair"),
+        ('{"_id": "d1", "text": "again"}', "is there twice"),
+    ],
+)
+def test_faults_are_told_by_line(folder, line, fault):
+    with open(folder / "corpus.jsonl", "a") as file:
+        file.write(line + "\n")
+    with pytest.raises(UserError, match=fault) as caught:
+        list(load_dataset(str(folder)).passages())
+    assert str(caught.value).startswith(f"{folder}/corpus.jsonl:4: ")
+
+
+def test_an_unknown_split_names_those_that_are_there(folder):
+    with pytest.raises(UserError, match="has no split 'dev'.*splits: test"):
+        load_dataset(str(folder)).queries("dev")

@@ -286,9 +286,7 @@ def test_a_run_in_scores_is_reranked_under_its_format_alone(config, tmp_path):
     assert manifest["format"] == "scores" and len(named) == 80
 
 
-def test_a_checkpoint_that_changes_between_its_hash_and_its_loading_is_refused(
-    config, checkpoints, tmp_path, monkeypatch
-):
+def test_a_checkpoint_written_anew_between_hash_and_loading_is_refused(config, checkpoints, tmp_path, monkeypatch):
     folder = tmp_path / "checkpoint"
     shutil.copytree(checkpoints[1], folder)
     real = module.open_engine
