@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from lce_tf.reranking.openvino_runtime import openvino_runtime
+
 # Wordpiece activations are rounded to 8 bits in groups of this many values, each with a scale of its own.
 GROUP = 128
 # Narrower layers gain nothing; the head, whose rounding would be the score's, is one.
@@ -14,8 +16,7 @@ def compressed(model):
     Symmetric, rounded to the nearest of 255 steps. OpenVINO's CPU plugin rounds the activations as it goes
     (`DYNAMIC_QUANTIZATION_GROUP_SIZE`) and multiplies integers. The model is changed in place.
     """
-    from openvino import opset13 as ops
-
+    ops = openvino_runtime().opset13
     for node in model.get_ordered_ops():
         weights = node.input_value(1).get_node() if node.get_type_name() == "MatMul" else None
         if weights is None or weights.get_type_name() != "Constant" or not node.get_attributes()["transpose_b"]:

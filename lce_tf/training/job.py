@@ -17,7 +17,6 @@ from lce_tf.locks import alone
 from lce_tf.model import checkpoint, hub
 from lce_tf.model.config import EncoderConfig
 from lce_tf.progress import Progress
-from lce_tf.reranking.engines import TensorFlowEngine
 from lce_tf.reranking.order import best_windows, merged, pair_rows, scores_of
 from lce_tf.reranking.scoring import score_pairs
 from lce_tf.training.checkpoints import Checkpoints
@@ -232,6 +231,8 @@ class Job:
 
     def _evaluate(self, step: int, dev: DevSample) -> None:
         """MRR@10 of the dev sample, reranked by the model as it is now."""
+        from lce_tf.reranking.tensorflow_engine import TensorFlowEngine
+
         *rows, offsets = dev.packer.expanded(*pair_rows(dev.run, dev.packer))
         scores = scores_of(score_pairs(TensorFlowEngine(self.model), dev.packer, *rows), self.config.scoring)
         ranked, _ = merged(dev.run, dev.run, best_windows(scores, offsets)[0], "dev")
