@@ -10,10 +10,11 @@ import numpy as np
 from lce_tf.arguments import quiet_tensorflow
 from lce_tf.errors import UserError
 from lce_tf.reranking.activation import activate
-from lce_tf.reranking.engines import Engine, open_engine
+from lce_tf.reranking.engine import Engine
+from lce_tf.reranking.engines import open_engine
 from lce_tf.reranking.opening import Opened, open_checkpoint
 from lce_tf.reranking.order import best_windows, scores_of
-from lce_tf.reranking.scoring import MULTIPLE, score_pairs
+from lce_tf.reranking.scoring import score_pairs
 from lce_tf.tokens.packing import Packer
 from lce_tf.tokens.store import TokenStore
 from lce_tf.tokens.tokenizers import WordPieces
@@ -143,10 +144,8 @@ class Reranker:
         passages, passage_rows = _store([passage for _, passage in pairs], self._tokenizer)
         packer = Packer(queries, passages, self._tokenizer.special, **asdict(self.lengths))
         windows = packer.expanded(query_rows, passage_rows)
-        # A batch is filled up to its size, so few pairs go in small ones.
-        tokens = min(self._engine.tokens, MULTIPLE * len(windows.query_rows))
-        with self._turn:  # OpenVINO's queue of requests serves one caller at a time
-            logits = score_pairs(self._engine, packer, windows.query_rows, windows.passage_rows, tokens=tokens)
+        with self._turn:  # an engine serves one caller at a time
+            logits = score_pairs(self._engine, packer, windows.query_rows, windows.passage_rows)
         scores, _ = best_windows(scores_of(logits, self.scoring), windows.offsets)
         if not np.isfinite(scores).all():
             pair = int((~np.isfinite(scores)).argmax())

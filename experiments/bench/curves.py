@@ -12,7 +12,8 @@ import numpy as np
 
 from experiments.bench.pairs import Pairs, read_pairs
 from experiments.bench.rerank_ours import TRIAL, Scorer, fresh_cache
-from lce_tf.reranking.engines import Engine, open_engine
+from lce_tf.reranking.engine import Engine
+from lce_tf.reranking.engines import open_engine
 from lce_tf.reranking.scoring import score_pairs
 from lce_tf.tokens.packing import Packer
 from lce_tf.tokens.store import TokenStore

@@ -10,8 +10,9 @@ from experiments.bench.lengths import packer_of, pool_of
 from experiments.bench.rerank_ours import fresh_cache
 from lce_tf.groups.pipeline import BatchShape, TrainingBatches
 from lce_tf.groups.sampler import GroupSampler
-from lce_tf.reranking.engines import OpenVinoEngine
+from lce_tf.reranking.layout import by_width
 from lce_tf.reranking.scoring import score_pairs
+from lce_tf.reranking.steady import CPU_TOKENS
 
 # Words of a passage of MS MARCO's, on average.
 WORDS = 52
@@ -65,12 +66,14 @@ def rerank_padding(job: dict[str, Any]) -> Callable[[], dict[str, Any]]:
     class Counting:
         """An engine that computes nothing and adds up what it would have to."""
 
-        tokens, steady, computed = OpenVinoEngine.tokens, OpenVinoEngine.steady, 0
+        ahead, computed = 0, 0
 
-        def run(self, batches, sink):
-            for rows, packed in batches:
-                self.computed += packed.input_ids.size
-                sink(rows, np.zeros((len(packed.lengths), 1), np.float32))
+        def batches(self, packer, query_rows, passage_rows):
+            return by_width(packer, query_rows, passage_rows, CPU_TOKENS, fill=False)
+
+        def start(self, batch):
+            self.computed += batch.input_ids.size
+            return lambda: np.zeros((len(batch.lengths), 1), np.float32)
 
     def ratio(count: int) -> float:
         rng, engine = np.random.default_rng(0), Counting()

@@ -14,7 +14,8 @@ from experiments.bench.pairs import Pairs, read_pairs
 from experiments.bench.trials import fastest
 from lce_tf.files import cached_in
 from lce_tf.model import checkpoint
-from lce_tf.reranking.engines import Engine, open_engine
+from lce_tf.reranking.engine import Engine
+from lce_tf.reranking.engines import open_engine
 from lce_tf.reranking.order import scores_of
 from lce_tf.reranking.scoring import score_pairs
 from lce_tf.tokens.packing import Packer

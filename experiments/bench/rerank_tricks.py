@@ -12,8 +12,11 @@ from experiments.bench.pairs import read_pairs
 from experiments.bench.rerank_ours import TRIAL, Scorer, fresh_cache
 from lce_tf.model import checkpoint
 from lce_tf.model.precision import cpu_has_bfloat16
-from lce_tf.reranking.engines import Engine, OpenVinoEngine, export_openvino, open_engine
-from lce_tf.reranking.scoring import score_pairs
+from lce_tf.reranking.engine import Engine
+from lce_tf.reranking.engines import open_engine
+from lce_tf.reranking.openvino_engine import OpenVinoEngine
+from lce_tf.reranking.openvino_model import export_openvino
+from lce_tf.reranking.scoring import computed, score_pairs
 from lce_tf.tokens.packing import Packed, Packer
 
 Rows = tuple[np.ndarray, np.ndarray]
@@ -81,7 +84,11 @@ def _unsorted(engine: Engine, width: int | None = None) -> Scoring:
             part = [column[begin : begin + 32] for column in rows]
             yield np.arange(len(part[0])), packer.pack_to(*part, width) if width else packer.pack(*part)
 
-    return lambda packer, rows: engine.run(batches(packer, rows), lambda *_: None)
+    def score(packer: Packer, rows: Rows) -> None:
+        for _ in computed(engine, batches(packer, rows)):
+            pass
+
+    return score
 
 
 def _altered(folder: Path, like: Engine, alter: Callable[[Any], Any]) -> OpenVinoEngine:

@@ -84,7 +84,7 @@ def score_store(folder: Path, tiny: bool) -> dict:
     from lce_tf.model import checkpoint
     from lce_tf.model.config import Scoring
     from lce_tf.model.precision import resolve
-    from lce_tf.reranking.packed import PackedEngine
+    from lce_tf.reranking.packed_engine import PackedEngine
     from lce_tf.reranking.scoring import score_pairs
     from lce_tf.training.strategies import device_kind
 
@@ -146,7 +146,7 @@ def parity(folder: Path, tiny: bool) -> dict:
     from lce_tf.model import checkpoint
     from lce_tf.model.config import Scoring
     from lce_tf.model.precision import PRECISIONS
-    from lce_tf.reranking.packed import PackedEngine
+    from lce_tf.reranking.packed_engine import PackedEngine
     from lce_tf.reranking.scoring import score_pairs
 
     packer, rng = packer_of(1_000, 200), np.random.default_rng(3)

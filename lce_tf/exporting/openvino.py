@@ -7,8 +7,8 @@ from lce_tf.exporting.huggingface import config_of, save_tokenizer
 from lce_tf.exporting.outputs import facts, vacant
 from lce_tf.files import built_folder, write_json
 from lce_tf.model import checkpoint
-from lce_tf.reranking.engines import save_openvino
 from lce_tf.reranking.opening import open_checkpoint
+from lce_tf.reranking.openvino_model import save_openvino
 
 INPUTS = {
     "input_ids": "int64 [pairs, length], [CLS] query [SEP] passage [SEP] and padding",

@@ -1,33 +1,40 @@
-"""What an engine is: something that turns packed pairs into logits, and knows nothing of scores or ranks."""
+"""What scoring needs of an engine: batches laid out as the engine wants them, and the logits of each."""
 
 from collections.abc import Callable, Iterator
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
-from lce_tf.tokens.packing import Packed, PackedTokens
+from lce_tf.tokens.packing import Packer
 
-# (which rows, their packed pairs) in, (which rows, their logits [pairs, outputs] float32) out, in any order; after the
-# logits of the rows may come some without meaning.
-Batches = Iterator[tuple[np.ndarray, Packed | PackedTokens]]
-Sink = Callable[[np.ndarray, np.ndarray], None]
+Batches = Iterator[tuple[np.ndarray, Any]]
 
 
 class Engine(Protocol):
-    """What scoring needs of an engine.
+    """Computes logits of packed pairs. Activation and order are made of the logits by others.
 
     Attributes:
-        name, precision: for manifests and for the hash that resuming checks.
-        tokens: padded wordpieces a batch should hold.
-        steady: whether a pair's logits are the same to the bit in a batch of any size at any width that is a multiple
-            of 16, as on a CPU; an accelerator takes other kernels for other sizes.
-        rows: gives how pairs of at most so many wordpieces share rows; absent: each is padded to a width of its own.
+        name, precision: for manifests, and for the hash that resuming checks.
+        ahead: number of batches that are started before the logits of the first one are waited for.
+        steady: whether a pair's logits are the same bits whatever else is scored with it.
     """
 
     name: str
     precision: str
-    tokens: int
+    ahead: int
     steady: bool
 
-    def run(self, batches: Batches, sink: Sink) -> None:
-        """Feeds every batch's logits to `sink`."""
+    def batches(self, packer: Packer, query_rows: np.ndarray, passage_rows: np.ndarray) -> Batches:
+        """Yields (which of the pairs, their batch in the form that `start` takes), every pair once, in any order.
+
+        Args:
+            query_rows, passage_rows: [pairs] rows of the packer's stores.
+        """
+
+    def start(self, batch: Any) -> Callable[[], np.ndarray]:
+        """Begins to compute a batch.
+
+        Returns:
+            A function that waits for the batch's logits: [rows, outputs] float32, first those of its pairs in their
+            order, then those of padding rows, if it has any.
+        """

@@ -15,7 +15,8 @@ import numpy as np
 from lce_tf.arguments import quiet_tensorflow
 from lce_tf.errors import UserError
 from lce_tf.reranking.chunks import Chunks
-from lce_tf.reranking.engines import Engine, open_engine
+from lce_tf.reranking.engine import Engine
+from lce_tf.reranking.engines import open_engine
 from lce_tf.reranking.faults import kept_fault_handlers
 from lce_tf.reranking.scoring import score_pairs
 from lce_tf.tokens.packing import Packer

@@ -26,7 +26,8 @@ from lce_tf.progress import Progress
 from lce_tf.reranking import on_ray
 from lce_tf.reranking.activation import activated
 from lce_tf.reranking.chunks import Chunks
-from lce_tf.reranking.engines import ENGINES, Engine, open_engine
+from lce_tf.reranking.engine import Engine
+from lce_tf.reranking.engines import ENGINES, open_engine
 from lce_tf.reranking.opening import open_checkpoint
 from lce_tf.reranking.order import best_windows, known_queries, merged, merged_windows, pair_rows, scores_of
 from lce_tf.reranking.outputs import refuse_stream, write_reranked

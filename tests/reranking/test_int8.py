@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from lce_tf.reranking.engines import exported, open_engine
+from lce_tf.reranking.engines import open_engine
 from lce_tf.reranking.int8 import compressed
+from lce_tf.reranking.openvino_model import exported
 from lce_tf.reranking.openvino_runtime import openvino_runtime
 from lce_tf.reranking.scoring import score_pairs
 
@@ -22,7 +23,6 @@ def dense_weights(model):
 
 def test_weights_are_rounded_to_the_nearest_of_255_steps(checkpoints):
     openvino = openvino_runtime()
-
     file = str(exported(checkpoints[1]))
     before, after = dense_weights(openvino.Core().read_model(file)), compressed(openvino.Core().read_model(file))
     kept, changed = dense_weights(after), 0

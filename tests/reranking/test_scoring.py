@@ -1,32 +1,37 @@
 """Scoring: every pair once, at a width and batch size of its own, so that a score is a function of the pair."""
 
-import threading
-
 import numpy as np
 import pytest
 
-from lce_tf.reranking.engines import open_engine
-from lce_tf.reranking.scoring import MULTIPLE, batch_rows, score_pairs
+from lce_tf.reranking.layout import MULTIPLE, batch_rows, by_width
+from lce_tf.reranking.scoring import score_pairs
 
 
 class HashEngine:
     """An engine whose logit is a hash of the pair's ids, and which notes what it was given."""
 
-    name, precision = "hash", "float32"
+    name, precision, ahead = "hash", "float32", 1
 
-    def __init__(self, tokens=512, outputs=1, steady=False):
-        self.tokens, self.outputs, self.rows, self.shapes = tokens, outputs, [], []
-        self.steady = steady
+    def __init__(self, tokens=512, outputs=1, fill=True):
+        self.tokens, self.outputs, self.fill = tokens, outputs, fill
+        self.rows, self.shapes, self.waiting = [], [], 0
 
-    def run(self, batches, sink):
-        for rows, packed in batches:
+    def batches(self, packer, query_rows, passage_rows):
+        for rows, packed in by_width(packer, query_rows, passage_rows, self.tokens, self.fill):
             self.rows += rows.tolist()
-            self.shapes.append(packed.input_ids.shape)
-            assert (packed.lengths <= packed.input_ids.shape[1]).all()
-            sink(
-                rows,
-                np.array([[self.of(*pair) + i for i in range(self.outputs)] for pair in zip(*packed, strict=True)]),
-            )
+            yield rows, packed
+
+    def start(self, packed):
+        self.shapes.append(packed.input_ids.shape)
+        self.waiting += 1
+        assert self.waiting <= self.ahead + 1 and (packed.lengths <= packed.input_ids.shape[1]).all()
+
+        def logits():
+            self.waiting -= 1
+            pairs = zip(*packed, strict=True)
+            return np.array([[self.of(*pair) + i for i in range(self.outputs)] for pair in pairs], np.float32)
+
+        return logits
 
     @staticmethod
     def of(ids, query, length):
@@ -64,8 +69,8 @@ def test_batch_sizes_are_multiples_of_sixteen(width, tokens, rows):
     assert batch_rows(width, tokens) == rows
 
 
-def test_a_steady_engine_s_batches_are_not_filled_up(packer, pairs):
-    engine, full = HashEngine(512, steady=True), HashEngine(512)
+def test_batches_that_are_not_filled_up(packer, pairs):
+    engine, full = HashEngine(512, fill=False), HashEngine(512)
     some = pairs[0][:100], pairs[1][:100]
     assert (score_pairs(engine, packer, *some)[:, 0] == expected(packer, some)).all()
     widths, counts = np.unique(np.minimum(-(-packer.pack(*some).lengths // 16) * 16, 40), return_counts=True)
@@ -94,47 +99,20 @@ def test_progress_is_told_of_every_pair_once(packer, pairs):
     assert sum(told) == 720 and all(told)
 
 
-def test_results_may_come_from_several_threads_and_in_any_order(packer, pairs):
-    class Threads(HashEngine):
-        def run(self, batches, sink):
-            batches = list(batches)[::-1]
-            start = threading.Barrier(len(batches))
+def test_an_engine_may_lay_out_pairs_in_any_order(packer, pairs):
+    class Backwards(HashEngine):
+        def batches(self, *pairs):
+            return reversed(list(HashEngine.batches(self, *pairs)))
 
-            def work(batch):
-                start.wait()
-                HashEngine.run(self, [batch], sink)
-
-            threads = [threading.Thread(target=work, args=(batch,)) for batch in batches]
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
-
-    told = []
-    logits = score_pairs(Threads(4096), packer, *pairs, told.append)
-    assert (logits[:, 0] == expected(packer, pairs)).all() and sum(told) == 720
+    logits = score_pairs(Backwards(4096), packer, *pairs)
+    assert (logits[:, 0] == expected(packer, pairs)).all()
 
 
 def test_a_pair_that_an_engine_loses_is_not_a_number(packer, pairs):
     class Forgetful(HashEngine):
-        def run(self, batches, sink):
-            next(batches)
-            HashEngine.run(self, batches, sink)
+        def batches(self, *pairs):
+            found = HashEngine.batches(self, *pairs)
+            next(found)
+            return found
 
     assert np.isnan(score_pairs(Forgetful(), packer, *pairs)).any()
-
-
-@pytest.mark.parametrize("outputs", [1, 2])
-@pytest.mark.parametrize("name", ["tensorflow", "openvino"])
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_a_score_does_not_depend_on_what_else_is_asked_for(checkpoints, packer, pairs, name, outputs, precision):
-    engine = open_engine(checkpoints[outputs], name, precision)
-    assert engine.steady
-    engine.tokens = 512
-    whole = score_pairs(engine, packer, *pairs)
-    assert whole.shape == (720, outputs) and np.isfinite(whole).all() and len(np.unique(whole)) > 500
-    rng = np.random.default_rng(2)
-    for size in (1, 2, 9, 100, 719):
-        some = rng.permutation(720)[:size]
-        part = score_pairs(engine, packer, pairs[0][some], pairs[1][some])
-        assert part.tobytes() == whole[some].tobytes()

@@ -1,0 +1,65 @@
+"""Pairs as batches: padded one by one to the width that their own length gives, or several in a row."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from lce_tf.tokens.packing import Packed, PackedTokens, Packer
+from lce_tf.tokens.rows import RowShape
+
+# Pairs are padded to a multiple of this many wordpieces: 16 shapes at most up to 256.
+MULTIPLE = 16
+# The number of pairs in a full batch is a multiple of this.
+BLOCK = 16
+
+
+def batch_rows(width: int, tokens: int) -> int:
+    """Number of pairs in a batch of this width: about `tokens` wordpieces, in whole blocks."""
+    return max(BLOCK, tokens // width // BLOCK * BLOCK)
+
+
+def by_width(
+    packer: Packer, query_rows: np.ndarray, passage_rows: np.ndarray, tokens: int, fill: bool
+) -> Iterator[tuple[np.ndarray, Packed]]:
+    """Yields (which of the pairs, these pairs packed), the widest first.
+
+    Args:
+        query_rows, passage_rows: [pairs] rows of the packer's stores.
+        tokens: padded wordpieces of a full batch.
+        fill: whether the last batch of a width is filled up with copies of its first pair, so that each width has
+            batches of one size only.
+    """
+    widths = -(-(sum(packer.measure(query_rows, passage_rows)) + 3) // MULTIPLE) * MULTIPLE
+    # Rounding up must not go past the positions that the model has.
+    widths = np.minimum(widths, packer.sequence)
+    # Longest first: what memory is needed is needed at once, and the estimate of the time left errs on the safe side.
+    for width in np.unique(widths)[::-1].tolist():
+        rows = np.flatnonzero(widths == width)
+        size = batch_rows(width, tokens)
+        for start in range(0, len(rows), size):
+            chosen = rows[start : start + size]
+            full = np.concatenate([chosen, np.full(size - len(chosen), chosen[0])]) if fill else chosen
+            yield chosen, packer.pack_to(query_rows[full], passage_rows[full], width)
+
+
+def in_rows(
+    packer: Packer, query_rows: np.ndarray, passage_rows: np.ndarray, rows: RowShape
+) -> Iterator[tuple[np.ndarray, PackedTokens]]:
+    """Yields (which of the pairs, these pairs in rows), as many as fit at a time, in their order.
+
+    The last batch has the smaller of the sizes where that is enough.
+    """
+    lengths = sum(packer.measure(query_rows, passage_rows)) + 3
+    ends, start = np.cumsum(lengths), 0
+    while start < len(lengths):
+        before = ends[start - 1] if start else 0
+        stop = int(np.searchsorted(ends, before + rows.sizes[-1], side="right"))
+        stop = min(max(stop, start + 1), start + rows.pairs)
+        starts, used = rows.place(lengths[start:stop])
+        while used > rows.sizes[-1]:
+            stop -= max(1, (stop - start) // 64)
+            starts, used = rows.place(lengths[start:stop])
+        size = next(size for size in rows.sizes if size >= used)
+        chosen = np.arange(start, stop)
+        yield chosen, packer.pack_at(query_rows[chosen], passage_rows[chosen], starts, size)
+        start = stop

@@ -1,0 +1,76 @@
+"""The engine for CPUs: an exported cross-encoder run by OpenVINO."""
+
+import itertools
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from lce_tf.errors import UserError
+from lce_tf.model.precision import cpu_has_bfloat16
+from lce_tf.reranking.engine import Batches
+from lce_tf.reranking.int8 import GROUP, compressed
+from lce_tf.reranking.layout import by_width
+from lce_tf.reranking.openvino_model import INPUTS
+from lce_tf.reranking.openvino_runtime import openvino_runtime
+from lce_tf.reranking.steady import CPU_TOKENS, FILLED_TOKENS, any_size
+from lce_tf.tokens.packing import Packed, Packer
+
+
+class OpenVinoEngine:
+    """Runs an exported cross-encoder through OpenVINO. In a forked process it is compiled again.
+
+    Args:
+        model_file: `openvino.xml`, as `exported` gives.
+        precision: "float32", "bfloat16", or "int8" for the dense layers, beside the CPU's faster one of the others.
+
+    Attributes:
+        tokens: padded wordpieces of a full batch.
+    """
+
+    name = "openvino"
+    ahead = 1
+    steady = True
+
+    def __init__(self, model_file: Path, precision: str):
+        self.precision, self._file = precision, model_file
+        self._fill = not any_size(precision)
+        self.tokens = FILLED_TOKENS if self._fill else CPU_TOKENS
+        self._forked: list = []
+        self._compile()
+
+    def batches(self, packer: Packer, query_rows: np.ndarray, passage_rows: np.ndarray) -> Batches:
+        if os.getpid() != self._process:
+            # OpenVINO's threads are not copied by a fork. To free what they used would wait for them, so it is kept.
+            self._forked.append((self._compiled, self._requests))
+            self._compile()
+        return by_width(packer, query_rows, passage_rows, self.tokens, self._fill)
+
+    def start(self, batch: Packed) -> Callable[[], np.ndarray]:
+        request = next(self._requests)
+        request.wait()  # of a call that was interrupted
+        request.start_async(dict(zip(INPUTS, batch, strict=True)))
+
+        def logits() -> np.ndarray:
+            request.wait()
+            return request.get_output_tensor(0).data.copy()
+
+        return logits
+
+    def _compile(self) -> None:
+        core = openvino_runtime().Core()
+        bfloat16 = self.precision == "bfloat16" or (self.precision == "int8" and cpu_has_bfloat16())
+        options = {"INFERENCE_PRECISION_HINT": "bf16" if bfloat16 else "f32"}
+        try:
+            model = core.read_model(str(self._file))
+            if self.precision == "int8":
+                model = compressed(model)
+                options["DYNAMIC_QUANTIZATION_GROUP_SIZE"] = str(GROUP)
+            self._compiled = core.compile_model(model, "CPU", options)
+        except RuntimeError as error:
+            raise UserError(
+                f"{self._file}: cannot be loaded; delete its folder, the model will be converted again"
+            ) from error
+        self._requests = itertools.cycle([self._compiled.create_infer_request() for _ in range(self.ahead + 1)])
+        self._process = os.getpid()

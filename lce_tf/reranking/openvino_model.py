@@ -1,0 +1,68 @@
+"""Checkpoints as OpenVINO's model files: converted once and kept in the cache."""
+
+import tempfile
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+
+from lce_tf import __version__
+from lce_tf.files import built_folder, cache_dir
+from lce_tf.model import checkpoint
+from lce_tf.reranking.forks import tensorflow_begins
+from lce_tf.reranking.openvino_runtime import openvino_runtime
+
+INPUTS = ("input_ids", "query_lengths", "lengths")
+
+
+def exported(folder: str | Path) -> Path:
+    """The checkpoint as OpenVINO's model file in the cache, converted on first use; weights stay float32.
+
+    Another version of OpenVINO or of this package converts it anew: the graph may be another.
+    """
+    target = cache_dir() / "openvino" / f"{version('openvino')}-{__version__}-{checkpoint.identity(folder)}"
+    if not (target / "openvino.xml").is_file():
+        tensorflow_begins()
+        model = checkpoint.load(folder)
+        with built_folder(target) as scratch:
+            export_openvino(model, scratch / "openvino.xml")
+    return target / "openvino.xml"
+
+
+def export_openvino(model, path: Path) -> None:
+    """Writes a `CrossEncoder` as an OpenVINO model with the inputs `INPUTS`, any batch and length.
+
+    After the pairs' logits come those of rows without meaning, see `lce_tf.model.encoder.filled`.
+    """
+    import tensorflow as tf
+
+    from lce_tf.model.encoder import filled
+
+    def logits(*packed):
+        with filled(model):
+            return model.logits(*packed)
+
+    shapes = ([None, None], [None], [None])
+    signature = [tf.TensorSpec(shape, tf.int32, name=name) for shape, name in zip(shapes, INPUTS, strict=True)]
+    save_openvino(model, logits, signature, path)
+
+
+def save_openvino(model, logits: Callable, signature: list, path: Path) -> None:
+    """Writes a function of a Keras model's as an OpenVINO model with one output, "logits"; weights stay float32.
+
+    Args:
+        model: holds every weight that the function uses.
+        logits: of as many tensors as the signature has.
+        signature: their `tf.TensorSpec`s, whose names are those of the inputs.
+    """
+    import tensorflow as tf
+
+    from lce_tf.model.encoder import plain
+
+    openvino = openvino_runtime()
+    module = tf.Module()
+    module.model = model
+    module.serve = tf.function(lambda *inputs: {"logits": logits(*inputs)}, input_signature=signature)
+    with tempfile.TemporaryDirectory() as saved, plain(model):
+        tf.saved_model.save(module, saved, signatures={"serving_default": module.serve})
+        converted = openvino.convert_model(saved)
+    openvino.save_model(converted, path, compress_to_fp16=False)

@@ -1,0 +1,64 @@
+"""The engine for accelerators: many pairs in one sequence of tokens, scored by one compiled program."""
+
+import os
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+
+from lce_tf.kernels import available
+from lce_tf.model.packed import PackedModel, Tokens
+from lce_tf.reranking.engine import Batches
+from lce_tf.reranking.forks import same_process, tensorflow_begins
+from lce_tf.reranking.layout import in_rows
+from lce_tf.tokens.packing import PackedTokens, Packer
+from lce_tf.tokens.rows import RowShape, rounded
+
+# Wordpieces of a batch, and of the last one of a job where that is enough: each is a program of its own.
+SIZES = (8192, 65536)
+# A batch has at most one pair for so many wordpieces; shorter pairs leave the rest of it empty.
+FEWEST_WORDPIECES = 16
+# Rows are a multiple of this many wordpieces wide.
+ROW_MULTIPLE = 128
+
+
+class PackedEngine:
+    """Runs a `CrossEncoder` over packed rows, compiled by XLA on a GPU, with the fused kernels where they run.
+
+    Args:
+        model: its weights may go on changing.
+        sizes: wordpieces of a batch, ascending.
+
+    Attributes:
+        programs: how many programs were traced.
+    """
+
+    name, ahead, steady = "packed", 3, False
+
+    def __init__(self, model, sizes: tuple[int, ...] = SIZES):
+        tensorflow_begins()
+        self._model, self._sizes, self._process = model, sizes, os.getpid()
+        self._kernels = available.fits(model.config, model.precision) and available.works()
+        self._pairs = sizes[-1] // FEWEST_WORDPIECES
+        self.precision, self.tokens, self.programs = model.precision.name, sizes[-1], 0
+        self._width, self._logits = None, None
+
+    def batches(self, packer: Packer, query_rows: np.ndarray, passage_rows: np.ndarray) -> Batches:
+        width = None if self._kernels else rounded(packer.sequence, ROW_MULTIPLE)
+        if self._logits is None or width != self._width:
+            self._width, self._logits = width, self._compiled(PackedModel(self._model, width, self._kernels))
+        sizes = self._sizes if width is None else tuple(max(size // width, 1) * width for size in self._sizes)
+        return in_rows(packer, query_rows, passage_rows, RowShape(sizes, self._pairs, width))
+
+    def start(self, batch: PackedTokens) -> Callable[[], np.ndarray]:
+        same_process(self._process)
+        columns = [np.pad(part, (0, self._pairs - len(part))) for part in batch[2:]]
+        return self._logits(*map(tf.constant, (*batch[:2], *columns))).numpy
+
+    def _compiled(self, packed: PackedModel):
+        def logits(*columns):
+            self.programs += 1
+            return packed.logits(Tokens(*columns, numbers=columns[2]))
+
+        accelerated = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("TPU")
+        return tf.function(logits, autograph=False, jit_compile=bool(accelerated) or None)

@@ -1,0 +1,53 @@
+"""The engines that run the Keras model itself: TensorFlow, and TensorFlow compiled by XLA."""
+
+import contextlib
+import os
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+
+from lce_tf.model.encoder import filled
+from lce_tf.reranking.engine import Batches
+from lce_tf.reranking.forks import same_process, tensorflow_begins
+from lce_tf.reranking.layout import by_width
+from lce_tf.reranking.steady import ACCELERATOR_TOKENS, CPU_TOKENS, FILLED_TOKENS, any_size
+from lce_tf.tokens.packing import Packed, Packer
+
+
+class TensorFlowEngine:
+    """Runs a `CrossEncoder` in TensorFlow, on a GPU or TPU where there is one.
+
+    Args:
+        model: a `CrossEncoder`; its weights may go on changing.
+        xla: whether XLA compiles the model, once for each width of pairs, since each has batches of one size.
+
+    Attributes:
+        tokens: padded wordpieces of a full batch.
+    """
+
+    ahead = 1
+    steady = True
+
+    def __init__(self, model, xla: bool = False):
+        tensorflow_begins()
+        self.name, self.precision = "xla" if xla else "tensorflow", model.precision.name
+        accelerated = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("TPU")
+        half = "bfloat16" in self.precision
+        self._fill = bool(accelerated) or xla or not any_size("bfloat16" if half else self.precision)
+        self.tokens = ACCELERATOR_TOKENS if accelerated else FILLED_TOKENS if self._fill else CPU_TOKENS
+        self._process = os.getpid()
+        signature = [tf.TensorSpec([None, None], tf.int32)] + [tf.TensorSpec([None], tf.int32)] * 2
+
+        def logits(*packed):
+            with contextlib.nullcontext() if self._fill else filled(model):
+                return model.logits(*packed)
+
+        self._logits = tf.function(logits, input_signature=signature, jit_compile=xla or None)
+
+    def batches(self, packer: Packer, query_rows: np.ndarray, passage_rows: np.ndarray) -> Batches:
+        return by_width(packer, query_rows, passage_rows, self.tokens, self._fill)
+
+    def start(self, batch: Packed) -> Callable[[], np.ndarray]:
+        same_process(self._process)
+        return self._logits(*batch).numpy
