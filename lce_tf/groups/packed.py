@@ -1,12 +1,13 @@
 """tf.data: the batches of each step as pairs that share rows, in one of a few static shapes."""
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
 
 from lce_tf.groups.sampler import GroupSampler
 from lce_tf.tokens.packing import Packer
-from lce_tf.tokens.rows import best_fit, end_to_end, rounded
+from lce_tf.tokens.rows import MULTIPLE, best_fit, end_to_end, rounded
 
 # Steps whose lengths decide the sizes; what is left above the largest of them, as a share of its spread.
 LOOKED_AT, HEADROOM = 256, 0.25
@@ -183,14 +184,22 @@ class PackedBatches:
 
 
 def _multiple(width: int | None) -> int:
-    from lce_tf.tokens.rows import MULTIPLE
-
     return width or 2 * MULTIPLE
 
 
 def _sizes(needs: np.ndarray, width: int | None) -> tuple[int, ...]:
-    """Up to `MOST_SIZES` numbers of wordpieces, the largest with room to spare for batches not looked at."""
+    """The up to `MOST_SIZES` numbers of wordpieces that cost least for these batches.
+
+    The largest has room to spare for batches that were not looked at.
+    """
     multiple = _multiple(width)
-    spread = float(needs.max() - needs.min())
-    quantiles = [np.quantile(needs, 0.4), np.quantile(needs, 0.85), needs.max() + HEADROOM * spread]
-    return tuple(sorted({rounded(need, multiple) for need in quantiles}))
+    rounds = np.sort(-(-needs // multiple) * multiple)
+    largest = rounded(int(needs.max() + HEADROOM * (needs.max() - needs.min())), multiple)
+    found = [(largest,)]
+    for count in range(1, MOST_SIZES):
+        found += [(*sizes, largest) for sizes in itertools.combinations(np.unique(rounds).tolist(), count)]
+
+    def cost(sizes: tuple[int, ...]) -> int:
+        return int(np.array(sizes)[np.searchsorted(sizes, rounds)].sum())
+
+    return tuple(sorted(set(min(found, key=cost))))

@@ -1,10 +1,11 @@
 """`python -m lce_tf.kernels.build`: compiles `source` to the text that the package carries. Needs Triton 3.4."""
 
+import hashlib
 import re
 import sys
 from pathlib import Path
 
-FOLDER = Path(__file__).parent / "ttir"
+FOLDER, SOURCE = Path(__file__).parent / "ttir", "source.sha256"
 HALF, FLOAT, INT = "*fp16", "*fp32", "*i32"
 # Tokens of a tile, and those that it is compared with at a time: best of those tried on an H200.
 TILE, STEP = 64, 32
@@ -40,6 +41,11 @@ KERNELS = {
 }
 
 
+def digest() -> str:
+    """SHA-256 of `source`, by which a test knows whether the files are those of this source."""
+    return hashlib.sha256((FOLDER.parent / "source.py").read_bytes()).hexdigest()
+
+
 def text_of(function, types: dict[str, str], constants: dict[str, int]) -> str:
     """A kernel in Triton's intermediate representation, without source locations."""
     from triton.backends.compiler import GPUTarget
@@ -63,6 +69,7 @@ def main() -> int:
     from lce_tf.kernels import source
 
     FOLDER.mkdir(exist_ok=True)
+    (FOLDER / SOURCE).write_text(f"{digest()}\n")
     for name, (kernel, types, constants) in KERNELS.items():
         (FOLDER / f"{name}.ttir").write_text(text_of(getattr(source, kernel), types, constants))
     return 0

@@ -11,6 +11,8 @@ from lce_tf.tokens.rows import RowShape
 MULTIPLE = 16
 # The number of pairs in a full batch is a multiple of this.
 BLOCK = 16
+# Share of the largest batch in rows from which on it is taken for the rest of the pairs.
+FULL = 0.9
 
 
 def batch_rows(width: int, tokens: int) -> int:
@@ -47,19 +49,19 @@ def in_rows(
 ) -> Iterator[tuple[np.ndarray, PackedTokens]]:
     """Yields (which of the pairs, these pairs in rows), as many as fit at a time, in their order.
 
-    The last batch has the smaller of the sizes where that is enough.
+    What would leave the largest size too empty goes in batches of the smallest.
     """
     lengths = sum(packer.measure(query_rows, passage_rows)) + 3
     ends, start = np.cumsum(lengths), 0
     while start < len(lengths):
         before = ends[start - 1] if start else 0
-        stop = int(np.searchsorted(ends, before + rows.sizes[-1], side="right"))
+        size = rows.sizes[-1] if ends[-1] - before > FULL * rows.sizes[-1] else rows.sizes[0]
+        stop = int(np.searchsorted(ends, before + size, side="right"))
         stop = min(max(stop, start + 1), start + rows.pairs)
         starts, used = rows.place(lengths[start:stop])
-        while used > rows.sizes[-1]:
+        while used > size:
             stop -= max(1, (stop - start) // 64)
             starts, used = rows.place(lengths[start:stop])
-        size = next(size for size in rows.sizes if size >= used)
         chosen = np.arange(start, stop)
         yield chosen, packer.pack_at(query_rows[chosen], passage_rows[chosen], starts, size)
         start = stop

@@ -126,7 +126,7 @@ def test_a_damaged_conversion_says_what_to_delete(checkpoints, monkeypatch, tmp_
 @pytest.mark.parametrize(
     ("engine", "precision", "words"),
     [
-        ("onnx", "auto", "--engine 'onnx': known are auto, openvino, tensorflow"),
+        ("onnx", "auto", "--engine 'onnx': known are auto, openvino, packed, tensorflow"),
         ("openvino", "mixed_float16", "--precision 'mixed_float16': OpenVINO's are auto, float32, bfloat16, int8"),
         ("auto", "int4", "--precision 'int4'"),
         ("tensorflow", "int8", "precision 'int8': known are"),

@@ -1,0 +1,21 @@
+import pytest
+
+from lce_tf.model.config import EncoderConfig
+from lce_tf.training import meters
+
+
+def test_flops_of_a_base_model_by_hand():
+    # A token and layer: 2 * (4 * 768 ** 2 + 2 * 768 * 3072) = 14,155,776 for dense products, and 4 * 768 * 80 for
+    # attention over 80 tokens; 12 layers; a backward pass is twice a forward one.
+    by_hand = 3 * 1000 * 12 * (14_155_776 + 245_760)
+    assert meters.training_flops(EncoderConfig(), 1000, 80) == by_hand
+
+
+def test_peak_rates(monkeypatch):
+    import tensorflow as tf
+
+    assert meters.peak_flops(312) == 312e12
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind=None: ["gpu"])
+    for name, peak in (("NVIDIA H200", 989.4e12), ("NVIDIA H100 PCIe", 756e12), ("Unknown", None)):
+        monkeypatch.setattr(tf.config.experimental, "get_device_details", lambda gpu, name=name: {"device_name": name})
+        assert meters.peak_flops() == pytest.approx(peak) if peak else meters.peak_flops() is None
