@@ -25,7 +25,7 @@ tables = $(BIN)/python -m lce_tf.tables $(1) --preset $(PRESET) $(if $(SEEDS),--
   $(if $(DATA_DIR),--data-dir $(DATA_DIR)) $(FLAGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-slow lint table1 table2 table3 table4 tables fuzz chaos bench full-size lock wheel clean
+.PHONY: help setup test test-slow lint table1 table2 table3 table4 tables fuzz chaos bench bench-gpu full-size lock wheel clean
 
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -76,6 +76,9 @@ chaos: $(VENV)/.installed ## Kill training and reranking N=100 times each at ran
 
 bench: $(VENV)/.installed $(if $(PEERS),$(PEERS_VENV)/.installed) ## Measure speed and memory (PEERS=1: against other tools as well)
 	@$(BIN)/python -m experiments.bench $(if $(PEERS),--peers $(PEERS_VENV)/bin/python) $(FLAGS)
+
+bench-gpu: $(VENV)/.installed ## Measure training and scoring on this machine's GPU, PyTorch's beside (docs/gpu.md)
+	@$(BIN)/python -m experiments.gpu $(FLAGS)
 
 full-size: $(VENV)/.installed ## Walk MS MARCO's full size on drawn files in DIR=folder (15 GB; SCALE=0.001: a trial)
 	@[ -n "$(DIR)" ] || { echo "error: name a folder with room for 15 GB: make full-size DIR=/path" >&2; exit 2; }
