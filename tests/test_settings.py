@@ -56,7 +56,7 @@ def test_options_filled_with_defaults():
 
 
 def test_what_else_comes_of_the_fields():
-    assert having(Config, "recipe") == ("size",) and having(TrainConfig, "place") == ("tpu",)
+    assert having(Config, "recipe") == ("size",) and having(TrainConfig, "place") == ("tpu", "peak_tflops")
     assert defaults(Config) == {"size": 3, "share": None, "kind": "a", "fast": False}
     assert "| `--share`, `--part-of` | `None` | of all |" in table(Config)
     assert "| `--kind` | `a` | which; one of `a`, `b` |" in table(Config)

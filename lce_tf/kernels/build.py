@@ -48,8 +48,9 @@ def digest() -> str:
 
 def text_of(function, types: dict[str, str], constants: dict[str, int]) -> str:
     """A kernel in Triton's intermediate representation, without source locations."""
+    import triton
     from triton.backends.compiler import GPUTarget
-    from triton.compiler import ASTSource, compile
+    from triton.compiler import ASTSource
 
     names = list(function.arg_names)
     source = ASTSource(
@@ -59,7 +60,9 @@ def text_of(function, types: dict[str, str], constants: dict[str, int]) -> str:
         # XLA's buffers are aligned; 16 bytes are what vector loads need.
         attrs={(i,): [["tt.divisibility", 16]] for i, name in enumerate(names) if name not in constants},
     )
-    text = compile(source, target=GPUTarget("cuda", 90, 32), options={"num_warps": 4, "num_stages": 2}).asm["ttir"]
+    text = triton.compile(source, target=GPUTarget("cuda", 90, 32), options={"num_warps": 4, "num_stages": 2}).asm[
+        "ttir"
+    ]
     text = re.sub(r"^#loc.*\n", "", text, flags=re.M)
     return re.sub(r' loc\((?:[^()"]|"[^"]*"|\([^()]*\))*\)', "", text)
 

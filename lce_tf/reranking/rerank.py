@@ -67,7 +67,7 @@ class RerankConfig:
     )
     engine: str = setting(
         "auto",
-        "auto is OpenVINO on a CPU, else packed: several pairs a row, compiled; xla is TensorFlow compiled, without rows",
+        "auto is OpenVINO on a CPU, else packed: several pairs a row, compiled; xla is TensorFlow compiled",
         choices=ENGINES,
     )
     precision: str = setting("auto", "auto, float32 or bfloat16; for OpenVINO also int8, for TensorFlow mixed_float16")

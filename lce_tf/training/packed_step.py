@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from lce_tf.data.draws import draw
-from lce_tf.losses import RankingLoss
+from lce_tf.losses.base import RankingLoss
 from lce_tf.model.cross_encoder import CrossEncoder
 from lce_tf.model.packed import PackedModel, Tokens
 from lce_tf.training.step import Taken, divergence, spread_of
