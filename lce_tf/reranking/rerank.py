@@ -129,9 +129,10 @@ def rerank(config: RerankConfig) -> Run:
     if config.shard is not None:
         run = config.shard.of(whole)
     check_ids(run, config.file)  # now rather than after the long work
-    watched = hub.watched(checkpoint.locate(config.checkpoint))
-    folder, tokenizer, scoring, lengths = open_checkpoint(
-        config.checkpoint,
+    folder = checkpoint.locate(config.checkpoint)
+    watched = hub.watched(folder)
+    _, tokenizer, scoring, lengths = open_checkpoint(
+        folder,
         config.query_length,
         config.sequence_length,
         config.window,
