@@ -10,6 +10,7 @@ except ImportError as error:
     raise ImportError("lce_tf.pyterrier needs PyTerrier: pip install 'lce_tf[pyterrier]'") from error
 
 from lce_tf.reranker import Reranker
+from lce_tf.reranking.activation import activate
 
 
 class LceReranker(pt.Transformer):
@@ -31,7 +32,9 @@ class LceReranker(pt.Transformer):
         self._reranker = checkpoint if isinstance(checkpoint, Reranker) else Reranker.load(checkpoint)
 
     def transform(self, inp: pd.DataFrame) -> pd.DataFrame:
-        """The rows of `inp` in their order, with a new `score` and the `rank` by it, from 0; its other columns stay.
+        """The rows of `inp` in their order, with a new `score` and a `rank` from 0; its other columns stay.
+
+        Ranks are by the logit, like those of `Reranker.rank`, also where a checkpoint's sigmoid makes scores equal.
 
         Args:
             inp: with qid, query, docno and `text_field`.
@@ -41,6 +44,7 @@ class LceReranker(pt.Transformer):
             TypeError: a query or a text is not a string.
         """
         pt.validate.result_frame(inp, extra_columns=["query", self.text_field])
-        scores = self._reranker.score(zip(inp["query"], inp[self.text_field], strict=True))
-        found = inp.assign(score=scores.astype("float64"))
-        return pt.model.add_ranks(found)
+        logits = self._reranker.scored(zip(inp["query"], inp[self.text_field], strict=True)).scores
+        scores = activate(logits, self._reranker.scoring.activation).astype("float32").astype("float64")
+        falling = pd.Series(-logits, index=inp.index).groupby(inp["qid"], sort=False)
+        return inp.assign(score=scores, rank=falling.rank(method="first").astype("int64") - 1)

@@ -108,23 +108,30 @@ class Reranker:
             pairs: (query, passage); empty texts are texts.
 
         Raises:
-            TypeError: a pair is not two strings.
+            TypeError: a pair is not a tuple or list of two strings.
+            ValueError: a text has a lone surrogate, which no UTF-8 text has.
             UserError: a score is no number.
         """
         return activate(self.scored(pairs).scores, self.scoring.activation).astype(np.float32)
 
     def rank(self, query: str, passages: Sequence[str], top: int | None = None) -> list[Ranked]:
-        """The passages by falling score; equal ones stay in the order in which they were given.
+        """The passages by falling logit; equal ones stay in the order in which they were given.
+
+        The score that is shown may be equal where the logits are not, as a sigmoid's is for logits well above 8.
 
         Args:
             passages: texts, any number of them.
-            top: how many to return; None: all.
+            top: how many to return, 0 or more; None: all.
 
         Raises:
             TypeError, UserError: as `score`.
+            ValueError: `top` is negative.
         """
         if isinstance(passages, str):
             raise TypeError("passages is one string; give a list of them")
+        if top is not None and top < 0:
+            raise ValueError(f"top is {top}; give 0 or more, or None for all")
+        passages = list(passages)
         scores = self.scored((query, passage) for passage in passages).scores
         written = activate(scores, self.scoring.activation).astype(np.float32)
         order = np.argsort(-scores, kind="stable")[:top]
@@ -158,8 +165,13 @@ class Reranker:
 
 def _check_texts(pairs: list[tuple[str, str]]) -> None:
     for i, pair in enumerate(pairs):
-        if isinstance(pair, str) or len(pair) != 2 or not all(isinstance(text, str) for text in pair):
-            raise TypeError(f"pair {i} is {pair!r:.80}; give a query and a passage, two strings")
+        # A set has no first and second, and a string of two letters is no pair.
+        sound = isinstance(pair, tuple | list) and len(pair) == 2 and all(isinstance(text, str) for text in pair)
+        if not sound:
+            raise TypeError(f"pair {i} is {pair!r:.80}; give a query and a passage, two strings in a tuple")
+        for text in pair:
+            if not text.isascii() and (lone := next((c for c in text if "\ud800" <= c <= "\udfff"), None)):
+                raise ValueError(f"pair {i}: holds the lone surrogate {lone!r}; decode its text as UTF-8")
 
 
 def _store(texts: list[str], tokenizer: WordPieces) -> tuple[TokenStore, np.ndarray]:

@@ -20,7 +20,7 @@ LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()
 PACKAGE_FILES = sorted(
     path.relative_to(ROOT).as_posix()
     for path in (ROOT / "lce_tf").rglob("*")
-    if path.is_file() and path.suffix in {".py", ".json", ".tsv", ".txt", ".html", ".css", ".typed"}
+    if path.is_file() and path.suffix in {".py", ".json", ".tsv", ".txt", ".html", ".css", ".typed", ".ttir", ".sha256"}
 )
 needs_make = pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
 

@@ -113,6 +113,32 @@ def test_rank_sorts_and_keeps_equal_ones_in_their_order(reranker):
     assert reranker.rank("a q", passages, top=2) == ranked[:2]
 
 
+@pytest.mark.parametrize(
+    ("pair", "error", "words"),
+    [
+        (1, TypeError, "pair 1 is 1"),
+        (None, TypeError, "pair 1 is None"),
+        ({"a", "b"}, TypeError, "pair 1 is {"),
+        ("ab", TypeError, "pair 1 is 'ab'"),
+        (("a", b"b"), TypeError, "pair 1 is"),
+        (("a", "b", "c"), TypeError, "pair 1 is"),
+        (("a", "b\ud800"), ValueError, "pair 1: holds the lone surrogate"),
+    ],
+)
+def test_what_is_no_pair_is_named_before_anything_is_scored(reranker, monkeypatch, pair, error, words):
+    monkeypatch.setattr("lce_tf.reranker.score_pairs", None)
+    with pytest.raises(error, match=words):
+        reranker.score([("a", "b"), pair])
+
+
+def test_rank_takes_any_iterable_and_no_negative_top(reranker):
+    passages = ["a b c", "d e", "f"]
+    assert reranker.rank("a q", iter(passages)) == reranker.rank("a q", passages)
+    assert reranker.rank("a q", passages, top=0) == []
+    with pytest.raises(ValueError, match="top is -1; give 0 or more"):
+        reranker.rank("a q", passages, top=-1)
+
+
 def test_how_much_was_read(reranker, folder):
     """A letter is a wordpiece; the model has 48 positions, three of them for special tokens."""
     pairs = [("a b", "c d e"), ("a", "b " * 44), ("a", "b " * 45), ("a " * 50, "b"), ("", "")]

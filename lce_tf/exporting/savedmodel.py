@@ -9,7 +9,10 @@ from lce_tf.model import checkpoint
 from lce_tf.reranking.opening import Opened, open_checkpoint
 
 INPUTS = {"query": "string [pairs]", "passage": "string [pairs], one for each query"}
-OUTPUTS = {"score": "float32 [pairs], the higher the more relevant, after the activation"}
+OUTPUTS = {
+    "score": "float32 [pairs], the higher the more relevant, after the activation",
+    "logit": "float32 [pairs], before the activation: rank by it, since a sigmoid makes high scores equal",
+}
 # Where a SavedModel keeps what its writer alone understands.
 FACTS = "assets.extra/lce_tf.json"
 
@@ -62,7 +65,7 @@ def _module(opened: Opened):
         logits = model.logits(packed.input_ids, packed.query_lengths, packed.lengths)
         scores = tf.cast(tf.cast(scoring.score(logits), scoring.dtype), tf.float32)
         best = tf.math.segment_max(scores, packed.pair)
-        return {"score": tf.sigmoid(best) if scoring.activation == "sigmoid" else best}
+        return {"score": tf.sigmoid(best) if scoring.activation == "sigmoid" else best, "logit": tf.identity(best)}
 
     def tokenize(query, passage):
         ids, query_lengths, lengths, pair = module.pairs(query, passage)

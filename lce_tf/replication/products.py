@@ -111,11 +111,11 @@ class Products(Inputs):
 
     def model_folder(self, wanted: Checkpoint, seed: int) -> Path:
         """Where that checkpoint lies."""
-        return self.folder / "models" / _seeded(wanted.name, seed, self.preset)
+        return self.folder / "models" / seeded_name(wanted.name, seed, self.preset)
 
     def reranked_path(self, wanted: Checkpoint, first_stage: str, seed: int, split: str | None = None) -> Path:
         """Where that run lies, or will; dev goes without saying."""
-        name = f"{_seeded(wanted.name, seed, self.preset)}.on.{first_stage}"
+        name = f"{seeded_name(wanted.name, seed, self.preset)}.on.{first_stage}"
         name += f".{split}" if split not in (None, self.preset.dev_split) else ""
         return self.folder / "reranked" / f"{name}.trec"
 
@@ -182,6 +182,6 @@ class Products(Inputs):
         return path
 
 
-def _seeded(name: str, seed: int, preset: Preset) -> str:
-    """The default seed goes without saying."""
+def seeded_name(name: str, seed: int, preset: Preset) -> str:
+    """The name of what was made with a seed; the preset's own seed goes without saying."""
     return name if seed == preset.training.seed else f"{name}-seed{seed}"

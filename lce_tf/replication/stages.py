@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from lce_tf.errors import UserError
 from lce_tf.paper.rows import BASELINE, OURS, Checkpoint, Row, Table
 from lce_tf.replication.presets import TRAIN, Preset
-from lce_tf.replication.products import Products
+from lce_tf.replication.products import Products, seeded_name
 from lce_tf.replication.replicate import replicate
 
 STAGES = ("retrieve", "train", "rerank", "tables")
@@ -153,7 +153,7 @@ def _trainings(jobs: list[_Job], preset: Preset, seeds: tuple[int, ...]) -> list
         def run(folder):
             return str(Products(preset, folder, stage="train").trained(wanted, seed))
 
-        return Item("train", _seeded(wanted.name, seed, seeds), labels, run)
+        return Item("train", seeded_name(wanted.name, seed, preset), labels, run)
 
     found = _grouped(((job.row.checkpoint, seed), job.label) for job in jobs if job.row.checkpoint for seed in seeds)
     return [item(*key, labels) for key, labels in found.items()]
@@ -169,7 +169,7 @@ def _rerankings(jobs: list[_Job], preset: Preset, seeds: tuple[int, ...]) -> lis
                 splits += [other for other in further if (wanted, first_stage, other, seed) not in found]
             return "\n".join(str(products.reranked(wanted, first_stage, seed, each)) for each in splits)
 
-        name = f"{_seeded(wanted.name, seed, seeds)}.on.{first_stage}"
+        name = f"{seeded_name(wanted.name, seed, preset)}.on.{first_stage}"
         return Item("rerank", name if split == preset.dev_split else f"{name}.{split}", labels, run)
 
     trained = [job for job in jobs if job.row.checkpoint]
@@ -189,7 +189,3 @@ def _printed(table: Table, preset: Preset, seeds: tuple[int, ...]) -> Item:
         return replicate(table, preset, folder, seeds, stage="tables").markdown()
 
     return Item("tables", table.name, tuple(f"{table.name}:{row.label}" for row in table.rows), run)
-
-
-def _seeded(name: str, seed: int, seeds: tuple[int, ...]) -> str:
-    return name if len(seeds) == 1 else f"{name}-seed{seed}"
