@@ -205,6 +205,10 @@ def read_json(path: str | Path) -> Any:
         raise UserError(f"{path}: is not UTF-8 text (byte {error.start})") from error
     except json.JSONDecodeError as error:
         raise UserError(f"{path}:{error.lineno}: is not JSON ({error.msg})") from error
+    except (RecursionError, ValueError) as error:  # nested too deeply, or a number of thousands of digits
+        raise UserError(f"{path}: is no JSON that can be read ({str(error)[:80]}); make it again") from error
+    except IsADirectoryError as error:
+        raise UserError(f"{path}: is a folder, not a file") from error
 
 
 def read_json_lines(path: str | Path) -> list[dict[str, Any]]:

@@ -18,7 +18,7 @@ from lce_tf.files import make_folder, sha256_of, write_json, written
 from lce_tf.model import classifiers, hub
 from lce_tf.model.config import EncoderConfig, Lengths, Scoring
 from lce_tf.model.precision import PRECISIONS, Precision
-from lce_tf.model.weights import encoder_arrays, load_encoder, read_arrays
+from lce_tf.model.weights import check_sizes, encoder_arrays, load_encoder, read_arrays
 
 if TYPE_CHECKING:  # TensorFlow is loaded only by what builds a model
     from lce_tf.model.cross_encoder import CrossEncoder
@@ -36,9 +36,10 @@ def from_backbone(name: str, scoring: Scoring, precision: Precision, seed: int) 
 
     folder = hub.locate(name)
     config = EncoderConfig.from_huggingface(hub.read_config(folder), str(folder / "config.json"))
-    model = CrossEncoder(config, scoring, precision)
     file = hub.weight_file(folder)
     arrays = read_arrays(file)
+    check_sizes(config, file, arrays)
+    model = CrossEncoder(config, scoring, precision)
     load_encoder(model.encoder, file, arrays)
     draws = np.random.Generator(np.random.Philox(seed))
     for layer in model.head.layers.values():
@@ -142,9 +143,10 @@ def load(folder: str | Path, precision: Precision = PRECISIONS["float32"]) -> "C
     from lce_tf.model.cross_encoder import CrossEncoder
 
     about = trained(folder)
-    model = CrossEncoder(about.config, about.scoring, precision)
     file = hub.weight_file(Path(folder))
     arrays = read_arrays(file)
+    check_sizes(about.config, file, arrays)
+    model = CrossEncoder(about.config, about.scoring, precision)
     load_encoder(model.encoder, file, arrays)
     _load_head(model, Path(folder), arrays)
     return model

@@ -7,6 +7,8 @@ from lce_tf.errors import UserError
 
 # The names in lce_tf.model.activations, spelled out here so that reading a configuration needs no TensorFlow.
 ACTIVATIONS = ("gelu", "gelu_new", "gelu_pytorch_tanh", "relu")
+# Largest size that is taken for one; a model's weights then say what its sizes are.
+LARGEST = 2**31 - 1
 # What a `config.json` means by leaving a size out, where a family differs from the defaults below.
 FAMILIES = {
     "electra": {"embedding_size": 128, "hidden_size": 256, "num_attention_heads": 4, "intermediate_size": 1024},
@@ -40,10 +42,12 @@ class EncoderConfig:
             raise UserError(f"hidden_act {self.hidden_act!r}: known are {', '.join(ACTIVATIONS)}")
         for field in fields(self):
             value = getattr(self, field.name)
-            if field.type is int and not (isinstance(value, int) and value > 0):
-                raise UserError(f"{field.name} {value!r}: is not a positive whole number")
-            if field.type is float and not (isinstance(value, (int, float)) and 0 <= value < 1):
-                raise UserError(f"{field.name} {value!r}: is not a number from 0 to below 1")
+            # JSON's true is an int in Python.
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            if field.type is int and not (number and isinstance(value, int) and 0 < value <= LARGEST):
+                raise UserError(f"{field.name} {value!r:.40}: is not a whole number from 1 to {LARGEST}")
+            if field.type is float and not (number and 0 <= value < 1):
+                raise UserError(f"{field.name} {value!r:.40}: is not a number from 0 to below 1")
         if self.hidden_size % self.num_attention_heads:
             raise UserError(
                 f"hidden_size {self.hidden_size} is not a multiple of num_attention_heads {self.num_attention_heads}"

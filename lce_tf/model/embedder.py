@@ -73,7 +73,7 @@ class Embedder:
             UserError: an unknown option or a checkpoint that cannot be read.
         """
         from lce_tf.model.encoder import Encoder
-        from lce_tf.model.weights import load_encoder
+        from lce_tf.model.weights import check_sizes, load_encoder, read_arrays
 
         for option, value, known in (("--pooling", pooling, POOLINGS), ("--similarity", similarity, SIMILARITIES)):
             if value not in known:
@@ -88,9 +88,11 @@ class Embedder:
         if max_length > config.max_position_embeddings:
             raise UserError(f"--max-length {max_length}: {name} has {config.max_position_embeddings} positions only")
         watched = hub.watched(folder)
-        encoder = Encoder(config)
         weights = hub.weight_file(folder)
-        load_encoder(encoder, weights)
+        arrays = read_arrays(weights)
+        check_sizes(config, weights, arrays)
+        encoder = Encoder(config)
+        load_encoder(encoder, weights, arrays)
         tokenizer = WordPieces(folder)
         identity = f"{sha256_of(weights)[:12]}-{tokenizer.key[:8]}-{pooling}-{similarity}-{max_length}"
         watched.check()

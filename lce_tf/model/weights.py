@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from lce_tf.errors import UserError
+from lce_tf.model.config import EncoderConfig
 
 # Parts of a pretraining checkpoint that a cross-encoder has no use for.
 EXPECTED_UNUSED = re.compile(
@@ -20,6 +21,13 @@ EXPECTED_UNUSED = re.compile(
 H5_PARTS = re.compile(
     r"embeddings|embeddings_project|encoder|pooler|(\w+___)?cls|discriminator_predictions|generator_\w+|classifier"
 )
+# Weights that tell a size: the configuration's fields of their axes.
+SIZES = {
+    "embeddings.word_embeddings.weight": ("vocab_size", "embedding_size"),
+    "embeddings.position_embeddings.weight": ("max_position_embeddings", "embedding_size"),
+    "embeddings.token_type_embeddings.weight": ("type_vocab_size", "embedding_size"),
+    "encoder.layer.0.intermediate.dense.weight": ("intermediate_size", "hidden_size"),
+}
 OLD_NAMES = {"LayerNorm.gamma": "LayerNorm.weight", "LayerNorm.beta": "LayerNorm.bias"}
 
 
@@ -38,6 +46,25 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
         reason = str(error).strip().splitlines() or [type(error).__name__]
         raise UserError(f"{path}: cannot be read as weights ({reason[0]}); is it whole?") from error
     return {_canonical(name): array for name, array in arrays.items()}
+
+
+def check_sizes(config: EncoderConfig, path: Path, arrays: dict[str, np.ndarray]) -> None:
+    """Compares a configuration's sizes with the weights', before a model of these sizes is built.
+
+    Raises:
+        UserError: the first size that differs; weights that are missing are left to `load_encoder`.
+    """
+    layers = {int(found[1]) for name in arrays if (found := re.match(r"encoder\.layer\.(\d+)\.", name))}
+    sizes = {"num_hidden_layers": max(layers, default=-1) + 1}
+    for name, fields in SIZES.items():
+        if name in arrays and arrays[name].ndim == len(fields):
+            sizes |= dict(zip(fields, arrays[name].shape, strict=True))
+    for field, found in sizes.items():
+        if getattr(config, field) != found:
+            raise UserError(
+                f"{path}: {field} is {found} in its weights and {getattr(config, field)} in its config.json; they do not "
+                "belong together"
+            )
 
 
 def load_encoder(encoder, path: Path, arrays: dict[str, np.ndarray] | None = None) -> list[str]:

@@ -28,9 +28,8 @@ class WordPieces:
         try:
             wrapper = AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False, local_files_only=True)
             self._backend = wrapper.backend_tokenizer
-        except Exception as error:  # tokenizers raises plain Exception for a damaged vocabulary
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-            raise UserError(f"{folder}: its tokenizer cannot be loaded ({reason})") from error
+        except BaseException as error:  # tokenizers raises plain Exception for a damaged vocabulary
+            raise _refused(error, f"{folder}: its tokenizer cannot be loaded") from error
         self._backend.no_truncation()
         self._backend.no_padding()
         self._backend.encode_special_tokens = True
@@ -45,7 +44,10 @@ class WordPieces:
 
     def __call__(self, texts: Sequence[str]) -> list[list[int]]:
         """The wordpiece ids of each text."""
-        return [e.ids for e in self._backend.encode_batch_fast(list(texts), add_special_tokens=False)]
+        try:
+            return [e.ids for e in self._backend.encode_batch_fast(list(texts), add_special_tokens=False)]
+        except BaseException as error:
+            raise _refused(error, "a text cannot be tokenised by this checkpoint's tokenizer") from error
 
     def words(self, text: str) -> list[str]:
         """What wordpieces are looked up in: the text normalised and split, by a tokenizer that does both."""
@@ -61,3 +63,11 @@ class WordPieces:
     def special(self) -> tuple[int, int, int]:
         """The ids of [CLS], [SEP] and [PAD]."""
         return self.cls, self.sep, self.pad
+
+
+def _refused(error: BaseException, what: str) -> BaseException:
+    """The error as one line; a panic within the tokenizers library is no `Exception`, and Ctrl-C stays what it is."""
+    if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+        return error
+    reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return UserError(f"{what} ({reason})")

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from lce_tf import rerank
-from lce_tf.model import hub
+from lce_tf.model import checkpoint, hub
 from lce_tf.model.weights import read_arrays
 from lce_tf.reranking.chunks import Chunks
 from tests.bad_input.case import Case, quietly
@@ -53,6 +53,22 @@ def weights(given, name, data, refused, prepare=None):
     return Case(
         "Checkpoints", given, lambda: str(sorted(read_arrays(Path(name)))), files, refused=refused, prepare=prepare
     )
+
+
+def sized(given, said, **values):
+    """A checkpoint whose weights are word embeddings alone, and one layer's where the configuration has one."""
+    from safetensors.numpy import save
+
+    arrays = {"bert.embeddings.word_embeddings.weight": np.zeros((len(WORDS), 8), np.float32)}
+    if values["num_hidden_layers"] == 1:
+        arrays["bert.encoder.layer.0.output.dense.bias"] = np.zeros(8, np.float32)
+    files = {
+        **FILES,
+        "model/config.json": json.dumps({**SHAPE, "lce_tf": OURS, **values}).encode(),
+        "model/model.safetensors": save(arrays),
+    }
+    refused = f"model/model.safetensors: {said} in its config.json; they do not belong together"
+    return Case("Checkpoints", given, lambda: str(checkpoint.load("model")), files, refused=refused)
 
 
 def torch_file_of_code() -> None:
@@ -103,6 +119,16 @@ CASES = [
         "model/config.json: is not UTF-8 text (byte 7)",
     ),
     folder(
+        "a config.json nested a hundred thousand deep",
+        {"model/config.json": b"[" * 100_000},
+        "model/config.json: is no JSON that can be read (…); make it again",
+    ),
+    folder(
+        "a number of ten thousand digits in config.json",
+        {"model/config.json": b'{"vocab_size": ' + b"9" * 10_000 + b"}"},
+        "model/config.json: is no JSON that can be read (…); make it again",
+    ),
+    folder(
         "a config.json that is a list",
         {"model/config.json": b"[]"},
         "model/config.json: is not a JSON object; is this a checkpoint's folder?",
@@ -145,12 +171,33 @@ CASES = [
     config(
         "a negative vocabulary",
         vocab_size=-1,
-        refused="model/config.json: vocab_size -1: is not a positive whole number",
+        refused="model/config.json: vocab_size -1: is not a whole number from 1 to 2147483647",
     ),
     config(
         "a size in quotes",
         intermediate_size="8",
-        refused="model/config.json: intermediate_size '8': is not a positive whole number",
+        refused="model/config.json: intermediate_size '8': is not a whole number from 1 to 2147483647",
+    ),
+    config(
+        "a vocabulary of 10^30",
+        vocab_size=10**30,
+        refused="model/config.json: vocab_size 1000000000…: is not a whole number from 1 to 2147483647",
+    ),
+    config(
+        "true for a size",
+        num_hidden_layers=True,
+        refused="model/config.json: num_hidden_layers True: is not a whole number from 1 to 2147483647",
+    ),
+    sized(
+        "a billion layers over weights of none",
+        "num_hidden_layers is 0 in its weights and 1000000000",
+        num_hidden_layers=10**9,
+    ),
+    sized(
+        "two billion words over weights of fifteen",
+        f"vocab_size is {len(WORDS)} in its weights and 2000000000",
+        num_hidden_layers=1,
+        vocab_size=2 * 10**9,
     ),
     config(
         "heads that do not divide the hidden size",

@@ -116,3 +116,21 @@ def test_damaged_tokenizers_are_refused_in_one_line(tmp_path, name, data):
     with pytest.raises(UserError, match="its tokenizer cannot be loaded") as error:
         WordPieces(tmp_path)
     assert "\n" not in str(error.value) and str(tmp_path) in str(error.value)
+
+
+def test_a_panic_of_the_library_is_one_line_and_ctrl_c_stays(monkeypatch, tmp_path):
+    import transformers
+
+    class PanicException(BaseException):
+        pass
+
+    (tmp_path / "vocab.txt").write_text("[UNK]\n")
+    for raised, expected in ((PanicException("no such pattern"), UserError), (KeyboardInterrupt(), KeyboardInterrupt)):
+
+        def broken(*args, raised=raised, **settings):
+            raise raised
+
+        monkeypatch.setattr(transformers.AutoTokenizer, "from_pretrained", broken)
+        with pytest.raises(expected) as error:
+            WordPieces(tmp_path)
+    assert expected is KeyboardInterrupt and not str(error.value)
