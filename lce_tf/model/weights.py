@@ -62,8 +62,8 @@ def check_sizes(config: EncoderConfig, path: Path, arrays: dict[str, np.ndarray]
     for field, found in sizes.items():
         if getattr(config, field) != found:
             raise UserError(
-                f"{path}: {field} is {found} in its weights and {getattr(config, field)} in its config.json; they do not "
-                "belong together"
+                f"{path}: {field} is {found} in its weights and {getattr(config, field)} in its config.json; "
+                "they do not belong together"
             )
 
 
