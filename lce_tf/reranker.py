@@ -81,6 +81,7 @@ class Reranker:
         window: int | None = None,
         stride: int | None = None,
         windows: int | None = None,
+        special_words: str = "auto",
     ) -> "Reranker":
         """Opens a trained cross-encoder.
 
@@ -89,13 +90,14 @@ class Reranker:
                 its folder or its id, such as "cross-encoder/ms-marco-MiniLM-L6-v2".
             engine, precision: see `lce_tf.reranking.engines.open_engine`.
             query_length, sequence_length: in wordpieces, instead of the checkpoint's own; see `Lengths`.
+            special_words: what words such as "[SEP]" in a text become; see `lce_tf.reranking.opening.SPECIAL_WORDS`.
             window, stride, windows: for documents longer than a sequence, of which the best window counts.
 
         Raises:
             UserError: it is no such thing, or its parts do not fit together.
         """
         quiet_tensorflow()
-        opened = open_checkpoint(checkpoint, query_length, sequence_length, window, stride, windows)
+        opened = open_checkpoint(checkpoint, query_length, sequence_length, window, stride, windows, special_words)
         return cls(opened, open_engine(opened.folder, engine, precision))
 
     def score(self, pairs: Iterable[tuple[str, str]]) -> np.ndarray:

@@ -32,7 +32,8 @@ def export_savedmodel(folder: str | Path, output: str | Path, license: str = "un
     Raises:
         UserError: no trained cross-encoder, one whose tokenizer is not BERT's, or an output that holds something.
     """
-    opened, output = open_checkpoint(folder), vacant(output)
+    # The graph's tokenizer knows no special words: what spells one is plain text, for any checkpoint.
+    opened, output = open_checkpoint(folder, special_words="text"), vacant(output)
     about = facts(opened.folder, license, INPUTS, OUTPUTS, ("tensorflow", "tensorflow-text"))
     import tensorflow as tf
 
@@ -44,7 +45,7 @@ def export_savedmodel(folder: str | Path, output: str | Path, license: str = "un
     signatures = {"serving_default": module.score, "tokenize": module.tokenize}
     with built_folder(output) as scratch:
         tf.saved_model.save(module, str(scratch), signatures)
-        write_json(scratch / FACTS, {**about, "texts_tokenised_alike": compared})
+        write_json(scratch / FACTS, {**about, "texts_tokenised_alike": compared, "special_words": "text"})
     return output
 
 

@@ -26,6 +26,14 @@ def is_classifier(values: dict[str, Any]) -> bool:
     return isinstance(names, list) and any(str(name).endswith("ForSequenceClassification") for name in names)
 
 
+def reads_special_words(values: dict[str, Any]) -> bool:
+    """Whether words that spell a special token are that token for the library that made a checkpoint.
+
+    They are for Hugging Face's and sentence-transformers', and are plain text for ours, exported or not.
+    """
+    return is_classifier(values) and "lce_tf" not in values
+
+
 def scoring_of(values: dict[str, Any], config: EncoderConfig, folder: Path) -> Scoring:
     """How the classifier in `folder` ranks.
 

@@ -4,9 +4,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lce_tf.errors import UserError
-from lce_tf.model import checkpoint
+from lce_tf.model import checkpoint, classifiers, hub
 from lce_tf.model.config import Lengths, Scoring
 from lce_tf.tokens.tokenizers import WordPieces
+
+# What words that spell a special token, such as [SEP], become: plain text, that token, or what they are in the library
+# that made the checkpoint.
+SPECIAL_WORDS = ("auto", "text", "token")
 
 
 class Opened(NamedTuple):
@@ -25,6 +29,7 @@ def open_checkpoint(
     window: int | None = None,
     stride: int | None = None,
     windows: int | None = None,
+    special_words: str = "auto",
 ) -> Opened:
     """The parts of a checkpoint that belong together.
 
@@ -32,13 +37,17 @@ def open_checkpoint(
         name: whatever `checkpoint.locate` takes.
         query_length, sequence_length, window, stride, windows: instead of the checkpoint's own `Lengths`, in which a
             window is as long as a passage.
+        special_words: see `SPECIAL_WORDS`.
 
     Raises:
         UserError: it is none, its parts do not fit together, or the model has fewer positions than asked for.
     """
     folder = checkpoint.locate(name)
     config, scoring, lengths = checkpoint.trained(folder)
-    tokenizer = WordPieces(folder)
+    if special_words not in SPECIAL_WORDS:
+        raise UserError(f"--special-words {special_words!r}: known are {', '.join(SPECIAL_WORDS)}")
+    reference = classifiers.reads_special_words(hub.read_config(folder))
+    tokenizer = WordPieces(folder, special_words == "token" or (special_words == "auto" and reference))
     if tokenizer.size > config.vocab_size:
         raise UserError(
             f"{name}: its tokenizer has {tokenizer.size} wordpieces, its config.json "

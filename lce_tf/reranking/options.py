@@ -11,7 +11,17 @@ CHECKPOINT = "trained cross-encoder: the --output of lce_tf.train, or one in Hug
 
 def add_scoring_options(parser: argparse.ArgumentParser) -> None:
     """Adds what the run's columns hold, how pairs are cut and scored, and by which machines."""
-    names = ("format", "engine", "precision", "query_length", "sequence_length", "window", "stride", "windows")
+    names = (
+        "format",
+        "engine",
+        "precision",
+        "query_length",
+        "sequence_length",
+        "window",
+        "stride",
+        "windows",
+        "special_words",
+    )
     add_options(parser, RerankConfig, names, fill=True)
     part = parser.add_argument_group(CLUSTER)
     part.add_argument(

@@ -28,7 +28,7 @@ from lce_tf.reranking.activation import activated
 from lce_tf.reranking.chunks import Chunks
 from lce_tf.reranking.engine import Engine
 from lce_tf.reranking.engines import ENGINES, open_engine
-from lce_tf.reranking.opening import open_checkpoint
+from lce_tf.reranking.opening import SPECIAL_WORDS, open_checkpoint
 from lce_tf.reranking.order import best_windows, known_queries, merged, merged_windows, pair_rows, scores_of
 from lce_tf.reranking.outputs import refuse_stream, write_reranked
 from lce_tf.reranking.scoring import score_pairs
@@ -80,6 +80,11 @@ class RerankConfig:
     )
     windows: int | None = setting(
         None, "windows of which the best counts, MaxP; 1: FirstP (default: the checkpoint's own)"
+    )
+    special_words: str = setting(
+        "auto",
+        "words such as [SEP] in a text: plain text, that special token, or as in the library that made the checkpoint",
+        choices=SPECIAL_WORDS,
     )
     judged: bool = setting(False)
     shard: Shard | None = setting(None)
@@ -138,6 +143,7 @@ def rerank(config: RerankConfig) -> Run:
         config.window,
         config.stride,
         config.windows,
+        config.special_words,
     )
     check_output(config.file, "--output")
     where = f"{config.dataset}" + (f", split {config.split}" if config.split else "")

@@ -12,14 +12,16 @@ from lce_tf.errors import UserError
 class WordPieces:
     """A checkpoint's tokenizer, giving the ids of plain text.
 
-    No special tokens are added, nothing is cut, and text that spells a special token ("[SEP]") is text like any
-    other: a passage cannot forge the boundary between query and passage.
+    No special tokens are added and nothing is cut.
 
     Args:
         folder: with `tokenizer.json`, or `vocab.txt` and `tokenizer_config.json`.
+        special_words: whether text that spells a special token ("[SEP]") becomes that token, as it does in Hugging
+            Face's libraries. If not, it is text like any other, and a passage cannot forge the boundary between query
+            and passage.
     """
 
-    def __init__(self, folder: str | Path):
+    def __init__(self, folder: str | Path, special_words: bool = False):
         from transformers import AutoTokenizer
 
         folder = Path(folder)
@@ -32,7 +34,7 @@ class WordPieces:
             raise _refused(error, f"{folder}: its tokenizer cannot be loaded") from error
         self._backend.no_truncation()
         self._backend.no_padding()
-        self._backend.encode_special_tokens = True
+        self._backend.encode_special_tokens = not special_words
         special = {"cls": wrapper.cls_token_id, "sep": wrapper.sep_token_id, "pad": wrapper.pad_token_id}
         if absent := [name for name, token in special.items() if token is None]:
             raise UserError(f"{folder}: its tokenizer has no {', '.join(absent)} token; BERT-like ones have")
@@ -41,6 +43,8 @@ class WordPieces:
         # A vocabulary may have gaps; what counts is the largest id that can come out.
         self.size = max(self._backend.get_vocab().values()) + 1
         self.key = hashlib.sha256(self._backend.to_str().encode()).hexdigest()[:16]
+        if special_words:
+            self.key += "-special"  # the same text has other ids
 
     def __call__(self, texts: Sequence[str]) -> list[list[int]]:
         """The wordpiece ids of each text."""

@@ -65,3 +65,34 @@ def test_queries_without_a_limit_leave_what_the_passage_needs(unlimited, setting
 def test_impossible_lengths(checkpoints, settings, words):
     with pytest.raises(UserError, match=words):
         open_checkpoint(checkpoints[1], **settings)
+
+
+def test_special_words_are_what_they_are_in_the_library_that_made_the_checkpoint(tmp_path):
+    import torch
+    import transformers
+
+    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "[", "]", "sep", "mask", "rain"]
+    torch.manual_seed(0)
+    shape = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8}
+    config = transformers.BertConfig(vocab_size=len(vocabulary), num_labels=1, **shape)
+    transformers.BertForSequenceClassification(config).save_pretrained(tmp_path)
+    (tmp_path / "vocab.txt").write_text("\n".join(vocabulary) + "\n")
+    (tmp_path / "tokenizer_config.json").write_text('{"tokenizer_class": "BertTokenizer", "do_lower_case": true}\n')
+    reference = transformers.AutoTokenizer.from_pretrained(tmp_path)
+    texts = ["rain [SEP] rain", "[MASK]", "[sep]"]
+    theirs = [reference(text, add_special_tokens=False)["input_ids"] for text in texts]
+    assert theirs == [[9, 3, 9], [4], [5, 7, 6]]
+    auto, text, token = (
+        open_checkpoint(tmp_path, special_words=words).tokenizer for words in ("auto", "text", "token")
+    )
+    assert auto(texts) == token(texts) == theirs
+    assert text(texts) == [[9, 5, 7, 6, 9], [5, 8, 6], [5, 7, 6]]
+    # Token stores of the two are kept apart.
+    assert auto.key == token.key != text.key
+    # A checkpoint of ours, exported, keeps its own reading.
+    values = json.loads((tmp_path / "config.json").read_text())
+    ours = {"lce_tf": {"lengths": {"query": 4, "sequence": 12}}}
+    (tmp_path / "config.json").write_text(json.dumps({**values, **ours}))
+    assert open_checkpoint(tmp_path).tokenizer(texts) == text(texts)
+    with pytest.raises(UserError, match="--special-words 'maybe': known are auto, text, token"):
+        open_checkpoint(tmp_path, special_words="maybe")
