@@ -55,7 +55,10 @@ def check_sizes(config: EncoderConfig, path: Path, arrays: dict[str, np.ndarray]
         UserError: the first size that differs; weights that are missing are left to `load_encoder`.
     """
     layers = {int(found[1]) for name in arrays if (found := re.match(r"encoder\.layer\.(\d+)\.", name))}
-    sizes = {"num_hidden_layers": max(layers, default=-1) + 1}
+    if not layers:
+        names = "; ".join(sorted(arrays)[:3])
+        raise UserError(f"{path}: lacks encoder.layer.0 (it has {names}, …); does it belong to its config.json?")
+    sizes = {"num_hidden_layers": max(layers) + 1}
     for name, fields in SIZES.items():
         if name in arrays and arrays[name].ndim == len(fields):
             sizes |= dict(zip(fields, arrays[name].shape, strict=True))

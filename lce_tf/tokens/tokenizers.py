@@ -34,7 +34,8 @@ class WordPieces:
             raise _refused(error, f"{folder}: its tokenizer cannot be loaded") from error
         self._backend.no_truncation()
         self._backend.no_padding()
-        self._backend.encode_special_tokens = not special_words
+        # A folder may say that its library, too, splits such words like any others.
+        self._backend.encode_special_tokens = not special_words or bool(getattr(wrapper, "split_special_tokens", False))
         special = {"cls": wrapper.cls_token_id, "sep": wrapper.sep_token_id, "pad": wrapper.pad_token_id}
         if absent := [name for name, token in special.items() if token is None]:
             raise UserError(f"{folder}: its tokenizer has no {', '.join(absent)} token; BERT-like ones have")

@@ -56,12 +56,13 @@ def weights(given, name, data, refused, prepare=None):
 
 
 def sized(given, said, **values):
-    """A checkpoint whose weights are word embeddings alone, and one layer's where the configuration has one."""
+    """A checkpoint whose weights are word embeddings and a piece of one layer."""
     from safetensors.numpy import save
 
-    arrays = {"bert.embeddings.word_embeddings.weight": np.zeros((len(WORDS), 8), np.float32)}
-    if values["num_hidden_layers"] == 1:
-        arrays["bert.encoder.layer.0.output.dense.bias"] = np.zeros(8, np.float32)
+    arrays = {
+        "bert.embeddings.word_embeddings.weight": np.zeros((len(WORDS), 8), np.float32),
+        "bert.encoder.layer.0.output.dense.bias": np.zeros(8, np.float32),
+    }
     files = {
         **FILES,
         "model/config.json": json.dumps({**SHAPE, "lce_tf": OURS, **values}).encode(),
@@ -189,8 +190,8 @@ CASES = [
         refused="model/config.json: num_hidden_layers True: is not a whole number from 1 to 2147483647",
     ),
     sized(
-        "a billion layers over weights of none",
-        "num_hidden_layers is 0 in its weights and 1000000000",
+        "a billion layers over weights of one",
+        "num_hidden_layers is 1 in its weights and 1000000000",
         num_hidden_layers=10**9,
     ),
     sized(
