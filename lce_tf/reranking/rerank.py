@@ -32,6 +32,7 @@ from lce_tf.reranking.order import best_windows, known_queries, merged, merged_w
 from lce_tf.reranking.outputs import write_reranked
 from lce_tf.reranking.scoring import score_pairs
 from lce_tf.reranking.shards import Shard
+from lce_tf.reranking.steady import processor
 from lce_tf.tokens.packing import Packer
 from lce_tf.tokens.texts import passage_store, query_store
 
@@ -220,9 +221,10 @@ def _scored(
     """The logits of all pairs, and `facts` with what scored them and the seconds it took."""
     with _scorer(config, folder, packer) as scorer:
         facts = {**facts, "engine": scorer.name, "precision": scorer.precision}
+        about = {} if config.ray else {"processor": processor()}
         start = time.monotonic()
         logits = _resumable(scorer, columns, Path(f"{config.file}.partial"), facts)
-        return logits, {**facts, "seconds": time.monotonic() - start}
+        return logits, {**facts, **about, "seconds": time.monotonic() - start}
 
 
 def _resumable(scorer: Scorer, columns: Sequence[np.ndarray], partial: Path, manifest: dict) -> np.ndarray:
