@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 try:
@@ -11,6 +12,8 @@ except ImportError as error:
 
 from lce_tf.reranker import Reranker
 from lce_tf.reranking.activation import activate
+from lce_tf.reranking.order import best_first
+from lce_tf.reranking.pairs import checked_pairs
 
 
 class LceReranker(pt.Transformer):
@@ -32,9 +35,9 @@ class LceReranker(pt.Transformer):
         self._reranker = checkpoint if isinstance(checkpoint, Reranker) else Reranker.load(checkpoint)
 
     def transform(self, inp: pd.DataFrame) -> pd.DataFrame:
-        """The rows of `inp` in their order, with a new `score` and a `rank` from 0; its other columns stay.
+        """The rows of `inp` in their order, with a new `score` and `rank`, from 0; its other columns stay.
 
-        Ranks are by the logit, like those of `Reranker.rank`, also where a checkpoint's sigmoid makes scores equal.
+        Ranks are in the order of `best_first`: by the scores before any activation.
 
         Args:
             inp: with qid, query, docno and `text_field`.
@@ -42,9 +45,17 @@ class LceReranker(pt.Transformer):
         Raises:
             pt.validate.InputValidationError: a column is missing.
             TypeError: a query or a text is not a string.
+            UserError: a query or a text holds half of a surrogate pair.
         """
         pt.validate.result_frame(inp, extra_columns=["query", self.text_field])
-        logits = self._reranker.scored(zip(inp["query"], inp[self.text_field], strict=True)).scores
-        scores = activate(logits, self._reranker.scoring.activation).astype("float32").astype("float64")
-        falling = pd.Series(-logits, index=inp.index).groupby(inp["qid"], sort=False)
-        return inp.assign(score=scores, rank=falling.rank(method="first").astype("int64") - 1)
+        names = list(zip(inp["qid"], inp["docno"], strict=True))
+        pairs = checked_pairs(
+            list(zip(inp["query"], inp[self.text_field], strict=True)),
+            lambda place: "query {}, passage {}".format(*names[place]),
+        )
+        scores = self._reranker.scored(pairs).scores
+        queries = pd.factorize(inp["qid"])[0]
+        order = best_first(scores, queries)
+        ranks = np.empty(len(inp), np.int64)
+        ranks[order] = pd.Series(queries[order]).groupby(queries[order]).cumcount()
+        return inp.assign(score=activate(scores, self._reranker.scoring.activation), rank=ranks)

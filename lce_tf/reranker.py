@@ -1,7 +1,9 @@
 """Reranking from Python: texts in, scores or a ranked list out, without a run, a data set or a file."""
 
+import operator
+import os
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -13,7 +15,8 @@ from lce_tf.reranking.activation import activate
 from lce_tf.reranking.engine import Engine
 from lce_tf.reranking.engines import open_engine
 from lce_tf.reranking.opening import Opened, open_checkpoint
-from lce_tf.reranking.order import best_windows, scores_of
+from lce_tf.reranking.order import best_first, best_windows, scores_of
+from lce_tf.reranking.pairs import checked_pairs, listed
 from lce_tf.reranking.scoring import score_pairs
 from lce_tf.tokens.packing import Packer
 from lce_tf.tokens.store import TokenStore
@@ -59,7 +62,8 @@ class Scored:
 class Reranker:
     """A trained cross-encoder that scores texts, as `lce rerank` scores those of a run.
 
-    `Reranker.load` makes one. It may be used from several threads, whose calls take turns on the model.
+    `Reranker.load` makes one. It may be used from several threads, whose calls take turns on the model, and with the
+    engine openvino in processes that are forked later.
 
     Attributes:
         scoring, lengths: how scores are made and how pairs are cut.
@@ -68,7 +72,7 @@ class Reranker:
     def __init__(self, opened: Opened, engine: Engine):
         self.scoring, self.lengths = opened.scoring, opened.lengths
         self._tokenizer, self._engine = opened.tokenizer, engine
-        self._turn = threading.Lock()
+        self._process, self._turn = os.getpid(), threading.Lock()
 
     @classmethod
     def load(
@@ -110,33 +114,28 @@ class Reranker:
             pairs: (query, passage); empty texts are texts.
 
         Raises:
-            TypeError: a pair is not a tuple or list of two strings.
-            ValueError: a text has a lone surrogate, which no UTF-8 text has.
-            UserError: a score is no number.
+            TypeError: a pair is not a tuple or list of two strings, or the pairs are a set.
+            UserError: a text holds half of a surrogate pair; a score is no number. In each case but the last, nothing
+                has been scored.
         """
         return activate(self.scored(pairs).scores, self.scoring.activation).astype(np.float32)
 
-    def rank(self, query: str, passages: Sequence[str], top: int | None = None) -> list[Ranked]:
-        """The passages by falling logit; equal ones stay in the order in which they were given.
-
-        The score that is shown may be equal where the logits are not, as a sigmoid's is for logits well above 8.
+    def rank(self, query: str, passages: Iterable[str], top: int | None = None) -> list[Ranked]:
+        """The passages in the order of `best_first`, by their scores before any activation.
 
         Args:
             passages: texts, any number of them.
-            top: how many to return, 0 or more; None: all.
+            top: how many to return, 1 or more; None: all.
 
         Raises:
             TypeError, UserError: as `score`.
-            ValueError: `top` is negative.
         """
-        if isinstance(passages, str):
-            raise TypeError("passages is one string; give a list of them")
-        if top is not None and top < 0:
-            raise ValueError(f"top is {top}; give 0 or more, or None for all")
-        passages = list(passages)
-        scores = self.scored((query, passage) for passage in passages).scores
+        passages = listed(passages, "passages")
+        if top is not None and operator.index(top) < 1:
+            raise UserError(f"top={top}: give 1 or more, or None for all passages")
+        scores = self.scored([(query, passage) for passage in passages]).scores
         written = activate(scores, self.scoring.activation).astype(np.float32)
-        order = np.argsort(-scores, kind="stable")[:top]
+        order = best_first(scores)[:top]
         return [Ranked(i, float(written[i]), passages[i]) for i in order.tolist()]
 
     def scored(self, pairs: Iterable[tuple[str, str]]) -> Scored:
@@ -145,14 +144,15 @@ class Reranker:
         Raises:
             TypeError, UserError: as `score`.
         """
-        pairs = list(pairs)
-        _check_texts(pairs)
+        pairs = checked_pairs(pairs)
         if not pairs:
             return Scored(np.zeros(0, np.float32), np.zeros(0, np.int64), np.zeros(0, bool))
         queries, query_rows = _store([query for query, _ in pairs], self._tokenizer)
         passages, passage_rows = _store([passage for _, passage in pairs], self._tokenizer)
         packer = Packer(queries, passages, self._tokenizer.special, **asdict(self.lengths))
         windows = packer.expanded(query_rows, passage_rows)
+        if os.getpid() != self._process:  # another thread may have held the lock when this process was forked
+            self._process, self._turn = os.getpid(), threading.Lock()
         with self._turn:  # an engine serves one caller at a time
             logits = score_pairs(self._engine, packer, windows.query_rows, windows.passage_rows)
         scores, _ = best_windows(scores_of(logits, self.scoring), windows.offsets)
@@ -163,17 +163,6 @@ class Reranker:
         cut = queries.lengths(query_rows) > packer.query
         cut |= passages.lengths(passage_rows) > packer.covered(query_rows, passage_rows)
         return Scored(scores, np.add.reduceat(read, windows.offsets[:-1]), cut)
-
-
-def _check_texts(pairs: list[tuple[str, str]]) -> None:
-    for i, pair in enumerate(pairs):
-        # A set has no first and second, and a string of two letters is no pair.
-        sound = isinstance(pair, tuple | list) and len(pair) == 2 and all(isinstance(text, str) for text in pair)
-        if not sound:
-            raise TypeError(f"pair {i} is {pair!r:.80}; give a query and a passage, two strings in a tuple")
-        for text in pair:
-            if not text.isascii() and (lone := next((c for c in text if "\ud800" <= c <= "\udfff"), None)):
-                raise ValueError(f"pair {i}: holds the lone surrogate {lone!r}; decode its text as UTF-8")
 
 
 def _store(texts: list[str], tokenizer: WordPieces) -> tuple[TokenStore, np.ndarray]:

@@ -6,6 +6,7 @@ import pytest
 from lce_tf import Reranker
 from lce_tf.data.qrels import read_qrels
 from lce_tf.data.runs import read_run
+from lce_tf.errors import UserError
 from lce_tf.evaluation.measures import evaluate, mean
 from tests.training.conftest import make_backbone, make_data, make_run
 
@@ -123,6 +124,9 @@ def test_missing_columns_are_refused_as_elsewhere_in_pyterrier(queries, first_st
             reranker(frame.drop(columns=column))
     with pytest.raises(TypeError, match="two strings"):
         reranker(frame.assign(text=None))
+    name = "query {qid}, passage {docno}".format(**frame.iloc[3])
+    with pytest.raises(UserError, match=f"{name}, passage, holds half of a surrogate pair"):
+        reranker(frame.assign(text=frame["text"].astype(object).where(frame.index != frame.index[3], "\ud800")))
 
 
 def test_an_empty_frame_has_its_columns(queries, first_stage, reranker):

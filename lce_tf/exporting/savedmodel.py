@@ -2,17 +2,15 @@
 
 from pathlib import Path
 
-from lce_tf.exporting.exporter import Exporter
 from lce_tf.exporting.outputs import facts, vacant
 from lce_tf.files import built_folder, write_json
 from lce_tf.model import checkpoint
 from lce_tf.reranking.opening import Opened, open_checkpoint
 
 INPUTS = {"query": "string [pairs]", "passage": "string [pairs], one for each query"}
-OUTPUTS = {
-    "score": "float32 [pairs], the higher the more relevant, after the activation",
-    "logit": "float32 [pairs], before the activation: rank by it, since a sigmoid makes high scores equal",
-}
+OUTPUTS = {"score": "float32 [pairs], the higher the more relevant, after the activation"}
+# Beside it where there is an activation: as a float32, a sigmoid makes equal what lies well above 8.
+LOGIT = {"logit": "float32 [pairs], the score before the activation: what to rank by"}
 # Where a SavedModel keeps what its writer alone understands.
 FACTS = "assets.extra/lce_tf.json"
 
@@ -20,7 +18,8 @@ FACTS = "assets.extra/lce_tf.json"
 def export_savedmodel(folder: str | Path, output: str | Path, license: str = "unknown") -> Path:
     """Writes a SavedModel of float32 weights whose scores are those of `Reranker.score`, and returns its folder.
 
-    Its signatures take `query` and `passage`, [pairs] strings each: `serving_default` gives `score`, [pairs] float32;
+    Its signatures take `query` and `passage`, [pairs] strings each: `serving_default` gives `score`, [pairs] float32,
+    and `logit` where the checkpoint names an activation, to rank by;
     `tokenize` gives what the encoder reads, padded to the longest, [rows, length] int32 `input_ids`, `attention_mask`
     and `token_type_ids`, and `pair`, [rows] int64, since each window of a document is a row.
 
@@ -34,7 +33,8 @@ def export_savedmodel(folder: str | Path, output: str | Path, license: str = "un
     """
     # The graph's tokenizer knows no special words: what spells one is plain text, for any checkpoint.
     opened, output = open_checkpoint(folder, special_words="text"), vacant(output)
-    about = facts(opened.folder, license, INPUTS, OUTPUTS, ("tensorflow", "tensorflow-text"))
+    outputs = OUTPUTS if opened.scoring.activation == "identity" else {**OUTPUTS, **LOGIT}
+    about = facts(opened.folder, license, INPUTS, outputs, ("tensorflow", "tensorflow-text"))
     import tensorflow as tf
 
     from lce_tf.exporting import graph_tokenizer
@@ -66,7 +66,7 @@ def _module(opened: Opened):
         logits = model.logits(packed.input_ids, packed.query_lengths, packed.lengths)
         scores = tf.cast(tf.cast(scoring.score(logits), scoring.dtype), tf.float32)
         best = tf.math.segment_max(scores, packed.pair)
-        return {"score": tf.sigmoid(best) if scoring.activation == "sigmoid" else best, "logit": tf.identity(best)}
+        return {"score": tf.sigmoid(best), "logit": best} if scoring.activation == "sigmoid" else {"score": best}
 
     def tokenize(query, passage):
         ids, query_lengths, lengths, pair = module.pairs(query, passage)
@@ -76,11 +76,3 @@ def _module(opened: Opened):
     signature = [tf.TensorSpec([None], tf.string, name=name) for name in INPUTS]
     module.score, module.tokenize = (tf.function(f, input_signature=signature) for f in (score, tokenize))
     return module
-
-
-class SavedModel(Exporter):
-    """`lce export --format savedmodel`."""
-
-    key = "savedmodel"
-    help = "strings in, scores out, for TensorFlow Serving"
-    write = staticmethod(export_savedmodel)

@@ -23,7 +23,7 @@ from lce_tf.reranking.outputs import (
 from lce_tf.reranking.shards import Shard, joined
 
 # What the shards of one job may differ in; machines may have mounted the same data under other names.
-OWN = {"shard", "pairs", "seconds", "output", "output_sha256", "scores_sha256"}
+OWN = {"shard", "pairs", "seconds", "processor", "output", "output_sha256", "scores_sha256"}
 HOW = {"checkpoint", "dataset", "split", "run", "chunk", "ray", "workers"}
 
 
@@ -66,6 +66,8 @@ def merge(output: str, files: Sequence[str] | None = None) -> Run:
     _check_queries(parts, run)
     facts = {key: value for key, value in first.items() if key not in OWN}
     sums = {key: sum(part.facts[key] for part in parts) for key in ("pairs", "seconds")}
+    processors = {name for part in parts for name in str(part.facts.get("processor", "")).split(", ") if name}
+    sums["processor"] = ", ".join(sorted(processors))
     write_reranked(run, values, output, {**facts, "output": output, "shard": None, **sums})
     return run
 

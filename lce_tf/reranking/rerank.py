@@ -33,6 +33,7 @@ from lce_tf.reranking.order import best_windows, known_queries, merged, merged_w
 from lce_tf.reranking.outputs import refuse_stream, write_reranked
 from lce_tf.reranking.scoring import score_pairs
 from lce_tf.reranking.shards import Shard
+from lce_tf.reranking.steady import processor
 from lce_tf.settings import check, setting
 from lce_tf.tokens.packing import Packer
 from lce_tf.tokens.texts import passage_store, query_store
@@ -236,9 +237,10 @@ def _scored(
     with _scorer(config, folder, packer) as scorer:
         watched.check()  # the weights are read by now
         facts = {**facts, "engine": scorer.name, "precision": scorer.precision}
+        about = {} if config.ray else {"processor": processor()}
         start = time.monotonic()
         logits = _resumable(scorer, columns, Path(f"{config.file}.partial"), facts)
-        return logits, {**facts, "seconds": time.monotonic() - start}
+        return logits, {**facts, **about, "seconds": time.monotonic() - start}
 
 
 def _resumable(scorer: Scorer, columns: Sequence[np.ndarray], partial: Path, manifest: dict) -> np.ndarray:

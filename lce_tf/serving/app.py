@@ -13,8 +13,9 @@ from starlette.requests import ClientDisconnect
 import lce_tf
 from lce_tf.errors import UserError
 from lce_tf.reranker import Scored
+from lce_tf.reranking.pairs import Pair
 from lce_tf.serving import bodies, shapes
-from lce_tf.serving.batching import Batcher, Busy, Closed, Pair
+from lce_tf.serving.batching import Batcher, Busy, Closed
 from lce_tf.serving.metrics import Metrics
 from lce_tf.serving.middleware import OPEN, BearerToken, BodyLimit, Observed, reply
 from lce_tf.serving.refused import CLIENT_GONE, Refused

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any, NamedTuple
 
-Pair = tuple[str, str]
+from lce_tf.reranking.pairs import Pair
 
 
 class Busy(Exception):

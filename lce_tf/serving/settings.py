@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from lce_tf.errors import UserError
-from lce_tf.serving.batching import Pair
+from lce_tf.reranking.pairs import Pair
 from lce_tf.serving.refused import Refused
 
 TOKEN_VARIABLE = "LCE_TOKEN"

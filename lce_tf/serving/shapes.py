@@ -14,17 +14,16 @@ from pydantic import AfterValidator, AliasChoices, BaseModel, BeforeValidator, C
 
 from lce_tf.reranker import Scored
 from lce_tf.reranking.activation import activate
-from lce_tf.serving.batching import Pair
+from lce_tf.reranking.order import best_first
+from lce_tf.reranking.pairs import Pair, lone_surrogate
 from lce_tf.serving.refused import Refused
 
 
 def _sound(text: str) -> str:
     if "\0" in text:
         raise ValueError("holds a NUL character; drop it")
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise ValueError("holds half of a surrogate pair; send whole characters") from None
+    if lone_surrogate(text) is not None:
+        raise ValueError("holds half of a surrogate pair; send whole characters")
     return text
 
 
@@ -192,6 +191,6 @@ def _relevance(scores: np.ndarray) -> np.ndarray:
 
 
 def _ranked(scores: np.ndarray, values: np.ndarray) -> Sequence[tuple[int, float]]:
-    """(index, value) by falling score; equal ones stay in the order in which they were given."""
-    order = np.argsort(-scores, kind="stable")
+    """(index, value) in the order of `best_first`."""
+    order = best_first(scores)
     return list(zip(order.tolist(), values[order].tolist(), strict=True))

@@ -41,7 +41,7 @@ def test_a_score_does_not_depend_on_what_else_is_asked_for(
 def test_only_processors_that_were_tried_have_batches_of_any_size(checkpoints, packer, pairs, monkeypatch):
     few = pairs[0][:3], pairs[1][:3]
     for feature, precision, filled in (
-        ("avx2", "float32", False), ("avx512_bf16", "bfloat16", False), ("amx_tile", "float32", False),
+        ("avx2", "float32", True), ("avx512_bf16", "bfloat16", False), ("amx_tile", "float32", False),
         ("amx_tile", "bfloat16", True), ("amx_tile", "int8", True), ("other", "float32", True),
     ):  # fmt: skip
         monkeypatch.setattr(steady, "processor", lambda feature=feature: feature)

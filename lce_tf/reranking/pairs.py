@@ -1,0 +1,57 @@
+"""Pairs of texts that callers give, checked before anything is computed."""
+
+from collections.abc import Callable, Iterable, Mapping, Set
+from typing import Any
+
+from lce_tf.errors import UserError
+
+Pair = tuple[str, str]
+
+
+def listed(values: Iterable[Any], what: str) -> list[Any]:
+    """All of `values`, whose order is to count.
+
+    Args:
+        what: their name in an error, such as "passages".
+
+    Raises:
+        TypeError: they are one string, have no order (a set) or cannot be gone through.
+    """
+    if isinstance(values, str | bytes | Set | Mapping) or not isinstance(values, Iterable):
+        why = ", which has no order of its own" if isinstance(values, Set | Mapping) else ""
+        raise TypeError(f"{what}: is a {type(values).__name__}{why}; give a list of them")
+    return list(values)
+
+
+def checked_pairs(
+    pairs: Iterable[tuple[str, str]], name: Callable[[int], str] = lambda place: f"pair {place}"
+) -> list[Pair]:
+    """The pairs, once all of them are known to be a query and a passage.
+
+    Args:
+        name: what to call the pair at a place in an error.
+
+    Raises:
+        TypeError: a pair is not a tuple or list of two strings.
+        UserError: a text holds half of a surrogate pair, which no encoding has.
+    """
+    pairs = listed(pairs, "pairs")
+    for place, pair in enumerate(pairs):
+        if not isinstance(pair, tuple | list) or [isinstance(text, str) for text in pair] != [True, True]:
+            raise TypeError(f"{name(place)} is {pair!r:.80}; give a query and a passage, two strings")
+        for what, text in zip(("query", "passage"), pair, strict=True):
+            if (at := lone_surrogate(text)) is not None:
+                raise UserError(
+                    f"{name(place)}, {what}, holds half of a surrogate pair, {text[at]!r}, at character {at}; "
+                    "decode the text with errors='replace'"
+                )
+    return pairs
+
+
+def lone_surrogate(text: str) -> int | None:
+    """Where the first half of a surrogate pair is that lacks its other half; None: nowhere."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        return error.start
+    return None
