@@ -17,7 +17,7 @@ from lce_tf.errors import UserError
 from lce_tf.files import make_folder, sha256_of, write_json, written
 from lce_tf.model import classifiers, hub
 from lce_tf.model.config import EncoderConfig, Lengths, Scoring
-from lce_tf.model.precision import PRECISIONS, Precision
+from lce_tf.model.precision import PRECISIONS, Precision, keep_float32
 from lce_tf.model.weights import check_sizes, encoder_arrays, load_encoder, read_arrays
 
 if TYPE_CHECKING:  # TensorFlow is loaded only by what builds a model
@@ -39,6 +39,7 @@ def from_backbone(name: str, scoring: Scoring, precision: Precision, seed: int) 
     file = hub.weight_file(folder)
     arrays = read_arrays(file)
     check_sizes(config, file, arrays)
+    keep_float32(precision)
     model = CrossEncoder(config, scoring, precision)
     load_encoder(model.encoder, file, arrays)
     draws = np.random.Generator(np.random.Philox(seed))
@@ -146,6 +147,7 @@ def load(folder: str | Path, precision: Precision = PRECISIONS["float32"]) -> "C
     file = hub.weight_file(Path(folder))
     arrays = read_arrays(file)
     check_sizes(about.config, file, arrays)
+    keep_float32(precision)
     model = CrossEncoder(about.config, about.scoring, precision)
     load_encoder(model.encoder, file, arrays)
     _load_head(model, Path(folder), arrays)

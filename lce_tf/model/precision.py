@@ -47,6 +47,17 @@ def resolve(name: str, device: str) -> Precision:
     return PRECISIONS[name]
 
 
+def keep_float32(precision: Precision) -> None:
+    """Has GPUs multiply float32 as float32 where that is the precision; TensorFlow's default there is TF32.
+
+    TF32 keeps 10 bits of a factor's 23, so scores differ from PyTorch's by some .001.
+    """
+    if precision.name == "float32":
+        import tensorflow as tf
+
+        tf.config.experimental.enable_tensor_float_32_execution(False)
+
+
 def cpu_has_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
     """Whether this processor multiplies bfloat16 in hardware (AVX-512 BF16 or AMX)."""
     try:

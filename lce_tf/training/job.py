@@ -187,11 +187,14 @@ class Job:
     @property
     def facts(self) -> dict:
         """What the manifest says of how the training is computed."""
+        import tensorflow as tf
+
         return {
             "precision": self.model.precision.name,
             "replicas": self.strategy.num_replicas_in_sync,
             "layout": self.layout,
             "xla_flags": xla.flags(),
+            "tf32": device_kind() == "gpu" and tf.config.experimental.tensor_float_32_execution_enabled(),
         }
 
     def run(self) -> None:

@@ -41,3 +41,20 @@ def test_a_name_is_taken_on_any_device(name):
 def test_unknown_name():
     with pytest.raises(UserError, match="precision 'float8': known are auto, float32, mixed_float16"):
         resolve("float8", "cpu")
+
+
+def test_float32_is_no_tf32():
+    import tensorflow as tf
+
+    from lce_tf.model.precision import keep_float32
+
+    enabled = tf.config.experimental.tensor_float_32_execution_enabled
+    before = enabled()
+    try:
+        tf.config.experimental.enable_tensor_float_32_execution(True)
+        keep_float32(PRECISIONS["mixed_float16"])
+        assert enabled()
+        keep_float32(PRECISIONS["float32"])
+        assert not enabled()
+    finally:
+        tf.config.experimental.enable_tensor_float_32_execution(before)
