@@ -59,7 +59,10 @@ def names(text: str) -> list[str]:
 
 
 def wants(what: str) -> Callable[[Callable[[str], Any]], Callable[[str], Any]]:
-    """Has a function that reads an argument say what to give where it raises a ValueError; argparse exits with 2."""
+    """Decorator for argparse `type=` functions: turns their ValueError into an error that says what is expected.
+
+    argparse then exits with status 2.
+    """
 
     def saying(read: Callable[[str], Any]) -> Callable[[str], Any]:
         @functools.wraps(read)

@@ -7,9 +7,10 @@ import numpy as np
 from lce_tf.groups.sampler import GroupSampler
 from lce_tf.tokens.packing import Packer
 
-# Pairs in a slice, and what its width is a multiple of: small enough to save padding (with both at 8 a batch of 128 MS
-# MARCO pairs has 1.10 times its real wordpieces, with both at 16 it has 1.22), large enough for efficient products.
-# Batches with more than enough slices get larger ones, since each slice is another copy of the model to compile.
+# Number of pairs in a slice, and the multiple that its width is rounded up to. Small values save padding: with both at
+# 8, a batch of 128 MS MARCO pairs has 1.10 times its real wordpieces; with both at 16, 1.22 times. Large values make
+# products efficient. A batch that would have more than ENOUGH_SLICES slices gets larger ones, since the compiler sees
+# each slice as another copy of the model.
 FEWEST_PAIRS, MOST_PAIRS, ENOUGH_SLICES, MULTIPLE = 8, 16, 16, 8
 
 
@@ -20,12 +21,12 @@ class BatchShape:
     Attributes:
         groups: groups (or single pairs) per step on one replica.
         members: passages a group.
-        slices: the batch's pairs, sorted by length, are cut into this many slices, each padded to its own longest
-            pair only. The order inside a batch is free, so this costs nothing and saves the padding.
-        multiple: slices are padded to a multiple of this many wordpieces, so that few shapes occur.
-        windows: windows a passage, each a pair of its own; those that a short passage has not are pairs without one.
-        width: all slices are padded to this many wordpieces, as a TPU needs, which compiles for one shape; None: see
-            above.
+        slices: number of slices. The batch's pairs are sorted by length and cut into slices, and each slice is padded
+            to its own longest pair. This saves padding and changes nothing else, since pairs may come in any order.
+        multiple: each slice's width is rounded up to a multiple of this many wordpieces, so that few shapes occur.
+        windows: number of windows per passage. Each window is scored as its own pair. A passage with fewer windows is
+            padded with empty pairs, which are masked out.
+        width: width of all slices in wordpieces, for a TPU, which compiles for one shape; None: each slice its own.
     """
 
     groups: int

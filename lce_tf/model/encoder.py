@@ -131,19 +131,19 @@ class Block(keras.layers.Layer):
 
 
 def plain(model: tf.Module) -> contextlib.AbstractContextManager[None]:
-    """A block in which a model's encoder is traced as a textbook has it, with the same result.
+    """Context in which a model's encoder is traced in the textbook form of attention and layer normalisation.
 
-    A compiler such as OpenVINO's knows attention and layer normalisation by that form and has one fast kernel for each,
-    while run operation by operation it is the slower one.
+    The result is the same. A compiler such as OpenVINO's recognises that form and has one fast kernel for each. Run
+    operation by operation it is slower.
     """
     return _having([part for part in model.submodules if isinstance(part, LayerNorm | Block)], "plain", True)
 
 
 def filled(model: tf.Module) -> contextlib.AbstractContextManager[None]:
-    """A block in which a model with an `encoder` is traced to fill up its final [CLS] vectors to a multiple of `BLOCK`.
+    """Context in which tracing pads the batch of final [CLS] vectors to a multiple of `BLOCK`.
 
-    Each is then the same to the bit in a batch of any size, on a CPU at any length that is a multiple of `BLOCK`; those
-    that fill up come last and mean nothing.
+    Each score is then bitwise independent of the batch size, on a CPU and at any length that is a multiple of `BLOCK`.
+    The padding rows come last; ignore them.
     """
     return _having([model.encoder], "block", BLOCK)
 

@@ -9,8 +9,8 @@ from lce_tf.data.qrels import Qrels
 from lce_tf.retrieval import bm25
 from lce_tf.training.config import DEFAULTS
 
-# What it means that a record lacks a setting: that it had this value, since before there was the setting nothing else
-# could be had, or since it is left out at this value.
+# Values to assume for settings missing from a record: records written before the setting existed behave as if it had
+# this value, and a setting at this value is not written.
 _WHEN_ABSENT = {**DEFAULTS, "k1": bm25.K1, "b": bm25.B, "prebuilt": None}
 _WHEN_ABSENT = json.loads(json.dumps(_WHEN_ABSENT))  # in JSON's types, as records are
 

@@ -164,7 +164,7 @@ def _rerankings(jobs: list[_Job], preset: Preset, seeds: tuple[int, ...]) -> lis
         def run(folder):
             products = Products(preset, folder, stage="rerank")
             splits = [split]
-            if split == preset.dev_split:  # what is an item of its own, as the eval queries are, is left to that
+            if split == preset.dev_split:  # other splits (such as eval) have an array index of their own
                 further = _further(products)
                 splits += [other for other in further if (wanted, first_stage, other, seed) not in found]
             return "\n".join(str(products.reranked(wanted, first_stage, seed, each)) for each in splits)

@@ -55,7 +55,7 @@ class WordPieces:
             raise _refused(error, "a text cannot be tokenised by this checkpoint's tokenizer") from error
 
     def words(self, text: str) -> list[str]:
-        """What wordpieces are looked up in: the text normalised and split, by a tokenizer that does both."""
+        """The words of `text` after normalisation and pre-tokenisation, before they are split into wordpieces."""
         normalised = self._backend.normalizer.normalize_str(text)
         return [word for word, _ in self._backend.pre_tokenizer.pre_tokenize_str(normalised)]
 

@@ -5,17 +5,17 @@ from pathlib import Path
 
 from lce_tf.model.config import EncoderConfig
 
-# Float values kept for the backward pass, per token and layer: so many times the hidden size for the dense parts
-# (four of them as wide as the intermediate layer), so many times heads x length for attention. Upper estimates.
+# Upper estimate of the float values kept for the backward pass, per token and layer: DENSE x hidden_size + WIDE x
+# intermediate_size + ATTENTION x heads x length.
 DENSE, WIDE, ATTENTION = 14, 5, 4
 # Share of the device's memory that activations may take.
 SHARE = 0.4
-# Slices in a part at most: each is another copy of the model to compile.
+# Largest number of slices in a part. The compiler sees each slice as another copy of the model.
 MOST_SLICES = 32
 
 
 def activation_bytes(config: EncoderConfig, pairs: int, length: int, float_bytes: int = 4) -> int:
-    """About how much the activations of a forward pass take until its backward pass has used them.
+    """Estimate of the bytes that a forward pass's activations take until the backward pass has used them.
 
     Args:
         pairs, length: of the slice, padding included.
@@ -29,7 +29,7 @@ def activation_bytes(config: EncoderConfig, pairs: int, length: int, float_bytes
 def device_bytes() -> int:
     """The memory of the device of this process: the first GPU's, else this machine's.
 
-    All of it rather than what is free, so that a restart on the same machine decides as the first start did.
+    This is the total, not what is free: a restart on the same machine then decides as the first start did.
     """
     import tensorflow as tf
 
@@ -49,14 +49,15 @@ def device_bytes() -> int:
 
 
 def parts(needs: Sequence[int], budget: float, sums: float = 0) -> list[int]:
-    """How many slices to compute at a time, one after the other, so that none of these parts needs more than `budget`.
+    """Number of slices in each part, so that no part needs more than `budget` bytes.
 
-    The last part is the fullest, since it is the one that is computed once only; a slice that is larger than the
-    budget is a part of its own. No part has more than `MOST_SLICES`.
+    The last part is the fullest, since it alone is computed only once. A slice larger than the budget is a part of its
+    own. No part has more than `MOST_SLICES` slices.
 
     Args:
         needs: of each slice, in their order.
-        sums: what the gradients summed so far need; they lie beside every part but the last, which comes first.
+        sums: bytes of the accumulated gradients. They are held while every part is computed, except the first one
+            computed (the last slice).
     """
     counts, left = [0], budget
     for need in reversed(needs):

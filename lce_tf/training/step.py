@@ -17,12 +17,13 @@ PLACES = 1024
 
 
 class Taken(NamedTuple):
-    """What became of a step, float32 scalars but for `stops`; the same on each process.
+    """Figures of a step: float32 scalars, except `stops`; equal on every process.
 
     Attributes:
         loss: mean over the global batch.
-        norm: of its gradient. Where that is no number, the step changed nothing but Adam's moments, which fade.
-        spread: largest less smallest score of a group, on average; of single pairs, those of a replica's batch.
+        norm: global norm of the gradient. If it is not finite, the update is skipped: weights stay, Adam's moments
+            decay or stay.
+        spread: mean over groups of (max - min) score; for single pairs, max - min over the replica's batch.
         stops: whether any of the processes was asked to stop.
         scale: what the loss was multiplied by, 1 without loss scaling.
         wordpieces: of the pairs that the first replica computed, without padding.
@@ -39,11 +40,15 @@ class Taken(NamedTuple):
 class TrainingStep:
     """Applies one optimiser step to a model under a distribution strategy.
 
-    The loss of a group needs the scores of all its members, but a score needs no other: so a batch of any size can
-    be trained on in the memory of a part of it. All parts but the last are scored without keeping activations, the
-    exact loss is differentiated by the scores (and, for the last part, on to the weights), and each earlier part is
-    then computed again, with the same dropout masks, and differentiated by the weights given its scores' derivatives.
-    The gradient is the same for at most a third more work.
+    The loss of a group needs the scores of all its members, but each score depends on its own pair only. So a batch of
+    any size can be trained in the memory of a part of it:
+
+    1. All parts but the last are scored without keeping activations.
+    2. The exact loss is differentiated by the scores, and for the last part by the weights.
+    3. Each earlier part is computed again with the same dropout masks and differentiated by the weights, given the
+       derivatives of its scores.
+
+    The gradient is the same. The work is at most a third more.
 
     Args:
         groups: global batch size, over all replicas: what losses are averaged over.
@@ -199,7 +204,7 @@ class TrainingStep:
 
 
 def spread_of(scores: tf.Tensor) -> tf.Tensor:
-    """How far the scores [groups, members] of a group lie apart on average, or those of all groups of one."""
+    """Mean over groups of (max - min) of the scores [groups, members]; for groups of one, max - min over all."""
     scores = tf.cast(scores if scores.shape[1] > 1 else tf.transpose(scores), tf.float32)
     return tf.reduce_mean(tf.reduce_max(scores, axis=1) - tf.reduce_min(scores, axis=1))
 
