@@ -17,12 +17,15 @@ class Progress:
         total: amount of work, None where it is not known before.
         unit: of the work, such as "pairs" or "steps".
         initial: work done by an earlier, interrupted call.
+        quiet: show nothing.
     """
 
-    def __init__(self, what: str, total: int | None, unit: str, initial: int = 0):
+    def __init__(self, what: str, total: int | None, unit: str, initial: int = 0, quiet: bool = False):
+        hidden = True if quiet else None  # None: tqdm looks whether there is a terminal
         self._bar = tqdm(
-            total=total, initial=initial, desc=what, unit=f" {unit}", disable=None, dynamic_ncols=True, leave=False
+            total=total, initial=initial, desc=what, unit=f" {unit}", disable=hidden, dynamic_ncols=True, leave=False
         )
+        self._quiet = quiet
         self._what, self._total, self._unit, self._done, self._first = what, total, unit, initial, initial
         self._start = self._last = time.monotonic()
 
@@ -32,7 +35,7 @@ class Progress:
     def __exit__(self, kind, *_) -> None:
         self._bar.close()
         # Where the lines did not say how much is left, the log should tell that it is done.
-        if self._total is None and self._last > self._start and kind is None:
+        if self._total is None and self._last > self._start and kind is None and not self._quiet:
             clock = _clock(time.monotonic() - self._start)
             print(f"{self._what}: {self._done} {self._unit} in {clock}", file=sys.stderr, flush=True)
 
@@ -43,7 +46,7 @@ class Progress:
             if figures:
                 self._bar.set_postfix(figures, refresh=False)
             self._bar.update(amount)
-        elif (now := time.monotonic()) - self._last >= LINE_EVERY:
+        elif not self._quiet and (now := time.monotonic()) - self._last >= LINE_EVERY:
             self._last = now
             print(self._line(now, figures), file=sys.stderr, flush=True)
 

@@ -19,6 +19,7 @@ from lce_tf.data.datasets import Dataset, Passage
 from lce_tf.data.runs import Run
 from lce_tf.errors import UserError
 from lce_tf.files import built_folder, cache_dir
+from lce_tf.progress import Progress
 from lce_tf.retrieval import jvm, queries_to_search
 
 K1, B = 0.82, 0.68  # the paper's, tuned for MS MARCO passages: see `tuning`
@@ -78,13 +79,11 @@ class Index:
 
         `quiet` shows no progress and does not name the queries that find nothing.
         """
-        from tqdm import tqdm
-
         check_parameters(k1, b)
         self._searcher.set_bm25(float(k1), float(b))
         depth = max(1, min(depth, self._searcher.get_total_num_docs()))
         found, passage_ids, scores, counts = [], [], [], []
-        with tqdm(total=len(queries), desc="BM25", unit=" queries", disable=quiet or None) as progress:
+        with Progress("BM25", len(queries), "queries", quiet=quiet) as progress:
             for block in _blocks(queries.items(), max(1, SEARCH_BLOCK_ROWS // depth)):
                 hits = self._search_block([text for _, text in block], depth)
                 for (query_id, _), rows in zip(block, hits, strict=True):
@@ -94,7 +93,7 @@ class Index:
                 rows = [row for rows in hits for row in rows]
                 passage_ids.append(np.array([row["docid"].encode() for row in rows], dtype="S"))
                 scores.append(np.array([row["score"] for row in rows], dtype=np.float64))
-                progress.update(len(block))
+                progress.advance(len(block))
         _report_missing(queries, found, quiet)
         offsets = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
         return Run.build(np.array(found, "S"), offsets, np.concatenate(passage_ids), np.concatenate(scores), "bm25")
@@ -121,20 +120,19 @@ def _build(dataset: Dataset, path: Path, threads: int) -> None:
     only passages that have words.
     """
     from jnius import JavaException
-    from tqdm import tqdm
 
     with built_folder(path) as folder:
         total = 0
         try:
             indexer = jvm.java("io.anserini.index.SimpleIndexer")(str(folder), False, threads)
             try:
-                with tqdm(desc="indexing", unit=" passages", disable=None) as progress:
+                with Progress("indexing", None, "passages") as progress:
                     for block in _blocks(dataset.passages(), INDEX_BLOCK):
                         documents = [_document(passage) for passage in block if passage.text.strip(BLANK)]
                         if documents:
                             indexer.addRawDocuments(documents)
                         total += len(documents)
-                        progress.update(len(block))
+                        progress.advance(len(block))
             finally:
                 indexer.close()
             searcher = jvm.java("io.anserini.search.SimpleSearcher")(str(folder))

@@ -12,6 +12,7 @@ from lce_tf.data.datasets import Dataset
 from lce_tf.data.runs import Run
 from lce_tf.errors import UserError
 from lce_tf.files import built_folder, cache_dir
+from lce_tf.progress import Progress
 from lce_tf.retrieval import queries_to_search
 
 ENCODE_BLOCK = 8_192  # texts handed to the encoder at once; it cuts its own batches
@@ -82,14 +83,13 @@ def nearest(
     a block at a time, since IndexFlatIP copies what it is given.
     """
     import faiss
-    from tqdm import tqdm
 
     depth = min(depth, len(passages))
     positions = np.empty((len(queries), 0), np.int64)
     scores = np.empty((len(queries), 0), np.float32)
     faiss.omp_set_num_threads(threads or os.cpu_count() or 1)
     block = max(1, PASSAGE_BLOCK_BYTES // (4 * passages.shape[1]))
-    with tqdm(total=len(queries) * len(passages), desc="dense", unit=" pairs", unit_scale=True, disable=None) as bar:
+    with Progress("dense", len(queries) * len(passages), "pairs") as progress:
         for first in range(0, len(passages), block):
             index = faiss.IndexFlatIP(passages.shape[1])
             index.add(np.ascontiguousarray(passages[first : first + block]))
@@ -103,7 +103,7 @@ def nearest(
                     np.concatenate([scores[rows], new_scores], axis=1),
                     k,
                 )
-                bar.update(len(new_scores) * index.ntotal)
+                progress.advance(len(new_scores) * index.ntotal)
             positions, scores = merged
     return positions, scores
 
@@ -115,11 +115,9 @@ def _best(positions: np.ndarray, scores: np.ndarray, k: int) -> tuple[np.ndarray
 
 
 def _build(embed: Embed, dataset: Dataset, path: Path) -> None:
-    from tqdm import tqdm
-
     passages, ids = iter(dataset.passages()), []
     with built_folder(path) as folder, open(folder / "vectors.npy", "wb") as file:
-        with tqdm(desc="encoding", unit=" passages", disable=None) as progress:
+        with Progress("encoding", None, "passages") as progress:
             while block := list(itertools.islice(passages, ENCODE_BLOCK)):
                 names = [passage.passage_id for passage in block]
                 vectors = embedded(embed, names, [passage.text for passage in block], "passage")
@@ -127,7 +125,7 @@ def _build(embed: Embed, dataset: Dataset, path: Path) -> None:
                     _write_header(file, 0, vectors.shape[1])
                 ids.append(np.array([name.encode() for name in names], dtype="S"))
                 file.write(vectors.tobytes())
-                progress.update(len(block))
+                progress.advance(len(block))
         if not ids:
             raise UserError(f"{dataset.name}: has no passages; there is nothing to encode")
         file.seek(0)

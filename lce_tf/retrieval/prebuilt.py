@@ -14,6 +14,7 @@ from lce_tf.data.datasets import Dataset
 from lce_tf.data.runs import Run
 from lce_tf.errors import UserError
 from lce_tf.files import confined_archives
+from lce_tf.progress import Progress
 from lce_tf.retrieval import jvm, queries_to_search
 from lce_tf.retrieval.dense import Embed, embedded
 
@@ -53,11 +54,9 @@ def search(
 
 
 def _search(searcher: Any, queries: dict[str, str], vectors: np.ndarray, depth: int, threads: int) -> Run:
-    from tqdm import tqdm
-
     names = list(queries)
     passage_ids, scores, counts = [], [], []
-    with tqdm(total=len(names), desc="dense", unit=" queries", disable=None) as progress:
+    with Progress("dense", len(names), "queries") as progress:
         for first in range(0, len(names), QUERY_BLOCK):
             block = names[first : first + QUERY_BLOCK]
             found = searcher.batch_search(vectors[first : first + len(block)], block, k=depth, threads=threads)
@@ -65,7 +64,7 @@ def _search(searcher: Any, queries: dict[str, str], vectors: np.ndarray, depth: 
             counts += [len(found[query_id]) for query_id in block]
             passage_ids.append(np.array([hit.docid.encode() for hit in hits], "S"))
             scores.append(np.array([hit.score for hit in hits], np.float64))
-            progress.update(len(block))
+            progress.advance(len(block))
     return Run.build(
         np.array([query_id.encode() for query_id in names], "S"),
         np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]),

@@ -19,6 +19,7 @@ from lce_tf.data.qrels import Qrels
 from lce_tf.errors import UserError
 from lce_tf.evaluation.measures import evaluate, mean
 from lce_tf.files import cache_dir, read_json, write_json
+from lce_tf.progress import Progress
 from lce_tf.retrieval import bm25, queries_to_search
 
 DEPTH, MEASURE = 1000, "R@1000"
@@ -150,19 +151,17 @@ def _measure(
     head: dict,
 ) -> None:
     """Fills `recall` up, point by point, and writes the file after each."""
-    from tqdm import tqdm
-
     wanted = set().union(*chosen)
     texts = {query_id: text for query_id, text in queries.items() if query_id in wanted}
     judged = {query_id: qrels[query_id] for query_id in texts}
     points = grid.points
-    with tqdm(total=len(points), initial=len(recall), desc="tuning BM25", unit=" points", disable=None) as progress:
+    with Progress("tuning BM25", len(points), "points", initial=len(recall)) as progress:
         for k1, b in points[len(recall) :]:
             values = evaluate(index.search(texts, DEPTH, k1, b, quiet=True), judged, [MEASURE])[MEASURE]
             # Rounded, so that equal means are equal whatever they were summed from.
             recall.append([round(mean(values[query_id] for query_id in subset), 10) for subset in chosen])
             write_json(path, _record(head, grid, recall))
-            progress.update()
+            progress.advance(1)
 
 
 def _record(head: dict, grid: Grid, recall: list[list[float]]) -> dict:
