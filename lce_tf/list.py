@@ -8,25 +8,29 @@ from lce_tf.arguments import parser_for, quiet_tensorflow
 from lce_tf.errors import guarded
 from lce_tf.exporting.exporter import EXPORTERS
 from lce_tf.losses import LOSSES
-from lce_tf.model.config import FAMILIES
+from lce_tf.model.families import FAMILIES
 from lce_tf.replication.presets import PRESETS
-from lce_tf.reranking.engines import ENGINES
-from lce_tf.reranking.rerank import RerankConfig
 from lce_tf.retrieval.registry import RETRIEVERS
 from lce_tf.training.recipes import RECIPES, RELEASED
 
 EXAMPLE = """python -m lce_tf.list losses
   python -m lce_tf.list --names losses"""
-ENGINE = RerankConfig.__dataclass_fields__["engine"].metadata["help"]
-ENGINE_LINES = {name: ENGINE if name == "auto" else "see auto" for name in ENGINES}
+ENGINE_LINES = {
+    "auto": "openvino on a CPU, packed on a GPU or TPU",
+    "openvino": "the exported model on a CPU, in float32, bfloat16 or int8",
+    "packed": "several pairs a row, one program compiled by XLA, fused kernels on NVIDIA GPUs",
+    "tensorflow": "the Keras model itself, pairs padded to a few widths",
+    "xla": "the same, compiled by XLA once for each width",
+}
 DATASETS = {
     "pydocs": "queries and passages made of the docstrings of installed packages; needs no download",
-    "FOLDER": "collection.tsv, queries.SPLIT.tsv and qrels.SPLIT.tsv as MS MARCO has them, gzipped or not",
+    "FOLDER": "collection.tsv, queries.SPLIT.tsv and qrels.SPLIT.tsv as MS MARCO has them, compressed or not",
+    "BEIR FOLDER": "corpus.jsonl, queries.jsonl and qrels/SPLIT.tsv as BEIR has them",
     "ID": "any id of ir_datasets, such as msmarco-passage",
 }
 BACKBONES = {
     "minilm": "the packaged all-MiniLM-L6-v2",
-    **{name: "any checkpoint of this family, folder or Hugging Face id" for name in FAMILIES},
+    **{name: f"{family.help}; any checkpoint, folder or Hugging Face id" for name, family in FAMILIES.items()},
 }
 
 

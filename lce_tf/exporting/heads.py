@@ -3,8 +3,8 @@
 import numpy as np
 
 from lce_tf.errors import UserError
-from lce_tf.model.classifiers import NATIVE
 from lce_tf.model.config import Scoring
+from lce_tf.model.families import FAMILIES
 
 # tanh(EPSILON z) / EPSILON is z to a relative error of (EPSILON z)^2 / 3, which is below float32's own 6e-8 for scores
 # up to 400. A power of two, by which float32 and bfloat16 scale weights without rounding; float16 has no such numbers.
@@ -20,14 +20,14 @@ def native_head(family: str, scoring: Scoring, arrays: Arrays) -> Arrays:
     score so small that tanh does nothing, scaled back.
 
     Args:
-        family: "electra" or "bert".
+        family: a key of `FAMILIES`.
         scoring: what is exported is its ranking score.
         arrays: the head's weights by the names of checkpoints of ours, such as "head.weight" [outputs, inputs].
 
     Raises:
         UserError: the family's head cannot compute what this one does.
     """
-    native, names = NATIVE[family]
+    native, names = FAMILIES[family].head, FAMILIES[family].head_names
     if scoring.head == native:
         (inner, hidden), (outer, last) = names.items()
         kept = _named(hidden, arrays[f"{inner}.weight"], arrays[f"{inner}.bias"])
@@ -35,7 +35,7 @@ def native_head(family: str, scoring: Scoring, arrays: Arrays) -> Arrays:
     if scoring.head != "linear":
         raise UserError(f"the {scoring.head} head has no equal in Hugging Face's {family}; train with --head linear")
     weight, bias = _one_logit("head", scoring, arrays)
-    return (_linear_as_gelu if family == "electra" else _linear_as_tanh)(weight, bias, *names.values())
+    return (_linear_as_gelu if native == "dense" else _linear_as_tanh)(weight, bias, *names.values())
 
 
 def _one_logit(name: str, scoring: Scoring, arrays: Arrays) -> tuple[np.ndarray, np.ndarray]:

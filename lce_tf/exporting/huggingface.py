@@ -9,7 +9,8 @@ from lce_tf.exporting.heads import native_head
 from lce_tf.exporting.outputs import vacant
 from lce_tf.files import built_folder, read_json, read_json_lines, write_json
 from lce_tf.model import checkpoint, hub
-from lce_tf.model.classifiers import ACTIVATIONS, ARCHITECTURES
+from lce_tf.model.classifiers import ACTIVATIONS
+from lce_tf.model.families import FAMILIES
 from lce_tf.model.weights import encoder_arrays
 from lce_tf.reranking.opening import open_checkpoint
 
@@ -84,7 +85,7 @@ def config_of(about: checkpoint.Trained) -> dict[str, Any]:
         del encoder["embedding_size"]  # BERT knows no such thing
     name = next(theirs for theirs, ours in ACTIVATIONS.items() if ours == about.scoring.activation)
     return {
-        "architectures": [ARCHITECTURES[about.config.model_type]],
+        "architectures": [FAMILIES[about.config.model_type].architecture],
         **encoder,
         "num_labels": 1,
         "id2label": {"0": "relevance"},

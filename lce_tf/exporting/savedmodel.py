@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from lce_tf.exporting.exporter import Exporter
 from lce_tf.exporting.outputs import facts, vacant
 from lce_tf.files import built_folder, write_json
 from lce_tf.model import checkpoint
@@ -76,3 +77,11 @@ def _module(opened: Opened):
     signature = [tf.TensorSpec([None], tf.string, name=name) for name in INPUTS]
     module.score, module.tokenize = (tf.function(f, input_signature=signature) for f in (score, tokenize))
     return module
+
+
+class SavedModel(Exporter):
+    """`lce export --format savedmodel`."""
+
+    key = "savedmodel"
+    help = "strings in, scores out, for TensorFlow Serving"
+    write = staticmethod(export_savedmodel)

@@ -17,6 +17,7 @@ from lce_tf.errors import UserError
 from lce_tf.files import make_folder, sha256_of, write_json, written
 from lce_tf.model import classifiers, hub
 from lce_tf.model.config import EncoderConfig, Lengths, Scoring
+from lce_tf.model.families import FAMILIES
 from lce_tf.model.precision import PRECISIONS, Precision, keep_float32
 from lce_tf.model.weights import check_sizes, encoder_arrays, load_encoder, read_arrays
 
@@ -64,7 +65,7 @@ def save(model: "CrossEncoder", folder: str | Path, backbone: Path, lengths: Len
     from safetensors.numpy import save as serialised
 
     folder = make_folder(folder)
-    arrays = encoder_arrays(model.encoder, f"{model.config.model_type}.")
+    arrays = encoder_arrays(model.encoder, f"{FAMILIES[model.config.model_type].prefix}.")
     for name, layer in model.head.layers.items():
         arrays[f"{name}.weight"] = np.ascontiguousarray(layer.kernel.numpy().T)
         arrays[f"{name}.bias"] = layer.bias.numpy()
@@ -157,7 +158,7 @@ def load(folder: str | Path, precision: Precision = PRECISIONS["float32"]) -> "C
 def _load_head(model: "CrossEncoder", folder: Path, arrays: dict[str, np.ndarray]) -> None:
     file = hub.weight_file(folder)
     theirs = classifiers.is_classifier(hub.read_config(folder))
-    names = classifiers.NATIVE[model.config.model_type][1] if theirs else {name: name for name in model.head.layers}
+    names = FAMILIES[model.config.model_type].head_names if theirs else {name: name for name in model.head.layers}
     head = [(names[name], layer) for name, layer in model.head.layers.items()]
     weights = {f"{name}.weight": layer.kernel for name, layer in head}
     weights |= {f"{name}.bias": layer.bias for name, layer in head}

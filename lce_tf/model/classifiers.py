@@ -6,13 +6,8 @@ from typing import Any
 from lce_tf.errors import UserError
 from lce_tf.files import read_json
 from lce_tf.model.config import EncoderConfig, Lengths, Scoring
+from lce_tf.model.families import FAMILIES
 
-ARCHITECTURES = {"electra": "ElectraForSequenceClassification", "bert": "BertForSequenceClassification"}
-# The head of `lce_tf.model.heads` that computes what the family's own does, and the names of its layers there.
-NATIVE = {
-    "electra": ("dense", {"head.dense": "classifier.dense", "head.out_proj": "classifier.out_proj"}),
-    "bert": ("pooler", {"head.pooler": "pooler.dense", "head.out_proj": "classifier"}),
-}
 # Where sentence-transformers names the function that it applies to logits: the newest place first.
 SETTINGS_FILE = "config_sentence_transformers.json"
 ACTIVATIONS = {"Identity": "identity", "Sigmoid": "sigmoid"}
@@ -52,7 +47,7 @@ def scoring_of(values: dict[str, Any], config: EncoderConfig, folder: Path) -> S
         raise UserError(f"{file}: has {labels} labels; a cross-encoder that ranks has one or two")
     activation = _activation(values, folder)
     rule = "last" if activation == "sigmoid" and labels == 2 else "difference"
-    return Scoring(outputs=labels, head=NATIVE[config.model_type][0], rule=rule, activation=activation)
+    return Scoring(outputs=labels, head=FAMILIES[config.model_type].head, rule=rule, activation=activation)
 
 
 def lengths_of(values: dict[str, Any], config: EncoderConfig, folder: Path) -> Lengths:

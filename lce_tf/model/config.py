@@ -4,16 +4,12 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from lce_tf.errors import UserError
+from lce_tf.model.families import FAMILIES
 
 # The names in lce_tf.model.activations, spelled out here so that reading a configuration needs no TensorFlow.
 ACTIVATIONS = ("gelu", "gelu_new", "gelu_pytorch_tanh", "relu")
 # Largest size that is taken for one; a model's weights then say what its sizes are.
 LARGEST = 2**31 - 1
-# What a `config.json` means by leaving a size out, where a family differs from the defaults below.
-FAMILIES = {
-    "electra": {"embedding_size": 128, "hidden_size": 256, "num_attention_heads": 4, "intermediate_size": 1024},
-    "bert": {},
-}
 
 
 @dataclass(frozen=True)
@@ -37,7 +33,8 @@ class EncoderConfig:
 
     def __post_init__(self):
         if self.model_type not in FAMILIES:
-            raise UserError(f"model_type {self.model_type!r}: only electra and bert encoders can be loaded")
+            known = " and ".join(sorted(FAMILIES, reverse=True))
+            raise UserError(f"model_type {self.model_type!r}: only {known} encoders can be loaded")
         if self.hidden_act not in ACTIVATIONS:
             raise UserError(f"hidden_act {self.hidden_act!r}: known are {', '.join(ACTIVATIONS)}")
         for field in fields(self):
@@ -67,9 +64,10 @@ class EncoderConfig:
         known = {name: values[name] for name in cls.__dataclass_fields__ if values.get(name) is not None}
         if not isinstance(known.get("model_type"), str):
             raise UserError(f"{source}: has no model_type; is this a checkpoint's config.json?")
-        known = {**FAMILIES.get(known["model_type"], {}), **known}
-        if known["model_type"] == "bert":  # it has no embedding size of its own
-            known["embedding_size"] = known.get("hidden_size", cls.hidden_size)
+        if (family := FAMILIES.get(known["model_type"])) is not None:
+            known = {**family.defaults, **known}
+            if not family.own_embedding_size:
+                known["embedding_size"] = known.get("hidden_size", cls.hidden_size)
         try:
             return cls(**known)
         except UserError as error:

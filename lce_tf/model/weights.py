@@ -11,6 +11,7 @@ import numpy as np
 
 from lce_tf.errors import UserError
 from lce_tf.model.config import EncoderConfig
+from lce_tf.model.families import FAMILIES
 
 # Parts of a pretraining checkpoint that a cross-encoder has no use for.
 EXPECTED_UNUSED = re.compile(
@@ -167,7 +168,8 @@ def _dense(names: list[str], layer) -> Iterator[Mapping]:
 
 
 def _canonical(name: str) -> str:
-    name = re.sub(r"^(electra|bert|model\.(electra|bert))\.", "", name)
+    prefixes = "|".join(re.escape(family.prefix) for family in FAMILIES.values())
+    name = re.sub(rf"^(model\.)?({prefixes})\.", "", name)
     for old, new in OLD_NAMES.items():
         name = name.replace(old, new)
     return name

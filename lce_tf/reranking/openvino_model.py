@@ -6,8 +6,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 from lce_tf import __version__
-from lce_tf.files import built_folder, cache_dir
-from lce_tf.model import checkpoint
+from lce_tf.files import built_folder, cache_dir, scratch_place
+from lce_tf.model import checkpoint, hub
 from lce_tf.reranking.forks import tensorflow_begins
 from lce_tf.reranking.openvino_runtime import openvino_runtime
 
@@ -19,10 +19,12 @@ def exported(folder: str | Path) -> Path:
 
     Another version of OpenVINO or of this package converts it anew: the graph may be another.
     """
+    watched = hub.watched(Path(folder))
     target = cache_dir() / "openvino" / f"{version('openvino')}-{__version__}-{checkpoint.identity(folder)}"
     if not (target / "openvino.xml").is_file():
         tensorflow_begins()
         model = checkpoint.load(folder)
+        watched.check()
         with built_folder(target) as scratch:
             export_openvino(model, scratch / "openvino.xml")
     return target / "openvino.xml"
@@ -62,7 +64,7 @@ def save_openvino(model, logits: Callable, signature: list, path: Path) -> None:
     module = tf.Module()
     module.model = model
     module.serve = tf.function(lambda *inputs: {"logits": logits(*inputs)}, input_signature=signature)
-    with tempfile.TemporaryDirectory() as saved, plain(model):
+    with tempfile.TemporaryDirectory(dir=scratch_place()) as saved, plain(model):
         tf.saved_model.save(module, saved, signatures={"serving_default": module.serve})
         converted = openvino.convert_model(saved)
     openvino.save_model(converted, path, compress_to_fp16=False)
