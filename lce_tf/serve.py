@@ -5,6 +5,7 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from lce_tf.arguments import parser_for, quiet_tensorflow
@@ -41,6 +42,8 @@ def parser() -> argparse.ArgumentParser:
     add("--timeout", type=float, default=Limits.timeout, help="seconds that a request may take")
     add("--max-queue-pairs", type=int, default=Limits.max_queue_pairs, help="pairs that may wait")
     add("--max-batch-pairs", type=int, default=Limits.max_batch_pairs, help="pairs scored together")
+    add("--max-connections", type=int, default=Limits.max_connections, help="connections that may be open")
+    add("--header-timeout", type=float, default=Limits.header_timeout, help="seconds for a request's head to arrive")
     wait = "milliseconds for which an idle model waits for more pairs"
     add("--batch-wait-ms", type=float, default=Limits.batch_wait_ms, help=wait)
     return result
@@ -55,6 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _main(arguments: argparse.Namespace) -> None:
     try:
         from lce_tf.serving.app import create_app
+        from lce_tf.serving.connections import fitting
         from lce_tf.serving.running import bound, run
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in _EXTRA:
@@ -71,7 +75,8 @@ def _main(arguments: argparse.Namespace) -> None:
     if token is None and not listener.getsockname()[0].startswith(("127.", "::1")):
         logs.event("no token: whoever reaches this address is served", logging.WARNING)
     model = arguments.model_name or Path(arguments.checkpoint).absolute().name
-    run(create_app(reranker.scored, model, limits, token), listener, limits.timeout)
+    limits = replace(limits, max_connections=fitting(limits.max_connections))
+    run(create_app(reranker.scored, model, limits, token), listener, limits)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -17,7 +18,7 @@ from lce_tf.reranking.pairs import Pair
 from lce_tf.serving import bodies, shapes
 from lce_tf.serving.batching import Batcher, Busy, Closed
 from lce_tf.serving.metrics import Metrics
-from lce_tf.serving.middleware import OPEN, BearerToken, BodyLimit, Observed, reply
+from lce_tf.serving.middleware import OPEN, BearerToken, BodyLimit, Crowd, Observed, OneLength, reply
 from lce_tf.serving.refused import CLIENT_GONE, Refused
 from lce_tf.serving.settings import Limits
 
@@ -43,7 +44,14 @@ def create_app(
         await asyncio.to_thread(batcher.close)
 
     # The pages that FastAPI draws of it load scripts from elsewhere.
-    app = FastAPI(title="lce_tf", version=lce_tf.__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="lce_tf",
+        version=lce_tf.__version__,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,  # the address that it redirects to is whatever host the client named
+    )
     service = Service(batcher, model, limits)
     for path, shape in shapes.ROUTES.items():
         app.add_api_route(path, service.handler(shape), methods=["POST"], openapi_extra=_described(shape))
@@ -54,8 +62,14 @@ def create_app(
     app.add_middleware(BodyLimit, most=limits.body_bytes)
     if token is not None:
         app.add_middleware(BearerToken, token=token)
+    app.add_middleware(Crowd, most=limits.max_connections)
+    app.add_middleware(OneLength)
     app.add_middleware(Observed, metrics=metrics, routes={*shapes.ROUTES, *OPEN})  # the outermost
     return app
+
+
+# Bytes of a body that is read in less than a millisecond.
+_SMALL_BODY = 1 << 16
 
 
 class Service:
@@ -63,6 +77,7 @@ class Service:
 
     def __init__(self, batcher: Batcher, model: str, limits: Limits):
         self._batcher, self._model, self._limits = batcher, model, limits
+        self._reader = ThreadPoolExecutor(1, "reading")
 
     def handler(self, shape: type[shapes.Request] | None) -> Callable[[Request], Awaitable[Response]]:
         """A route's function; where `shape` is None the body decides."""
@@ -70,11 +85,9 @@ class Service:
         async def handle(request: Request) -> Response:
             clock = asyncio.get_running_loop().time
             end = clock() + self._limits.timeout
-            value = bodies.read_object(await self._body(request, end - clock()))
-            asked = bodies.parse(shape or shapes.shape_of(value), value)
-            pairs = asked.pairs()
+            body = await self._body(request, end - clock())
+            asked, pairs = await self._read(body, shape, end - clock())
             request.state.pairs = len(pairs)
-            self._limits.check(pairs)
             scored = await self._scored(request, pairs, end - clock())
             return JSONResponse(asked.answer(scored, self._model))
 
@@ -93,9 +106,29 @@ class Service:
             async with asyncio.timeout(seconds):
                 return await request.body()
         except TimeoutError:
-            raise Refused(408, f"the body took longer than {self._limits.timeout:g} s to arrive") from None
+            line = f"the body took longer than {self._limits.timeout:g} s to arrive"
+            raise Refused(408, line, {"Connection": "close"}) from None
         except ClientDisconnect:
             raise Refused(CLIENT_GONE, "the client went away") from None
+
+    async def _read(
+        self, body: bytes, shape: type[shapes.Request] | None, seconds: float
+    ) -> tuple[shapes.Request, list[Pair]]:
+        """The request that a body holds, and its pairs; large bodies are read one at a time, off the event loop."""
+
+        def read() -> tuple[shapes.Request, list[Pair]]:
+            asked = bodies.read(body, (lambda _: shape) if shape else shapes.shape_of, self._limits.max_pairs)
+            pairs = asked.pairs()
+            self._limits.check(pairs)
+            return asked, pairs
+
+        if len(body) <= _SMALL_BODY:
+            return read()
+        try:
+            async with asyncio.timeout(seconds):
+                return await asyncio.get_running_loop().run_in_executor(self._reader, read)
+        except TimeoutError:
+            raise Refused(504, f"not read within {self._limits.timeout:g} s; ask again later") from None
 
     async def _scored(self, request: Request, pairs: list[Pair], seconds: float) -> Scored:
         """What is known of the pairs; those that are no longer wanted leave the queue."""

@@ -1,8 +1,10 @@
 """A request's bytes to one of the shapes, or one line about what is wrong with them."""
 
 import json
+from collections.abc import Callable
 from typing import Any, TypeVar
 
+import numpy as np
 from pydantic import BaseModel, ValidationError
 
 from lce_tf.serving.refused import Refused
@@ -16,6 +18,49 @@ _WANTED = {
     "int_type": "a whole number",
     "int_from_float": "a whole number",
 }
+
+
+# Bytes that `values_of` looks at in one go.
+_STRETCH = 1 << 20
+# Beyond the lists of texts a request may have so many further values, such as fields that are ignored, and a document
+# so many fields.
+_FURTHER_VALUES, _VALUES_A_TEXT = 1000, 50
+
+
+def read(body: bytes, shape_of: Callable[[dict[str, Any]], type[Shape]], most: int) -> Shape:
+    """A request of the shape that `shape_of` gives for the body's object.
+
+    What it takes is bounded by the number of bytes: values are counted before any of them becomes a Python object, and
+    the lists' lengths are compared before any of their texts is looked at.
+
+    Args:
+        most: of texts in a list.
+
+    Raises:
+        Refused: the body is no JSON object (status 400), has too many values (413) or a wrong one (422).
+    """
+    allowed = most * _VALUES_A_TEXT + _FURTHER_VALUES
+    if (values := values_of(body)) > allowed:
+        raise Refused(413, f"the body has {values} values; {allowed} are allowed, send several requests")
+    value = read_object(body)
+    for name, found in value.items():
+        if isinstance(found, list) and len(found) > most:
+            raise Refused(413, f"{name[:40]}: {len(found)} in one request; {most} are allowed, send several")
+    return parse(shape_of(value), value)
+
+
+def values_of(body: bytes) -> int:
+    """At least the number of values in some JSON: commas and opening brackets outside of strings."""
+    # Without escaped backslashes and quotes, every quote begins or ends a string.
+    text = np.frombuffer(body.replace(b"\\\\", b"__").replace(b'\\"', b"__"), np.uint8)
+    count, inside = 1, 0
+    for start in range(0, len(text), _STRETCH):
+        part = text[start : start + _STRETCH]
+        quotes = np.cumsum(part == ord('"'), dtype=np.int32) + inside
+        between = (part == ord(",")) | (part == ord("[")) | (part == ord("{"))
+        count += int(np.count_nonzero(between & (quotes % 2 == 0)))
+        inside = int(quotes[-1]) % 2
+    return count
 
 
 def read_object(body: bytes) -> dict[str, Any]:

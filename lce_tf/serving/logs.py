@@ -3,10 +3,16 @@
 import json
 import logging
 import sys
+import time
 import traceback
 from datetime import UTC, datetime
 
 LOGGER = logging.getLogger("lce_tf.serving")
+WARNING = logging.WARNING
+# Records of one kind that are logged in so many seconds; those of requests have no limit.
+_MOST, _SECONDS = 10, 60.0
+# Kinds that are remembered.
+_KINDS = 1000
 # A path can be as long as a client likes.
 _LONGEST_PATH = 200
 
@@ -15,19 +21,50 @@ class JsonLines(logging.Formatter):
     """A record as {"time", "level", "event", its `fields`}; of an exception the kind and place, not the message."""
 
     def format(self, record: logging.LogRecord) -> str:
-        time = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
-        line = {"time": time, "level": record.levelname.lower(), "event": record.getMessage().strip()}
+        when = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        message = record.getMessage().strip()
+        if not record.name.startswith(LOGGER.name):
+            message = message.partition("\n")[0]  # asyncio goes on with what may hold a text
+        line = {"time": when, "level": record.levelname.lower(), "event": message}
         line |= getattr(record, "fields", {})
         if record.exc_info and record.exc_info[1] is not None:
             line["fault"] = place_of(record.exc_info[1])
         return json.dumps(line)
 
 
+class Sparing(logging.Filter):
+    """Lets few records of a kind pass in a minute; the next one to pass has the number of those that did not."""
+
+    def __init__(self, clock=time.monotonic):
+        super().__init__()
+        self._clock, self._seen = clock, {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.name == LOGGER.name and record.msg == "request":
+            return True
+        kind = record.name, record.levelno, str(record.msg).partition("\n")[0][:80]
+        now = self._clock()
+        begin, passed, held = self._seen.get(kind, (now, 0, 0))
+        if now - begin >= _SECONDS:
+            begin, passed = now, 0
+        if passed == _MOST:
+            self._seen[kind] = begin, passed, held + 1
+            return False
+        if held:
+            record.fields = {**getattr(record, "fields", {}), "suppressed": held}
+        if len(self._seen) > _KINDS:
+            self._seen.clear()
+        self._seen[kind] = begin, passed + 1, 0
+        return True
+
+
 def to_stderr() -> None:
-    """Sends the server's records, and uvicorn's warnings, to stderr."""
+    """Sends the server's records, and the warnings of uvicorn and asyncio, to stderr."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
-    for logger, level in ((LOGGER, logging.INFO), (logging.getLogger("uvicorn"), logging.WARNING)):
+    handler.addFilter(Sparing())
+    loggers = [(logging.getLogger(name), logging.WARNING) for name in ("uvicorn", "asyncio")]
+    for logger, level in ((LOGGER, logging.INFO), *loggers):
         logger.handlers[:], logger.propagate = [handler], False
         logger.setLevel(level)
 

@@ -14,6 +14,8 @@ from lce_tf.serving.refused import Refused
 
 # Those who probe and scrape know no token.
 OPEN = ("/health", "/ready", "/metrics")
+# Bodies of the largest size that are held in memory at once.
+_BODIES = 16
 
 
 def reply(refused: Refused, scope: Scope) -> JSONResponse:
@@ -80,17 +82,58 @@ class BearerToken:
         return scheme.lower() == "bearer" and hmac.compare_digest(token.strip().encode(), self._token)
 
 
-class BodyLimit:
-    """Refuses bodies of more than `most` bytes: at once where they say so, else as soon as they are."""
+class OneLength:
+    """Refuses a request that gives the length of its body in two ways, of which a proxy may believe the other."""
+
+    def __init__(self, app: ASGIApp):
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            headers = Headers(scope=scope)
+            if "transfer-encoding" in headers and "content-length" in headers:
+                line = "both Content-Length and Transfer-Encoding are given; send one"
+                await reply(Refused(400, line, {"Connection": "close"}), scope)(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+
+class Crowd:
+    """Refuses requests while `most` others are in work, but none to `OPEN`."""
 
     def __init__(self, app: ASGIApp, most: int):
-        self._app, self._most = app, most
+        self._app, self._most, self._now = app, most, 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] in OPEN:
+            await self._app(scope, receive, send)
+            return
+        if self._now >= self._most:
+            line, headers = "too many requests at once; ask again in 1 s", {"Retry-After": "1", "Connection": "close"}
+            await reply(Refused(503, line, headers), scope)(scope, receive, send)
+            return
+        self._now += 1
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._now -= 1
+
+
+class BodyLimit:
+    """Refuses bodies of more than `most` bytes: at once where they say so, else as soon as they are.
+
+    Bodies of all requests together may have `_BODIES` times as many; a request that needs more has to ask again.
+    """
+
+    def __init__(self, app: ASGIApp, most: int):
+        self._app, self._most, self._held = app, most, 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        refused = Refused(413, f"the body has more than {self._most} bytes; send fewer or shorter texts")
+        line = f"the body has more than {self._most} bytes; send fewer or shorter texts"
+        refused = Refused(413, line, {"Connection": "close"})  # the rest of it is not read
         declared = Headers(scope=scope).get("content-length", "")
         if declared.isdecimal() and int(declared) > self._most:
             await reply(refused, scope)(scope, receive, send)
@@ -100,9 +143,17 @@ class BodyLimit:
         async def counted() -> Message:
             nonlocal read
             message = await receive()
-            read += len(message.get("body", b""))
+            size = len(message.get("body", b""))
+            read += size
+            self._held += size
             if read > self._most:
                 raise refused
+            if self._held > _BODIES * self._most:
+                line = "too many large requests at once; ask again in 1 s"
+                raise Refused(503, line, {"Retry-After": "1", "Connection": "close"})
             return message
 
-        await self._app(scope, counted, send)
+        try:
+            await self._app(scope, counted, send)
+        finally:
+            self._held -= read

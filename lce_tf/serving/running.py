@@ -1,5 +1,6 @@
 """A socket and a server on it, until a signal comes."""
 
+import functools
 import math
 import signal
 import socket
@@ -9,8 +10,9 @@ from fastapi import FastAPI
 
 from lce_tf.errors import UserError
 from lce_tf.serving import logs
+from lce_tf.serving.connections import BACKLOG, RESERVE, BoundedProtocol, ConnectionLimits
+from lce_tf.serving.settings import Limits
 
-BACKLOG = 2048
 # Beyond its own time limit, for answers to be written.
 _GRACE = 5
 
@@ -39,27 +41,37 @@ def url_of(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def run(app: FastAPI, listener: socket.socket, timeout: float) -> None:
-    """Serves until SIGTERM or SIGINT; then takes no more, and returns once all that came before is answered.
-
-    Args:
-        listener: as `bound` gives it.
-        timeout: seconds that a request may take.
-
-    Raises:
-        UserError: somebody else listens there by now.
-    """
+def server_of(app: FastAPI, limits: Limits) -> uvicorn.Server:
+    """uvicorn with the limits of connections and time; it does not run yet."""
+    patience = math.ceil(limits.timeout) + _GRACE
+    bounds = ConnectionLimits(limits.max_connections + RESERVE, limits.header_timeout, patience)
     config = uvicorn.Config(
         app,
+        http=functools.partial(BoundedProtocol, limits=bounds),
+        loop="asyncio",
+        backlog=BACKLOG,
         log_config=None,
         access_log=False,
         server_header=False,
         proxy_headers=False,
         ws="none",
         lifespan="on",
-        timeout_graceful_shutdown=math.ceil(timeout) + _GRACE,
+        timeout_graceful_shutdown=patience,
     )
-    server = uvicorn.Server(config)
+    return uvicorn.Server(config)
+
+
+def run(app: FastAPI, listener: socket.socket, limits: Limits) -> None:
+    """Serves until SIGTERM or SIGINT; then takes no more, and returns once all that came before is answered.
+
+    Args:
+        listener: as `bound` gives it.
+        limits: of connections and time.
+
+    Raises:
+        UserError: somebody else listens there by now.
+    """
+    server = server_of(app, limits)
 
     def stop(number, frame) -> None:
         server.should_exit = True

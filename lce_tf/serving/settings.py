@@ -23,6 +23,8 @@ class Limits:
         max_queue_pairs: pairs that may wait to be scored.
         max_batch_pairs: pairs scored together, unless one request alone has more.
         batch_wait_ms: milliseconds for which an idle model waits for more pairs.
+        max_connections: that may be open, and requests that may be in work; probes have room beyond it.
+        header_timeout: seconds for which a request's head may take to arrive.
     """
 
     max_body_mb: float = 8.0
@@ -32,6 +34,8 @@ class Limits:
     max_queue_pairs: int = 4096
     max_batch_pairs: int = 128
     batch_wait_ms: float = 2.0
+    max_connections: int = 1024
+    header_timeout: float = 10.0
 
     def __post_init__(self):
         for field in fields(self):

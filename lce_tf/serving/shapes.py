@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
-from pydantic import AfterValidator, AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, AliasChoices, BaseModel, BeforeValidator, ConfigDict, FailFast, Field
 
 from lce_tf.reranker import Scored
 from lce_tf.reranking.activation import activate
@@ -57,7 +57,8 @@ def _right_alone(direction: str | None) -> str | None:
 Text = Annotated[str, AfterValidator(_sound)]
 Query = Annotated[Text, AfterValidator(_not_blank)]
 Document = Annotated[Text, BeforeValidator(_text_of)]
-OneOrMany = Annotated[list[Text], BeforeValidator(_listed), Field(min_length=1)]
+# The first wrong text ends the validation: an error is built for one alone.
+OneOrMany = Annotated[list[Text], FailFast(), BeforeValidator(_listed), Field(min_length=1)]
 
 
 class Request(BaseModel, abc.ABC):
@@ -85,7 +86,7 @@ class CohereRequest(Request):
 
     version: ClassVar[str] = "2"
     query: Query
-    documents: Annotated[list[Document], Field(min_length=1)]
+    documents: Annotated[list[Document], FailFast(), Field(min_length=1)]
     top_n: Annotated[int, Field(ge=1)] | None = None
     return_documents: bool | None = None
     rank_fields: Annotated[list[str] | None, AfterValidator(_text_alone)] = None
@@ -113,7 +114,7 @@ class TeiRequest(Request):
     """`/rerank` of Text Embeddings Inference."""
 
     query: Query
-    texts: Annotated[list[Text], Field(min_length=1)]
+    texts: Annotated[list[Text], FailFast(), Field(min_length=1)]
     raw_scores: bool | None = None
     return_text: bool | None = None
     truncate: bool | None = None

@@ -73,15 +73,13 @@ def client():
 @pytest.fixture
 def server():
     """A function of an application that serves it on a port of this machine and gives the address."""
-    import uvicorn
-
-    from lce_tf.serving.running import bound, url_of
+    from lce_tf.serving.running import bound, server_of, url_of
 
     with contextlib.ExitStack() as stack:
 
         def serve(score=by_length, token=None, **limits) -> str:
             app, listener = create_app(score, "toy", Limits(**limits), token), bound("127.0.0.1", 0)
-            one = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, ws="none", lifespan="on"))
+            one = server_of(app, Limits(**limits))
             thread = threading.Thread(target=one.run, args=([listener],))
             thread.start()
             stack.callback(thread.join)

@@ -1,8 +1,14 @@
 """Bad bodies: each is answered with a status of 4xx and one line, and none reaches the model."""
 
 import json
+import threading
 
+import numpy as np
 import pytest
+
+from lce_tf.serving import bodies, shapes
+from lce_tf.serving.bodies import values_of
+from lce_tf.serving.refused import Refused
 
 
 def rerank(**changes):
@@ -29,7 +35,8 @@ BAD = {
     "a list": ("/score", '["a", "b"]', 400, "the body is a list; send a JSON object"),
     "a string": ("/score", '"a"', 400, "the body is a string; send a JSON object"),
     "null": ("/score", "null", 400, "the body is null; send a JSON object"),
-    "deep": ("/rerank", "[" * 100_000, 400, "the body is nested too deeply; send a flat JSON object"),
+    "many values": ("/rerank", "[" * 100_000, 413, "the body has 100001 values; 1500 are allowed"),
+    "deep": ("/rerank", "[" * 1400, 400, "the body is nested too deeply; send a flat JSON object"),
     "many digits": ("/rerank", f'{{"top_n": {"1" * 5000}}}', 400, "the body is not JSON (Exceeds the limit (4300"),
     "Latin-1": ("/rerank", b'{"query": "Z\xfcrich"}', 400, "the body is not UTF-8 (byte 12); send JSON in UTF-8"),
     "UTF-16": ("/rerank", '{"query": "q"}'.encode("utf-16"), 400, "the body is not UTF-8 (byte 0)"),
@@ -71,7 +78,7 @@ BAD = {
     "a number to score": (*pair(text_1=1), 422, "text_1: is a number; give a list of strings"),
     "numbers to score": (*pair(text_1=[1]), 422, "text_1[0]: is a number; give a string"),
     "two and three": (*pair(text_1=["a"] * 2, text_2=["b"] * 3), 422, "text_1: has 2 texts, text_2 has 3; give 1 or 3"),
-    "too many pairs": (*tei(texts=["a"] * 11), 413, "11 pairs in one request; 10 are allowed, send several"),
+    "too many pairs": (*tei(texts=["a"] * 11), 413, "texts: 11 in one request; 10 are allowed, send several"),
     "a long text": (*tei(texts=["a", "b" * 101]), 413, "pair 1 has a text of 101 characters; 100 are allowed, shorten"),
     "a long query": (*rerank(query="b" * 101), 413, "pair 0 has a text of 101 characters; 100 are allowed, shorten it"),
 }  # fmt: skip
@@ -102,3 +109,75 @@ def test_what_is_unusual_and_good(client):
     ):
         found = usual.post("/rerank", content=json.dumps(body), headers={"content-type": "text/plain"})
         assert found.status_code == 200, found.text
+
+
+def counted(value) -> int:
+    """Values in some parsed JSON, keys not counted."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return 1 + sum(map(counted, inner))
+
+
+def test_values_are_counted_without_those_in_strings(monkeypatch):
+    rng = np.random.default_rng(0)
+    texts = ['a,b[{"', "\\", "\\\\", '"', '\\"', ",,,", "", "é,"]
+
+    def made(depth):
+        kind = rng.integers(4 if depth else 2)
+        if kind == 0:
+            return str(rng.choice(texts)) + str(rng.choice(texts))
+        if kind == 1:
+            return int(rng.integers(9))
+        parts = [made(depth - 1) for _ in range(rng.integers(1, 5))]
+        return parts if kind == 2 else {str(rng.choice(texts)) + str(i): part for i, part in enumerate(parts)}
+
+    for stretch in (7, 1 << 20):
+        monkeypatch.setattr(bodies, "_STRETCH", stretch)
+        for _ in range(100):
+            value = [made(4) for _ in range(rng.integers(1, 9))]
+            assert values_of(json.dumps(value).encode()) == counted(value)
+    assert values_of(b"") == values_of(b"{") - 1 == 1
+
+
+@pytest.mark.parametrize("unit", [b"1,", b"{},", b"[],", b'{"a":1},', b"[[[[]]]],", b'"ab",'])
+def test_a_body_of_many_values_is_refused_before_any_of_them_is_read(unit, monkeypatch):
+    monkeypatch.setattr(bodies, "read_object", lambda body: pytest.fail("read"))
+    body = b'{"query":"q","documents":[' + unit * 60_000 + b"1]}"
+    with pytest.raises(Refused) as refused:
+        bodies.read(body, shapes.shape_of, 1000)
+    assert refused.value.status == 413 and "values; 51000 are allowed, send several requests" in refused.value.line
+
+
+@pytest.mark.parametrize("field", ["documents", "texts", "text_1", "text_2", "rank_fields", "unknown"])
+def test_a_long_list_is_refused_before_its_texts_are_looked_at(field, monkeypatch):
+    monkeypatch.setattr(bodies, "parse", lambda *_: pytest.fail("looked at"))
+    with pytest.raises(Refused) as refused:
+        bodies.read(json.dumps({field: [1] * 11}).encode(), shapes.shape_of, 10)
+    assert refused.value.status == 413
+    assert refused.value.line == f"{field}: 11 in one request; 10 are allowed, send several"
+
+
+def test_one_error_is_made_of_many_wrong_texts():
+    from pydantic import ValidationError
+
+    for shape, body in (
+        (shapes.CohereRequest, {"query": "q", "documents": [1] * 1000}),
+        (shapes.TeiRequest, {"query": "q", "texts": [1] * 1000}),
+        (shapes.VllmRequest, {"text_1": "q", "text_2": [1] * 1000}),
+    ):
+        with pytest.raises(ValidationError) as found:
+            shape.model_validate(body)
+        assert found.value.error_count() == 1
+
+
+def test_large_bodies_are_read_one_at_a_time_off_the_event_loop(client, monkeypatch):
+    seen, read = [], bodies.read
+
+    def noted(*given):
+        seen.append(threading.current_thread().name)
+        return read(*given)
+
+    monkeypatch.setattr(bodies, "read", noted)
+    served = client()
+    for text in ("a", "a" * 70_000):
+        assert served.post("/rerank", json={"query": "q", "texts": [text]}).status_code == 200
+    assert not seen[0].startswith("reading") and seen[1] == "reading_0"

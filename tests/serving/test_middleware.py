@@ -5,7 +5,8 @@ import logging
 
 import pytest
 
-from lce_tf.serving.logs import JsonLines
+from lce_tf.serving import logs
+from lce_tf.serving.logs import JsonLines, Sparing
 
 TEI = {"query": "q", "texts": ["some text", "b"]}
 
@@ -20,7 +21,7 @@ def test_a_body_that_does_not_say_so(client):
     served = client(max_body_mb=0.001)
     with pytest.MonkeyPatch.context() as patch:
         read = []
-        patch.setattr("lce_tf.serving.bodies.read_object", read.append)
+        patch.setattr("lce_tf.serving.bodies.read", lambda *given: read.append(given))
         found = served.post("/rerank", content=iter([b'{"query": "q", "texts": ["', b"a" * 600, b"a" * 600, b'"]}']))
     assert found.status_code == 413 and not read
     assert served.post("/rerank", content=iter([b'{"query": "q", ', b'"texts": ["a"]}'])).status_code == 200
@@ -129,3 +130,50 @@ def test_an_exception_s_message_is_not_logged():
     line = json.loads(JsonLines().format(record))
     assert line["event"] == "failed" and line["level"] == "error"
     assert line["fault"].startswith("ValueError at ") and "some text" not in json.dumps(line)
+
+
+def record(message, name="uvicorn.error"):
+    return logging.LogRecord(name, logging.WARNING, "f", 1, message, None, None)
+
+
+def test_what_happens_again_and_again_is_logged_now_and_then():
+    now = [0.0]
+    sparing = Sparing(lambda: now[0])
+    assert sum(sparing.filter(record("Invalid HTTP request received.")) for _ in range(500)) == logs._MOST
+    assert sparing.filter(record("another"))
+    assert all(sparing.filter(record("request", "lce_tf.serving")) for _ in range(500))
+    now[0] = 61.0
+    later = record("Invalid HTTP request received.")
+    assert sparing.filter(later) and later.fields == {"suppressed": 500 - logs._MOST}
+    after = record("Invalid HTTP request received.")
+    assert sparing.filter(after) and not hasattr(after, "fields")
+
+
+def test_the_logs_of_uvicorn_and_asyncio_are_lines_of_json(capsys, monkeypatch):
+    loggers = [logs.LOGGER, *map(logging.getLogger, ("uvicorn", "asyncio"))]
+    for logger in loggers:
+        monkeypatch.setattr(logger, "handlers", [])
+        monkeypatch.setattr(logger, "propagate", True)
+        monkeypatch.setattr(logger, "level", logger.level)
+    logs.to_stderr()
+    try:
+        raise OSError(24, "Too many open files")
+    except OSError as error:
+        fault = error
+    for _ in range(300):
+        logging.getLogger("asyncio").error("out of resource\nsocket: <some text>", exc_info=fault)
+        logging.getLogger("uvicorn.error").warning("Invalid HTTP request received.")
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert len(lines) == 2 * logs._MOST and {line["event"] for line in lines} == {
+        "out of resource", "Invalid HTTP request received."
+    }  # fmt: skip
+    assert lines[0]["fault"].startswith("OSError at ") and "some text" not in json.dumps(lines)
+
+
+def test_bodies_of_all_requests_together_are_bounded(client, monkeypatch):
+    monkeypatch.setattr("lce_tf.serving.middleware._BODIES", 0.5)
+    served = client(max_body_mb=0.001)
+    found = served.post("/rerank", json={"query": "q", "texts": ["a" * 600]})
+    assert found.status_code == 503 and found.headers["Retry-After"] == "1"
+    for _ in range(5):  # what was held is let go
+        assert served.post("/rerank", json={"query": "q", "texts": ["a" * 200]}).status_code == 200

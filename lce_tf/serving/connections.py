@@ -1,0 +1,133 @@
+"""How many connections are open and for how long: uvicorn's own protocol has no limit for either."""
+
+import json
+import os
+import resource
+from dataclasses import dataclass, field
+
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from lce_tf.errors import UserError
+from lce_tf.serving import logs
+
+# Connections beyond the limit, so that probes are answered while requests take all of it.
+RESERVE = 32
+# Connections accepted in one go. Those that are closed to make room keep their file descriptors until the next go.
+BACKLOG = 32
+# File descriptors for the log, model files and whatever libraries open.
+_OTHER_FILES = 32
+_LATE = {"error": "the request's head took too long to arrive"}
+
+
+@dataclass
+class ConnectionLimits:
+    """The limits, and the connections that wait for a request's head.
+
+    Attributes:
+        most: connections that may be open.
+        head_seconds: from when the server begins to wait for a request to the end of its head.
+        request_seconds: from the end of a request's head to the end of its answer.
+        waiting: in the order in which they began to wait.
+    """
+
+    most: int
+    head_seconds: float
+    request_seconds: float
+    waiting: dict["BoundedProtocol", None] = field(default_factory=dict)
+
+
+class BoundedProtocol(H11Protocol):
+    """Closes a connection whose request does not arrive or whose answer is not taken.
+
+    A new connection beyond the limit closes the one that has waited longest for a request's head. So clients that open
+    connections and send nothing do not keep others out.
+    """
+
+    def __init__(self, *args, limits: ConnectionLimits, **kwargs):
+        super().__init__(*args, **kwargs)
+        self._limits, self._timer = limits, None
+
+    def connection_made(self, transport) -> None:
+        super().connection_made(transport)
+        self._watch()
+        if len(self.connections) > self._limits.most:
+            oldest = next(iter(self._limits.waiting), self)
+            logs.event("connection closed to make room", logs.WARNING)
+            oldest.transport.abort()
+            oldest.forget()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._watch()
+
+    def on_response_complete(self) -> None:
+        if self._timer is not None:  # the next request may have come already
+            self._timer.cancel()
+            self._timer = None
+        super().on_response_complete()
+        self._watch()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.forget()
+        super().connection_lost(exc)
+
+    def forget(self) -> None:
+        """Counts the connection as closed, which it is a moment after its transport was told so."""
+        self._limits.waiting.pop(self, None)
+        self.connections.discard(self)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _watch(self) -> None:
+        """Has the right timer run: one for the head, one for the request."""
+        if self.transport.is_closing():
+            self.forget()
+            return
+        asked = self.cycle is not None and not self.cycle.response_complete
+        if asked == (self not in self._limits.waiting) and self._timer is not None:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        if asked:
+            self._limits.waiting.pop(self, None)
+            self._timer = self.loop.call_later(self._limits.request_seconds, self._unfinished)
+        else:
+            self._limits.waiting[self] = None
+            self._timer = self.loop.call_later(self._limits.head_seconds, self._late)
+
+    def _late(self) -> None:
+        begun, _ = self.conn.trailing_data
+        if begun and not self.transport.get_write_buffer_size():
+            body = json.dumps(_LATE).encode()
+            head = f"HTTP/1.1 408 Request Timeout\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n"
+            self.transport.write(head.encode() + b"connection: close\r\n\r\n" + body)
+            self.transport.close()
+        else:
+            self.transport.abort()
+        logs.event("head too late", logs.WARNING)
+
+    def _unfinished(self) -> None:
+        logs.event("answer not taken", logs.WARNING)
+        self.transport.abort()
+
+
+def fitting(most: int) -> int:
+    """As many of `most` connections as this process has file descriptors for, after asking for more of these.
+
+    Raises:
+        UserError: there are not enough for one.
+    """
+    spare = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
+    spare += _OTHER_FILES + RESERVE + 2 * BACKLOG
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = most + spare
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(hard, wanted)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    found = most if soft == resource.RLIM_INFINITY else min(most, soft - spare)
+    if found < 1:
+        raise UserError(f"this process may open {soft} files, and needs {spare + 1}: raise it with ulimit -n")
+    if found < most:
+        logs.event("fewer connections than asked for, as files are limited (ulimit -n)", logs.WARNING, most=found)
+    return found
