@@ -1,0 +1,39 @@
+"""Trainings in packed rows from end to end: interrupted and resumed, their figures, and layouts that cannot be."""
+
+import json
+
+import pytest
+
+from lce_tf.errors import UserError
+from lce_tf.training.job import train
+from tests.training.test_job import figures, stopped_at, weights
+
+
+@pytest.mark.slow
+def test_an_interrupted_training_in_rows_ends_as_an_undisturbed_one(files, tmp_path, monkeypatch, capsys):
+    config = files.config(backbone=str(files.with_dropout), layout="rows", log_every=1, micro_batch=128)
+    train(config, tmp_path / "whole")
+    said = capsys.readouterr().out
+    assert "layout rows: 2 part(s) of" in said and "% of them real" in said
+    stopped_at(monkeypatch, config, tmp_path / "halves", 3)
+    train(config, tmp_path / "halves")
+    assert weights(tmp_path / "halves") == weights(tmp_path / "whole")
+    assert figures(tmp_path / "halves") == figures(tmp_path / "whole")
+    rows = [json.loads(line) for line in (tmp_path / "whole" / "metrics.jsonl").read_text().splitlines()]
+    assert all(0 <= row["input_wait"] <= 1 and row["wordpieces_per_second"] > 0 for row in rows)
+    # One program a size of batch, never another by accident.
+    assert rows[-1]["programs"] <= 3
+    manifest = json.loads((tmp_path / "whole" / "manifest.json").read_text())
+    assert manifest["layout"] == "rows" and manifest["tf32"] is False
+
+
+def test_a_layout_that_the_device_has_not_is_refused(files, tmp_path):
+    with pytest.raises(UserError, match="--layout flat: the fused kernels need an NVIDIA GPU"):
+        train(files.config(layout="flat"), tmp_path / "flat")
+    with pytest.raises(UserError, match="--layout 'columns': known are auto, slices, rows, flat"):
+        files.config(layout="columns")
+    with pytest.raises(UserError, match="--peak-tflops 0: give a number above 0"):
+        files.config(peak_tflops=0)
+    with pytest.raises(UserError, match="layout"):  # masks differ, so a training stays in the layout it began in
+        train(files.config(), tmp_path / "rows")
+        train(files.config(layout="rows"), tmp_path / "rows")
