@@ -34,7 +34,7 @@ class Tokens(NamedTuple):
 
 
 class _Places(NamedTuple):
-    """What of each token follows from its pair, [tokens] int32 each; padding is a pair of its own a token."""
+    """Values of each token that follow from its pair, [tokens] int32 each. A padding token counts as its own pair."""
 
     positions: tf.Tensor
     segments: tf.Tensor

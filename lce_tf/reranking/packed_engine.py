@@ -14,9 +14,10 @@ from lce_tf.reranking.layout import in_rows
 from lce_tf.tokens.packing import PackedTokens, Packer
 from lce_tf.tokens.rows import RowShape, rounded
 
-# Wordpieces of a batch, and of the last one of a job where that is enough: each is a program of its own.
+# Wordpieces of a small and of a large batch. Each size is compiled into its own program; small batches take the rest of a
+# job that would leave a large one too empty.
 SIZES = (8192, 65536)
-# A batch has at most one pair for so many wordpieces; shorter pairs leave the rest of it empty.
+# A batch has at most (its wordpieces / this number) pairs. Shorter pairs than that leave the rest of it empty.
 FEWEST_WORDPIECES = 16
 # Rows are a multiple of this many wordpieces wide.
 ROW_MULTIPLE = 128

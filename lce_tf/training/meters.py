@@ -38,7 +38,7 @@ def training_flops(config: EncoderConfig, wordpieces: float, length: float) -> f
 
 
 def peak_flops(given: float | None = None) -> float | None:
-    """The card's peak rate in FLOP/s: what was given in TFLOP/s, else that of a known card, else None."""
+    """Peak rate of the card in FLOP/s: `given` (in TFLOP/s) if there is one, else that of a known card, else None."""
     if given:
         return given * 1e12
     import tensorflow as tf
@@ -58,7 +58,7 @@ def peak_memory() -> int | None:
 
 
 class Meter:
-    """Sums the figures of steps, and says at each line of the log what they come to.
+    """Sums the figures of steps and returns their means and rates for each line of the log.
 
     Attributes:
         examples: pairs a step.

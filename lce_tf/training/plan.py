@@ -16,7 +16,7 @@ ROW_MULTIPLE = 128
 
 
 def layout_of(config: TrainConfig, model) -> str:
-    """ "slices", "rows" or "flat": what was asked for, or what is fastest on this device.
+    """The layout, "slices", "rows" or "flat": the one asked for, or the fastest on this device.
 
     Raises:
         UserError: "flat" where the fused kernels do not run.
