@@ -14,8 +14,8 @@ from lce_tf.reranking.layout import in_rows
 from lce_tf.tokens.packing import PackedTokens, Packer
 from lce_tf.tokens.rows import RowShape, rounded
 
-# Wordpieces of a small and of a large batch. Each size is compiled into its own program; small batches take the rest of a
-# job that would leave a large one too empty.
+# Wordpieces of a small and of a large batch. Each size is compiled into its own program; small batches take the rest of
+# a job that would leave a large one too empty.
 SIZES = (8192, 65536)
 # A batch has at most (its wordpieces / this number) pairs. Shorter pairs than that leave the rest of it empty.
 FEWEST_WORDPIECES = 16
