@@ -12,7 +12,6 @@ from lce_tf import xla
 from lce_tf.errors import UserError
 from lce_tf.evaluation.measures import evaluate, mean
 from lce_tf.files import make_folder
-from lce_tf.groups.pipeline import TrainingBatches
 from lce_tf.groups.sampler import GroupSampler
 from lce_tf.locks import alone
 from lce_tf.losses import LOSSES
@@ -25,8 +24,9 @@ from lce_tf.reranking.scoring import score_pairs
 from lce_tf.training.checkpoints import Checkpoints
 from lce_tf.training.config import TrainConfig
 from lce_tf.training.inputs import DevSample, TrainingInputs, read_inputs
+from lce_tf.training.layouts import Parts, packed, said_of, sliced
 from lce_tf.training.meters import Meter
-from lce_tf.training.plan import layout_of, plan_batch, plan_packed, plan_parts
+from lce_tf.training.plan import layout_of
 from lce_tf.training.records import Figures, identity, open_manifest
 from lce_tf.training.signals import StopSignals
 from lce_tf.training.strategies import device_kind, make_strategy
@@ -128,61 +128,14 @@ class Job:
             teacher=inputs.teacher,
         )
         self.layout = layout_of(config, self.model)
-        build = self._sliced if self.layout == "slices" else self._packed
-        self.batches, self.take_step = build(sampler, loss, replicas)
+        build = sliced if self.layout == "slices" else packed
+        parts = Parts(config, self.layout, sampler, inputs.packer, self.strategy, self.model, loss, self.optimizer)
+        self.batches, self.take_step = build(parts, replicas // workers.count)
+        if self.layout != "slices" and workers.chief:
+            print(said_of(self.layout, self.batches), flush=True)
         state = {"model": self.model, "optimizer": self.optimizer, "step": self.step, "best": self.best}
         self.checkpoints = Checkpoints(output, state, workers)
         self.stop, self.figures, self._engine = StopSignals(), None, None
-
-    def _sliced(self, sampler: GroupSampler, loss, replicas: int):
-        """Batches in slices, and the step that takes them."""
-        from lce_tf.training.step import TrainingStep
-
-        config = self.config
-        shape = plan_batch(config, replicas)
-        batches = TrainingBatches(sampler, self.inputs.packer, shape, replicas)
-        parts = plan_parts(config, batches, self.model, replicas // self.workers.count)
-        step = TrainingStep(
-            self.strategy,
-            self.model,
-            loss,
-            self.optimizer,
-            config.batch,
-            config.seed,
-            parts,
-            shape.windows,
-            config.r_drop,
-            config.xla,
-        )
-        return batches, step
-
-    def _packed(self, sampler: GroupSampler, loss, replicas: int):
-        """Batches in packed rows, and the step that takes them."""
-        from lce_tf.model.packed import PackedModel
-        from lce_tf.training.packed_step import PackedStep
-
-        config = self.config
-        batches = plan_packed(config, self.layout, sampler, self.inputs.packer, self.model, replicas)
-        shape = batches.shape
-        step = PackedStep(
-            self.strategy,
-            self.model,
-            loss,
-            self.optimizer,
-            config.batch,
-            config.seed,
-            PackedModel(self.model, shape.width, kernels=self.layout == "flat"),
-            shape.windows,
-            config.r_drop,
-            xla=config.xla or device_kind() == "gpu",
-        )
-        if self.workers.chief:
-            print(
-                f"layout {self.layout}: {shape.parts} part(s) of {', '.join(map(str, shape.sizes))} wordpieces, "
-                f"{batches.efficiency():.1%} of them real",
-                flush=True,
-            )
-        return batches, step
 
     @property
     def facts(self) -> dict:
