@@ -29,7 +29,7 @@ def bodies(size: int) -> dict[str, bytes]:
     found["one long text"] = head + b'"' + b"a" * room + b'"]}'
     found["a text of commas"] = head + b'"' + b",[" * (room // 2) + b'"]}'
     found["a text of escapes"] = head + b'"' + rb"\u00e9" * (room // 6) + b'"]}'
-    found["many fields"] = b'{"query":"q",' + b",".join(b'"%x":1' % i for i in range(room // 12)) + b"}"
+    found["many fields"] = b'{"query":"q",' + b",".join(b'"%08x":1' % i for i in range(room // 13)) + b"}"
     found["deep"] = b"[" * room
     return found
 
@@ -98,6 +98,7 @@ async def half_heads(url: str, connections: int, seconds: float) -> str:
                 await asyncio.wait_for(reader.read(), max(end - time.monotonic(), 0.01))
                 closed += 1
             writer.close()
+            await asyncio.sleep(0.1)
 
     await asyncio.gather(*(one() for _ in range(connections)))
     return f"{opened} connections opened, {closed} closed by the server"

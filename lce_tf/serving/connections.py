@@ -12,8 +12,8 @@ from lce_tf.serving import logs
 
 # Connections beyond the limit, so that probes are answered while requests take all of it.
 RESERVE = 32
-# Connections accepted in one go. Those that are closed to make room keep their file descriptors until the next go.
-BACKLOG = 32
+# Connections accepted in one go. Those that are closed to make room keep their file descriptors for some goes more.
+BACKLOG, _GOES = 16, 5
 # File descriptors for the log, model files and whatever libraries open.
 _OTHER_FILES = 32
 _LATE = {"error": "the request's head took too long to arrive"}
@@ -28,19 +28,22 @@ class ConnectionLimits:
         head_seconds: from when the server begins to wait for a request to the end of its head.
         request_seconds: from the end of a request's head to the end of its answer.
         waiting: in the order in which they began to wait.
+        halves: those of them that have sent a part of a head.
     """
 
     most: int
     head_seconds: float
     request_seconds: float
     waiting: dict["BoundedProtocol", None] = field(default_factory=dict)
+    halves: dict["BoundedProtocol", None] = field(default_factory=dict)
 
 
 class BoundedProtocol(H11Protocol):
     """Closes a connection whose request does not arrive or whose answer is not taken.
 
-    A new connection beyond the limit closes the one that has waited longest for a request's head. So clients that open
-    connections and send nothing do not keep others out.
+    A new connection beyond the limit closes the one that has waited longest for a request's head, of those that have
+    sent a part of one if there are any. So clients that open connections and send nothing, or half a head, do not keep
+    others out, and a probe, whose head comes at once, is not closed for their sake.
     """
 
     def __init__(self, *args, limits: ConnectionLimits, **kwargs):
@@ -51,7 +54,7 @@ class BoundedProtocol(H11Protocol):
         super().connection_made(transport)
         self._watch()
         if len(self.connections) > self._limits.most:
-            oldest = next(iter(self._limits.waiting), self)
+            oldest = next(iter(self._limits.halves or self._limits.waiting), self)
             logs.event("connection closed to make room", logs.WARNING)
             oldest.transport.abort()
             oldest.forget()
@@ -59,6 +62,8 @@ class BoundedProtocol(H11Protocol):
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
         self._watch()
+        if self in self._limits.waiting and self.conn.trailing_data[0]:
+            self._limits.halves[self] = None
 
     def on_response_complete(self) -> None:
         if self._timer is not None:  # the next request may have come already
@@ -74,6 +79,7 @@ class BoundedProtocol(H11Protocol):
     def forget(self) -> None:
         """Counts the connection as closed, which it is a moment after its transport was told so."""
         self._limits.waiting.pop(self, None)
+        self._limits.halves.pop(self, None)
         self.connections.discard(self)
         if self._timer is not None:
             self._timer.cancel()
@@ -91,6 +97,7 @@ class BoundedProtocol(H11Protocol):
             self._timer.cancel()
         if asked:
             self._limits.waiting.pop(self, None)
+            self._limits.halves.pop(self, None)
             self._timer = self.loop.call_later(self._limits.request_seconds, self._unfinished)
         else:
             self._limits.waiting[self] = None
@@ -119,7 +126,7 @@ def fitting(most: int) -> int:
         UserError: there are not enough for one.
     """
     spare = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
-    spare += _OTHER_FILES + RESERVE + 2 * BACKLOG
+    spare += _OTHER_FILES + RESERVE + _GOES * BACKLOG
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = most + spare
     if soft != resource.RLIM_INFINITY and soft < wanted:

@@ -86,6 +86,24 @@ def test_a_model_with_a_sigmoid_of_its_own_gets_no_second(checkpoint, passages, 
         np.testing.assert_allclose([score for _, score in found], [hit.score for hit in ranked], atol=1e-6)
 
 
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_score_among_other_requests_is_the_one_alone(checkpoint, passages, client, pool, precision):
+    """To the bit: requests are joined into batches of any size."""
+    reranker = Reranker.load(checkpoint, "openvino", precision)
+    served = client(reranker.scored, batch_wait_ms=20)
+
+    def ask(i):
+        body = {"query": "a q z", "texts": passages[i % 12 :] + passages[: i % 12], "raw_scores": True}
+        return body["texts"], served.post("/rerank", json={**body, "texts": body["texts"][: 1 + i % 7]}).json()
+
+    for texts, hits in pool.map(ask, range(60)):
+        alone = {hit["index"]: hit["score"] for hit in hits}
+        expected = reranker.scored([("a q z", text) for text in texts]).scores
+        assert alone == {index: float(expected[index]) for index in alone}
+    assert "lce_batch_requests_sum 60.0" in (page := served.get("/metrics").text)
+    assert "lce_batch_requests_count 60.0" not in page  # some were scored together
+
+
 def test_requests_that_wait_are_scored_together(client, held, pool, wait):
     served = client(held)
     first = pool.submit(served.post, "/rerank", json=TEI)
