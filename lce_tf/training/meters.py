@@ -6,6 +6,16 @@ import time
 from lce_tf.model.config import EncoderConfig
 from lce_tf.training.config import TrainConfig
 
+# Figures that depend on the machine and its clock: they differ between two runs of the same training.
+CLOCKED = (
+    "pairs_per_second",
+    "wordpieces_per_second",
+    "model_tflops",
+    "share_of_peak",
+    "peak_memory_gib",
+    "input_wait",
+    "programs",
+)
 # Share of the time spent waiting for batches from which on a line says so.
 WAITS = 0.03
 

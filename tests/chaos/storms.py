@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from lce_tf.training.meters import CLOCKED
 from tests.chaos.kills import Tally, live, prepare, storm
 from tests.training.conftest import Files
 
@@ -20,7 +21,8 @@ def trained(folder: Path) -> dict:
     state = {name: reader.get_tensor(name) for name in sorted(reader.get_variable_to_shape_map())}
     figures = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     for row in figures:
-        row.pop("pairs_per_second", None)
+        for name in CLOCKED:
+            row.pop(name, None)
     return {
         "state": {name: np.asarray(value).tobytes() for name, value in state.items() if _counts(name)},
         "weights": (folder / "model.safetensors").read_bytes(),
