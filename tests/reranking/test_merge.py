@@ -44,6 +44,7 @@ def write_shards(output, count):
     for index in range(count):
         part, rows = Shard(index, count).of(run), number % count == index
         facts = {"shard": index, "shards": count, "run_queries": len(SIZES), "pairs": len(part), "seconds": 1.5}
+        facts["processor"] = ("avx2", "amx_tile")[index % 2]
         file = Shard(index, count).file(str(output))
         write_reranked(part, {n: v[rows] for n, v in raw.items()}, file, {**FACTS, "output": file, **facts})
 
@@ -73,6 +74,7 @@ def test_run_and_scores_are_those_of_one_job(tmp_path, count, name):
         assert made.read_bytes() == expected.read_bytes()
     facts = json.loads((tmp_path / f"{name}.json").read_text())
     assert facts["pairs"] == sum(SIZES) and facts["seconds"] == 1.5 * count and facts["shards"] == count
+    assert facts["processor"] == ("amx_tile, avx2" if count > 1 else "avx2")
     assert facts["output"] == str(tmp_path / name) and "shard" not in {k for k, v in facts.items() if v is not None}
     assert {key: facts[key] for key in FACTS} == FACTS
 

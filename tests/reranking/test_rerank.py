@@ -17,6 +17,7 @@ from lce_tf.reranking import rerank as module
 from lce_tf.reranking.order import scores_of
 from lce_tf.reranking.rerank import rerank
 from lce_tf.reranking.scoring import score_pairs
+from lce_tf.reranking.steady import processor
 
 
 @pytest.fixture
@@ -76,7 +77,12 @@ def test_the_manifest_says_what_was_done(config, checkpoints):
     assert manifest["run"] == config.run and len(manifest["run_sha256"]) == 64
     assert manifest["engine"] in ("openvino", "tensorflow") and manifest["precision"] == "float32"
     assert manifest["lengths"] == {"query": 8, "sequence": 40, "passage": None} and manifest["depth"] == 10
-    assert manifest["checkpoint"] == config.checkpoint and manifest["split"] == "dev" and manifest["seconds"] >= 0
+    assert (
+        manifest["checkpoint"] == config.checkpoint
+        and manifest["split"] == "dev"
+        and manifest["seconds"] >= 0
+        and manifest["processor"] == processor()
+    )
 
 
 def test_two_logits_rank_by_their_difference(config, checkpoints, monkeypatch):

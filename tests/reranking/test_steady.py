@@ -1,12 +1,19 @@
 """A pair's score is the same bits whatever else is scored with it, on every processor; the ids name this one's."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from lce_tf.reranking import steady
+from lce_tf.reranking.chunks import Chunks
 from lce_tf.reranking.engines import open_engine
 from lce_tf.reranking.layout import by_width
+from lce_tf.reranking.merge import merge
+from lce_tf.reranking.rerank import rerank
 from lce_tf.reranking.scoring import score_pairs
+from lce_tf.reranking.shards import Shard
 
 HERE = steady.processor()
 WAYS = [
@@ -66,3 +73,30 @@ def test_the_processor_s_features(tmp_path, text, feature):
     (tmp_path / "cpuinfo").write_text(text)
     assert steady.processor(tmp_path / "cpuinfo") == feature
     assert steady.processor(tmp_path / "nothing") == "other"
+
+
+def test_a_killed_and_a_sharded_job_write_the_same_bytes(config, monkeypatch):
+    """Where batches are filled up, as on a processor that no test has run on."""
+    monkeypatch.setattr(steady, "ANY_SIZE", {})
+    whole = replace(config, precision="bfloat16", engine="openvino")
+    rerank(whole)
+    expected = Path(whole.output).read_bytes(), np.load(f"{whole.output}.scores.npz")["scores"].tobytes()
+    again = replace(whole, output=f"{whole.output}.again")
+    write = Chunks.write
+
+    def killed(self, number, logits):
+        if number == 2:
+            raise KeyboardInterrupt
+        write(self, number, logits)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Chunks, "write", killed)
+        with pytest.raises(KeyboardInterrupt):
+            rerank(again)
+    rerank(again)
+    parted = replace(whole, output=f"{whole.output}.parted")
+    for index in range(2):
+        rerank(replace(parted, shard=Shard(index, 2)))
+    merge(parted.output)
+    for output in (again.output, parted.output):
+        assert (Path(output).read_bytes(), np.load(f"{output}.scores.npz")["scores"].tobytes()) == expected
