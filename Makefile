@@ -40,7 +40,7 @@ help: ## Show this
 	@echo "  PEERS=$(PEERS)               with bench: 1 sets up sentence-transformers and others in $(PEERS_VENV), on Python 3.11"
 	@echo "  EXTRA_INDEX=$(EXTRA_INDEX)         one more package index: for torch's CPU build on a GPU machine"
 
-setup: $(VENV)/.installed ## Build the environment from requirements.lock (3 minutes, 5 GB)
+setup: $(VENV)/.installed ## Build the environment from requirements.lock (3 minutes, 5.6 GB)
 
 test: $(VENV)/.installed ## Run the tests but the slow ones (SLOW=1: all)
 	@$(BIN)/python -m pytest -m "not cluster$(if $(SLOW),, and not slow)"
@@ -113,7 +113,7 @@ $(VENV)/.installed: requirements.lock setup.cfg
 	@mkdir -p $(VENV) && touch $(VENV)/.installing
 	@[ -e $(VENV)/pyvenv.cfg ] || $(PYTHON) -m venv $(VENV)
 	@echo "Installing the $$(grep -c == requirements.lock) packages of requirements.lock into $(VENV):" \
-	  "3 minutes and 5 GB the first time"
+	  "3 minutes and 5.6 GB the first time"
 	@$(BIN)/python -m pip install $(PIP_FLAGS) -r requirements.lock
 	@$(BIN)/python -m pip install $(PIP_FLAGS) --no-deps --no-build-isolation -e .
 	@mv $(VENV)/.installing $@
