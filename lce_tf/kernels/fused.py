@@ -6,6 +6,8 @@ from lce_tf.kernels.calls import call, params, rows_of
 
 # Queries, and keys, that an attention kernel takes at a time; sequences are padded to a multiple.
 TILE = 64
+# Columns that a program of the GELU's gradient works on; a layer is a multiple as wide.
+GELU_BLOCK = 512
 # Rows that a program of the row-wise kernels works on at most: few keep the card busy, more make fewer partial sums.
 FORWARD_ROWS, BACKWARD_ROWS = 4, 16
 
@@ -90,7 +92,7 @@ def bias_gelu(x, bias) -> tf.Tensor:
         def gradient(upstream):
             shapes = [(half, x.shape), (tf.float32, [tokens // rows, size])]
             dx, sums = call(
-                "gelu_backward_512", [upstream, x, bias, scalars], shapes, [tokens // rows, size // 512], half
+                "gelu_backward_512", [upstream, x, bias, scalars], shapes, [tokens // rows, size // GELU_BLOCK], half
             )
             return dx, tf.reduce_sum(sums, axis=0)
 

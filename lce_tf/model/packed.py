@@ -150,7 +150,8 @@ class PackedModel:
         return self._norm(norm, x + dropout(self._product(layer, inner, bias=True), rate, keys, place))
 
     def _widened(self, block: Block, x):
-        if self.kernels and block.exact_gelu:
+        width = block.intermediate.bias.shape[0]
+        if self.kernels and block.exact_gelu and width % fused.GELU_BLOCK == 0:
             return fused.bias_gelu(self._product(block.intermediate, x), self._plain(block.intermediate.bias))
         return block.activation(self._product(block.intermediate, x, bias=True))
 

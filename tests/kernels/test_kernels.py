@@ -85,3 +85,34 @@ def test_models_that_they_fit(size, heads, precision, fits):
 
     config = EncoderConfig(hidden_size=size, embedding_size=size, num_attention_heads=heads)
     assert available.fits(config, PRECISIONS[precision]) == fits
+
+
+@pytest.mark.parametrize(("wide", "gelus"), [(512, 2), (256, 0)])
+def test_a_training_step_is_one_program_with_the_kernels_of_every_layer(wide, gelus):
+    from lce_tf.model.config import EncoderConfig
+    from lce_tf.model.cross_encoder import CrossEncoder
+    from lce_tf.model.packed import PackedModel, Tokens
+    from lce_tf.model.precision import PRECISIONS
+
+    config = EncoderConfig(
+        vocab_size=50,
+        hidden_size=128,
+        embedding_size=128,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=wide,
+        max_position_embeddings=64,
+    )
+    model = CrossEncoder(config, precision=PRECISIONS["mixed_float16"])
+    packed = PackedModel(model, None, kernels=True)
+    tokens = [tf.zeros([128], tf.int32), tf.zeros([128], tf.int32), *[tf.zeros([4], tf.int32)] * 4]
+
+    def compute(seed, *columns):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(packed.logits(Tokens(*columns), seed))
+        return tape.gradient(loss, model.trainable_variables)
+
+    found = calls(hlo(compute, tf.zeros([2], tf.int32), *tokens))
+    # Attention, and two norms after the embeddings' own, in each of two layers.
+    expected = {"attention_forward": 2, "attention_backward": 2, "norm_forward": 4, "norm_backward": 4}
+    assert found == expected | ({"gelu_backward": gelus} if gelus else {})
