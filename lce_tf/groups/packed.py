@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lce_tf.groups.pipeline import streamed
 from lce_tf.groups.sampler import GroupSampler
 from lce_tf.tokens.packing import Packer
 from lce_tf.tokens.rows import MULTIPLE, best_fit, end_to_end, rounded
@@ -170,17 +171,7 @@ class PackedBatches:
             *[[shape.parts, a_part]] * 4,
         ]
         kinds = [tf.float32] + [tf.int32] * (len(shapes) - 1)
-
-        def load(number):
-            parts = tf.numpy_function(
-                lambda n: self.batch(int(n) // len(replicas), replicas[int(n) % len(replicas)]), [number], kinds
-            )
-            for part, given in zip(parts, shapes, strict=True):
-                part.set_shape(given)
-            return tuple(parts)
-
-        numbers = tf.data.Dataset.range(first_step * len(replicas), last_step * len(replicas))
-        return numbers.map(load, num_parallel_calls=2, deterministic=True).prefetch(8)
+        return streamed(self.batch, first_step, last_step, replicas, kinds, shapes)
 
 
 def _multiple(width: int | None) -> int:

@@ -122,15 +122,25 @@ class TrainingBatches:
         shapes = [[self.shape.groups, self.shape.members], [self.shape.pairs]]
         for rows in self.shape.rows:
             shapes += [[rows, self.shape.width], [rows], [rows]]
+        return streamed(self.batch, first_step, last_step, replicas, kinds, shapes)
 
-        def load(number):
-            parts = tf.numpy_function(
-                lambda n: self.batch(int(n) // len(replicas), replicas[int(n) % len(replicas)]), [number], kinds
-            )
-            for part, shape in zip(parts, shapes, strict=True):
-                part.set_shape(shape)
-            return tuple(parts)
 
-        numbers = tf.data.Dataset.range(first_step * len(replicas), last_step * len(replicas))
-        # Two at a time keep the device fed; the order stays that of the steps.
-        return numbers.map(load, num_parallel_calls=2, deterministic=True).prefetch(4)
+def streamed(batch, first_step: int, last_step: int, replicas: list[int], kinds: list, shapes: list):
+    """A tf.data.Dataset of `batch(step, replica)` for steps [first_step, last_step), the given replicas by turns.
+
+    Args:
+        kinds, shapes: dtype and shape of each of a batch's arrays; None in a shape for an axis that varies.
+    """
+    import tensorflow as tf
+
+    def load(number):
+        parts = tf.numpy_function(
+            lambda n: batch(int(n) // len(replicas), replicas[int(n) % len(replicas)]), [number], kinds
+        )
+        for part, shape in zip(parts, shapes, strict=True):
+            part.set_shape(shape)
+        return tuple(parts)
+
+    numbers = tf.data.Dataset.range(first_step * len(replicas), last_step * len(replicas))
+    # Two at a time keep the device fed; the order stays that of the steps.
+    return numbers.map(load, num_parallel_calls=2, deterministic=True).prefetch(4)
