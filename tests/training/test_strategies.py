@@ -49,7 +49,7 @@ for step in range(2):
     found["losses"].append(float(job.take_step(feed, job.take_step.step_seed(step)).loss))
 scale.current_loss_scale.assign(2.0**100)
 before, taken = weights(), int(job.optimizer.iterations.numpy())
-loss, norm, spread, stops = job.take_step(feed, job.take_step.step_seed(2))
+loss, norm, *_ = job.take_step(feed, job.take_step.step_seed(2))
 found["overflow"] = {
     "scale": float(job.optimizer.loss_scale) / 2.0**100,
     "loss": float(loss),
