@@ -5,6 +5,7 @@ import os
 import resource
 from dataclasses import dataclass, field
 
+import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from lce_tf.errors import UserError
@@ -16,6 +17,10 @@ RESERVE = 32
 BACKLOG, _GOES = 16, 5
 # File descriptors for the log, model files and whatever libraries open.
 _OTHER_FILES = 32
+# Bytes of a request's head, and of the head of a chunk, at most.
+MOST_HEAD_BYTES = 65536
+# Chunks that any body may have, and bytes of it for each further one.
+SPARE_CHUNKS, CHUNK_BYTES = 200, 256
 _LATE = {"error": "the request's head took too long to arrive"}
 
 
@@ -38,6 +43,25 @@ class ConnectionLimits:
     halves: dict["BoundedProtocol", None] = field(default_factory=dict)
 
 
+class FewChunks(h11.Connection):
+    """Refuses bodies that come in very many small chunks, each of which costs time on the event loop.
+
+    A body may have `SPARE_CHUNKS` chunks, and one more for each `CHUNK_BYTES` bytes of it.
+    """
+
+    _chunks = _bytes = 0
+
+    def next_event(self):
+        event = super().next_event()
+        if isinstance(event, h11.Request):
+            self._chunks = self._bytes = 0
+        elif isinstance(event, h11.Data):
+            self._chunks, self._bytes = self._chunks + event.chunk_start, self._bytes + len(event.data)
+            if self._chunks > SPARE_CHUNKS + self._bytes // CHUNK_BYTES:
+                raise h11.RemoteProtocolError("a body in chunks that are too small")
+        return event
+
+
 class BoundedProtocol(H11Protocol):
     """Closes a connection whose request does not arrive or whose answer is not taken.
 
@@ -49,6 +73,7 @@ class BoundedProtocol(H11Protocol):
     def __init__(self, *args, limits: ConnectionLimits, **kwargs):
         super().__init__(*args, **kwargs)
         self._limits, self._timer = limits, None
+        self.conn = FewChunks(h11.SERVER, MOST_HEAD_BYTES)
 
     def connection_made(self, transport) -> None:
         super().connection_made(transport)
@@ -64,6 +89,12 @@ class BoundedProtocol(H11Protocol):
         self._watch()
         if self in self._limits.waiting and self.conn.trailing_data[0]:
             self._limits.halves[self] = None
+
+    def send_400_response(self, msg: str) -> None:
+        try:
+            super().send_400_response(msg)
+        except h11.LocalProtocolError:  # an answer has begun already
+            self.transport.abort()
 
     def on_response_complete(self) -> None:
         if self._timer is not None:  # the next request may have come already

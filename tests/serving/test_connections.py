@@ -40,6 +40,22 @@ def test_a_head_that_does_not_end_is_408(server):
     assert answer(connected(address)) == b""
 
 
+def chunked(size: int) -> bytes:
+    """A request whose body comes in chunks of so many bytes."""
+    body = json.dumps(TEI | {"texts": ["a" * 4000]}).encode()
+    parts = [body[i : i + size] for i in range(0, len(body), size)]
+    head = b"POST /rerank HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nConnection: close\r\n"
+    framed = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in parts)
+    return head + b"Transfer-Encoding: chunked\r\n\r\n" + framed + b"0\r\n\r\n"
+
+
+def test_a_body_in_very_many_small_chunks_is_400_and_closed(server):
+    address = server()
+    assert answer(connected(address, chunked(1000))).startswith(b"HTTP/1.1 200 ")
+    assert answer(connected(address, chunked(1))).startswith(b"HTTP/1.1 400 ")
+    assert httpx.get(f"{address}/health").status_code == 200
+
+
 def test_so_is_that_of_a_later_request(server):
     connection = connected(server(header_timeout=0.3), HEALTH + b"GET /hea")
     found = answer(connection)
