@@ -1,13 +1,16 @@
 """`python -m lce_tf.export`: writes a trained cross-encoder in a format that other tools read."""
 
 import argparse
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from lce_tf.arguments import callable_door, parser_for, quiet_tensorflow
-from lce_tf.errors import guarded
+from lce_tf.errors import UserError, guarded
 from lce_tf.exporting.exporter import EXPORTERS
+from lce_tf.model import hub
+from lce_tf.model.checkpoint import locate
 
 EXAMPLE = """python -m lce_tf.export --format hf --output lce8-hf --license apache-2.0 runs/lce8"""
 
@@ -36,7 +39,14 @@ def export(checkpoint: str | Path, output: str | Path, format: str = "hf", licen
     Raises:
         UserError: no such format, no trained cross-encoder, or an output that holds something.
     """
-    return EXPORTERS[format].write(checkpoint, output, license)
+    watched = hub.watched(locate(checkpoint))
+    written = EXPORTERS[format].write(checkpoint, output, license)
+    try:
+        watched.check()
+    except UserError:
+        shutil.rmtree(output, ignore_errors=True)  # its file of facts has the hash of other weights
+        raise
+    return written
 
 
 def _main(arguments: argparse.Namespace) -> None:

@@ -103,3 +103,24 @@ def test_bad_input_is_one_line_and_leaves_nothing(place, capsys, name):
     lines = [line for line in error.splitlines() if line.startswith("error: ")]
     assert out == "" and len(lines) == 1 and words in lines[0], error
     assert sorted(place.rglob("*")) == before
+
+
+def test_a_checkpoint_that_changes_while_it_is_read_leaves_no_export(monkeypatch, tmp_path):
+    import lce_tf.export as door
+    from lce_tf.errors import UserError
+
+    folder, output = tmp_path / "model", tmp_path / "out"
+    folder.mkdir()
+    (folder / "config.json").write_text("{}")
+
+    class Writer:
+        @staticmethod
+        def write(checkpoint, output, license):
+            output.mkdir()
+            (folder / "config.json").write_text('{"other": 1}')
+            return output
+
+    monkeypatch.setattr(door, "EXPORTERS", {"hf": Writer})
+    with pytest.raises(UserError, match="config.json: changed while it was read"):
+        door.export(folder, output)
+    assert not output.exists()

@@ -10,6 +10,7 @@ from typing import Any
 from lce_tf.data.datasets import Dataset
 from lce_tf.data.hashes import file_sha256
 from lce_tf.data.runs import write_trec
+from lce_tf.data.watched import Watched
 from lce_tf.errors import UserError
 from lce_tf.files import make_folder, read_json, write_json
 from lce_tf.model import checkpoint
@@ -106,8 +107,9 @@ class Products(Inputs):
         """The folder of a trained checkpoint."""
         config = self.train_config(wanted, seed)
         path = self.model_folder(wanted, seed)
+        watched = Watched([Path(config.run)])
         settings = {**asdict(config), "run_sha256": file_sha256(config.run)}
-        return self._made(path, settings, lambda: train(config, path))
+        return self._made(path, settings, lambda: train(config, path), watched)
 
     def model_folder(self, wanted: Checkpoint, seed: int) -> Path:
         """Where that checkpoint lies."""
@@ -134,8 +136,9 @@ class Products(Inputs):
             depth=self.preset.depth,
             tag=wanted.name,
         )
+        watched = Watched([Path(run)])
         settings = {"model": checkpoint.identity(model), "run_sha256": file_sha256(run), "depth": config.depth}
-        return self._made(path, settings, lambda: rerank(config))
+        return self._made(path, settings, lambda: rerank(config), watched)
 
     def _retrieve(self, retriever: str, split: str, depth: int):
         judged = split == TRAIN  # the others cannot be trained on
@@ -158,7 +161,9 @@ class Products(Inputs):
     def _evaluates(self) -> bool:
         return self.preset.training.evaluate_every > 0
 
-    def _made(self, path: Path, settings: dict[str, Any], make: Callable[[], Any]) -> Path:
+    def _made(
+        self, path: Path, settings: dict[str, Any], make: Callable[[], Any], watched: Watched | None = None
+    ) -> Path:
         record = path.with_name(f"{path.name}.made.json")
         settings = json.loads(json.dumps(settings))
         if record.is_file() and path.exists():
@@ -175,6 +180,8 @@ class Products(Inputs):
         make_folder(path.parent)  # an output that cannot be made is found before the work
         start = time.monotonic()
         make()
+        if watched is not None:
+            watched.check()  # what is recorded was hashed before the making read it
         seconds = round(time.monotonic() - start, 1)
         write_json(record, {"settings": settings, "seconds": seconds})
         self._seconds[path] = seconds
