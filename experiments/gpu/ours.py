@@ -124,7 +124,8 @@ def rerank_text(folder: Path, tiny: bool) -> dict:
     for file in folder.glob("reranked.trec*"):
         file.unlink()
     start = time.monotonic()
-    rerank(RerankConfig(str(checkpoint), str(folder / "data"), str(folder / "run.trec"), str(output), "train", DEPTH))
+    files = {"dataset": str(folder / "data"), "run": str(folder / "run.trec"), "output": str(output)}
+    rerank(RerankConfig(checkpoint=str(checkpoint), split="train", depth=DEPTH, **files))
     whole = time.monotonic() - start
     manifest = json.loads(Path(f"{output}.json").read_text())
     return {

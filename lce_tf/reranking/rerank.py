@@ -59,7 +59,6 @@ class RerankConfig:
     run: str = setting()
     output: str = setting()
     split: str | None = setting(None, "the data set's split whose queries the run is of, e.g. dev")
-    format: str | None = setting(None, FORMAT_HELP, choices=FORMATS_SAID)
     depth: int = setting(
         1000,
         "passages a query to score; the rest stay below in their old order",
@@ -87,6 +86,7 @@ class RerankConfig:
         "words such as [SEP] in a text: plain text, that special token, or as in the library that made the checkpoint",
         choices=SPECIAL_WORDS,
     )
+    format: str | None = setting(None, FORMAT_HELP, choices=FORMATS_SAID)
     judged: bool = setting(False)
     shard: Shard | None = setting(None)
     ray: str | None = setting(
