@@ -1,8 +1,8 @@
 """Reranking from Python: texts in, scores or a ranked list out, without a run, a data set or a file."""
 
-import operator
 import os
 import threading
+import weakref
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -72,7 +72,10 @@ class Reranker:
     def __init__(self, opened: Opened, engine: Engine):
         self.scoring, self.lengths = opened.scoring, opened.lengths
         self._tokenizer, self._engine = opened.tokenizer, engine
-        self._process, self._turn = os.getpid(), threading.Lock()
+        self._turn = threading.Lock()
+        # In a forked process another thread's lock would be held for ever; the new one is there before any thread is.
+        here = weakref.ref(self)
+        os.register_at_fork(after_in_child=lambda: _unlock(here()))
 
     @classmethod
     def load(
@@ -131,8 +134,10 @@ class Reranker:
             TypeError, UserError: as `score`.
         """
         passages = listed(passages, "passages")
-        if top is not None and operator.index(top) < 1:
-            raise UserError(f"top={top}: give 1 or more, or None for all passages")
+        if top is not None and not (isinstance(top, int | np.integer) and top >= 1):
+            raise UserError(f"top={top!r}: give a whole number, 1 or more, or None for all passages")
+        if not passages:  # a query that is none is refused here as well
+            checked_pairs([(query, "")])
         scores = self.scored([(query, passage) for passage in passages]).scores
         written = activate(scores, self.scoring.activation).astype(np.float32)
         order = best_first(scores)[:top]
@@ -151,8 +156,6 @@ class Reranker:
         passages, passage_rows = _store([passage for _, passage in pairs], self._tokenizer)
         packer = Packer(queries, passages, self._tokenizer.special, **asdict(self.lengths))
         windows = packer.expanded(query_rows, passage_rows)
-        if os.getpid() != self._process:  # another thread may have held the lock when this process was forked
-            self._process, self._turn = os.getpid(), threading.Lock()
         with self._turn:  # an engine serves one caller at a time
             logits = score_pairs(self._engine, packer, windows.query_rows, windows.passage_rows)
         scores, _ = best_windows(scores_of(logits, self.scoring), windows.offsets)
@@ -163,6 +166,11 @@ class Reranker:
         cut = queries.lengths(query_rows) > packer.query
         cut |= passages.lengths(passage_rows) > packer.covered(query_rows, passage_rows)
         return Scored(scores, np.add.reduceat(read, windows.offsets[:-1]), cut)
+
+
+def _unlock(reranker: Reranker | None) -> None:
+    if reranker is not None:
+        reranker._turn = threading.Lock()
 
 
 def _store(texts: list[str], tokenizer: WordPieces) -> tuple[TokenStore, np.ndarray]:

@@ -15,10 +15,10 @@ def listed(values: Iterable[Any], what: str) -> list[Any]:
         what: their name in an error, such as "passages".
 
     Raises:
-        TypeError: they are one string, have no order (a set) or cannot be gone through.
+        TypeError: they are one string, a set, a mapping, or no iterable.
     """
     if isinstance(values, str | bytes | Set | Mapping) or not isinstance(values, Iterable):
-        why = ", which has no order of its own" if isinstance(values, Set | Mapping) else ""
+        why = ", which has no order of its own" if isinstance(values, Set) else ""
         raise TypeError(f"{what}: is a {type(values).__name__}{why}; give a list of them")
     return list(values)
 

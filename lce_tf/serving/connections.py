@@ -21,7 +21,6 @@ _OTHER_FILES = 32
 MOST_HEAD_BYTES = 65536
 # Chunks that any body may have, and bytes of it for each further one.
 SPARE_CHUNKS, CHUNK_BYTES = 200, 256
-_LATE = {"error": "the request's head took too long to arrive"}
 
 
 @dataclass
@@ -91,10 +90,10 @@ class BoundedProtocol(H11Protocol):
             self._limits.halves[self] = None
 
     def send_400_response(self, msg: str) -> None:
-        try:
-            super().send_400_response(msg)
-        except h11.LocalProtocolError:  # an answer has begun already
-            self.transport.abort()
+        if self.cycle is not None and self.cycle.response_started and not self.cycle.response_complete:
+            self.transport.abort()  # an answer has begun already
+        else:
+            self._refuse("400 Bad Request", "the request is no HTTP that this server reads")
 
     def on_response_complete(self) -> None:
         if self._timer is not None:  # the next request may have come already
@@ -137,13 +136,17 @@ class BoundedProtocol(H11Protocol):
     def _late(self) -> None:
         begun, _ = self.conn.trailing_data
         if begun and not self.transport.get_write_buffer_size():
-            body = json.dumps(_LATE).encode()
-            head = f"HTTP/1.1 408 Request Timeout\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n"
-            self.transport.write(head.encode() + b"connection: close\r\n\r\n" + body)
-            self.transport.close()
+            self._refuse("408 Request Timeout", "the request's head took too long to arrive")
         else:
             self.transport.abort()
         logs.event("head too late", logs.WARNING)
+
+    def _refuse(self, status: str, error: str) -> None:
+        """Answers in JSON, past h11, and closes the connection."""
+        body = json.dumps({"error": error}).encode()
+        head = f"HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n"
+        self.transport.write(head.encode() + b"connection: close\r\n\r\n" + body)
+        self.transport.close()
 
     def _unfinished(self) -> None:
         logs.event("answer not taken", logs.WARNING)

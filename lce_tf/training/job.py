@@ -27,7 +27,7 @@ from lce_tf.training.inputs import DevSample, TrainingInputs, read_inputs
 from lce_tf.training.layouts import Parts, packed, said_of, sliced
 from lce_tf.training.meters import Meter
 from lce_tf.training.plan import layout_of
-from lce_tf.training.records import Figures, identity, open_manifest
+from lce_tf.training.records import Figures, begun_layout, identity, open_manifest
 from lce_tf.training.signals import StopSignals
 from lce_tf.training.strategies import device_kind, make_strategy
 from lce_tf.training.watch import Watch, give_up
@@ -127,7 +127,7 @@ class Job:
             alternating=config.ce_pairs == "alternating",
             teacher=inputs.teacher,
         )
-        self.layout = layout_of(config, self.model)
+        self.layout = layout_of(config, self.model, begun_layout(output))
         build = sliced if self.layout == "slices" else packed
         parts = Parts(config, self.layout, sampler, inputs.packer, self.strategy, self.model, loss, self.optimizer)
         self.batches, self.take_step = build(parts, replicas // workers.count)

@@ -15,8 +15,12 @@ LOOKED_AT = 32
 ROW_MULTIPLE = 128
 
 
-def layout_of(config: TrainConfig, model) -> str:
+def layout_of(config: TrainConfig, model, begun: str | None = None) -> str:
     """The layout, "slices", "rows" or "flat": the one asked for, or the fastest on this device.
+
+    Args:
+        begun: layout that the training began in; None at its start. Dropout masks in slices differ from those in rows,
+            so a training that goes on elsewhere stays in its kind. Rows and flat have the same masks.
 
     Raises:
         UserError: "flat" where the fused kernels do not run.
@@ -26,13 +30,15 @@ def layout_of(config: TrainConfig, model) -> str:
     if config.layout in ("slices", "rows"):
         return config.layout
     device = device_kind()
+    if config.layout == "auto" and begun == "slices":
+        return "slices"
     flat = device == "gpu" and available.fits(model.config, model.precision) and available.works()
     if config.layout == "flat" and not flat:
         raise UserError(
             "--layout flat: the fused kernels need an NVIDIA GPU of compute capability 8.0 or more, --precision "
             "mixed_float16 or mixed_bfloat16, and heads of 32 or 64; give --layout rows"
         )
-    return "flat" if flat else "slices" if device == "cpu" else "rows"
+    return "flat" if flat else "slices" if device == "cpu" and begun is None else "rows"
 
 
 def plan_packed(config: TrainConfig, layout: str, sampler, packer, model, replicas: int) -> PackedBatches:

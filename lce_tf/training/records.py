@@ -36,6 +36,16 @@ def identity(config: TrainConfig, hashes: dict[str, str]) -> dict[str, Any]:
     return json.loads(json.dumps({"config": asdict(config), "inputs": hashes}))
 
 
+def begun_layout(folder: Path) -> str | None:
+    """The layout that the training in `folder` began in, None if it has not begun.
+
+    Before there were layouts, all were in slices.
+    """
+    path = folder / "manifest.json"
+    before = read_json(path) if path.is_file() else None
+    return before.get("layout", "slices") if isinstance(before, dict) else None
+
+
 def open_manifest(folder: Path, config: TrainConfig, hashes: dict[str, str], facts: dict[str, Any]) -> None:
     """Writes `manifest.json`, or checks that the one already there is of the same run.
 

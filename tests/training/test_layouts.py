@@ -27,6 +27,27 @@ def test_an_interrupted_training_in_rows_ends_as_an_undisturbed_one(files, tmp_p
     assert manifest["layout"] == "rows" and manifest["tf32"] is False
 
 
+def test_a_training_stays_in_the_kind_of_layout_it_began_in(files, tmp_path, monkeypatch):
+    from lce_tf.kernels import available
+    from lce_tf.training import plan
+    from lce_tf.training.records import begun_layout
+
+    config = files.config()
+    assert begun_layout(tmp_path) is None
+    (tmp_path / "manifest.json").write_text("{}")  # of a version without layouts
+    assert begun_layout(tmp_path) == "slices"
+    monkeypatch.setattr(available, "fits", lambda *_: True)
+    monkeypatch.setattr(available, "works", lambda: True)
+
+    class Model:
+        config = precision = None
+
+    for device, fresh, of_slices, of_rows in (("cpu", "slices", "slices", "rows"), ("gpu", "flat", "slices", "flat")):
+        monkeypatch.setattr(plan, "device_kind", lambda device=device: device)
+        found = [plan.layout_of(config, Model, begun) for begun in (None, "slices", "flat", "rows")]
+        assert found == [fresh, of_slices, of_rows, of_rows]
+
+
 def test_a_layout_that_the_device_has_not_is_refused(files, tmp_path):
     with pytest.raises(UserError, match="--layout flat: the fused kernels need an NVIDIA GPU"):
         train(files.config(layout="flat"), tmp_path / "flat")
