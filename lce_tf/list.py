@@ -5,29 +5,18 @@ import sys
 from collections.abc import Callable, Sequence
 
 from lce_tf.arguments import parser_for, quiet_tensorflow
+from lce_tf.data.layouts import LAYOUTS
 from lce_tf.errors import guarded
 from lce_tf.exporting.exporter import EXPORTERS
 from lce_tf.losses import LOSSES
 from lce_tf.model.families import FAMILIES
 from lce_tf.replication.presets import PRESETS
+from lce_tf.reranking.engine import AUTO, ENGINES
 from lce_tf.retrieval.registry import RETRIEVERS
 from lce_tf.training.recipes import RECIPES, RELEASED
 
 EXAMPLE = """python -m lce_tf.list losses
   python -m lce_tf.list --names losses"""
-ENGINE_LINES = {
-    "auto": "openvino on a CPU, packed on a GPU or TPU",
-    "openvino": "the exported model on a CPU, in float32, bfloat16 or int8",
-    "packed": "several pairs a row, one program compiled by XLA, fused kernels on NVIDIA GPUs",
-    "tensorflow": "the Keras model itself, pairs padded to a few widths",
-    "xla": "the same, compiled by XLA once for each width",
-}
-DATASETS = {
-    "pydocs": "queries and passages made of the docstrings of installed packages; needs no download",
-    "FOLDER": "collection.tsv, queries.SPLIT.tsv and qrels.SPLIT.tsv as MS MARCO has them, compressed or not",
-    "BEIR FOLDER": "corpus.jsonl, queries.jsonl and qrels/SPLIT.tsv as BEIR has them",
-    "ID": "any id of ir_datasets, such as msmarco-passage",
-}
 BACKBONES = {
     "minilm": "the packaged all-MiniLM-L6-v2",
     **{name: f"{family.help}; any checkpoint, folder or Hugging Face id" for name, family in FAMILIES.items()},
@@ -36,6 +25,18 @@ BACKBONES = {
 
 def _pieces(registry) -> Callable[[], dict[str, str]]:
     return lambda: {name: registry.about(name).help for name in registry}
+
+
+def _engines() -> dict[str, str]:
+    return {AUTO: "openvino on a CPU, packed on a GPU or TPU", **_pieces(ENGINES)()}
+
+
+def _datasets() -> dict[str, str]:
+    return {
+        "pydocs": "queries and passages made of the docstrings of installed packages; needs no download",
+        "ID": "any id of ir_datasets, such as msmarco-passage",
+        **{f"FOLDER ({name})": line for name, line in _pieces(LAYOUTS)().items()},
+    }
 
 
 def _presets() -> dict[str, str]:
@@ -51,9 +52,9 @@ def _recipes() -> dict[str, str]:
 KINDS: dict[str, Callable[[], dict[str, str]]] = {
     "losses": _pieces(LOSSES),
     "retrievers": _pieces(RETRIEVERS),
-    "engines": lambda: ENGINE_LINES,
+    "engines": _engines,
     "exporters": _pieces(EXPORTERS),
-    "datasets": lambda: DATASETS,
+    "datasets": _datasets,
     "backbones": lambda: BACKBONES,
     "recipes": _recipes,
     "presets": _presets,

@@ -26,10 +26,11 @@ class Registry(Mapping[str, type]):
         flag: the option that names a piece, for error messages.
         facts: class with the default of every attribute that a piece may set.
         base: dotted name of the class that pieces derive from, itself derived from `facts`.
+        also: further values of the flag, which name no piece: the caller chooses one for them.
     """
 
-    def __init__(self, package: str, flag: str, facts: type, base: str):
-        self.package, self.flag, self.facts, self.base = package, flag, facts, base
+    def __init__(self, package: str, flag: str, facts: type, base: str, also: tuple[str, ...] = ()):
+        self.package, self.flag, self.facts, self.base, self.also = package, flag, facts, base, also
 
     def __iter__(self) -> Iterator[str]:
         return iter(sorted({*self._built_in, *self._installed}))
@@ -64,11 +65,13 @@ class Registry(Mapping[str, type]):
         return self[name]
 
     def known(self, text: str) -> str:
-        """`text` if it names a piece; an argparse type.
+        """`text` if it names a piece or is in `also`; an argparse type.
 
         Raises:
-            argparse.ArgumentTypeError: it names none.
+            argparse.ArgumentTypeError: it is neither.
         """
+        if text in self.also:
+            return text
         try:
             self.about(text)
         except UserError as error:
@@ -82,7 +85,7 @@ class Registry(Mapping[str, type]):
         folder = Path(__file__).parents[1].joinpath(*self.package.split("."))
         for path in sorted(folder.glob("*.py")):
             for node in ast.parse(path.read_text(encoding="utf-8"), str(path)).body:
-                if isinstance(node, ast.ClassDef) and "key" in (stated := self._stated(node)):
+                if isinstance(node, ast.ClassDef) and (stated := self._stated(node)).get("key"):
                     found[stated["key"]] = (path.stem, node.name, type(node.name, (self.facts,), stated))
         return found
 
@@ -103,7 +106,8 @@ class Registry(Mapping[str, type]):
     def _by_path(self, name: str) -> object:
         module, _, class_name = name.rpartition(".")
         if not all(part.isidentifier() for part in name.split(".")) or not module:
-            raise UserError(f"{self.flag} {name!r}: known are {', '.join(self)}; or give a class, package.module.Class")
+            known = ", ".join((*self.also, *self))
+            raise UserError(f"{self.flag} {name!r}: known are {known}; or give a class, package.module.Class")
         if os.getcwd() not in sys.path:  # a console script's path lacks the folder that it is called in
             sys.path.append(os.getcwd())
         try:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from lce_tf.arguments import HelpFormatter, callable_door, quiet_tensorflow, wants
 from lce_tf.data.datasets import load_dataset
-from lce_tf.data.folder import spare_own_file
+from lce_tf.data.layouts import spare_own_file
 from lce_tf.data.runs import Run, write_trec
 from lce_tf.destinations import is_stream
 from lce_tf.errors import UserError, guarded

@@ -3,11 +3,10 @@
 import os
 from pathlib import Path
 
-from lce_tf.data.beir import BeirDataset
-from lce_tf.data.folder import FolderDataset, holds_collection
 from lce_tf.data.irds import SPLITS, IrDataset
+from lce_tf.data.layouts import LAYOUTS, layout_of
+from lce_tf.data.layouts.msmarco import MsMarcoFolder
 from lce_tf.data.records import Dataset, Passage
-from lce_tf.data.text_files import one_of
 from lce_tf.errors import UserError
 
 __all__ = ["SPLITS", "Dataset", "Passage", "load_dataset"]
@@ -16,22 +15,26 @@ __all__ = ["SPLITS", "Dataset", "Passage", "load_dataset"]
 def load_dataset(name: str) -> Dataset:
     """The dataset called `name`; nothing is read or downloaded before it is asked for.
 
-    A path to a folder in MS MARCO's layout is a `FolderDataset`, one in BEIR's a `BeirDataset`, all else an ir_datasets
-    id, `pydocs` among them. A folder that merely bears an id's name but holds no collection does not hide the id.
+    A path to a folder is opened in the layout that it is in (`lce list datasets`), `package.module.Class:FOLDER` in
+    that class's. All else is an ir_datasets id, `pydocs` among them. A folder that merely bears an id's name but holds
+    no collection does not hide the id.
 
     Raises:
         UserError: no such folder, or no such id, with those that look like it.
     """
     path = os.path.expanduser(name)
-    if name.strip() and holds_collection(path):
-        return FolderDataset(path) if one_of(Path(path), "collection", ("tsv",)) else BeirDataset(path)
+    if name.strip() and (layout := layout_of(path)):
+        return layout(path)
     if os.path.isfile(path):
         raise UserError(f"{name}: is a file; name the folder that holds collection.tsv, or BEIR's corpus.jsonl")
+    class_path, colon, folder = name.partition(":")
+    if colon and "." in class_path and all(part.isidentifier() for part in class_path.split(".")):
+        return LAYOUTS[class_path](os.path.expanduser(folder))
     if name.startswith(("/", "./", "../", "~")) or name.endswith(os.sep) or name in (".", ".."):
-        return FolderDataset(path)
+        return MsMarcoFolder(path)  # says what is missing there
     try:
         return IrDataset(name)
     except UserError:
-        if name.strip() and os.path.isdir(path):
-            return FolderDataset(path)  # says what is missing there
+        if name.strip() and Path(path).is_dir():
+            return MsMarcoFolder(path)
         raise

@@ -5,7 +5,8 @@ import re
 from dataclasses import dataclass
 
 from lce_tf.data.datasets import SPLITS, load_dataset
-from lce_tf.data.folder import TREC_DL, holds_collection, trec_dl
+from lce_tf.data.layouts import holds_collection
+from lce_tf.data.layouts.msmarco import TREC_DL, trec_dl
 from lce_tf.data.qrels import Qrels
 from lce_tf.data.records import slug
 from lce_tf.errors import UserError

@@ -5,7 +5,7 @@ from functools import cached_property
 from pathlib import Path
 
 from lce_tf.data.datasets import Dataset, load_dataset
-from lce_tf.data.folder import holds_collection
+from lce_tf.data.layouts import holds_collection
 from lce_tf.data.qrels import Qrels, relevant
 from lce_tf.errors import UserError
 from lce_tf.replication import made

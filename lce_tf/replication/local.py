@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lce_tf.data.datasets import SPLITS, load_dataset
-from lce_tf.data.folder import holds_collection
+from lce_tf.data.layouts import holds_collection
 from lce_tf.data.qrels import relevant
 from lce_tf.files import cache_dir
 from lce_tf.model import hub

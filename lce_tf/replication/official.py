@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from lce_tf.data.folder import holds_collection
+from lce_tf.data.layouts import holds_collection
 from lce_tf.errors import UserError
 
 # Of collectionandqueries.tar.gz; the tables need no more, and Table 4's submission the eval queries besides.

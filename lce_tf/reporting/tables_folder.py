@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lce_tf.data.folder import holds_collection
+from lce_tf.data.layouts import holds_collection
 from lce_tf.errors import UserError
 from lce_tf.files import read_json
 from lce_tf.reporting.trainings import read_training

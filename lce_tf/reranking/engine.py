@@ -1,28 +1,53 @@
-"""What scoring needs of an engine: batches laid out as the engine wants them, and the logits of each."""
+"""What an engine is, and the engines by name: `ENGINES["openvino"]`."""
 
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from lce_tf.registry import Registry
 from lce_tf.tokens.packing import Packer
 
 Batches = Iterator[tuple[np.ndarray, Any]]
 
 
-class Engine(Protocol):
-    """Computes logits of packed pairs. Activation and order are made of the logits by others.
+class Engine:
+    """Computes the logits of packed pairs. Other modules make scores and an order of the logits.
 
     Attributes:
-        name, precision: for manifests, and for the hash that resuming checks.
+        key: its name after `--engine`; a class outside this package is named by its class path instead.
+        help: one line for `lce list engines`.
+        home: "cpu" or "accelerator" for the engine that `auto` takes there; "" for the others.
+        precision: what it computes in, for manifests and for the hash that resuming checks.
         ahead: number of batches that are started before the logits of the first one are waited for.
         steady: whether a pair's logits are the same bits whatever else is scored with it.
     """
 
-    name: str
+    key = ""
+    help = ""
+    home = ""
     precision: str
-    ahead: int
-    steady: bool
+    ahead = 1
+    steady = False
+
+    @property
+    def name(self) -> str:
+        """The key, or the class path of a class that has none of its own; manifests and resuming tell engines by it."""
+        kind = type(self)
+        return self.key if "key" in vars(kind) else f"{kind.__module__}.{kind.__qualname__}"
+
+    @classmethod
+    def open(cls, folder: str | Path, precision: str) -> "Engine":
+        """The engine for a checkpoint's folder.
+
+        Args:
+            precision: a name of a precision, or "auto".
+
+        Raises:
+            UserError: the engine does not have this precision, or the checkpoint cannot be read.
+        """
+        raise TypeError(f"{cls.__name__} does not define how it opens a checkpoint")
 
     def batches(self, packer: Packer, query_rows: np.ndarray, passage_rows: np.ndarray) -> Batches:
         """Yields (which of the pairs, their batch in the form that `start` takes), every pair once, in any order.
@@ -30,6 +55,7 @@ class Engine(Protocol):
         Args:
             query_rows, passage_rows: [pairs] rows of the packer's stores.
         """
+        raise TypeError(f"{type(self).__name__} does not define its batches")
 
     def start(self, batch: Any) -> Callable[[], np.ndarray]:
         """Begins to compute a batch.
@@ -38,3 +64,8 @@ class Engine(Protocol):
             A function that waits for the batch's logits: [rows, outputs] float32, first those of its pairs in their
             order, then those of padding rows, if it has any.
         """
+        raise TypeError(f"{type(self).__name__} does not define how it computes")
+
+
+AUTO = "auto"
+ENGINES = Registry("lce_tf.reranking", "--engine", Engine, "lce_tf.reranking.engine.Engine", also=(AUTO,))

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lce_tf.data.folder import spare_own_file
+from lce_tf.data.layouts import spare_own_file
 from lce_tf.data.runs import Run, read_run
 from lce_tf.errors import UserError
 from lce_tf.files import sha256_of

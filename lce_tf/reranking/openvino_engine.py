@@ -9,16 +9,18 @@ import numpy as np
 
 from lce_tf.errors import UserError
 from lce_tf.model.precision import cpu_has_bfloat16
-from lce_tf.reranking.engine import Batches
+from lce_tf.reranking.engine import AUTO, Batches, Engine
 from lce_tf.reranking.int8 import GROUP, compressed
 from lce_tf.reranking.layout import by_width
-from lce_tf.reranking.openvino_model import INPUTS
+from lce_tf.reranking.openvino_model import INPUTS, exported
 from lce_tf.reranking.openvino_runtime import openvino_runtime
 from lce_tf.reranking.steady import CPU_TOKENS, FILLED_TOKENS, any_size
 from lce_tf.tokens.packing import Packed, Packer
 
+PRECISIONS = ("float32", "bfloat16", "int8")
 
-class OpenVinoEngine:
+
+class OpenVinoEngine(Engine):
     """Runs an exported cross-encoder through OpenVINO. In a forked process it is compiled again.
 
     Args:
@@ -29,9 +31,19 @@ class OpenVinoEngine:
         tokens: padded wordpieces of a full batch.
     """
 
-    name = "openvino"
-    ahead = 1
+    key = "openvino"
+    help = "the exported model on a CPU, in float32, bfloat16 or int8"
+    home = "cpu"
     steady = True
+
+    @classmethod
+    def open(cls, folder, precision):
+        if precision == AUTO:
+            precision = "bfloat16" if cpu_has_bfloat16() else "float32"
+        if precision not in PRECISIONS:
+            raise UserError(f"--precision {precision!r}: OpenVINO's are {AUTO}, {', '.join(PRECISIONS)}")
+        openvino_runtime()  # without it nothing can be exported
+        return cls(exported(folder), precision)
 
     def __init__(self, model_file: Path, precision: str):
         self.precision, self._file = precision, model_file

@@ -8,7 +8,8 @@ import tensorflow as tf
 
 from lce_tf.kernels import available
 from lce_tf.model.packed import PackedModel, Tokens
-from lce_tf.reranking.engine import Batches
+from lce_tf.reranking.devices import keras_model
+from lce_tf.reranking.engine import Batches, Engine
 from lce_tf.reranking.forks import same_process, tensorflow_begins
 from lce_tf.reranking.layout import in_rows
 from lce_tf.tokens.packing import PackedTokens, Packer
@@ -23,7 +24,7 @@ FEWEST_WORDPIECES = 16
 ROW_MULTIPLE = 128
 
 
-class PackedEngine:
+class PackedEngine(Engine):
     """Runs a `CrossEncoder` over packed rows, compiled by XLA on a GPU, with the fused kernels where they run.
 
     Args:
@@ -34,7 +35,14 @@ class PackedEngine:
         programs: how many programs were traced.
     """
 
-    name, ahead, steady = "packed", 3, False
+    key = "packed"
+    help = "several pairs a row, one program compiled by XLA, fused kernels on NVIDIA GPUs"
+    home = "accelerator"
+    ahead = 3
+
+    @classmethod
+    def open(cls, folder, precision):
+        return cls(keras_model(folder, precision))
 
     def __init__(self, model, sizes: tuple[int, ...] = SIZES):
         tensorflow_begins()

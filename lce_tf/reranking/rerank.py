@@ -11,10 +11,10 @@ from typing import Any, Protocol
 import numpy as np
 
 from lce_tf.data.datasets import load_dataset
-from lce_tf.data.folder import spare_own_file
 from lce_tf.data.formats import CHOICES as FORMATS_SAID
 from lce_tf.data.formats import FORMAT_HELP
 from lce_tf.data.judged import with_judged
+from lce_tf.data.layouts import spare_own_file
 from lce_tf.data.qrels import judgments_key
 from lce_tf.data.runs import Run, check_ids, read_run
 from lce_tf.data.watched import Watched
@@ -26,8 +26,8 @@ from lce_tf.progress import Progress
 from lce_tf.reranking import on_ray
 from lce_tf.reranking.activation import activated
 from lce_tf.reranking.chunks import Chunks
-from lce_tf.reranking.engine import Engine
-from lce_tf.reranking.engines import ENGINES, open_engine
+from lce_tf.reranking.engine import ENGINES, Engine
+from lce_tf.reranking.engines import open_engine
 from lce_tf.reranking.opening import SPECIAL_WORDS, open_checkpoint
 from lce_tf.reranking.order import best_windows, known_queries, merged, merged_windows, pair_rows, scores_of
 from lce_tf.reranking.outputs import refuse_stream, write_reranked
@@ -67,8 +67,9 @@ class RerankConfig:
     )
     engine: str = setting(
         "auto",
-        "auto is OpenVINO on a CPU, else packed: several pairs a row, compiled; xla is TensorFlow compiled",
-        choices=ENGINES,
+        "auto: openvino on a CPU, else packed; a name that lce list engines prints; or a class, package.module.Class",
+        read=ENGINES.known,
+        metavar="ENGINE",
     )
     precision: str = setting("auto", "auto, float32 or bfloat16; for OpenVINO also int8, for TensorFlow mixed_float16")
     tag: str = setting("lce_tf", "the run's name in its last column")

@@ -8,30 +8,36 @@ import numpy as np
 import tensorflow as tf
 
 from lce_tf.model.encoder import filled
-from lce_tf.reranking.engine import Batches
+from lce_tf.reranking.devices import keras_model
+from lce_tf.reranking.engine import Batches, Engine
 from lce_tf.reranking.forks import same_process, tensorflow_begins
 from lce_tf.reranking.layout import by_width
 from lce_tf.reranking.steady import ACCELERATOR_TOKENS, CPU_TOKENS, FILLED_TOKENS, any_size
 from lce_tf.tokens.packing import Packed, Packer
 
 
-class TensorFlowEngine:
+class TensorFlowEngine(Engine):
     """Runs a `CrossEncoder` in TensorFlow, on a GPU or TPU where there is one.
 
     Args:
         model: a `CrossEncoder`; its weights may go on changing.
-        xla: whether XLA compiles the model, once for each width of pairs, since each has batches of one size.
 
     Attributes:
         tokens: padded wordpieces of a full batch.
     """
 
-    ahead = 1
+    key = "tensorflow"
+    help = "the Keras model itself, pairs padded to a few widths"
     steady = True
+    xla = False
 
-    def __init__(self, model, xla: bool = False):
+    @classmethod
+    def open(cls, folder, precision):
+        return cls(keras_model(folder, precision))
+
+    def __init__(self, model):
         tensorflow_begins()
-        self.name, self.precision = "xla" if xla else "tensorflow", model.precision.name
+        self.precision, xla = model.precision.name, self.xla
         accelerated = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("TPU")
         half = "bfloat16" in self.precision
         self._fill = bool(accelerated) or xla or not any_size("bfloat16" if half else self.precision)
@@ -51,3 +57,11 @@ class TensorFlowEngine:
     def start(self, batch: Packed) -> Callable[[], np.ndarray]:
         same_process(self._process)
         return self._logits(*batch).numpy
+
+
+class XlaEngine(TensorFlowEngine):
+    """The same, compiled by XLA once for each width of pairs; each width has batches of one size."""
+
+    key = "xla"
+    help = "the same, compiled by XLA once for each width"
+    xla = True

@@ -11,8 +11,8 @@ import pytest
 
 from lce_tf.data import irds
 from lce_tf.data.datasets import load_dataset
-from lce_tf.data.folder import FolderDataset
 from lce_tf.data.irds import SPLITS, IrDataset
+from lce_tf.data.layouts.msmarco import MsMarcoFolder
 from lce_tf.data.pydocs import collection as pydocs
 from lce_tf.errors import UserError
 
@@ -61,7 +61,7 @@ def test_folders_by_path(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     for name in (str(path), "my set", "./my set/", "~/my set"):
         dataset = load_dataset(name)
-        assert isinstance(dataset, FolderDataset) and list(dataset.passages()) == [("p1", "one")]
+        assert isinstance(dataset, MsMarcoFolder) and list(dataset.passages()) == [("p1", "one")]
 
 
 def test_a_folder_without_collection_does_not_hide_an_id(tmp_path, monkeypatch):
@@ -73,7 +73,7 @@ def test_a_folder_without_collection_does_not_hide_an_id(tmp_path, monkeypatch):
         with pytest.raises(UserError, match="has no collection.tsv"):
             load_dataset(name)
     collection(tmp_path / "beir" / "msmarco")
-    assert isinstance(load_dataset("beir/msmarco"), FolderDataset)
+    assert isinstance(load_dataset("beir/msmarco"), MsMarcoFolder)
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,9 @@ import collections
 import pytest
 
 from lce_tf.data import irds
-from lce_tf.data.beir import BeirDataset
-from lce_tf.data.folder import FolderDataset
 from lce_tf.data.ids import unfit
+from lce_tf.data.layouts.beir import BeirFolder
+from lce_tf.data.layouts.msmarco import MsMarcoFolder
 from lce_tf.data.qrels import read_qrels
 from lce_tf.data.runs import read_run
 from lce_tf.errors import UserError
@@ -26,7 +26,7 @@ def test_unfit(name):
 @pytest.mark.parametrize("name", FIT, ids=ascii)
 def test_fit(tmp_path, name):
     assert unfit(name) is None
-    assert list(FolderDataset(folder(tmp_path, name)).passages()) == [(name, "x")]
+    assert list(MsMarcoFolder(folder(tmp_path, name)).passages()) == [(name, "x")]
     (tmp_path / "run").write_text(f"q Q0 {name} 1 1 t\n", encoding="utf-8")
     (tmp_path / "qrels").write_text(f"q 0 {name} 1\n", encoding="utf-8")
     assert list(read_run(tmp_path / "run").as_dict()["q"]) == list(read_qrels(tmp_path / "qrels")["q"]) == [name]
@@ -45,8 +45,8 @@ def test_every_reader_refuses_it_where_it_stands(tmp_path, name, monkeypatch):
     readers = {
         "run:2": lambda: read_run(tmp_path / "run"),
         "qrels:2": lambda: read_qrels(tmp_path / "qrels"),
-        "collection.tsv:1": lambda: list(FolderDataset(folder(tmp_path, name)).passages()),
-        "corpus.jsonl:1": lambda: list(BeirDataset(tmp_path).passages()),
+        "collection.tsv:1": lambda: list(MsMarcoFolder(folder(tmp_path, name)).passages()),
+        "corpus.jsonl:1": lambda: list(BeirFolder(tmp_path).passages()),
         "vaswani: passage": lambda: list(irds_passages(monkeypatch, name)),
     }
     for where, reader in readers.items():
@@ -70,6 +70,6 @@ def test_a_text_that_no_file_could_hold_is_refused(monkeypatch, text):
 def test_white_space_in_texts_is_the_same_from_every_reader(tmp_path, monkeypatch):
     text = " a\u00a0b\tc\rd\x0be\u2028f\x1cg \x07h "
     (tmp_path / "collection.tsv").write_bytes(f"d1\t{text}\n".encode())
-    [(_, from_file)] = FolderDataset(tmp_path).passages()
+    [(_, from_file)] = MsMarcoFolder(tmp_path).passages()
     [(_, from_library)] = irds_passages(monkeypatch, "d1", text)
     assert from_file == from_library == "a b c d e f g \x07h"

@@ -12,7 +12,7 @@ import pytest
 import zstandard
 
 from lce_tf.data import packed
-from lce_tf.data.folder import FolderDataset
+from lce_tf.data.layouts.msmarco import MsMarcoFolder
 from lce_tf.data.qrels import read_qrels
 from lce_tf.data.runs import read_run
 from lce_tf.data.source import Source
@@ -86,7 +86,7 @@ def test_every_kind_of_input_is_read(tmp_path, kind):
     ending = {"gzip": "gz", "bzip2": "bz2", "xz": "xz", "zstd": "zst"}[kind]
     for name, row in {"collection.tsv": b"d\tx\n", "queries.dev.tsv": b"q\ty\n", "qrels.dev.txt": b"q 0 d 1\n"}.items():
         write(tmp_path, pack(row), f"{name}.{ending}")
-    dataset = FolderDataset(tmp_path)
+    dataset = MsMarcoFolder(tmp_path)
     assert [*dataset.passages()] == [("d", "x")]
     assert (dataset.queries("dev"), dataset.qrels("dev")) == ({"q": "y"}, {"q": {"d": 1}})
 

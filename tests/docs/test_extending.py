@@ -1,5 +1,6 @@
 """docs/extending.md: its loss trains, its retriever retrieves, its setting has an option, by ordinary commands."""
 
+import json
 import re
 import sys
 
@@ -20,16 +21,28 @@ def written(blocks, place):
 
 
 @pytest.mark.slow
-def test_the_loss_trains(blocks, place, written):
+def test_the_loss_trains_and_the_engine_scores(blocks, place, written):
     place.run("lce retrieve bm25 --dataset mine --split train --depth 200 --output bm25.train.trec")
     place.run(blocks(PAGE, "bash")[0])
-    assert (place.folder / "models" / "logistic" / "model.safetensors").is_file()
+    (place.folder / "lce8").symlink_to("models/logistic")
+    place.run("lce retrieve bm25 --dataset mine --split dev --depth 20 --output bm25.dev.trec")
+    place.run(blocks(PAGE, "bash")[3])
+    assert json.loads((place.folder / "small.trec.json").read_text())["engine"] == "my_engines.Small"
 
 
 def test_the_retriever_retrieves(blocks, place, written):
     place.run(blocks(PAGE, "bash")[1])
     run = read_run(place.folder / "overlap.dev.trec")
     assert len(run.query_ids) and run.tag == "overlap"
+
+
+def test_the_layout_is_read(blocks, place, written):
+    texts = {"p1": "the moon is far away", "p2": "cheese is made of milk"}
+    (place.folder / "one").mkdir()
+    data = {"passages": texts, "queries": {"q1": "how far is the moon"}, "qrels": {"q1": {"p1": 1}}}
+    (place.folder / "one" / "data.json").write_text(json.dumps(data))
+    place.run(blocks(PAGE, "bash")[2])
+    assert read_run(place.folder / "one.trec").passage_ids[0] == b"p1"
 
 
 def test_the_setting_is_an_option(place, written):

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from hypothesis import strategies as st
 
-from lce_tf.data.folder import FolderDataset
+from lce_tf.data.layouts.msmarco import MsMarcoFolder
 from lce_tf.data.qrels import read_qrels, write_qrels
 from lce_tf.data.records import one_line
 from lce_tf.data.runs import Run, read_run, write_msmarco, write_trec, written_scores
@@ -106,7 +106,7 @@ def test_judgments_round_trip(qrels):
 
 
 def passages_of(folder: Path) -> list:
-    return list(FolderDataset(folder).passages())
+    return list(MsMarcoFolder(folder).passages())
 
 
 @fuzzed(150, data=files_of(2))
@@ -118,7 +118,7 @@ def test_any_bytes_as_a_collection_or_queries(data):
         names = [name for name, _ in found]
         assert found and len(set(names)) == len(names) and all(name.split() == [name] for name in names)
         assert all(text == " ".join(text.split()) for _, text in found)
-    queries = read_or_refused(lambda folder: FolderDataset(folder).queries(), FOLDER)
+    queries = read_or_refused(lambda folder: MsMarcoFolder(folder).queries(), FOLDER)
     if queries is not None:
         assert queries == dict(found) and all(queries.values())
 

@@ -6,8 +6,9 @@ from pathlib import Path
 from types import MappingProxyType
 
 from lce_tf.data.collection_file import CollectionFile
+from lce_tf.data.layouts.layout import Layout
 from lce_tf.data.qrels import Qrels, read_qrels
-from lce_tf.data.records import Dataset, Passage
+from lce_tf.data.records import Passage
 from lce_tf.data.text_files import PACKED, distinct_passages, distinct_queries, one_of, tab_rows
 from lce_tf.errors import UserError
 
@@ -18,9 +19,11 @@ TREC_DL: Mapping[str, Mapping[str, str]] = MappingProxyType(
 _ENDINGS = {"queries": ("tsv",), "qrels": ("tsv", "txt")}
 _LAYOUT = "collection.tsv, queries.SPLIT.tsv and qrels.SPLIT.tsv or .txt, each compressed or not"
 _PACKED = "|".join(re.escape(ending) for ending in PACKED)
+_TREC_STEMS = "|".join(stem for stems in TREC_DL.values() for stem in stems.values())
+_OWN = re.compile(rf"((collection|queries|qrels)(\..+)?|{_TREC_STEMS})\.(tsv|txt)({_PACKED})")
 
 
-class FolderDataset(Dataset):
+class MsMarcoFolder(Layout):
     """The dataset in a folder: `collection.tsv`, `queries.SPLIT.tsv`, `qrels.SPLIT.tsv` or `.txt`, compressed
     or not.
 
@@ -33,6 +36,17 @@ class FolderDataset(Dataset):
         UserError: no folder, or no collection in it; later, with file and line, rows without a tab, ids that are
             empty, hold white space or come twice, queries without text, NUL, bytes that are not UTF-8, torn files.
     """
+
+    key = "msmarco"
+    help = "collection.tsv, queries.SPLIT.tsv and qrels.SPLIT.tsv as MS MARCO has them, compressed or not"
+
+    @classmethod
+    def holds(cls, folder):
+        return one_of(folder, "collection", ("tsv",)) is not None
+
+    @classmethod
+    def owns(cls, file):
+        return _OWN.fullmatch(file) is not None
 
     def __init__(self, path: str | Path):
         self.path = Path(path)
@@ -107,24 +121,3 @@ def trec_dl(split: str) -> str | None:
     match = re.fullmatch(r"trec-dl-20(\d\d)(/judged)?", split)
     short = f"dl{match[1]}" if match else split
     return short if short in TREC_DL else None
-
-
-def holds_collection(path: str | Path) -> bool:
-    """Whether `path` is a folder with a collection in it, in MS MARCO's layout or in BEIR's."""
-    return any(one_of(Path(path), *file) for file in (("collection", ("tsv",)), ("corpus", ("jsonl",))))
-
-
-def spare_own_file(output: str | Path) -> None:
-    """Refuses to write over a file of a dataset's folder.
-
-    Raises:
-        UserError: the collection, queries or judgments of a folder with a collection are at `output`.
-    """
-    output, names = Path(output), [stem for stems in TREC_DL.values() for stem in stems.values()]
-    own = re.compile(
-        rf"(((collection|queries|qrels)(\..+)?|{'|'.join(names)})\.(tsv|txt)|(corpus|queries)\.jsonl)({_PACKED})"
-    )
-    beside = own.fullmatch(output.name) and holds_collection(output.parent)
-    below = output.parent.name == "qrels" and holds_collection(output.parent.parent)
-    if (beside or below) and output.is_file():
-        raise UserError(f"{output}: is a file of the data set there, which would be lost; name another output")

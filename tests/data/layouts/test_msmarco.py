@@ -7,7 +7,8 @@ import re
 import pytest
 
 from lce_tf.data import hashes
-from lce_tf.data.folder import FolderDataset, spare_own_file
+from lce_tf.data.layouts import spare_own_file
+from lce_tf.data.layouts.msmarco import MsMarcoFolder
 from lce_tf.data.records import Passage
 from lce_tf.data.source import Source
 from lce_tf.errors import UserError
@@ -22,13 +23,13 @@ def cache(tmp_path_factory, monkeypatch):
 
 @pytest.fixture
 def make(tmp_path):
-    def write(**files: bytes | str) -> FolderDataset:
+    def write(**files: bytes | str) -> MsMarcoFolder:
         path = tmp_path / "my set"
         path.mkdir(exist_ok=True)
         files = {"collection__tsv": b"p1\tone\n", **files}
         for name, data in files.items():
             (path / name.replace("__", ".")).write_bytes(data.encode() if isinstance(data, str) else data)
-        return FolderDataset(path)
+        return MsMarcoFolder(path)
 
     return write
 
@@ -45,7 +46,7 @@ def test_gzipped_files(make, tmp_path):
     path.mkdir()
     for file in plain.path.iterdir():
         (path / f"{file.name}.gz").write_bytes(gzip.compress(file.read_bytes()))
-    packed = FolderDataset(path)
+    packed = MsMarcoFolder(path)
     assert list(packed.passages()) == [("p1", "one")] and packed.splits == ("dev",)
     assert packed.queries("dev") == {"q": "x"} and packed.qrels() == {"q": {"p1": 1}}
 
@@ -139,9 +140,9 @@ def test_official_names_of_the_small_dev_set(make):
 
 def test_folders_that_are_no_datasets(tmp_path):
     with pytest.raises(UserError, match="no such folder"):
-        FolderDataset(tmp_path / "none")
+        MsMarcoFolder(tmp_path / "none")
     with pytest.raises(UserError, match="has no collection.tsv"):
-        FolderDataset(tmp_path)
+        MsMarcoFolder(tmp_path)
 
 
 def test_the_key_names_folder_and_contents(make, cache, monkeypatch):
@@ -150,11 +151,11 @@ def test_the_key_names_folder_and_contents(make, cache, monkeypatch):
     assert dataset.collection_key == "my-set-47528fe9add812ed"
     with monkeypatch.context() as patch:
         patch.setattr(hashes, "LARGE", 7)
-        assert FolderDataset(dataset.path).collection_key == "my-set-47528fe9add812ed"
+        assert MsMarcoFolder(dataset.path).collection_key == "my-set-47528fe9add812ed"
         [[size, *_, known]] = json.loads((cache / "hashes.json").read_text()).values()
         assert (size, known) == (7, digest)
         patch.setattr(Source, "read_through", None)  # a second hashing would fail
-        assert FolderDataset(dataset.path).collection_key == "my-set-47528fe9add812ed"
+        assert MsMarcoFolder(dataset.path).collection_key == "my-set-47528fe9add812ed"
     assert make(collection__tsv="p1\tother\n").collection_key != "my-set-47528fe9add812ed"
 
 
@@ -164,7 +165,7 @@ def test_a_collection_that_changes_between_key_and_reading_is_refused(make):
     (dataset.path / "collection.tsv").write_text("p1\tother\n")
     with pytest.raises(UserError, match=r"collection.tsv: changed while it was read"):
         list(dataset.passages())
-    again = FolderDataset(dataset.path)
+    again = MsMarcoFolder(dataset.path)
     assert [passage.text for passage in again.passages()] == ["other"]
     (dataset.path / "collection.tsv").write_text("p1\tone\n")  # the key is of what was read
     assert again.collection_key != "my-set-47528fe9add812ed"

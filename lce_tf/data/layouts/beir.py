@@ -1,19 +1,23 @@
 """A dataset that is a folder in BEIR's layout."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from lce_tf.data.collection_file import CollectionFile
+from lce_tf.data.layouts.layout import Layout
 from lce_tf.data.qrels import Qrels, read_qrels
-from lce_tf.data.records import Dataset, Passage
-from lce_tf.data.text_files import distinct_passages, distinct_queries, json_rows, one_of
+from lce_tf.data.records import Passage
+from lce_tf.data.text_files import PACKED, distinct_passages, distinct_queries, json_rows, one_of
 from lce_tf.errors import UserError
 
 _LAYOUT = "corpus.jsonl, queries.jsonl and qrels/SPLIT.tsv"
+_PACKED = "|".join(re.escape(ending) for ending in PACKED)
+_OWN = re.compile(rf"((corpus|queries)\.jsonl|qrels/.+\.(tsv|txt))({_PACKED})")
 _ROW = '{"_id": "...", "text": "..."}'
 
 
-class BeirDataset(Dataset):
+class BeirFolder(Layout):
     """The dataset in a folder of `corpus.jsonl`, `queries.jsonl` and `qrels/SPLIT.tsv`, compressed or not.
 
     A passage's text is title and text joined by a space, as in BEIR's own code. The queries of a split are those that
@@ -23,6 +27,17 @@ class BeirDataset(Dataset):
         UserError: no corpus in the folder; later, with file and line, what `lce_tf.data.text_files` and
             `lce_tf.data.qrels` refuse, and judged queries that have no text.
     """
+
+    key = "beir"
+    help = "corpus.jsonl, queries.jsonl and qrels/SPLIT.tsv as BEIR has them, compressed or not"
+
+    @classmethod
+    def holds(cls, folder):
+        return one_of(folder, "corpus", ("jsonl",)) is not None
+
+    @classmethod
+    def owns(cls, file):
+        return _OWN.fullmatch(file) is not None
 
     def __init__(self, path: str | Path):
         self.path, self.name = Path(path), str(path)

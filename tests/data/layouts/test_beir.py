@@ -5,9 +5,9 @@ import json
 
 import pytest
 
-from lce_tf.data.beir import BeirDataset
 from lce_tf.data.datasets import load_dataset
-from lce_tf.data.folder import spare_own_file
+from lce_tf.data.layouts import spare_own_file
+from lce_tf.data.layouts.beir import BeirFolder
 from lce_tf.data.records import slug
 from lce_tf.errors import UserError
 
@@ -33,7 +33,7 @@ def folder(tmp_path):
 
 def test_it_is_told_by_its_corpus(folder):
     dataset = load_dataset(str(folder))
-    assert isinstance(dataset, BeirDataset) and dataset.splits == ("test",) and dataset.has_judged("test")
+    assert isinstance(dataset, BeirFolder) and dataset.splits == ("test",) and dataset.has_judged("test")
     texts = ["Moon The moon is far.", "Cheese is milk.", "No title."]
     assert [*dataset.passages()] == [("d1", texts[0]), ("d2", texts[1]), ("d3", texts[2])]
     assert dataset.collection_key.startswith(f"{slug(folder.name)}-")
@@ -44,7 +44,7 @@ def test_it_is_told_by_its_corpus(folder):
 
 def test_without_judgments_all_queries_are_one_split(folder):
     (folder / "qrels" / "test.tsv").unlink()
-    dataset = BeirDataset(folder)
+    dataset = BeirFolder(folder)
     assert dataset.splits == () and list(dataset.queries()) == ["q1", "q2"]
     with pytest.raises(UserError, match=r"has no qrels/SPLIT.tsv"):
         dataset.qrels()
@@ -52,7 +52,7 @@ def test_without_judgments_all_queries_are_one_split(folder):
 
 def test_a_split_must_be_one_of_several(folder):
     (folder / "qrels" / "dev.tsv").write_text("query-id\tcorpus-id\tscore\nq2\td2\t1\n")
-    dataset = BeirDataset(folder)
+    dataset = BeirFolder(folder)
     assert dataset.splits == ("dev", "test") and dataset.queries("dev") == {"q2": "cheese"}
     for split, told in ((None, "has several splits; name one with --split: dev, test"), ("x", "has no split 'x'")):
         with pytest.raises(UserError, match=told):
@@ -60,7 +60,7 @@ def test_a_split_must_be_one_of_several(folder):
 
 
 def test_a_corpus_that_changes_between_key_and_reading_is_refused(folder):
-    dataset = BeirDataset(folder)
+    dataset = BeirFolder(folder)
     assert dataset.collection_key
     (folder / "corpus.jsonl").write_text('{"_id": "d1", "text": "other"}\n')
     with pytest.raises(UserError, match=r"corpus.jsonl: changed while it was read"):
