@@ -30,7 +30,8 @@ FLOORS = (
     ("errors",),
     ("destinations",),  # where an output path leads
     ("files", "locks", "xla"),
-    ("progress", "arguments", "array_jobs", "settings", "registry"),
+    ("progress", "arguments", "array_jobs", "settings", "registry", "disk"),
+    ("training_folder",),  # what a training leaves beside its checkpoint
     ("data",),  # data sets, runs, judgments: read, checked and written
     ("tokens",),  # texts as token ids, and pairs packed from them
     ("groups",),  # one positive and n - 1 negatives a query, and the batches made of them

@@ -7,15 +7,14 @@ from lce_tf.exporting.card import model_card
 from lce_tf.exporting.exporter import Exporter
 from lce_tf.exporting.heads import native_head
 from lce_tf.exporting.outputs import vacant
-from lce_tf.files import built_folder, read_json, read_json_lines, write_json
+from lce_tf.files import built_folder, write_json
 from lce_tf.model import checkpoint, hub
 from lce_tf.model.classifiers import ACTIVATIONS
 from lce_tf.model.families import FAMILIES
 from lce_tf.model.weights import encoder_arrays
 from lce_tf.reranking.opening import open_checkpoint
+from lce_tf.training_folder import TrainingFolder
 
-# What a folder says of its own past, beside what `checkpoint.load` reads.
-MANIFEST, METRICS = "manifest.json", "metrics.jsonl"
 MODULES = {"Identity": "torch.nn.modules.linear.Identity", "Sigmoid": "torch.nn.modules.activation.Sigmoid"}
 
 
@@ -99,11 +98,9 @@ def config_of(about: checkpoint.Trained) -> dict[str, Any]:
 
 def _records(folder: Path) -> tuple[dict[str, Any], list[dict]]:
     """What training left beside the checkpoint: the manifest, and the lines that measure MRR@10 on the dev sample."""
-    manifest = read_json(folder / MANIFEST) if (folder / MANIFEST).is_file() else {}
-    measured = []
-    if (folder / METRICS).is_file():
-        measured = [figures for figures in read_json_lines(folder / METRICS) if "dev_mrr_10" in figures]
-    return manifest if isinstance(manifest, dict) else {}, measured
+    training = TrainingFolder(folder)
+    measured = [figures for figures in training.figures() if "dev_mrr_10" in figures]
+    return training.facts() if training.begun else {}, measured
 
 
 class HuggingFace(Exporter):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from lce_tf.disk import CHECKPOINT
 from lce_tf.errors import UserError
 from lce_tf.files import make_folder, sha256_of, write_json, written
 from lce_tf.model import classifiers, hub
@@ -20,6 +21,7 @@ from lce_tf.model.config import EncoderConfig, Lengths, Scoring
 from lce_tf.model.families import FAMILIES
 from lce_tf.model.precision import PRECISIONS, Precision, keep_float32
 from lce_tf.model.weights import check_sizes, encoder_arrays, load_encoder, read_arrays
+from lce_tf.training_folder import TrainingFolder
 
 if TYPE_CHECKING:  # TensorFlow is loaded only by what builds a model
     from lce_tf.model.cross_encoder import CrossEncoder
@@ -76,7 +78,7 @@ def save(model: "CrossEncoder", folder: str | Path, backbone: Path, lengths: Len
             with written(folder / name, "wb") as file, open(backbone / name, "rb") as source:
                 shutil.copyfileobj(source, file)
     ours = {"scoring": asdict(model.scoring), "lengths": lengths.as_json(), **about}
-    write_json(folder / "config.json", {**model.config.to_huggingface(), "lce_tf": ours})
+    write_json(folder / "config.json", {**model.config.to_huggingface(), "lce_tf": CHECKPOINT.stamped(ours)})
 
 
 def copy(source: Path, target: Path) -> None:
@@ -119,7 +121,7 @@ def trained(folder: str | Path) -> Trained:
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder; name the --output of a finished training")
     if not (folder / "config.json").is_file():
-        state = "its training has not finished" if (folder / "manifest.json").is_file() else "it holds no checkpoint"
+        state = "its training has not finished" if TrainingFolder(folder).begun else "it holds no checkpoint"
         raise UserError(f"{folder}: has no config.json, so {state}; name the --output of a finished training")
     values = hub.read_config(folder)
     if classifiers.is_classifier(values):
@@ -129,6 +131,8 @@ def trained(folder: str | Path) -> Trained:
     ours = values.get("lce_tf")
     if not ours:
         raise UserError(f"{folder}: is a backbone without a trained head; train it first with python -m lce_tf.train")
+    if isinstance(ours, dict):
+        ours = CHECKPOINT.check(ours, folder / "config.json")
     config = EncoderConfig.from_huggingface(values, str(folder / "config.json"))
     try:
         return Trained(config, Scoring(**ours["scoring"]), Lengths(**ours["lengths"]))

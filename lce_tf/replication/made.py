@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from lce_tf.data.qrels import Qrels
@@ -13,6 +14,11 @@ from lce_tf.training.config import DEFAULTS
 # this value, and a setting at this value is not written.
 _WHEN_ABSENT = {**DEFAULTS, "k1": bm25.K1, "b": bm25.B, "prebuilt": None}
 _WHEN_ABSENT = json.loads(json.dumps(_WHEN_ABSENT))  # in JSON's types, as records are
+
+
+def record_of(product: Path) -> Path:
+    """Where the record of a product lies: its settings, and the seconds that it took."""
+    return product.with_name(f"{product.name}.made.json")
 
 
 def changed(settings: Mapping[str, Any], recorded: Mapping[str, Any]) -> str | None:

@@ -8,6 +8,7 @@ from lce_tf.evaluation.inputs import aligned
 from lce_tf.paper.notes import duration
 from lce_tf.paper.rows import BASELINE, Checkpoint, Row, Table
 from lce_tf.replication.local import Source, collection_source, judged_count, model_source, query_count
+from lce_tf.replication.made import record_of
 from lce_tf.replication.presets import TRAIN, TUNE, Preset
 from lce_tf.replication.products import Products
 from lce_tf.training.config import TrainConfig, follow
@@ -185,7 +186,7 @@ def training_config(preset: Preset, wanted: Checkpoint) -> TrainConfig:
 
 
 def _there(path: Path) -> bool:
-    return path.exists() and path.with_name(f"{path.name}.made.json").is_file()
+    return path.exists() and record_of(path).is_file()
 
 
 def _count(queries: int | None) -> str:

@@ -11,6 +11,7 @@ from lce_tf.data.datasets import Dataset
 from lce_tf.data.hashes import file_sha256
 from lce_tf.data.runs import write_trec
 from lce_tf.data.watched import Watched
+from lce_tf.disk import PRODUCT
 from lce_tf.errors import UserError
 from lce_tf.files import make_folder, read_json, write_json
 from lce_tf.model import checkpoint
@@ -164,10 +165,10 @@ class Products(Inputs):
     def _made(
         self, path: Path, settings: dict[str, Any], make: Callable[[], Any], watched: Watched | None = None
     ) -> Path:
-        record = path.with_name(f"{path.name}.made.json")
+        record = made.record_of(path)
         settings = json.loads(json.dumps(settings))
         if record.is_file() and path.exists():
-            before = read_json(record)
+            before = PRODUCT.read(record)
             if changed := made.changed(settings, before["settings"]):
                 raise UserError(
                     f"{path}: was made with {changed}; choose another --output, or delete it to have it made again"
@@ -183,7 +184,7 @@ class Products(Inputs):
         if watched is not None:
             watched.check()  # what is recorded was hashed before the making read it
         seconds = round(time.monotonic() - start, 1)
-        write_json(record, {"settings": settings, "seconds": seconds})
+        PRODUCT.write(record, {"settings": settings, "seconds": seconds})
         self._seconds[path] = seconds
         print(f"{path}: {seconds} s", flush=True)
         return path

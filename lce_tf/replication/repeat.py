@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from lce_tf.data.hashes import file_sha256
 from lce_tf.errors import UserError
-from lce_tf.files import read_json, sha256_of
+from lce_tf.files import sha256_of
 from lce_tf.model import checkpoint
 from lce_tf.reranking.outputs import check_sums, manifest_file, read_manifest, scores_file
 from lce_tf.reranking.rerank import RerankConfig, rerank
@@ -17,6 +17,7 @@ from lce_tf.training.config import TrainConfig
 from lce_tf.training.inputs import read_inputs
 from lce_tf.training.job import train
 from lce_tf.training.records import versions
+from lce_tf.training_folder import TrainingFolder
 
 # What a trained checkpoint is.
 WEIGHTS = ("model.safetensors", "config.json")
@@ -47,9 +48,9 @@ def found(product: str | Path) -> list[Path]:
         UserError: there is none.
     """
     product = Path(product)
-    if (product / "manifest.json").is_file() or Path(manifest_file(product)).is_file():
+    if TrainingFolder(product).begun or Path(manifest_file(product)).is_file():
         return [product]
-    models = sorted(file.parent for file in product.glob("models/*/manifest.json"))
+    models = sorted(folder for folder in product.glob("models/*") if TrainingFolder(folder).begun)
     runs = sorted(Path(str(file).removesuffix(".json")) for file in product.glob("reranked/*.trec.json"))
     if not models + runs:
         raise UserError(
@@ -84,20 +85,20 @@ def newer(product: Path) -> list[str]:
 
 
 def _train_again(product: Path, output: str | Path) -> Iterator[Compared]:
-    file, facts = product / "manifest.json", _training_facts(product)
-    if not (product / "config.json").is_file():
+    here, facts = TrainingFolder(product), _training_facts(product)
+    if not here.finished:
         raise UserError(f"{product}: this training has not finished; there is nothing to compare with yet")
-    config = _config(TrainConfig, facts["config"], file)
-    _check_inputs(file, facts["inputs"], read_inputs(config).hashes)
+    config = _config(TrainConfig, facts["config"], here.manifest)
+    _check_inputs(here.manifest, facts["inputs"], read_inputs(config).hashes)
     folder = train(config, output)
     for name in WEIGHTS:
         yield Compared(str(product / name), sha256_of(product / name), sha256_of(folder / name))
 
 
 def _training_facts(product: Path) -> dict[str, Any]:
-    facts = read_json(product / "manifest.json")
-    if not isinstance(facts, dict) or not all(isinstance(facts.get(name), dict) for name in ("config", "inputs")):
-        raise UserError(f"{product / 'manifest.json'}: is no manifest of lce train")
+    facts = TrainingFolder(product).facts()
+    if not all(isinstance(facts.get(name), dict) for name in ("config", "inputs")):
+        raise UserError(f"{TrainingFolder(product).manifest}: is no manifest of lce train")
     return facts
 
 

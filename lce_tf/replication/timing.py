@@ -1,16 +1,16 @@
 """Pairs a second of this machine, from a short training and reranking of the real backbone in a scratch folder."""
 
 import itertools
-import json
 import random
 import tempfile
 from dataclasses import replace
 from pathlib import Path
 
 from lce_tf.data.datasets import load_dataset
-from lce_tf.files import cached_in, read_json, scratch_place
+from lce_tf.files import cached_in, scratch_place
 from lce_tf.replication.local import collection_source, model_source
 from lce_tf.replication.presets import Preset
+from lce_tf.training_folder import TrainingFolder
 
 _PASSAGES, _QUERIES = 64, 32
 # Groups a step divide over up to eight devices; the first step is compilation, the best of the others counts.
@@ -29,6 +29,7 @@ def measured_rates(preset: Preset) -> tuple[float, float] | None:
     otherwise of its usual length.
     Everything that it writes, caches included, goes into a temporary folder.
     """
+    from lce_tf.reranking.outputs import read_manifest
     from lce_tf.reranking.rerank import RerankConfig, rerank
     from lce_tf.training.job import train
 
@@ -56,13 +57,13 @@ def measured_rates(preset: Preset) -> tuple[float, float] | None:
             log_every=1,
         )
         model = train(config, folder / "model")
-        lines = (model / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
-        rates = [found["pairs_per_second"] for found in map(json.loads, lines) if "pairs_per_second" in found]
+        figures = TrainingFolder(model).figures()
+        rates = [found["pairs_per_second"] for found in figures if "pairs_per_second" in found]
         trained = max(rates[1:])
         output, depth = folder / "reranked.trec", round(_RERANK_SECONDS * trained / _QUERIES)
         depth = min(max(depth, 2), _PASSAGES)
         rerank(RerankConfig(str(model), str(data), str(run), str(output), "train", depth=depth))
-        facts = read_json(f"{output}.json")
+        facts = read_manifest(str(output))
     return trained, facts["pairs"] / facts["seconds"]
 
 

@@ -6,9 +6,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from lce_tf.errors import UserError
-from lce_tf.files import read_json, read_json_lines
-
-MANIFEST, METRICS = "manifest.json", "metrics.jsonl"
+from lce_tf.training_folder import TrainingFolder
 
 # Key in metrics.jsonl -> title of its curve.
 CURVES = {
@@ -71,7 +69,8 @@ class Training:
 
 def is_training(folder: Path) -> bool:
     """Whether `folder` holds a training of `lce train` that has recorded a step."""
-    return (folder / MANIFEST).is_file() and (folder / METRICS).is_file()
+    here = TrainingFolder(folder)
+    return here.begun and here.metrics.is_file()
 
 
 def read_training(folder: Path) -> Training:
@@ -80,19 +79,19 @@ def read_training(folder: Path) -> Training:
     Raises:
         UserError: the manifest or the figures are not what training writes.
     """
-    config = read_json(folder / MANIFEST)
-    config = config.get("config") if isinstance(config, dict) else None
+    here = TrainingFolder(folder)
+    config = here.facts().get("config")
     if not isinstance(config, dict) or not isinstance(config.get("group"), int) or "loss" not in config:
-        raise UserError(f"{folder / MANIFEST}: is not what lce train writes (no config with loss and group)")
-    rows = read_json_lines(folder / METRICS)
-    curves = {title: _points(rows, key, folder) for key, title in CURVES.items()}
+        raise UserError(f"{here.manifest}: is not what lce train writes (no config with loss and group)")
+    rows = here.figures()
+    curves = {title: _points(rows, key, here.metrics) for key, title in CURVES.items()}
     curves = {title: points for title, points in curves.items() if points}
-    return Training(folder.resolve().name, folder, config, curves, (folder / "config.json").is_file())
+    return Training(folder.resolve().name, folder, config, curves, here.finished)
 
 
-def _points(rows: Sequence[Mapping[str, Any]], key: str, folder: Path) -> list[Point]:
+def _points(rows: Sequence[Mapping[str, Any]], key: str, file: Path) -> list[Point]:
     points = [(row.get("step"), row[key]) for row in rows if key in row]
     for step, value in points:
         if type(step) is not int or not (value is None or type(value) in (int, float)):
-            raise UserError(f"{folder / METRICS}: {key} is {value!r} at step {step!r}; is this lce train's file?")
+            raise UserError(f"{file}: {key} is {value!r} at step {step!r}; is this lce train's file?")
     return sorted(points, key=lambda point: point[0])

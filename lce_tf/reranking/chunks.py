@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from lce_tf.disk import UNFINISHED
 from lce_tf.errors import UserError
-from lce_tf.files import make_folder, read_array, read_json, write_json, written
+from lce_tf.files import make_folder, read_array, written
 
 
 class Chunks:
@@ -27,8 +28,8 @@ class Chunks:
         plan = hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
         file = folder / "plan.json"
         if not file.is_file():
-            write_json(file, {"plan": plan, **manifest})
-        elif not isinstance(before := read_json(file), dict) or before.get("plan") != plan:
+            UNFINISHED.write(file, {"plan": plan, **manifest})
+        elif UNFINISHED.read(file).get("plan") != plan:
             raise UserError(
                 f"{folder}: holds the unfinished work of another model, run, depth or precision; "
                 "delete it, or choose another --output"

@@ -10,8 +10,9 @@ import numpy as np
 
 from lce_tf.data.runs import Run, write_trec
 from lce_tf.destinations import is_stream
+from lce_tf.disk import RERANKED
 from lce_tf.errors import UserError
-from lce_tf.files import read_json, sha256_of, write_json, written
+from lce_tf.files import sha256_of, written
 
 
 def scores_file(output: str | Path) -> str:
@@ -44,7 +45,7 @@ def write_reranked(run: Run, raw: dict[str, np.ndarray], output: str, facts: dic
         np.savez(file, **raw)
     write_trec(run, output)
     sums = {"output_sha256": sha256_of(output), "scores_sha256": sha256_of(scores_file(output))}
-    write_json(manifest_file(output), {**facts, **sums})
+    RERANKED.write(manifest_file(output), {**facts, **sums})
 
 
 def read_manifest(output: str) -> dict[str, Any]:
@@ -56,8 +57,8 @@ def read_manifest(output: str) -> dict[str, Any]:
     file = manifest_file(output)
     if not Path(file).is_file():
         raise UserError(f"{output}: has no manifest {file}; write the run again with lce rerank")
-    facts = read_json(file)
-    if not isinstance(facts, dict) or "output_sha256" not in facts or "scores_sha256" not in facts:
+    facts = RERANKED.read(file)
+    if "output_sha256" not in facts or "scores_sha256" not in facts:
         raise UserError(f"{file}: is no manifest of lce rerank; write the run again")
     return facts
 

@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from lce_tf.data.lookup import IdLookup
+from lce_tf.disk import TOKEN_STORE
 from lce_tf.errors import UserError
-from lce_tf.files import built_folder, cache_dir, read_array, read_json, write_json
+from lce_tf.files import built_folder, cache_dir, read_array
 from lce_tf.progress import Progress
 from lce_tf.tokens.tokenizers import WordPieces
 
@@ -44,7 +45,7 @@ class TokenStore:
             UserError: it is not whole.
         """
         try:
-            expected = read_json(folder / "store.json")
+            expected = TOKEN_STORE.read(folder / "store.json")
             arrays = [read_array(folder / f"{name}.npy", mapped=True) for name in ARRAYS]
             store = cls(*arrays, key=folder.name)
             store.folder = folder
@@ -141,4 +142,4 @@ def _tokenise(texts, tokenizer: WordPieces, folder: Path, kind: str, total: int 
     (folder / "flat").unlink()
     np.save(folder / "text_ids.npy", text_ids)
     np.save(folder / "offsets.npy", offsets.astype(np.int64))
-    write_json(folder / "store.json", {"texts": len(text_ids), "tokens": pieces})
+    TOKEN_STORE.write(folder / "store.json", {"texts": len(text_ids), "tokens": pieces})

@@ -7,6 +7,7 @@ from typing import Any
 
 from lce_tf.errors import UserError
 from lce_tf.training.workers import Workers
+from lce_tf.training_folder import TrainingFolder
 
 KEPT = 2
 # Seconds after which one machine sees what another wrote: network file systems remember what was not there.
@@ -25,7 +26,7 @@ class Checkpoints:
     def __init__(self, folder: Path, parts: Mapping[str, Any], workers: Workers):
         import tensorflow as tf
 
-        self._training, self._folder, self._workers = folder, folder / "checkpoints", workers
+        self._training, self._folder, self._workers = folder, TrainingFolder(folder).state, workers
         self._state = tf.train.Checkpoint(**parts)
         self._manager = None
         if workers.chief:

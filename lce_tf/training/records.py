@@ -8,10 +8,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from lce_tf.disk import TRAINING
 from lce_tf.errors import UserError
-from lce_tf.files import read_json, write_json, written
+from lce_tf.files import written
 from lce_tf.settings import having
 from lce_tf.training.config import DEFAULTS, TrainConfig
+from lce_tf.training_folder import TrainingFolder
 
 # Settings that say where to compute, not what: a training may go on elsewhere.
 PLACES = having(TrainConfig, "place")
@@ -41,9 +43,8 @@ def begun_layout(folder: Path) -> str | None:
 
     Before there were layouts, all were in slices.
     """
-    path = folder / "manifest.json"
-    before = read_json(path) if path.is_file() else None
-    return before.get("layout", "slices") if isinstance(before, dict) else None
+    here = TrainingFolder(folder)
+    return here.facts().get("layout", "slices") if here.begun else None
 
 
 def open_manifest(folder: Path, config: TrainConfig, hashes: dict[str, str], facts: dict[str, Any]) -> None:
@@ -52,12 +53,9 @@ def open_manifest(folder: Path, config: TrainConfig, hashes: dict[str, str], fac
     Raises:
         UserError: the folder holds a run of another configuration or of other inputs.
     """
-    path = folder / "manifest.json"
-    this = identity(config, hashes)
-    if path.is_file():
-        before = read_json(path)
-        if not isinstance(before, dict):
-            raise UserError(f"{path}: is not a JSON object; choose another --output or delete the folder")
+    here, this = TrainingFolder(folder), identity(config, hashes)
+    if here.begun:
+        before = here.facts()
         for part, value in this.items():
             # What an earlier version did not ask for, it did by default.
             old = {**(DEFAULTS if part == "config" else {}), **before.get(part, {})}
@@ -70,10 +68,10 @@ def open_manifest(folder: Path, config: TrainConfig, hashes: dict[str, str], fac
                     f"{value.get(name)!r} here; choose another --output or delete the folder"
                 )
         return
-    if any(folder.glob("checkpoints/*")) or (folder / "config.json").is_file():
+    if any(here.state.glob("*")) or here.finished:
         raise UserError(f"{folder}: holds checkpoints but no manifest.json; choose another --output")
     recipe = {"recipe": config.recipe, "departures": config.departures()}
-    write_json(path, {**this, **recipe, **facts, "versions": versions()})
+    TRAINING.write(here.manifest, {**this, **recipe, **facts, "versions": versions()})
 
 
 class Figures:
@@ -86,14 +84,15 @@ class Figures:
     def __init__(self, folder: Path, step: int):
         import tensorflow as tf
 
-        self._path = folder / "metrics.jsonl"
+        here = TrainingFolder(folder)
+        self._path = here.metrics
         if self._path.is_file():
             lines = self._path.read_text(errors="replace").splitlines(keepends=True)
             kept = [line for line in lines if line.endswith("\n") and 0 <= _step_of(line) <= step]
             if kept != lines:
                 with written(self._path) as file:
                     file.writelines(kept)
-        self._writer = tf.summary.create_file_writer(str(folder / "summaries"))
+        self._writer = tf.summary.create_file_writer(str(here.summaries))
 
     def add(self, step: int, **figures: float) -> None:
         """Records figures of a step, counted from 1; what is no finite number is null in `metrics.jsonl`."""

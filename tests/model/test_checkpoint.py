@@ -72,6 +72,7 @@ def test_what_the_folder_holds(model, saved, backbone):
         "lengths": {"query": 5, "sequence": 20, "passage": None},
         "loss": "lce",
         "steps": 3,
+        "layout_version": 1,
     }
     assert values == {**model.config.to_huggingface(), "lce_tf": ours}
     assert checkpoint.trained(saved) == (model.config, model.scoring, LENGTHS)

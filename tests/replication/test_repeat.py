@@ -86,7 +86,7 @@ def test_what_cannot_be_repeated_is_one_line(made, tmp_path, capsys):
     for product, flags, message in (
         (tmp_path, [], "is neither a folder that lce train wrote"),
         (other, [], "has not finished"),
-        (tmp_path / "torn", [], "is no manifest of lce train"),
+        (tmp_path / "torn", [], "is not a JSON object, which a training's manifest is"),
         (tmp_path / "old", [], "does not name run; another version"),
         (folder, ["--output", str(folder)], "name another place"),
     ):

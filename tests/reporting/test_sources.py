@@ -99,7 +99,7 @@ def test_tables_bring_their_runs_and_queries(tmp_path):
         ),
         (
             lambda folder: (folder / "models" / "lce-n8-bm25" / "manifest.json").write_text("[]"),
-            "manifest.json: is not what lce train",
+            "manifest.json: is not a JSON object, which a training's manifest is",
         ),
     ],
 )

@@ -1,0 +1,77 @@
+"""What lies on the disk between calls: each kind has a version, and a newer one than is known here is refused.
+
+A kind's version is raised when what was written before can no longer be read as it is. What was written before there
+were versions counts as version 1.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lce_tf.errors import UserError
+from lce_tf.files import read_json, write_json
+
+KEY = "layout_version"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of files that this package writes and reads again.
+
+    Attributes:
+        what: how an error calls it.
+        version: the number that is written.
+        oldest: the lowest that is still read.
+        instead: what to do about one that is older.
+    """
+
+    what: str
+    version: int = 1
+    oldest: int = 1
+    instead: str = "make it again"
+
+    def stamped(self, facts: Mapping[str, Any]) -> dict[str, Any]:
+        """The facts with the version among them, to be written as JSON."""
+        return {**facts, KEY: self.version}
+
+    def check(self, facts: Any, file: str | Path) -> dict[str, Any]:
+        """The facts as they were before `stamped`.
+
+        Raises:
+            UserError: they are no JSON object, or of a version that is not read here.
+        """
+        if not isinstance(facts, dict):
+            raise UserError(f"{file}: is not a JSON object, which {self.what} is; {self.instead}")
+        version = facts.get(KEY, 1)
+        if isinstance(version, bool) or not isinstance(version, int) or version > self.version:
+            raise UserError(
+                f"{file}: is {self.what} of version {version!r:.20}, and this lce_tf reads up to {self.version}; "
+                "update lce_tf"
+            )
+        if version < self.oldest:
+            raise UserError(
+                f"{file}: is {self.what} of version {version}, and this lce_tf reads {self.oldest} and later; "
+                f"{self.instead}"
+            )
+        return {name: value for name, value in facts.items() if name != KEY}
+
+    def write(self, file: str | Path, facts: Mapping[str, Any]) -> None:
+        """Writes the facts with the version, complete or not at all."""
+        write_json(file, self.stamped(facts))
+
+    def read(self, file: str | Path) -> dict[str, Any]:
+        """The facts that `write` wrote.
+
+        Raises:
+            UserError: as `check`, or the file cannot be read as JSON.
+        """
+        return self.check(read_json(file), file)
+
+
+CHECKPOINT = Kind("a checkpoint", instead="train it again")
+TRAINING = Kind("a training's manifest", instead="choose another --output or delete the folder")
+TOKEN_STORE = Kind("a token store", instead="delete the folder, it will be built again")
+RERANKED = Kind("a reranked run's manifest", instead="write the run again with lce rerank")
+UNFINISHED = Kind("a reranking's unfinished work", instead="delete its folder, or choose another --output")
+PRODUCT = Kind("a table product's record", instead="choose another --output, or delete the product")
