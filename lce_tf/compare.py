@@ -3,14 +3,17 @@
 import argparse
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from lce_tf.arguments import HelpFormatter
+from lce_tf.arguments import HelpFormatter, callable_door
 from lce_tf.errors import UserError, guarded
-from lce_tf.evaluation.inputs import add_judgment_options, aligned, evaluate_files
-from lce_tf.evaluation.measures import EXAMPLES
-from lce_tf.evaluation.significance import Comparison, compare, letters, mean_interval
+from lce_tf.evaluation import significance
+from lce_tf.evaluation.inputs import Judged, aligned, judged_runs
+from lce_tf.evaluation.measures import EXAMPLES, evaluate
+from lce_tf.evaluation.significance import Comparison, letters, mean_interval
 from lce_tf.files import write_json
+from lce_tf.settings import add_options, from_options, setting
 
 _EXAMPLE = """example, from a checkout:
   python -m lce_tf.compare --qrels tests/files/dl19.qrels.txt.gz --measure nDCG@10 --alpha 0.05 \\
@@ -20,6 +23,32 @@ Every judged query counts; one that a run lacks scores 0. Equal scores are order
 """
 
 
+@dataclass(frozen=True)
+class CompareConfig(Judged):
+    """Which runs are compared, by what, and at which level."""
+
+    runs: tuple[str, ...] = setting(
+        help="two or more run files, TREC, MS MARCO or ColBERT layout, compressed or not",
+        many=True,
+        positional=True,
+        metavar="RUN",
+    )
+    measure: str = setting("MRR@10", f"such as {EXAMPLES}")
+    alpha: float = setting(
+        0.01,
+        "level that a corrected p-value must stay below",
+        above=0,
+        below=1,
+        give="must lie above 0 and below 1, as 0.01 does",
+    )
+    json: str | None = setting(None, "also write the comparison here", metavar="FILE")
+
+    def __post_init__(self):
+        super().__post_init__()
+        if len(self.runs) < 2:
+            raise UserError(f"{self.runs[0]}: one run cannot be compared; give at least two")
+
+
 def parser() -> argparse.ArgumentParser:
     """The command line of this door."""
     options = argparse.ArgumentParser(
@@ -27,17 +56,22 @@ def parser() -> argparse.ArgumentParser:
         epilog=_EXAMPLE,
         formatter_class=HelpFormatter,
     )
-    options.add_argument(
-        "runs",
-        nargs="+",
-        metavar="RUN",
-        help="two or more run files, TREC, MS MARCO or ColBERT layout, compressed or not",
-    )
-    add_judgment_options(options)
-    options.add_argument("--measure", default="MRR@10", help=f"such as {EXAMPLES}")
-    options.add_argument("--alpha", type=float, default=0.01, help="level that a corrected p-value must stay below")
-    options.add_argument("--json", metavar="FILE", help="also write the comparison here")
+    add_options(options, CompareConfig, fill=True)
     return options
+
+
+def compare(config: CompareConfig) -> Comparison:
+    """Compares run files, and writes the comparison as JSON where the configuration says so.
+
+    Raises:
+        UserError: a file, the measure or the judgments are at fault.
+    """
+    runs = judged_runs(config.runs, [config.measure], config)
+    per_query = {name: evaluate(run, judged, [config.measure])[config.measure] for name, run, judged in runs}
+    found = significance.compare(per_query, alpha=config.alpha)
+    if config.json:
+        write_json(config.json, as_json(found, config.measure, per_query))
+    return found
 
 
 def report(comparison: Comparison, measure: str) -> str:
@@ -98,18 +132,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(args: argparse.Namespace) -> None:
-    if len(args.runs) < 2:
-        raise UserError(f"{args.runs[0]}: one run cannot be compared; give at least two")
-    if not 0 < args.alpha < 1:
-        raise UserError(f"--alpha {args.alpha}: must lie above 0 and below 1, as 0.01 does")
-    named = {name: getattr(args, name) for name in ("dataset", "split", "qrels", "format")}
-    values = evaluate_files(args.runs, [args.measure], **named)
-    per_query = {name: found[args.measure] for name, found in values.items()}
-    comparison = compare(per_query, alpha=args.alpha)
-    if args.json:
-        write_json(args.json, as_json(comparison, args.measure, per_query))
-    print(report(comparison, args.measure))
+    config = from_options(CompareConfig, args)
+    print(report(compare(config), config.measure))
 
+
+callable_door(__name__)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -3,13 +3,15 @@
 import argparse
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from lce_tf.arguments import HelpFormatter, callable_door
 from lce_tf.errors import guarded
-from lce_tf.evaluation.inputs import add_judgment_options, aligned, judged_runs
+from lce_tf.evaluation.inputs import Judged, aligned, judged_runs
 from lce_tf.evaluation.measures import EXAMPLES, evaluate, mean
 from lce_tf.evaluation.ties import Ties, ties
 from lce_tf.files import write_json
+from lce_tf.settings import add_options, from_options, setting
 
 _EXAMPLE = """example, from a checkout:
   python -m lce_tf.evaluate --qrels tests/files/dl19.qrels.txt.gz --measures MRR@10 'AP(rel=2)' nDCG@10 -- \\
@@ -20,6 +22,42 @@ what other orders would give.
 """
 
 
+@dataclass(frozen=True)
+class EvaluateConfig(Judged):
+    """Which runs are evaluated, by what, and what is shown."""
+
+    runs: tuple[str, ...] = setting(
+        help="run files, TREC, MS MARCO or ColBERT layout, compressed or not",
+        many=True,
+        positional=True,
+        metavar="RUN",
+    )
+    measures: tuple[str, ...] = setting(("MRR@10", "R@1000", "nDCG@10"), f"such as {EXAMPLES}", many=True, metavar="M")
+    ties: bool = setting(
+        False, "show what equal scores leave open: the worst, expected and best value, and the share of tied pairs"
+    )
+    per_query: str | None = setting(None, "also write run -> measure -> query -> value here, as JSON", metavar="FILE")
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What was measured.
+
+    Attributes:
+        values: run -> measure -> query id -> value.
+        ties: run -> what its equal scores leave open; empty unless it was asked for.
+    """
+
+    values: Mapping[str, Mapping[str, Mapping[str, float]]]
+    ties: Mapping[str, Ties]
+
+    def text(self) -> str:
+        """The table that the command prints."""
+        first = next(iter(self.values.values()))
+        shown = ties_table(self.values, self.ties) if self.ties else table(self.values, list(first))
+        return f"{shown}\n{len(next(iter(first.values())))} judged queries"
+
+
 def parser() -> argparse.ArgumentParser:
     """The command line of this door."""
     options = argparse.ArgumentParser(
@@ -27,22 +65,24 @@ def parser() -> argparse.ArgumentParser:
         epilog=_EXAMPLE,
         formatter_class=HelpFormatter,
     )
-    options.add_argument(
-        "runs", nargs="+", metavar="RUN", help="run files, TREC, MS MARCO or ColBERT layout, compressed or not"
-    )
-    add_judgment_options(options)
-    options.add_argument(
-        "--measures", nargs="+", metavar="M", default=["MRR@10", "R@1000", "nDCG@10"], help=f"such as {EXAMPLES}"
-    )
-    options.add_argument(
-        "--ties",
-        action="store_true",
-        help="show what equal scores leave open: the worst, expected and best value, and the share of tied pairs",
-    )
-    options.add_argument(
-        "--per-query", metavar="FILE", help="also write run -> measure -> query -> value here, as JSON"
-    )
+    add_options(options, EvaluateConfig, fill=True)
     return options
+
+
+def evaluate_files(config: EvaluateConfig) -> Evaluation:
+    """Evaluates run files, and writes the values of each query where the configuration says so.
+
+    Raises:
+        UserError: a file, a measure or the judgments are at fault.
+    """
+    values, found = {}, {}
+    for name, run, judged in judged_runs(config.runs, config.measures, config):
+        values[name] = evaluate(run, judged, config.measures)
+        if config.ties:
+            found[name] = ties(run, judged, values[name])
+    if config.per_query:
+        write_json(config.per_query, values)
+    return Evaluation(values, found)
 
 
 def table(values: Mapping[str, Mapping[str, Mapping[str, float]]], measures: Sequence[str]) -> str:
@@ -74,18 +114,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(args: argparse.Namespace) -> None:
-    values, found = {}, {}
-    named = {name: getattr(args, name) for name in ("dataset", "split", "qrels", "format")}
-    runs = judged_runs(args.runs, args.measures, **named)
-    for name, run, judged in runs:
-        values[name] = evaluate(run, judged, args.measures)
-        if args.ties:
-            found[name] = ties(run, judged, values[name])
-    if args.per_query:
-        write_json(args.per_query, values)
-    print(ties_table(values, found) if args.ties else table(values, args.measures))
-    queries = len(next(iter(next(iter(values.values())).values())))
-    print(f"{queries} judged queries")
+    print(evaluate_files(from_options(EvaluateConfig, args)).text())
 
 
 callable_door(__name__)

@@ -27,6 +27,8 @@ def setting(
     aliases: tuple[str, ...] = (),
     metavar: str | None = None,
     bare: str | None = None,
+    many: bool = False,
+    positional: bool = False,
     part: str = "training",
     recipe: bool = False,
     tables: bool = False,
@@ -44,6 +46,8 @@ def setting(
         aliases: further names of its flag.
         metavar: what stands for the value in `--help`; choices are then listed by the error alone.
         bare: the value where the option is given without one; None: it must have one.
+        many: whether it takes one or more values, as a tuple.
+        positional: whether it is given without a flag.
         part: heading in `--help`.
         recipe: whether a recipe fixes it; `TrainConfig.departures` names it where it differs.
         tables: whether `lce tables` has a flag that overrides the preset's value.
@@ -60,6 +64,8 @@ def setting(
         "aliases": aliases,
         "metavar": metavar,
         "bare": bare,
+        "many": many,
+        "positional": positional,
         "part": part,
         "recipe": recipe,
         "tables": tables,
@@ -103,6 +109,12 @@ def check(config: Any) -> None:
             raise UserError(f"{flag(one.name)} {value}: {stated['give'] or f'give {low} or more'}")
 
 
+def from_options(cls: type, arguments: argparse.Namespace) -> Any:
+    """An instance of a dataclass of settings, made of the options that `add_options(..., fill=True)` added for it."""
+    given = {one.name: getattr(arguments, one.name) for one in fields(cls) if hasattr(arguments, one.name)}
+    return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in given.items()})
+
+
 def add_options(
     parser: argparse.ArgumentParser | Any,
     cls: type,
@@ -139,11 +151,17 @@ def add_options(
             options["action"] = "store_true"
         else:
             options |= {"type": stated["read"] or kind, "metavar": stated["metavar"]}
+            if stated["many"]:
+                options["nargs"] = "+"
             if stated["bare"] is not None:
                 options |= {"nargs": "?", "const": stated["bare"]}
             if (choices := _choices(one)) is not None and stated["metavar"] is None:
                 options["choices"] = list(choices)
-        to.add_argument(flag(name), *stated["aliases"], **options)
+        if stated["positional"]:
+            del options["default"], options["required"]
+            to.add_argument(name, **options)
+        else:
+            to.add_argument(flag(name), *stated["aliases"], **options)
 
 
 def table(cls: type) -> str:
@@ -166,7 +184,7 @@ def _choices(one: Field) -> tuple | None:
 
 
 def _kind(hint: Any) -> type:
-    """The type of a value that is given: `int` for `int | None`."""
+    """The type of a value that is given: `int` for `int | None` and for `tuple[int, ...]`."""
     if isinstance(hint, types.UnionType):
-        return next(kind for kind in typing.get_args(hint) if kind is not type(None))
-    return hint
+        hint = next(kind for kind in typing.get_args(hint) if kind is not type(None))
+    return typing.get_args(hint)[0] if typing.get_origin(hint) is tuple else hint

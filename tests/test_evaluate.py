@@ -122,12 +122,14 @@ def test_judgments_of_other_queries(tmp_path, capsys):
     assert "dl19.bm25.trec.gz: holds none of the judged queries" in said and "q1" in said
 
 
-@pytest.mark.parametrize("arguments", [[BM25], [BM25, "--qrels", QRELS, "--dataset", "pydocs"], ["--qrels", QRELS]])
-def test_incomplete_command_lines(arguments, capsys):
+def test_incomplete_command_lines(capsys):
     with pytest.raises(SystemExit) as stopped:
-        main(arguments)
-    assert stopped.value.code == 2
-    assert "usage:" in capsys.readouterr().err
+        main(["--qrels", QRELS])
+    assert stopped.value.code == 2 and "usage:" in capsys.readouterr().err
+    assert main([BM25]) == 2
+    assert capsys.readouterr().err == "error: by which judgments? Name them with --qrels or --dataset\n"
+    assert main([BM25, "--qrels", QRELS, "--dataset", "pydocs"]) == 2
+    assert "not beside --dataset pydocs; give one of them" in capsys.readouterr().err
 
 
 def test_the_example_in_the_help_works_as_pasted():

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pytest
 
 from lce_tf.errors import UserError
-from lce_tf.settings import add_options, check, defaults, having, setting, table
+from lce_tf.settings import add_options, check, defaults, from_options, having, setting, table
 from lce_tf.training.config import TrainConfig
 
 
@@ -53,6 +53,22 @@ def test_options_filled_with_defaults():
     parser = argparse.ArgumentParser()
     add_options(parser, Config, ["size", "kind"], fill=True)
     assert vars(parser.parse_args([])) == {"size": 3, "kind": "a"}
+
+
+@dataclass(frozen=True)
+class Several:
+    runs: tuple[str, ...] = setting(help="run files", many=True, positional=True, metavar="RUN")
+    depths: tuple[int, ...] | None = setting((5, 10), "passages", many=True)
+
+
+def test_options_with_many_values_and_without_a_flag():
+    parser = argparse.ArgumentParser()
+    add_options(parser, Several, fill=True)
+    given = parser.parse_args(["--depths", "1", "2", "--", "a", "b"])
+    assert from_options(Several, given) == Several(("a", "b"), (1, 2))
+    assert from_options(Several, parser.parse_args(["a"])) == Several(("a",), (5, 10))
+    with pytest.raises(SystemExit):
+        parser.parse_args([])
 
 
 def test_what_else_comes_of_the_fields():

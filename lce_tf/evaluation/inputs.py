@@ -1,34 +1,50 @@
 """The judgments and runs named on a command line, for the doors that evaluate and compare; and their plain tables."""
 
-import argparse
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from lce_tf.data.datasets import load_dataset
-from lce_tf.data.formats import add_format_option
+from lce_tf.data.formats import CHOICES as FORMATS
+from lce_tf.data.formats import FORMAT_HELP
 from lce_tf.data.qrels import Qrels, read_qrels
 from lce_tf.data.runs import Run, read_run
 from lce_tf.errors import UserError
-from lce_tf.evaluation.measures import Coverage, coverage, evaluate, parse_measure, unlike_ids
+from lce_tf.evaluation.measures import Coverage, coverage, parse_measure, unlike_ids
+from lce_tf.settings import check, setting
 
 
-def add_judgment_options(parser: argparse.ArgumentParser, required: bool = True) -> None:
-    """Adds `--dataset` or `--qrels`, exactly one of these or at most one unless `required`; `--split`, `--format`."""
-    source = parser.add_mutually_exclusive_group(required=required)
-    source.add_argument("--dataset", help="take the judgments of this data set: ir_datasets id, folder or pydocs")
-    source.add_argument("--qrels", help="take the judgments in this file (TREC's four columns, or BEIR's three)")
-    parser.add_argument("--split", help="the data set's split, e.g. dev; only with --dataset")
-    add_format_option(parser)
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """Settings of a command that judges run files: by which judgments, and how the runs are written."""
 
+    dataset: str | None = setting(None, "take the judgments of this data set: ir_datasets id, folder or pydocs")
+    qrels: str | None = setting(None, "take the judgments in this file (TREC's four columns, or BEIR's three)")
+    split: str | None = setting(None, "the data set's split, e.g. dev; only with --dataset")
+    format: str | None = setting(None, FORMAT_HELP, choices=FORMATS)
 
-def judgments(dataset: str | None, split: str | None, qrels: str | None) -> Qrels:
-    """The judgments of a data set's split, or those in the file `qrels`."""
-    if qrels is None:
-        return load_dataset(dataset).qrels(split)
-    if split is not None:
-        raise UserError(f"--split {split}: has no meaning beside --qrels {qrels}; leave it out")
-    return read_qrels(qrels)
+    def __post_init__(self):
+        check(self)
+        if self.dataset is not None and self.qrels is not None:
+            raise UserError(f"--qrels {self.qrels}: not beside --dataset {self.dataset}; give one of them")
+        if self.split is not None and self.qrels is not None:
+            raise UserError(f"--split {self.split}: has no meaning beside --qrels {self.qrels}; leave it out")
+
+    @property
+    def named(self) -> bool:
+        """Whether judgments are named."""
+        return self.dataset is not None or self.qrels is not None
+
+    def judgments(self) -> Qrels:
+        """The judgments of the data set's split, or those in the file.
+
+        Raises:
+            UserError: neither is named, or they cannot be read.
+        """
+        if not self.named:
+            raise UserError("by which judgments? Name them with --qrels or --dataset")
+        return read_qrels(self.qrels) if self.qrels is not None else load_dataset(self.dataset).qrels(self.split)
 
 
 def run_names(paths: Sequence[str]) -> dict[str, str]:
@@ -46,19 +62,10 @@ def run_names(paths: Sequence[str]) -> dict[str, str]:
     return {name if short.count(name) == 1 else path: path for name, path in zip(short, paths, strict=True)}
 
 
-def judged_runs(
-    paths: Sequence[str],
-    measures: Sequence[str],
-    *,
-    dataset: str | None = None,
-    split: str | None = None,
-    qrels: str | None = None,
-    format: str | None = None,
-) -> Iterator[tuple[str, Run, Qrels]]:
+def judged_runs(paths: Sequence[str], measures: Sequence[str], by: Judged) -> Iterator[tuple[str, Run, Qrels]]:
     """Yields (run name, run, judgments) for run files, read one at a time; notes on how they meet go to stderr.
 
-    The judgments come from `dataset` and `split` or from the file `qrels`. Names are checked before anything is read.
-    `format` is that of `read_run`.
+    Names are checked before anything is read.
 
     Raises:
         UserError: a file, a measure or the judgments are at fault, or a run holds none of the judged queries.
@@ -66,9 +73,9 @@ def judged_runs(
     for measure in measures:
         parse_measure(measure)
     named = run_names(paths)
-    judged = judgments(dataset, split, qrels)
+    judged = by.judgments()
     for name, path in named.items():
-        yield name, read_judged(name, path, judged, format), judged
+        yield name, read_judged(name, path, judged, by.format), judged
 
 
 def read_judged(name: str, path: str | Path, judged: Qrels, format: str | None = None) -> Run:
@@ -83,20 +90,6 @@ def read_judged(name: str, path: str | Path, judged: Qrels, format: str | None =
     if strangers := unlike_ids(run, judged):
         print(f"note: {name}: {strangers}", file=sys.stderr)
     return run
-
-
-def evaluate_files(
-    paths: Sequence[str],
-    measures: Sequence[str],
-    *,
-    dataset: str | None = None,
-    split: str | None = None,
-    qrels: str | None = None,
-    format: str | None = None,
-) -> dict[str, dict[str, dict[str, float]]]:
-    """run name -> measure -> query id -> value for run files; see `judged_runs`."""
-    runs = judged_runs(paths, measures, dataset=dataset, split=split, qrels=qrels, format=format)
-    return {name: evaluate(run, judged, measures) for name, run, judged in runs}
 
 
 def _met(path: str | Path, found: Coverage) -> Coverage:

@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from lce_tf import __version__
 from lce_tf.data.qrels import Qrels
-from lce_tf.evaluation.measures import parse_measure
+from lce_tf.errors import UserError
+from lce_tf.evaluation.inputs import Judged
+from lce_tf.evaluation.measures import EXAMPLES, parse_measure
 from lce_tf.evaluation.significance import Comparison, letters
 from lce_tf.reporting import charts
 from lce_tf.reporting.findings import BUCKETS, Change
@@ -14,6 +17,7 @@ from lce_tf.reporting.measured import Measured, cells, comparisons, group_chart,
 from lce_tf.reporting.sources import Sources
 from lce_tf.reporting.texts import Texts
 from lce_tf.reporting.trainings import Training
+from lce_tf.settings import setting
 
 # How the groups of ranks are called; the last holds relevant passages that are not in the run.
 RANKS = ("1", "2–3", "4–5", "6–10", "11–30", "31–100", "101+", "none")
@@ -21,27 +25,54 @@ assert len(RANKS) == len(BUCKETS) + 1
 
 
 @dataclass(frozen=True)
-class Settings:
-    """What a page shows, and how much of it.
+class ReportConfig(Judged):
+    """What a page is about, and how much of it is shown."""
 
-    Attributes:
-        measures: names as `parse_measure` takes them; queries win or lose by the first.
-        alpha: level of the tests.
-        queries: wins, and losses, on the page at most.
-        passages: of the top of either list for each of these.
-        characters: of a text at most.
-        format: of the run files, see `lce_tf.data.runs.read_run`.
-    """
+    sources: tuple[str, ...] = setting(
+        help="run files, folders of lce train, or a folder of lce tables, which brings its runs and judgments along",
+        many=True,
+        positional=True,
+        metavar="RUN_OR_DIR",
+    )
+    output: str = setting(help="the page to write", metavar="FILE")
+    queries: str | None = setting(
+        None, "texts of the queries, id<tab>text; left out: the data set's, if any", metavar="FILE"
+    )
+    collection: str | None = setting(
+        None, "texts of the passages, id<tab>text; left out: the data set's, if any", metavar="FILE"
+    )
+    first_stage: str | None = setting(None, "the run that the run files rerank", metavar="RUN")
+    measures: tuple[str, ...] = setting(
+        ("MRR@10", "nDCG@10", "R@1000"),
+        f"such as {EXAMPLES}; by the first one queries win or lose",
+        many=True,
+        metavar="M",
+    )
+    alpha: float = setting(
+        0.01,
+        "level that a corrected p-value must stay below",
+        above=0,
+        below=1,
+        give="must lie above 0 and below 1, as 0.01 does",
+    )
+    queries_shown: int = setting(
+        50, "wins on the page, and losses, at most; the runs share them evenly", at_least=0, give="must be at least 0"
+    )
+    passages_shown: int = setting(
+        5, "top passages of both lists for each of these", at_least=1, give="must be at least 1"
+    )
+    characters: int = setting(300, "where texts of the page are cut", at_least=1, give="must be at least 1")
 
-    measures: tuple[str, ...] = ("MRR@10", "nDCG@10", "R@1000")
-    alpha: float = 0.01
-    queries: int = 50
-    passages: int = 5
-    characters: int = 300
-    format: str | None = None
+    def __post_init__(self):
+        super().__post_init__()
+        for name in self.measures:
+            parse_measure(name)
+        object.__setattr__(self, "measures", tuple(dict.fromkeys(self.measures)))
+        if Path(self.output).is_dir():
+            raise UserError(f"{self.output}: is a folder; name a file to write")
 
 
-def page(sources: Sources, qrels: Qrels, judged_in: str, texts: Texts, settings: Settings) -> str:
+def page(sources: Sources, qrels: Qrels, judged_in: str, texts: Texts, settings: ReportConfig) -> str:
     """The page's HTML; the same inputs give the same text.
 
     Args:
@@ -51,7 +82,8 @@ def page(sources: Sources, qrels: Qrels, judged_in: str, texts: Texts, settings:
     Raises:
         UserError: a run, a measure or a file of texts is at fault.
     """
-    found = measure(sources.entries, qrels, settings.measures, settings.queries, settings.passages, settings.format)
+    shown, depth = settings.queries_shown, settings.passages_shown
+    found = measure(sources.entries, qrels, settings.measures, shown, depth, settings.format)
     tests = comparisons(found, settings.measures, settings.alpha)
     shown = [change for one in found if one.against for change in (*one.against.wins, *one.against.losses)]
     context = {
