@@ -10,15 +10,20 @@ from typing import Any
 __version__ = "0.1.0"
 # Name -> the module that holds it.
 _HOMES = {
+    "CompareConfig": "compare",
+    "ENGINES": "reranking.engine",
     "EXPORTERS": "exporting.exporter",
+    "EvaluateConfig": "evaluate",
     "LOSSES": "losses",
     "RETRIEVERS": "retrieval.registry",
+    "ReportConfig": "reporting.page",
     "Ranked": "reranker",
     "RerankConfig": "reranking.rerank",
     "Reranker": "reranker",
+    "ScoreConfig": "reranking.rerank",
     "TrainConfig": "training.config",
 }
-_DOORS = ("evaluate", "export", "merge", "rerank", "retrieve", "train")
+_DOORS = ("compare", "evaluate", "export", "merge", "report", "rerank", "retrieve", "train")
 __all__ = [*_HOMES, *_DOORS]  # noqa: PLE0604
 
 

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 
 from lce_tf.arguments import callable_door, parser_for, quiet_tensorflow
 from lce_tf.errors import guarded
-from lce_tf.reranking.options import CHECKPOINT, add_scoring_options, run_job
+from lce_tf.reranking.options import add_job_options, run_job
 from lce_tf.reranking.rerank import RerankConfig, rerank
-from lce_tf.settings import add_options
 
 EXAMPLE = """python -m lce_tf.rerank --checkpoint runs/lce8 --dataset pydocs --split dev \\
       --run bm25.dev.trec --depth 100 --output lce8.dev.trec"""
@@ -17,21 +16,14 @@ EXAMPLE = """python -m lce_tf.rerank --checkpoint runs/lce8 --dataset pydocs --s
 def parser() -> argparse.ArgumentParser:
     """The door's command line."""
     result = parser_for("rerank", __doc__.partition(": ")[2], EXAMPLE)
-    add = result.add_argument
-    add("--checkpoint", required=True, help=CHECKPOINT)
-    add("--dataset", default="pydocs", help="texts of queries and passages: ir_datasets id, folder or pydocs")
-    add_options(result, RerankConfig, ("split",), fill=True)
-    add("--run", required=True, help="the run to rerank, TREC's six columns or MS MARCO's three")
-    add("--output", required=True, help="the run to write; raw scores go to OUTPUT.scores.npz, facts to OUTPUT.json")
-    add_options(result, RerankConfig, ("depth", "tag"), fill=True)
-    add_scoring_options(result)
+    add_job_options(result, RerankConfig)
     return result
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit status 0, or 2 after one line about what is wrong."""
     quiet_tensorflow()
-    return guarded(run_job, parser().parse_args(argv))
+    return guarded(run_job, parser().parse_args(argv), RerankConfig)
 
 
 __all__ = ["main", "parser", "rerank"]

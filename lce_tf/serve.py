@@ -11,11 +11,10 @@ from pathlib import Path
 from lce_tf.arguments import parser_for, quiet_tensorflow
 from lce_tf.errors import UserError, guarded
 from lce_tf.reranker import Reranker
-from lce_tf.reranking.options import CHECKPOINT
-from lce_tf.reranking.rerank import RerankConfig
+from lce_tf.reranking.rerank import CHECKPOINT, RerankConfig
 from lce_tf.serving import logs
 from lce_tf.serving.settings import TOKEN_VARIABLE, Limits, read_token
-from lce_tf.settings import add_options
+from lce_tf.settings import add_options, from_options
 
 EXAMPLE = """python -m lce_tf.serve --checkpoint runs/lce8 --port 8000"""
 _EXTRA = ("fastapi", "starlette", "pydantic", "uvicorn", "prometheus_client")
@@ -35,17 +34,7 @@ def parser() -> argparse.ArgumentParser:
     add("--precision", default="auto", help="auto, float32 or bfloat16; for TensorFlow also mixed_float16")
     for name in _LENGTHS:
         add(f"--{name.replace('_', '-')}", type=int, help="as lce rerank has it (default: the checkpoint's own)")
-    add = result.add_argument_group("limits (docs/serving.md)").add_argument
-    add("--max-body-mb", type=float, default=Limits.max_body_mb, help="10^6 bytes of a request's body")
-    add("--max-pairs", type=int, default=Limits.max_pairs, help="pairs of a request")
-    add("--max-chars", type=int, default=Limits.max_chars, help="characters of a text")
-    add("--timeout", type=float, default=Limits.timeout, help="seconds that a request may take")
-    add("--max-queue-pairs", type=int, default=Limits.max_queue_pairs, help="pairs that may wait")
-    add("--max-batch-pairs", type=int, default=Limits.max_batch_pairs, help="pairs scored together")
-    add("--max-connections", type=int, default=Limits.max_connections, help="connections that may be open")
-    add("--header-timeout", type=float, default=Limits.header_timeout, help="seconds for a request's head to arrive")
-    wait = "milliseconds for which an idle model waits for more pairs"
-    add("--batch-wait-ms", type=float, default=Limits.batch_wait_ms, help=wait)
+    add_options(result.add_argument_group("limits (docs/serving.md)"), Limits, fill=True)
     return result
 
 
@@ -65,7 +54,7 @@ def _main(arguments: argparse.Namespace) -> None:
             raise
         raise UserError(f"lce serve: {error.name} is not installed; pip install 'lce_tf[serve]'") from error
     given = vars(arguments)
-    limits = Limits(**{name: given[name] for name in Limits.__dataclass_fields__})
+    limits = from_options(Limits, arguments)
     token = read_token(arguments.token_file, os.environ)
     listener = bound(arguments.host, arguments.port)
     lengths = {name: given[name] for name in (*_LENGTHS, "special_words")}

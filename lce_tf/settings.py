@@ -29,6 +29,7 @@ def setting(
     bare: str | None = None,
     many: bool = False,
     positional: bool = False,
+    shown: str | None = None,
     part: str = "training",
     recipe: bool = False,
     tables: bool = False,
@@ -48,6 +49,7 @@ def setting(
         bare: the value where the option is given without one; None: it must have one.
         many: whether it takes one or more values, as a tuple.
         positional: whether it is given without a flag.
+        shown: the value on the command line where the option is not given, of a setting without a default.
         part: heading in `--help`.
         recipe: whether a recipe fixes it; `TrainConfig.departures` names it where it differs.
         tables: whether `lce tables` has a flag that overrides the preset's value.
@@ -66,6 +68,7 @@ def setting(
         "bare": bare,
         "many": many,
         "positional": positional,
+        "shown": shown,
         "part": part,
         "recipe": recipe,
         "tables": tables,
@@ -144,7 +147,7 @@ def add_options(
         kind = _kind(hints[name])
         options: dict[str, Any] = {"help": stated["help"], "default": one.default if fill else None}
         if one.default is MISSING:
-            options |= {"required": fill, "default": None}
+            options |= {"required": fill and stated["shown"] is None, "default": stated["shown"] if fill else None}
         elif show_default and not fill:
             options["help"] += f" ({show_default}: {one.default})"
         if kind is bool:
@@ -173,7 +176,8 @@ def table(cls: type) -> str:
         choices = _choices(one)
         known = f"; one of {', '.join(f'`{choice}`' for choice in choices)}" if choices is not None else ""
         names = ", ".join(f"`{name}`" for name in (flag(one.name), *one.metadata["aliases"]))
-        default = "must be given" if one.default is MISSING else f"`{one.default}`"
+        default, shown = one.default, one.metadata["shown"]
+        default = "must be given" if default is MISSING and shown is None else f"`{shown or default}`"
         rows.append(f"| {names} | {default} | {one.metadata['help']}{known} |")
     return "\n".join(rows) + "\n"
 

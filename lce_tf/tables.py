@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from lce_tf.arguments import names, numbers, parser_for, quiet_tensorflow, wants
+from lce_tf.arguments import numbers, parser_for, quiet_tensorflow, wants
 from lce_tf.array_jobs import array_index
 from lce_tf.errors import UserError, guarded
 from lce_tf.paper.rows import TABLES, Table
 from lce_tf.replication.official import OFFICIAL, official_folder
 from lce_tf.replication.plan import make_plan
-from lce_tf.replication.presets import PRESETS, TUNE, Preset
+from lce_tf.replication.presets import PRESETS, Preset
 from lce_tf.replication.replicate import replicate
 from lce_tf.replication.stages import STAGES, listing, run_stage, stages
 from lce_tf.replication.timing import measured_rates
@@ -42,19 +42,7 @@ def parser() -> argparse.ArgumentParser:
     part.add_argument("--list-stage", choices=STAGES, help="print the items of a stage, one line an index, and stop")
     flags = result.add_argument_group("instead of the preset's")
     flags.add_argument("--data-dir", metavar="DIR", help=f"folder with MS MARCO's own files: {', '.join(OFFICIAL)}")
-    flags.add_argument("--bm25", type=_bm25, metavar="K1,B", help=f"BM25's parameters, or {TUNE}: by the paper's grid")
-    flags.add_argument("--encoder", help="folder, minilm, or Hugging Face id of the dense retriever's encoder")
-    flags.add_argument("--pooling", choices=("mean", "cls", "tct"), help="of the encoder's tokens")
-    flags.add_argument("--similarity", choices=("cosine", "dot"), help="of the encoder's vectors")
-    flags.add_argument("--prebuilt", metavar="NAME", help="index of pyserini's to search with that encoder")
-    flags.add_argument(
-        "--also",
-        type=_sets,
-        metavar="SET,SET...",
-        help="measure the rows on these as well: splits of the data set, ir_datasets ids, FOLDER:SPLIT; or none",
-    )
-    flags.add_argument("--queries", type=int, help="dev queries, the first by id")
-    flags.add_argument("--depth", type=int, help="passages a query to rerank")
+    add_options(flags, Preset, having(Preset, "tables"), show_default="")
     add_options(flags, TrainConfig, having(TrainConfig, "tables"), show_default="")
     return result
 
@@ -65,21 +53,6 @@ def _rates(text: str) -> tuple[float, float]:
     if not (0 < train < math.inf and 0 < rerank < math.inf):
         raise ValueError(text)
     return train, rerank
-
-
-@wants("names with commas between, or none")
-def _sets(text: str) -> tuple[str, ...]:
-    if not (found := tuple(names(text))):
-        raise ValueError(text)
-    return () if found == ("none",) else found
-
-
-@wants(f"k1 and b, such as 0.82,0.68, or {TUNE}")
-def _bm25(text: str) -> tuple[float, float] | str:
-    if text == TUNE:
-        return text
-    k1, b = map(float, text.split(","))
-    return k1, b
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -4,35 +4,47 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from lce_tf.arguments import names, wants
 from lce_tf.errors import UserError
 from lce_tf.retrieval import bm25
+from lce_tf.settings import check, having, setting
 from lce_tf.training.config import TrainConfig
 
 TUNE = "tune"
 TRAIN = "train"  # the split that rows are trained on, in every data set
-_OWN = ("dataset", "queries", "depth", "encoder", "pooling", "similarity", "prebuilt", "bm25", "also")
+
+
+@wants("names with commas between, or none")
+def _sets(text: str) -> tuple[str, ...]:
+    if not (found := tuple(names(text))):
+        raise ValueError(text)
+    return () if found == ("none",) else found
+
+
+@wants(f"k1 and b, such as 0.82,0.68, or {TUNE}")
+def _bm25(text: str) -> tuple[float, float] | str:
+    if text == TUNE:
+        return text
+    k1, b = map(float, text.split(","))
+    return k1, b
 
 
 @dataclass(frozen=True)
 class Preset:
-    """Everything a table needs beyond its rows.
+    """Everything a table needs beyond its rows; a setting marked `tables` is a flag of `lce tables`.
 
     Attributes:
         name: the key in `PRESETS`.
         dataset: whatever `load_dataset` takes.
         share: part of the collection to keep, 1 for all of it; see `write_sample`.
-        encoder, pooling, similarity: of the dense retriever.
-        prebuilt: index of pyserini's to search with that encoder; None encodes the collection here.
-        bm25: (k1, b), or "tune" for the paper's grid search on the training queries; on MS MARCO that led to the
-            default, 0.82 and 0.68.
+        bm25: "tune" led to the default, 0.82 and 0.68, on MS MARCO.
         training: settings of every row; data set, run, loss and group are filled in for each.
         dev_split: what the tables are measured on.
         eval_split: what stands for the leaderboard's eval queries, for the submission file; None writes none.
         eval_judged: whether its judgments are known, which MS MARCO's are not; then it is measured too.
-        also: further sets to measure the rows on, see `further_sets`; of these every judged query counts.
+        also: see `further_sets`; of these every judged query counts.
         also_asked: whether a flag named them: then one that cannot be had is an error instead of a note.
-        queries: how many of the dev split's judged queries, and of the eval split's, the first by id; None takes all.
-        depth: passages a query that are reranked.
+        queries: None takes all; of the eval split as many.
         candidates: passages a query that the first stage retrieves for the dev queries (R@1K needs 1,000).
         backbone, retrievers: display names of what is really used, for the tables.
         asked: training settings that flags set; they win over the recipe's.
@@ -40,38 +52,50 @@ class Preset:
 
     name: str
     dataset: str
-    encoder: str
     training: TrainConfig
     backbone: str
+    encoder: str = setting(help="folder, minilm, or Hugging Face id of the dense retriever's encoder", tables=True)
     share: float = 1.0
-    pooling: str = "mean"
-    similarity: str = "cosine"
-    prebuilt: str | None = None
-    bm25: tuple[float, float] | str = (bm25.K1, bm25.B)
+    pooling: str = setting("mean", "of the encoder's tokens", choices=("mean", "cls", "tct"), tables=True)
+    similarity: str = setting("cosine", "of the encoder's vectors", choices=("cosine", "dot"), tables=True)
+    prebuilt: str | None = setting(None, "index of pyserini's to search with that encoder", metavar="NAME", tables=True)
+    bm25: tuple[float, float] | str = setting(
+        (bm25.K1, bm25.B),
+        f"BM25's parameters, or {TUNE}: by the paper's grid on the training queries",
+        read=_bm25,
+        metavar="K1,B",
+        tables=True,
+    )
     dev_split: str = "dev"
     eval_split: str | None = None
     eval_judged: bool = False
-    also: tuple[str, ...] = ()
+    also: tuple[str, ...] = setting(
+        (),
+        "measure the rows on these as well: splits of the data set, ir_datasets ids, FOLDER:SPLIT; or none",
+        read=_sets,
+        metavar="SET,SET...",
+        tables=True,
+    )
     also_asked: bool = False
-    queries: int | None = None
-    depth: int = 1000
+    queries: int | None = setting(
+        None, "dev queries, the first by id", at_least=2, give="a paired t-test needs 2 or more", tables=True
+    )
+    depth: int = setting(1000, "passages a query to rerank", tables=True)
     candidates: int = 1000
     retrievers: Mapping[str, str] = field(default_factory=dict)
     asked: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self):
-        if self.queries is not None and self.queries < 2:
-            raise UserError(f"--queries {self.queries}: a paired t-test needs 2 or more")
+        check(self)
         if not 1 <= self.depth <= self.candidates:
             raise UserError(f"--depth {self.depth}: give 1 to {self.candidates}, what the first stage retrieves")
-
         if self.bm25 != TUNE:
             bm25.check_parameters(*self.bm25)
 
     def override(self, **flags) -> "Preset":
         """This preset with the flags that are not None, of its own or of its training settings."""
         given = {name: value for name, value in flags.items() if value is not None}
-        own = {name: given.pop(name) for name in list(given) if name in _OWN}
+        own = {name: given.pop(name) for name in list(given) if name in ("dataset", *having(Preset, "tables"))}
         if "encoder" in own:
             own["retrievers"] = {**self.retrievers, "dense": own["encoder"]}
         if "backbone" in given:

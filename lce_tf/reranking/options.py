@@ -1,45 +1,31 @@
-"""Command line options of the doors that score runs."""
+"""The command line of the doors that score runs, `rerank` and `score`."""
 
 import argparse
 
 from lce_tf.reranking.rerank import CLUSTER, RerankConfig, rerank
 from lce_tf.reranking.shards import Shard
-from lce_tf.settings import add_options
+from lce_tf.settings import add_options, from_options
 
-CHECKPOINT = "trained cross-encoder: the --output of lce_tf.train, or one in Hugging Face's layout, folder or id"
+_OWN = ("checkpoint", "dataset", "split", "run", "output", "depth", "tag")
+_SCORING = ("format", "engine", "precision", "query_length", "sequence_length", "window", "stride", "windows")
 
 
-def add_scoring_options(parser: argparse.ArgumentParser) -> None:
-    """Adds what the run's columns hold, how pairs are cut and scored, and by which machines."""
-    names = (
-        "format",
-        "engine",
-        "precision",
-        "query_length",
-        "sequence_length",
-        "window",
-        "stride",
-        "windows",
-        "special_words",
-    )
-    add_options(parser, RerankConfig, names, fill=True)
+def add_job_options(parser: argparse.ArgumentParser, config: type[RerankConfig]) -> None:
+    """Adds what is scored, how pairs are cut and scored, and by which machines."""
+    add_options(parser, config, (*_OWN, *_SCORING, "special_words"), fill=True)
     part = parser.add_argument_group(CLUSTER)
     part.add_argument(
         "--shard",
         metavar="I/K",
         help="queries number I, I + K, ... of the run into OUTPUT.shard-I-of-K, for lce merge; K alone in an array job",
     )
-    add_options(part, RerankConfig, ("ray", "workers"), fill=True)
+    add_options(part, config, ("ray", "workers"), fill=True)
 
 
-def run_job(arguments: argparse.Namespace, judged: bool = False) -> None:
-    """Does what a command line with these options asks for and says so in one line.
-
-    Args:
-        arguments: fields of `RerankConfig`, the shard as text.
-        judged: see there.
-    """
-    shard = Shard.parse(arguments.shard) if arguments.shard is not None else None
-    config = RerankConfig(**{**vars(arguments), "shard": shard, "judged": judged})
-    result = rerank(config)
-    print(f"{len(result.query_ids)} queries, {len(result)} rows: {config.file}")
+def run_job(arguments: argparse.Namespace, config: type[RerankConfig]) -> None:
+    """Does what a command line with these options asks for and says so in one line."""
+    if arguments.shard is not None:
+        arguments.shard = Shard.parse(arguments.shard)
+    job = from_options(config, arguments)
+    result = rerank(job)
+    print(f"{len(result.query_ids)} queries, {len(result)} rows: {job.file}")

@@ -41,6 +41,7 @@ from lce_tf.tokens.texts import passage_store, query_store
 # Pairs between two points that an interrupted job can go on from.
 CHUNK = 16384
 CLUSTER = "several machines (docs/clusters.md)"
+CHECKPOINT = "trained cross-encoder: the --output of lce_tf.train, or one in Hugging Face's layout, folder or id"
 
 
 @dataclass(frozen=True)
@@ -48,16 +49,15 @@ class RerankConfig:
     """A reranking job; each field states what it means.
 
     Attributes:
-        output: the file to write; the raw model scores go to `OUTPUT.scores.npz`, the manifest to `OUTPUT.json`.
         judged: score the judged relevant passages that the run lacks, too, and write nothing but what is scored: what
             a student learns from.
         shard: rerank only this part of the run, into a file of its own (`file`).
     """
 
-    checkpoint: str = setting()
-    dataset: str = setting()
-    run: str = setting()
-    output: str = setting()
+    checkpoint: str = setting(help=CHECKPOINT)
+    dataset: str = setting(help="texts of queries and passages: ir_datasets id, folder or pydocs", shown="pydocs")
+    run: str = setting(help="the run to rerank, TREC's six columns or MS MARCO's three")
+    output: str = setting(help="the run to write; raw scores go to OUTPUT.scores.npz, facts to OUTPUT.json")
     split: str | None = setting(None, "the data set's split whose queries the run is of, e.g. dev")
     depth: int = setting(
         1000,
@@ -115,6 +115,21 @@ class RerankConfig:
     def file(self) -> str:
         """The run that is written: `output`, or its shard's."""
         return self.output if self.shard is None else self.shard.file(self.output)
+
+
+@dataclass(frozen=True)
+class ScoreConfig(RerankConfig):
+    """A teacher's scoring of a training run, for students; see `RerankConfig`."""
+
+    split: str | None = setting("train", "the data set's split whose queries the run is of")
+    depth: int = setting(
+        200,
+        "passages a query to score, as the student's --negatives-depth; judged relevant ones come on top",
+        at_least=1,
+        give="give 1 or more",
+    )
+    tag: str = setting("teacher", "the run's name in its last column")
+    judged: bool = setting(True)
 
 
 def rerank(config: RerankConfig) -> Run:

@@ -1,48 +1,43 @@
 """What the server is given on its command line: limits, and the token that clients must know."""
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
 from lce_tf.errors import UserError
 from lce_tf.reranking.pairs import Pair
 from lce_tf.serving.refused import Refused
+from lce_tf.settings import check, setting
 
 TOKEN_VARIABLE = "LCE_TOKEN"
+_ABOVE_0 = {"at_least": 1e-3, "below": math.inf, "give": "give a number above 0"}
 
 
 @dataclass(frozen=True)
 class Limits:
-    """How much is taken, and how it is joined.
+    """How much is taken, and how it is joined."""
 
-    Attributes:
-        max_body_mb: of a request's body, in 10⁶ bytes.
-        max_pairs: of a request.
-        max_chars: of a text, in Unicode characters.
-        timeout: seconds from a request's first line to its answer.
-        max_queue_pairs: pairs that may wait to be scored.
-        max_batch_pairs: pairs scored together, unless one request alone has more.
-        batch_wait_ms: milliseconds for which an idle model waits for more pairs.
-        max_connections: that may be open, and requests that may be in work; probes have room beyond it.
-        header_timeout: seconds for which a request's head may take to arrive.
-    """
-
-    max_body_mb: float = 8.0
-    max_pairs: int = 1000
-    max_chars: int = 100_000
-    timeout: float = 30.0
-    max_queue_pairs: int = 4096
-    max_batch_pairs: int = 128
-    batch_wait_ms: float = 2.0
-    max_connections: int = 1024
-    header_timeout: float = 10.0
+    max_body_mb: float = setting(8.0, "10^6 bytes of a request's body", **_ABOVE_0)
+    max_pairs: int = setting(1000, "pairs of a request", **_ABOVE_0)
+    max_chars: int = setting(100_000, "characters of a text", **_ABOVE_0)
+    timeout: float = setting(30.0, "seconds that a request may take", **_ABOVE_0)
+    max_queue_pairs: int = setting(4096, "pairs that may wait", **_ABOVE_0)
+    max_batch_pairs: int = setting(128, "pairs scored together, unless one request alone has more", **_ABOVE_0)
+    batch_wait_ms: float = setting(
+        2.0,
+        "milliseconds for which an idle model waits for more pairs",
+        at_least=0,
+        below=math.inf,
+        give="give 0 or more",
+    )
+    max_connections: int = setting(
+        1024, "connections that may be open, and requests in work; probes have room beyond it", **_ABOVE_0
+    )
+    header_timeout: float = setting(10.0, "seconds for a request's head to arrive", **_ABOVE_0)
 
     def __post_init__(self):
-        for field in fields(self):
-            value, option = getattr(self, field.name), f"--{field.name.replace('_', '-')}"
-            least = 0 if field.name == "batch_wait_ms" else 1e-3
-            if not least <= value < float("inf"):  # NaN is neither
-                raise UserError(f"{option} {value:g}: give {'0 or more' if not least else 'a number above 0'}")
+        check(self)
         if self.max_queue_pairs < self.max_pairs:
             raise UserError(
                 f"--max-queue-pairs {self.max_queue_pairs}: a request may have --max-pairs {self.max_pairs}; "

@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from lce_tf.serving import logs
+from lce_tf.serving import logs, middleware
 from lce_tf.serving.logs import JsonLines, Sparing
 
 TEI = {"query": "q", "texts": ["some text", "b"]}
@@ -171,7 +171,7 @@ def test_the_logs_of_uvicorn_and_asyncio_are_lines_of_json(capsys, monkeypatch):
 
 
 def test_bodies_of_all_requests_together_are_bounded(client, monkeypatch):
-    monkeypatch.setattr("lce_tf.serving.middleware._BODIES", 0.5)
+    monkeypatch.setattr(middleware, "_BODIES", 0.5)
     served = client(max_body_mb=0.001)
     found = served.post("/rerank", json={"query": "q", "texts": ["a" * 600]})
     assert found.status_code == 503 and found.headers["Retry-After"] == "1"
