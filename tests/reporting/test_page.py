@@ -28,16 +28,18 @@ def test_ranks_before_and_after(made):
     assert numbers[-1] == ["none", "1", "1"]
 
 
-def test_queries_open_into_both_ranks_and_the_passages(made):
+def test_queries_open_into_both_lists_side_by_side(made):
     page = Page(made("--passages-shown", "1", "--characters", "20"))
     assert "2 better, 1 worse, 1 the same." in page.text
     changes = [text.split() for text in page.summaries if "→" in text]
     assert [words[0] for words in changes] == ["+0.6667", "+0.5000", "-0.5000"]
     assert [words[-1] for words in changes] == ["q3", "q1", "q2"]
     assert changes[0][1:4] == ["0.3333", "→", "1.0000"] and changes[0][4:] == ["three", "three", "three", "t…", "q3"]
-    third, first, second = page.tables["changes"]
-    assert third == [["Now", "Before", "Passage"], ["1", "3", "relevant (grade 1) third p3"], ["2", "1", "eighth p8"]]
-    assert first[1][:2] == ["1", "2"] and second[2] == ["2", "1", "relevant (grade 1) second p2"]
+    before, now, _, first, second, _ = page.tables["changes"]
+    third = "relevant (grade 1) third p3"
+    assert before == [["Rank", "Now", "Passage"], ["1", "2", "eighth p8"], ["3", "1", third]]
+    assert now == [["Rank", "Before", "Passage"], ["1", "3", third]]
+    assert first[1][:2] == ["1", "2"] and second[1] == ["1", "2", "relevant (grade 1) second p2"]
     assert "never shown" not in page.text
 
 
@@ -121,7 +123,7 @@ def test_without_texts_there_are_ids(place):
 
     assert main("new.trec --qrels qrels.txt --first-stage first.trec --output ids.html".split()) == 0
     page = Page((place / "ids.html").read_text(encoding="utf-8"))
-    assert page.tables["changes"][0][1] == ["1", "3", "relevant (grade 1)  p3"]
+    assert page.tables["changes"][1][1] == ["1", "3", "relevant (grade 1)  p3"]
 
 
 @pytest.mark.parametrize(
