@@ -25,7 +25,7 @@ tables = $(BIN)/python -m lce_tf.tables $(1) --preset $(PRESET) $(if $(SEEDS),--
   $(if $(DATA_DIR),--data-dir $(DATA_DIR)) $(FLAGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-slow lint table1 table2 table3 table4 tables fuzz chaos bench bench-gpu full-size lock wheel clean
+.PHONY: help setup demo test test-slow lint table1 table2 table3 table4 tables fuzz chaos bench bench-gpu full-size lock wheel clean
 
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -52,6 +52,9 @@ lint: $(VENV)/.installed ## Check style (ruff) and shell scripts (shellcheck)
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/shellcheck .ci/run experiments/*/*.sh
+
+demo: $(VENV)/.installed ## Train a small cross-encoder, rerank with it and write a page of what changed (5 minutes; FLAGS=--open)
+	@$(BIN)/python -m lce_tf.demo $(FLAGS)
 
 table1: $(VENV)/.installed ## Retrieve, train, rerank, test and print Table 1; run again to go on after a stop
 	@$(call tables,table1)

@@ -23,7 +23,7 @@ _HOMES = {
     "ScoreConfig": "reranking.rerank",
     "TrainConfig": "training.config",
 }
-_DOORS = ("compare", "evaluate", "export", "merge", "report", "rerank", "retrieve", "train")
+_DOORS = ("compare", "demo", "evaluate", "export", "merge", "report", "rerank", "retrieve", "train")
 __all__ = [*_HOMES, *_DOORS]  # noqa: PLE0604
 
 

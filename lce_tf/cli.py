@@ -8,6 +8,7 @@ import lce_tf
 
 # name -> (module with `main(argv=None) -> int`, what it does), in the order of a day's work
 DOORS = {
+    "demo": ("lce_tf.demo", "train a small cross-encoder, rerank with it and show what changed, in minutes"),
     "retrieve": ("lce_tf.retrieve", "write a first-stage run with BM25 or a dense encoder"),
     "audit": ("lce_tf.audit", "count what a training run can give: groups, truncation, doubtful negatives"),
     "train": ("lce_tf.train", "train a cross-encoder with LCE, cross-entropy or hinge loss"),

@@ -10,6 +10,7 @@ from pathlib import Path
 from lce_tf.arguments import numbers, parser_for, quiet_tensorflow, wants
 from lce_tf.array_jobs import array_index
 from lce_tf.errors import UserError, guarded
+from lce_tf.footprint import Footprint
 from lce_tf.paper.rows import TABLES, Table
 from lce_tf.replication.official import OFFICIAL, official_folder
 from lce_tf.replication.plan import make_plan
@@ -89,12 +90,14 @@ def _main(arguments: argparse.Namespace) -> None:
     if planned:
         print(_plan(tables, preset, output, seeds, rates))
         return
+    footprint = Footprint()
     for table in tables:
         report = replicate(table, preset, output, seeds)
         print(report.markdown())
         print(f"written: {Path(output) / table.name}.md, .tex, .json, .png, .svg")
         if report.setting.submission:
             print(f"to submit: {Path(output) / report.setting.submission}")
+    print(footprint)
 
 
 def _plan(

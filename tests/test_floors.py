@@ -7,6 +7,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 DOORS = (
+    "demo",
     "retrieve",
     "audit",
     "train",
@@ -30,7 +31,7 @@ FLOORS = (
     ("errors",),
     ("destinations",),  # where an output path leads
     ("files", "locks", "xla"),
-    ("progress", "arguments", "array_jobs", "settings", "registry", "disk"),
+    ("progress", "arguments", "array_jobs", "settings", "registry", "disk", "footprint"),
     ("training_folder",),  # what a training leaves beside its checkpoint
     ("data",),  # data sets, runs, judgments: read, checked and written
     ("tokens",),  # texts as token ids, and pairs packed from them

@@ -1,0 +1,45 @@
+"""`python -m lce_tf.demo`: trains a small cross-encoder, reranks with it, and writes a page of what changed."""
+
+import argparse
+import sys
+import webbrowser
+from collections.abc import Sequence
+
+from lce_tf.arguments import callable_door, parser_for, quiet_tensorflow
+from lce_tf.errors import guarded
+from lce_tf.footprint import Footprint
+from lce_tf.replication.demo import demo
+from lce_tf.replication.presets import PRESETS
+
+EXAMPLE = "python -m lce_tf.demo --open"
+_PRESET = "demo"
+
+
+def parser() -> argparse.ArgumentParser:
+    """The door's command line."""
+    result = parser_for("demo", __doc__.partition(": ")[2], EXAMPLE)
+    add = result.add_argument
+    add("--preset", choices=PRESETS, default=_PRESET, help="data, backbone and settings")
+    add("--output", help="folder of all that is made (default: runs/PRESET)")
+    add("--open", action="store_true", help="open the page in a browser")
+    return result
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Exit status 0, or 2 after one line about what is wrong."""
+    quiet_tensorflow()
+    return guarded(_main, parser().parse_args(argv))
+
+
+def _main(arguments: argparse.Namespace) -> None:
+    footprint = Footprint()
+    made = demo(PRESETS[arguments.preset], arguments.output or f"runs/{arguments.preset}")
+    print(f"{made.text()}\n{footprint}")
+    if arguments.open:
+        webbrowser.open(made.page.resolve().as_uri())
+
+
+callable_door(__name__)
+
+if __name__ == "__main__":
+    sys.exit(main())

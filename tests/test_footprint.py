@@ -1,0 +1,21 @@
+"""What a command took: the process's own peak, and that of a child that held more."""
+
+import re
+import subprocess
+import sys
+
+from lce_tf.footprint import Footprint
+
+
+def test_the_line():
+    assert re.fullmatch(r"0 min \d+ s, \d+\.\d GB of memory at most", str(Footprint()))
+
+
+def test_a_child_s_memory_counts():
+    code = (
+        "from lce_tf.footprint import Footprint; import subprocess, sys; found = Footprint(); before = found.peak_bytes"
+    )
+    child = "subprocess.run([sys.executable, '-c', 'held = bytearray(300_000_000)'], check=True)"
+    code = f"{code}; before = found.peak_bytes; {child}; print(before, found.peak_bytes)"
+    before, after = map(int, subprocess.check_output([sys.executable, "-c", code], text=True).split())
+    assert before < 300_000_000 <= after
