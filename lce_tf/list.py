@@ -8,6 +8,7 @@ from lce_tf.arguments import parser_for, quiet_tensorflow
 from lce_tf.errors import guarded
 from lce_tf.exporting.exporter import EXPORTERS
 from lce_tf.losses import LOSSES
+from lce_tf.losses.options import described
 from lce_tf.model.families import FAMILIES
 from lce_tf.replication.presets import PRESETS
 from lce_tf.retrieval.registry import RETRIEVERS
@@ -38,6 +39,15 @@ def _pieces(registry) -> Callable[[], dict[str, str]]:
     return lambda: {name: registry.about(name).help for name in registry}
 
 
+def _losses() -> dict[str, str]:
+    found = {}
+    for name in LOSSES:
+        about = LOSSES.about(name)
+        options = described(about)
+        found[name] = f"{about.help}; options: {options}" if options else about.help
+    return found
+
+
 def _presets() -> dict[str, str]:
     return {name: f"{one.dataset} with {one.backbone}, {one.training.steps:,} steps" for name, one in PRESETS.items()}
 
@@ -49,7 +59,7 @@ def _recipes() -> dict[str, str]:
 
 # Kind -> function that returns name -> one line about it.
 KINDS: dict[str, Callable[[], dict[str, str]]] = {
-    "losses": _pieces(LOSSES),
+    "losses": _losses,
     "retrievers": _pieces(RETRIEVERS),
     "engines": lambda: ENGINE_LINES,
     "exporters": _pieces(EXPORTERS),

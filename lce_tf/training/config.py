@@ -10,6 +10,7 @@ from lce_tf.data.formats import FORMAT_HELP
 from lce_tf.errors import UserError
 from lce_tf.groups.pool import POSITIVES, SHORT_LISTS, PoolConfig
 from lce_tf.losses import LOSSES
+from lce_tf.losses.options import read_options, written
 from lce_tf.model.config import Lengths, Scoring
 from lce_tf.model.precision import PRECISIONS
 from lce_tf.settings import setting
@@ -38,6 +39,9 @@ class TrainConfig:
         "training loss: a name that lce list losses prints, or a class, package.module.Class",
         read=LOSSES.known,
         metavar="LOSS",
+    )
+    loss_options: str = setting(
+        "", "options of the loss, NAME=VALUE,...; lce list losses prints those of each", metavar="NAME=VALUE"
     )
     teacher: str | None = setting(
         None, "with a loss that learns from a teacher: run with its scores, as lce score writes", metavar="RUN"
@@ -228,6 +232,9 @@ class TrainConfig:
     def __post_init__(self):
         about = LOSSES.about(self.loss)
         settings.check(self)
+        # One way to write the same options, so that the same training has the same record.
+        options = written(read_options(self.loss, about, self.loss_options))
+        object.__setattr__(self, "loss_options", options)
         if self.tpu is not None and self.strategy != "tpu":
             raise UserError(f"--tpu {self.tpu}: --strategy {self.strategy} uses none; give --strategy tpu as well")
         if self.xla and self.strategy == "tpu":
@@ -237,7 +244,7 @@ class TrainConfig:
                 f"--group {self.group}: --loss {self.loss} compares passages of a group; "
                 f"give {about.least_group} or more"
             )
-        if about.teacher and self.teacher is None:
+        if about.teacher and not about.grades and self.teacher is None:
             raise UserError(f"--loss {self.loss}: learns from a --teacher, a run that python -m lce_tf.score writes")
         if self.teacher is not None and not about.teacher:
             taught = ", ".join(name for name in LOSSES if LOSSES.about(name).teacher)
@@ -252,6 +259,11 @@ class TrainConfig:
     def members(self) -> int:
         """Passages in one training example: the group size, 1 for a loss over single pairs."""
         return 1 if LOSSES.about(self.loss).pairs else self.group
+
+    @property
+    def options_of_loss(self) -> dict[str, Any]:
+        """The value of each option of the loss."""
+        return asdict(read_options(self.loss, LOSSES.about(self.loss), self.loss_options))
 
     @property
     def lengths(self) -> Lengths:

@@ -64,6 +64,7 @@ def _train(config: TrainConfig, output: Path, workers: Workers, locks: contextli
         inputs = workers.chief_first(lambda: read_inputs(config))
         workers.same("settings or inputs", json.dumps(identity(config, inputs.hashes), sort_keys=True))
         facts = {"queries": inputs.pool.findings.summary(), "usable_queries": len(inputs.pool)}
+        facts["loss"] = {"name": config.loss, **config.options_of_loss}
         if inputs.teacher is not None:
             facts["teacher"] = inputs.teacher.summary()
         finished = workers.from_chief((output / "config.json").is_file())
@@ -107,7 +108,7 @@ class Job:
         replicas = self.strategy.num_replicas_in_sync
         if config.batch % replicas:
             raise UserError(f"--batch {config.batch}: is not a multiple of the {replicas} replicas it is split over")
-        loss = LOSSES[config.loss]()
+        loss = LOSSES[config.loss](**config.options_of_loss)
         self.schedule = make_schedule(config.decay, config.learning_rate, config.steps, config.warmup)
         head_rate = config.learning_rate if config.head_rate == "constant" else None
         # Counted on the host: a step whose float16 gradients overflow is skipped by the optimiser, but was dealt.

@@ -161,7 +161,13 @@ CASES = [
     trained("--group 1", "--group 1: --loss lce compares passages of a group; give 2 or more"),
     trained("--loss hinge --group 1", "--group 1: --loss hinge compares passages of a group; give 2 or more"),
     trained("--loss ranknet", "--loss ranknet: learns from a --teacher, a run that python -m lce_tf.score writes"),
-    trained("--teacher run.trec", "--teacher run.trec: --loss lce asks none; give one of margin-mse, ranknet"),
+    trained("--teacher run.trec", "--teacher run.trec: --loss lce asks none; give one of adr-mse, kl, …"),
+    trained(
+        "--loss lce --loss-options temprature=0.5",
+        "--loss-options temprature=0.5: --loss lce has temperature; lce list losses prints the options of each loss",
+    ),
+    trained("--loss-options temperature=0", "--loss-options temperature 0.0: give a number above 0, such as 0.5"),
+    trained("--loss-options temperature", "--loss-options 'temperature': give NAME=VALUE, several of them with …"),
     trained("--r-drop -1", "--r-drop -1.0: give a weight of 0 or more, such as 1"),
     trained(
         "--group 9 --negatives-depth 5",

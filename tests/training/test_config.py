@@ -12,9 +12,9 @@ PAPER = TrainConfig("msmarco-passage", "bm25.trec")
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"loss": "softmax"}, "--loss 'softmax': known are ce, hinge, lce, "),
+        ({"loss": "softmax"}, "--loss 'softmax': known are adr-mse, binary, ce, hinge, "),
         ({"loss": "ranknet"}, "--loss ranknet: learns from a --teacher"),
-        ({"teacher": "t.trec"}, "--teacher t.trec: --loss lce asks none; give one of margin-mse, ranknet"),
+        ({"teacher": "t.trec"}, "--teacher t.trec: --loss lce asks none; give one of adr-mse, kl, "),
         ({"loss": "margin-mse", "teacher": "t.trec", "group": 1}, "--group 1: --loss margin-mse compares passages"),
         ({"r_drop": -1.0}, "--r-drop -1.0: give a weight of 0 or more"),
         ({"r_drop": float("nan")}, "--r-drop nan"),
@@ -83,3 +83,22 @@ def test_cross_entropy_takes_single_pairs_and_needs_one_negative(loss):
 
 def test_a_group_of_one_is_fine_for_cross_entropy():
     assert replace(PAPER, loss="ce", group=1).members == 1
+
+
+def test_options_of_the_loss_are_recorded_in_one_way():
+    config = replace(PAPER, loss="lce", loss_options="temperature=.5")
+    assert config.loss_options == "temperature=0.5" and config.options_of_loss == {"temperature": 0.5}
+    assert replace(PAPER, loss_options="temperature=1") == PAPER and PAPER.loss_options == ""
+    with pytest.raises(UserError, match="--loss-options temperature=0.5: --loss hinge has none"):
+        replace(config, loss="hinge")
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_a_teacher_is_asked_for_where_nothing_else_can_be_learnt(loss):
+    about = LOSSES.about(loss)
+    for teacher in (None, "t.trec"):
+        if (about.teacher and not about.grades and teacher is None) or (teacher and not about.teacher):
+            with pytest.raises(UserError, match="teacher"):
+                replace(PAPER, loss=loss, teacher=teacher)
+        else:
+            assert replace(PAPER, loss=loss, teacher=teacher).teacher == teacher
