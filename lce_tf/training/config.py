@@ -10,6 +10,7 @@ from lce_tf.data.formats import FORMAT_HELP
 from lce_tf.errors import UserError
 from lce_tf.groups.pool import POSITIVES, SHORT_LISTS, PoolConfig
 from lce_tf.losses import LOSSES
+from lce_tf.losses.facts import LossFacts
 from lce_tf.losses.options import read_options, written
 from lce_tf.model.config import Lengths, Scoring
 from lce_tf.model.precision import PRECISIONS
@@ -56,6 +57,11 @@ class TrainConfig:
         metavar="WEIGHT",
     )
     group: int = setting(8, "passages a group (n), the positive included; cross entropy takes single pairs")
+    group_positives: int = setting(
+        1,
+        "positives a group at most, with a loss over grades; a query with fewer has more negatives",
+        at_least=1,
+    )
     batch: int = setting(
         16, "groups a step over all replicas (cross entropy: pairs)", at_least=1, recipe=True, tables=True
     )
@@ -111,7 +117,11 @@ class TrainConfig:
         recipe=True,
     )
     positives: str = setting(
-        "judged", "any judged relevant passage, or only those in the run", choices=POSITIVES, recipe=True
+        "judged",
+        "any judged relevant passage, or only those in the run; none: groups of the run's top passages, judged or not, "
+        "which a teacher has scored",
+        choices=POSITIVES,
+        recipe=True,
     )
     passage_length: int | None = setting(
         None,
@@ -249,11 +259,36 @@ class TrainConfig:
         if self.teacher is not None and not about.teacher:
             taught = ", ".join(name for name in LOSSES if LOSSES.about(name).teacher)
             raise UserError(f"--teacher {self.teacher}: --loss {self.loss} asks none; give one of {taught}")
+        self._check_positives(about)
         if (self.evaluate_every or self.keep == "best") and not self.dev_run:
             raise UserError("--evaluate-every and --keep best need a --dev-run to rerank")
         if self.keep == "best" and not self.evaluate_every:
             raise UserError("--keep best: needs --evaluate-every to know what is best")
         self.lengths, self.pool, self.scoring  # noqa: B018  (checks their own values)
+
+    def _check_positives(self, about: type[LossFacts]) -> None:
+        if self.positives == "none" and self.teacher is None:
+            raise UserError(
+                "--positives none: such groups have no label but a teacher's scores; give a --loss that learns from a "
+                "--teacher, and that"
+            )
+        if self.group_positives == 1:
+            return
+        if not about.grades:
+            several = ", ".join(name for name in LOSSES if LOSSES.about(name).grades)
+            raise UserError(
+                f"--group-positives {self.group_positives}: --loss {self.loss} takes one positive; "
+                f"give one of {several}"
+            )
+        if self.positives == "none":
+            raise UserError(
+                f"--group-positives {self.group_positives}: --positives none has no positives; leave it out"
+            )
+        if self.group_positives >= self.group:
+            raise UserError(
+                f"--group-positives {self.group_positives}: leaves no negative in a group of {self.group}; lower it or "
+                "raise --group"
+            )
 
     @property
     def members(self) -> int:

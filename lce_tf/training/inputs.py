@@ -64,7 +64,7 @@ def read_inputs(config: TrainConfig) -> TrainingInputs:
         )
     run = read_run(config.run, config.format)
     dataset = load_dataset(config.dataset)
-    qrels = dataset.qrels(config.split)
+    qrels = dataset.qrels(config.split) if config.pool.judged else {}
     tokenizer = WordPieces(folder)
     if tokenizer.size > encoder.vocab_size:
         raise UserError(
@@ -74,7 +74,9 @@ def read_inputs(config: TrainConfig) -> TrainingInputs:
     queries = query_store(dataset, config.split, tokenizer)
     dev = _dev_queries(config, dataset, tokenizer) if config.evaluate_every else None
     if not passages_are_tokenised(dataset, tokenizer):
-        refuse_strangers(run, qrels, queries)  # rather than after the most of an hour that a large collection takes
+        refuse_strangers(
+            run, qrels, queries, config.pool
+        )  # rather than after the most of an hour that a large collection takes
     passages = passage_store(dataset, tokenizer)
 
     def packer(queries):

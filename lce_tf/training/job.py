@@ -127,6 +127,8 @@ class Job:
             replacement=config.sampling == "replacement",
             alternating=config.ce_pairs == "alternating",
             teacher=inputs.teacher,
+            positives=config.group_positives,
+            grades=loss.grades,
         )
         self.layout = layout_of(config, self.model, begun_layout(output))
         build = sliced if self.layout == "slices" else packed

@@ -168,6 +168,19 @@ CASES = [
     ),
     trained("--loss-options temperature=0", "--loss-options temperature 0.0: give a number above 0, such as 0.5"),
     trained("--loss-options temperature", "--loss-options 'temperature': give NAME=VALUE, several of them with …"),
+    trained(
+        "--positives none",
+        "--positives none: such groups have no label but a teacher's scores; give a --loss that learns from a "
+        "--teacher, and that",
+    ),
+    trained(
+        "--group-positives 2",
+        "--group-positives 2: --loss lce takes one positive; give one of adr-mse, binary, …",
+    ),
+    trained(
+        "--loss multi-lce --group 2 --group-positives 2",
+        "--group-positives 2: leaves no negative in a group of 2; lower it or raise --group",
+    ),
     trained("--r-drop -1", "--r-drop -1.0: give a weight of 0 or more, such as 1"),
     trained(
         "--group 9 --negatives-depth 5",
