@@ -83,6 +83,24 @@ class TrainConfig:
         recipe=True,
         tables=True,
     )
+    weight_decay: float = setting(
+        0.0,
+        "AdamW's: times the learning rate, what weights lose a step, but not biases and norms; 0 in the paper, and by "
+        "default in sentence-transformers; 0.01 in PyTorch's AdamW",
+        at_least=0,
+        below=1,
+        give="give 0 or more and less than 1, such as 0.01",
+        recipe=True,
+    )
+    clip_norm: float = setting(
+        0.0,
+        "largest global norm of the gradients, to which they are scaled down; 0: any, as in the paper; 1 by default in "
+        "sentence-transformers",
+        at_least=0,
+        below=1e9,
+        give="give 0 or more, such as 1",
+        recipe=True,
+    )
     query_length: int = setting(50, "wordpieces that a query keeps at most", recipe=True)
     sequence_length: int = setting(256, "wordpieces of query, passage and special tokens at most", recipe=True)
     negatives_depth: int = setting(200, "negatives come from this many top passages", recipe=True)

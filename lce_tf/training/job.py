@@ -118,7 +118,7 @@ class Job:
             self.model = checkpoint.from_backbone(config.backbone, config.scoring, precision, config.seed)
             inputs.watched.check()  # the weights are read by now
             _check_dropout(config, self.model.config)
-            self.optimizer = make_optimizer(self.schedule, self.model, precision, head_rate)
+            self.optimizer = make_optimizer(self.schedule, self.model, precision, head_rate, config.weight_decay)
         sampler = GroupSampler(
             inputs.pool,
             config.members,
