@@ -98,11 +98,11 @@ def config_of(about: checkpoint.Trained) -> dict[str, Any]:
 
 
 def _records(folder: Path) -> tuple[dict[str, Any], list[dict]]:
-    """What training left beside the checkpoint: the manifest, and the lines that measure MRR@10 on the dev sample."""
+    """What training left beside the checkpoint: the manifest, and the lines that measure the dev sample."""
     manifest = read_json(folder / MANIFEST) if (folder / MANIFEST).is_file() else {}
     measured = []
     if (folder / METRICS).is_file():
-        measured = [figures for figures in read_json_lines(folder / METRICS) if "dev_mrr_10" in figures]
+        measured = [row for row in read_json_lines(folder / METRICS) if any(name.startswith("dev_") for name in row)]
     return manifest if isinstance(manifest, dict) else {}, measured
 
 

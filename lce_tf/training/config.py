@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from lce_tf import settings
 from lce_tf.data.formats import CHOICES as FORMATS_SAID
 from lce_tf.data.formats import FORMAT_HELP
 from lce_tf.errors import UserError
+from lce_tf.evaluation.measures import MEAN, parse_measure
 from lce_tf.groups.pool import POSITIVES, SHORT_LISTS, PoolConfig
 from lce_tf.losses import LOSSES
 from lce_tf.losses.facts import LossFacts
@@ -17,6 +19,7 @@ from lce_tf.model.precision import PRECISIONS
 from lce_tf.settings import setting
 from lce_tf.training.recipes import RECIPES
 
+DEV_MEASURE = "MRR@10"
 MACHINES, MEASURING = "machines", "measuring while training, and what is kept"
 
 
@@ -251,7 +254,16 @@ class TrainConfig:
     )
     dev_split: str | None = setting("dev", "split of the dev run's queries", part=MEASURING)
     dev_run: str | None = setting(None, "run whose sample is reranked while training", part=MEASURING)
-    dev_queries: int = setting(100, "queries in that sample, whose MRR@10 is measured", at_least=1, part=MEASURING)
+    dev_also: str = setting(
+        "",
+        "further sets to rerank a sample of, DATASET:SPLIT:RUN,...; what is best is then so by the mean over the sets",
+        metavar="SETS",
+        part=MEASURING,
+    )
+    dev_measure: str = setting(
+        DEV_MEASURE, "measured on each sample, and what --keep best goes by, such as nDCG@10", part=MEASURING
+    )
+    dev_queries: int = setting(100, "queries in a sample", at_least=1, part=MEASURING)
     dev_depth: int = setting(50, "passages a query reranked in it", at_least=1, part=MEASURING)
     evaluate_every: int = setting(0, "steps between evaluations; 0 never", at_least=0, part=MEASURING)
     checkpoint_every: int = setting(1000, "steps between checkpoints", at_least=1, part=MEASURING)
@@ -278,8 +290,11 @@ class TrainConfig:
             taught = ", ".join(name for name in LOSSES if LOSSES.about(name).teacher)
             raise UserError(f"--teacher {self.teacher}: --loss {self.loss} asks none; give one of {taught}")
         self._check_positives(about)
-        if (self.evaluate_every or self.keep == "best") and not self.dev_run:
-            raise UserError("--evaluate-every and --keep best need a --dev-run to rerank")
+        if (self.evaluate_every or self.keep == "best" or self.dev_also) and not self.dev_run:
+            raise UserError("--evaluate-every, --keep best and --dev-also need a --dev-run to rerank")
+        if self.dev_measure != DEV_MEASURE:
+            parse_measure(self.dev_measure)
+        dev_sets(self)
         if self.keep == "best" and not self.evaluate_every:
             raise UserError("--keep best: needs --evaluate-every to know what is best")
         self.lengths, self.pool, self.scoring  # noqa: B018  (checks their own values)
@@ -347,6 +362,40 @@ class TrainConfig:
         """Each setting that is not the recipe's: name -> {RECIPE: ..., "here": ...}."""
         here, own = asdict(self), recipe_settings(self.recipe, self.loss)
         return {name: {self.recipe: own[name], "here": here[name]} for name in RECIPE if here[name] != own[name]}
+
+
+class DevSet(NamedTuple):
+    """A set of which a sample is reranked while training.
+
+    Attributes:
+        name: among the figures; "" for the first.
+    """
+
+    name: str
+    dataset: str
+    split: str | None
+    run: str
+
+
+def dev_sets(config: TrainConfig) -> list[DevSet]:
+    """The training's own dev set, if there is one, and those that `dev_also` names.
+
+    Raises:
+        UserError: a further set is not named as DATASET:SPLIT:RUN.
+    """
+    found = [DevSet("", config.dataset, config.dev_split, config.dev_run)] if config.dev_run else []
+    for text in filter(None, config.dev_also.split(",")):
+        dataset, _, rest = text.partition(":")
+        split, colon, run = rest.partition(":")
+        if not (colon and dataset and run):
+            raise UserError(f"--dev-also {text}: give DATASET:SPLIT:RUN, such as beir/scifact:test:scifact.bm25.trec")
+        found.append(DevSet(Path(run).stem, dataset, split or None, run))
+    if len({MEAN, *(one.name for one in found)}) <= len(found):
+        raise UserError(
+            f"--dev-also {config.dev_also}: figures are told apart by the names of the runs' files; give each its own, "
+            f"and none {MEAN}"
+        )
+    return found
 
 
 # Of each setting that has one; what a record of an earlier version does not name was so.

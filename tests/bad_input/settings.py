@@ -197,7 +197,7 @@ CASES = [
         "--query-length 60 and --sequence-length 63: a sequence holds the query, three special tokens and "
         "at least one wordpiece of the passage; raise --sequence-length",
     ),
-    trained("--keep best", "--evaluate-every and --keep best need a --dev-run to rerank"),
+    trained("--keep best", "--evaluate-every, --keep best and --dev-also need a --dev-run to rerank"),
     rerank_with("--depth 0", "--depth 0: give 1 or more; evaluate the run itself to see it unreranked"),
     rerank_with("--output model", "--output model: is a folder; name a file"),
     Case(
