@@ -12,7 +12,7 @@ from lce_tf.losses.options import described
 from lce_tf.model.families import FAMILIES
 from lce_tf.replication.presets import PRESETS
 from lce_tf.retrieval.registry import RETRIEVERS
-from lce_tf.training.recipes import RECIPES, RELEASED
+from lce_tf.training.recipes import RECIPES
 
 EXAMPLE = """python -m lce_tf.list losses
   python -m lce_tf.list --names losses"""
@@ -53,8 +53,7 @@ def _presets() -> dict[str, str]:
 
 
 def _recipes() -> dict[str, str]:
-    about = {"paper": "section 4.2 of the paper", "released": f"its released code, {len(RELEASED)} settings differ"}
-    return {name: about.get(name, "") for name in RECIPES}
+    return {name: one.help + (f"; also {one.alias}" if one.alias else "") for name, one in RECIPES.items()}
 
 
 # Kind -> function that returns name -> one line about it.

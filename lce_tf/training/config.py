@@ -2,24 +2,22 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from lce_tf import settings
 from lce_tf.data.formats import CHOICES as FORMATS_SAID
 from lce_tf.data.formats import FORMAT_HELP
 from lce_tf.errors import UserError
-from lce_tf.evaluation.measures import MEAN, parse_measure
 from lce_tf.groups.pool import POSITIVES, SHORT_LISTS, PoolConfig
 from lce_tf.losses import LOSSES
-from lce_tf.losses.facts import LossFacts
 from lce_tf.losses.options import read_options, written
 from lce_tf.model.config import Lengths, Scoring
 from lce_tf.model.precision import PRECISIONS
 from lce_tf.settings import setting
-from lce_tf.training.recipes import RECIPES
+from lce_tf.training.checks import check_together
+from lce_tf.training.dev_sets import DEV_MEASURE, DevSet, dev_sets
+from lce_tf.training.recipes import ALIASES, NAMES, RECIPES, check_stage
 
-DEV_MEASURE = "MRR@10"
 MACHINES, MEASURING = "machines", "measuring while training, and what is kept"
 
 
@@ -115,9 +113,13 @@ class TrainConfig:
     )
     recipe: str = setting(
         "paper",
-        "settings to follow where no flag says otherwise: the paper's or the released code's (docs/recipes.md)",
-        choices=RECIPES,
+        "settings to follow where no flag says otherwise; lce list recipes says what they are, --plan prints one",
+        choices=NAMES,
+        metavar="NAME",
         tables=True,
+    )
+    stage: int = setting(
+        1, "of a recipe with several stages, this one alone; left out, lce train takes all in turn", at_least=1
     )
     decay: str = setting(
         "linear",
@@ -275,53 +277,10 @@ class TrainConfig:
         # One way to write the same options, so that the same training has the same record.
         options = written(read_options(self.loss, about, self.loss_options))
         object.__setattr__(self, "loss_options", options)
-        if self.tpu is not None and self.strategy != "tpu":
-            raise UserError(f"--tpu {self.tpu}: --strategy {self.strategy} uses none; give --strategy tpu as well")
-        if self.xla and self.strategy == "tpu":
-            raise UserError("--xla: what runs on a TPU is compiled by XLA anyway; leave it out")
-        if self.group < about.least_group:
-            raise UserError(
-                f"--group {self.group}: --loss {self.loss} compares passages of a group; "
-                f"give {about.least_group} or more"
-            )
-        if about.teacher and not about.grades and self.teacher is None:
-            raise UserError(f"--loss {self.loss}: learns from a --teacher, a run that python -m lce_tf.score writes")
-        if self.teacher is not None and not about.teacher:
-            taught = ", ".join(name for name in LOSSES if LOSSES.about(name).teacher)
-            raise UserError(f"--teacher {self.teacher}: --loss {self.loss} asks none; give one of {taught}")
-        self._check_positives(about)
-        if (self.evaluate_every or self.keep == "best" or self.dev_also) and not self.dev_run:
-            raise UserError("--evaluate-every, --keep best and --dev-also need a --dev-run to rerank")
-        if self.dev_measure != DEV_MEASURE:
-            parse_measure(self.dev_measure)
-        dev_sets(self)
-        if self.keep == "best" and not self.evaluate_every:
-            raise UserError("--keep best: needs --evaluate-every to know what is best")
-        self.lengths, self.pool, self.scoring  # noqa: B018  (checks their own values)
-
-    def _check_positives(self, about: type[LossFacts]) -> None:
-        if self.positives == "none" and self.teacher is None:
-            raise UserError(
-                "--positives none: such groups have no label but a teacher's scores; give a --loss that learns from a "
-                "--teacher, and that"
-            )
-        if self.group_positives == 1:
-            return
-        if not about.grades:
-            several = ", ".join(name for name in LOSSES if LOSSES.about(name).grades)
-            raise UserError(
-                f"--group-positives {self.group_positives}: --loss {self.loss} takes one positive; "
-                f"give one of {several}"
-            )
-        if self.positives == "none":
-            raise UserError(
-                f"--group-positives {self.group_positives}: --positives none has no positives; leave it out"
-            )
-        if self.group_positives >= self.group:
-            raise UserError(
-                f"--group-positives {self.group_positives}: leaves no negative in a group of {self.group}; lower it or "
-                "raise --group"
-            )
+        object.__setattr__(self, "recipe", ALIASES.get(self.recipe, self.recipe))
+        check_stage(self.recipe, self.stage)
+        check_together(self)
+        self.lengths, self.pool, self.scoring, self.dev_sets  # noqa: B018  (checks their own values)
 
     @property
     def members(self) -> int:
@@ -358,44 +317,15 @@ class TrainConfig:
         short_lists = "replace" if self.sampling == "replacement" else self.short_lists
         return PoolConfig(group, self.negatives_depth, short_lists, self.positives)
 
+    @property
+    def dev_sets(self) -> list[DevSet]:
+        """The sets of which a sample is reranked while training, the training's own first."""
+        return dev_sets(self.dataset, self.dev_split, self.dev_run, self.dev_also)
+
     def departures(self) -> dict[str, dict[str, Any]]:
         """Each setting that is not the recipe's: name -> {RECIPE: ..., "here": ...}."""
-        here, own = asdict(self), recipe_settings(self.recipe, self.loss)
-        return {name: {self.recipe: own[name], "here": here[name]} for name in RECIPE if here[name] != own[name]}
-
-
-class DevSet(NamedTuple):
-    """A set of which a sample is reranked while training.
-
-    Attributes:
-        name: among the figures; "" for the first.
-    """
-
-    name: str
-    dataset: str
-    split: str | None
-    run: str
-
-
-def dev_sets(config: TrainConfig) -> list[DevSet]:
-    """The training's own dev set, if there is one, and those that `dev_also` names.
-
-    Raises:
-        UserError: a further set is not named as DATASET:SPLIT:RUN.
-    """
-    found = [DevSet("", config.dataset, config.dev_split, config.dev_run)] if config.dev_run else []
-    for text in filter(None, config.dev_also.split(",")):
-        dataset, _, rest = text.partition(":")
-        split, colon, run = rest.partition(":")
-        if not (colon and dataset and run):
-            raise UserError(f"--dev-also {text}: give DATASET:SPLIT:RUN, such as beir/scifact:test:scifact.bm25.trec")
-        found.append(DevSet(Path(run).stem, dataset, split or None, run))
-    if len({MEAN, *(one.name for one in found)}) <= len(found):
-        raise UserError(
-            f"--dev-also {config.dev_also}: figures are told apart by the names of the runs' files; give each its own, "
-            f"and none {MEAN}"
-        )
-    return found
+        here, own = asdict(self), recipe_settings(self.recipe, self.loss, self.stage)
+        return {name: {self.recipe: value, "here": here[name]} for name, value in own.items() if here[name] != value}
 
 
 # Of each setting that has one; what a record of an earlier version does not name was so.
@@ -404,17 +334,20 @@ DEFAULTS = settings.defaults(TrainConfig)
 RECIPE = settings.having(TrainConfig, "recipe")
 
 
-def recipe_settings(recipe: str, loss: str) -> dict[str, Any]:
-    """What a recipe says of each setting in `RECIPE`, for a training with this loss.
+def recipe_settings(recipe: str, loss: str, stage: int = 1) -> dict[str, Any]:
+    """What a recipe's stage says of each setting in `RECIPE`, and of the others that it fixes, for this loss.
 
     Raises:
         UserError: no such recipe.
     """
     if recipe not in RECIPES:
-        raise UserError(f"--recipe {recipe!r}: known are {', '.join(RECIPES)}")
+        raise UserError(f"--recipe {recipe!r}: known are {', '.join(NAMES)}")
+    stages = RECIPES[recipe].stages
     values = {name: DEFAULTS[name] for name in RECIPE}
-    own = dict(RECIPES[recipe])
+    own = {name: value for name, value in stages[stage - 1].items() if name != "run"}
     ce_batch = own.pop("ce_batch", values["batch"])
+    if stage > 1:
+        del values["backbone"]  # it is what the stage before has trained
     return values | own | ({"batch": ce_batch} if LOSSES.about(loss).pairs else {})
 
 
@@ -424,8 +357,17 @@ def follow(config: TrainConfig, recipe: str, overrides: Mapping[str, Any]) -> Tr
     Args:
         config: settings that are not the paper's in it stay: those are what a preset owns, such as its few steps.
         overrides: settings that were asked for one by one; they win over the recipe.
+
+    Raises:
+        UserError: the recipe fixes the loss too, which is for `lce_tf.training.stages`.
     """
+    recipe = ALIASES.get(recipe, recipe)
+    if recipe in RECIPES and RECIPES[recipe].whole:
+        raise UserError(
+            f"--recipe {recipe}: fixes the loss and the group, which presets and tables vary; give it to lce train "
+            "with --dataset and --run"
+        )
     paper, own = recipe_settings("paper", config.loss), recipe_settings(recipe, config.loss)
     kept = {name for name in RECIPE if getattr(config, name) != paper[name]}
     taken = {name: value for name, value in own.items() if name not in kept}
-    return replace(config, recipe=recipe, **{**taken, **overrides})
+    return replace(config, **{**taken, **overrides, "recipe": recipe})

@@ -19,7 +19,8 @@ from lce_tf.tokens.packing import Packer
 from lce_tf.tokens.store import TokenStore
 from lce_tf.tokens.texts import passage_store, passages_are_tokenised, query_store
 from lce_tf.tokens.tokenizers import WordPieces
-from lce_tf.training.config import DevSet, TrainConfig, dev_sets
+from lce_tf.training.config import TrainConfig
+from lce_tf.training.dev_sets import DevSet
 
 
 class TrainingInputs(NamedTuple):
@@ -77,7 +78,7 @@ def read_inputs(config: TrainConfig) -> TrainingInputs:
             "they do not belong together"
         )
     queries = query_store(dataset, config.split, tokenizer)
-    wanted = dev_sets(config) if config.evaluate_every else []
+    wanted = config.dev_sets if config.evaluate_every else []
     dev = [_dev_queries(config, one, tokenizer) for one in wanted]
     if not passages_are_tokenised(dataset, tokenizer):
         refuse_strangers(
