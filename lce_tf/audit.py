@@ -30,7 +30,7 @@ def parser() -> argparse.ArgumentParser:
     add("--run", required=True, help="the run to draw negatives from")
     add_format_option(result)
     add("--backbone", default="minilm", help="whose tokenizer measures truncation")
-    untaught = [name for name in LOSSES if not LOSSES.about(name).teacher]
+    untaught = [name for name in LOSSES if not LOSSES.about(name).teacher or LOSSES.about(name).grades]
     add("--loss", choices=untaught, default=TrainConfig.loss, help="training loss")
     add_options(result, TrainConfig, SETTINGS, fill=True)
     add("--json", help="write the whole audit, every query id included, to this file")

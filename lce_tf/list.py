@@ -9,11 +9,12 @@ from lce_tf.data.layouts import LAYOUTS
 from lce_tf.errors import guarded
 from lce_tf.exporting.exporter import EXPORTERS
 from lce_tf.losses import LOSSES
+from lce_tf.losses.options import described
 from lce_tf.model.families import FAMILIES
 from lce_tf.replication.presets import PRESETS
 from lce_tf.reranking.engine import AUTO, ENGINES
 from lce_tf.retrieval.registry import RETRIEVERS
-from lce_tf.training.recipes import RECIPES, RELEASED
+from lce_tf.training.recipes import RECIPES
 
 EXAMPLE = """python -m lce_tf.list losses
   python -m lce_tf.list --names losses"""
@@ -39,18 +40,26 @@ def _datasets() -> dict[str, str]:
     }
 
 
+def _losses() -> dict[str, str]:
+    found = {}
+    for name in LOSSES:
+        about = LOSSES.about(name)
+        options = described(about)
+        found[name] = f"{about.help}; options: {options}" if options else about.help
+    return found
+
+
 def _presets() -> dict[str, str]:
     return {name: f"{one.dataset} with {one.backbone}, {one.training.steps:,} steps" for name, one in PRESETS.items()}
 
 
 def _recipes() -> dict[str, str]:
-    about = {"paper": "section 4.2 of the paper", "released": f"its released code, {len(RELEASED)} settings differ"}
-    return {name: about.get(name, "") for name in RECIPES}
+    return {name: one.help + (f"; also {one.alias}" if one.alias else "") for name, one in RECIPES.items()}
 
 
 # Kind -> function that returns name -> one line about it.
 KINDS: dict[str, Callable[[], dict[str, str]]] = {
-    "losses": _pieces(LOSSES),
+    "losses": _losses,
     "retrievers": _pieces(RETRIEVERS),
     "engines": _engines,
     "exporters": _pieces(EXPORTERS),

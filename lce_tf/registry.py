@@ -2,6 +2,7 @@
 
 import argparse
 import ast
+import contextlib
 import functools
 import importlib
 import importlib.metadata
@@ -95,8 +96,9 @@ class Registry(Mapping[str, type]):
         for line in node.body:
             if isinstance(line, ast.Assign) and isinstance(line.targets[0], ast.Name):
                 # What is no literal, such as a method by another name, is for those who import the class.
-                if hasattr(self.facts, line.targets[0].id) and isinstance(line.value, ast.Constant):
-                    stated[line.targets[0].id] = line.value.value
+                if hasattr(self.facts, line.targets[0].id):
+                    with contextlib.suppress(ValueError):
+                        stated[line.targets[0].id] = ast.literal_eval(line.value)
         return stated
 
     @functools.cached_property

@@ -92,8 +92,11 @@ def flag(name: str) -> str:
     return f"--{name.replace('_', '-')}"
 
 
-def check(config: Any) -> None:
+def check(config: Any, named: Callable[[str], str] = flag) -> None:
     """Checks every setting of a dataclass instance against its own bounds and choices.
+
+    Args:
+        named: what the user gives the setting as, by its field's name; the error begins with it.
 
     Raises:
         UserError: the first that is out of them: its flag, its value and what to give.
@@ -104,12 +107,12 @@ def check(config: Any) -> None:
             continue
         choices = _choices(one)
         if choices is not None and value not in choices:
-            raise UserError(f"{flag(one.name)} {value!r}: known are {', '.join(map(str, choices))}")
+            raise UserError(f"{named(one.name)} {value!r}: known are {', '.join(map(str, choices))}")
         low, above, below = stated["at_least"], stated["above"], stated["below"]
         # Written so that NaN, which compares as false, is refused.
         sound = (low is None or value >= low) and (above is None or value > above) and (below is None or value < below)
         if not sound:
-            raise UserError(f"{flag(one.name)} {value}: {stated['give'] or f'give {low} or more'}")
+            raise UserError(f"{named(one.name)} {value}: {stated['give'] or f'give {low} or more'}")
 
 
 def from_options(cls: type, arguments: argparse.Namespace) -> Any:

@@ -3,18 +3,22 @@
 import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 from lce_tf.arguments import callable_door, parser_for, quiet_tensorflow
 from lce_tf.errors import UserError, guarded
+from lce_tf.losses import LOSSES
 from lce_tf.paper.rows import Checkpoint
 from lce_tf.replication.presets import PRESETS, Preset
 from lce_tf.replication.products import Products
 from lce_tf.settings import add_options
 from lce_tf.training.config import TrainConfig, follow
 from lce_tf.training.job import train
+from lce_tf.training.recipes import ALIASES, RECIPES
+from lce_tf.training.stages import Stage, check_files, described, stages
 
+_SETTINGS = tuple(one.name for one in fields(TrainConfig))
 EXAMPLE = """python -m lce_tf.train --loss lce --group 8
   python -m lce_tf.train --dataset my-folder --run bm25.train.trec --loss lce --group 8 \\
       --backbone minilm --steps 1000 --batch 16 --learning-rate 5e-5 --output runs/mine
@@ -33,6 +37,7 @@ def parser() -> argparse.ArgumentParser:
     add("--split", help="the data set's training split (default: train)")
     add("--run", help="run whose top passages are the negatives (default: the preset's BM25, made if need be)")
     add("--negatives", choices=("bm25", "dense"), default="bm25", help="without --run: the preset's retriever")
+    add("--plan", action="store_true", help="print the recipe: source, published figure, settings, cost; train nothing")
     add("--output", help="folder for the result (default: runs/PRESET/models/LOSS-nGROUP-NEGATIVES)")
     add_options(result, TrainConfig, show_default="paper or default", grouped=True)
     return result
@@ -48,6 +53,20 @@ def _main(arguments: argparse.Namespace) -> None:
     flags = {"loss": TrainConfig.loss, "group": TrainConfig.group}
     flags |= {name: value for name, value in vars(arguments).items() if value is not None}
     name, negatives, output = flags.pop("preset", None), flags.pop("negatives"), flags.pop("output", None)
+    given = {name: value for name, value in vars(arguments).items() if name in _SETTINGS and value is not None}
+    recipe = ALIASES.get(flags.get("recipe", "paper"), flags.get("recipe", "paper"))
+    if flags.pop("plan"):
+        print(_plan(recipe, given, output))
+        return
+    if RECIPES[recipe].whole:
+        if not {"dataset", "run"} <= set(flags) or name is not None:
+            raise UserError(f"--recipe {recipe}: needs --dataset and --run, and no --preset; --plan says what they are")
+        output = output or Path("runs") / Path(flags["dataset"]).name / "models" / f"{recipe}-{Path(flags['run']).stem}"
+        planned = stages(recipe, given, output)
+        check_files(planned)
+        for config, folder in planned:
+            print(f"trained: {train(config, folder)}", flush=True)
+        return
     if "dataset" in flags and name is None:
         if "run" not in flags:
             raise UserError("--dataset needs --run: write one with python -m lce_tf.retrieve bm25 --split train")
@@ -59,6 +78,18 @@ def _main(arguments: argparse.Namespace) -> None:
         config = _from_preset(preset, flags, negatives)
         output = output or _default_output(preset, config, negatives)
     print(f"trained: {train(config, output)}")
+
+
+def _plan(recipe: str, given: dict, output: str | None) -> str:
+    """The recipe in words, under the settings given; files that are not given stay names to fill in."""
+    files = {"dataset": "DATASET", "run": "RUN.trec", "teacher": "TEACHER.trec"}
+    output = output or "FOLDER"
+    if RECIPES[recipe].whole:
+        return described(recipe, stages(recipe, {**files, **given}, output))
+    taught = LOSSES.about(given.get("loss", TrainConfig.loss)).teacher
+    base = {name: value for name, value in files.items() if taught or name != "teacher"}
+    config = follow(TrainConfig(**{"group": TrainConfig.group, **base, **given}), recipe, given)
+    return described(recipe, [Stage(config, Path(output))])
 
 
 def _from_preset(preset: Preset, flags: dict, negatives: str) -> TrainConfig:

@@ -10,6 +10,7 @@ import lce_tf.train as door
 from lce_tf.replication.presets import PYDOCS, SMOKE
 from lce_tf.replication.products import Products
 from lce_tf.training.config import TrainConfig
+from lce_tf.training.recipes import ALIASES, NAMES
 
 
 @pytest.fixture(autouse=True)
@@ -213,3 +214,43 @@ def test_interrupted_is_130(monkeypatch, caught, capsys):
     monkeypatch.setattr(door, "train", stopped)
     assert door.main(["--loss", "lce"]) == 130
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_recipe_with_stages_trains_them_in_turn(caught, tmp_path):
+    (tmp_path / "t.trec").write_text("q Q0 p 1 1 t\n")
+    base = ("--dataset", "some/data", "--run", "deep/colbert.trec", "--teacher", "t.trec")
+    _, output = config_of(caught, *base, "--recipe", "rank-distillm", "--steps", "5")
+    assert output == Path("runs/data/models/rank-distillm-colbert")
+    (one, first), (two, _) = caught[0]
+    assert first == output / "stage-1" and (one.loss, two.loss) == ("lce", "ranknet") and one.steps == two.steps == 5
+    assert (one.run, two.run, two.backbone) == ("deep/colbert.trec", "t.trec", str(first))
+    config, output = config_of(caught, *base[:4], "--recipe", "simlm", "--output", "mine")
+    assert (config.group, config.r_drop, output) == (64, 2.0, Path("mine")) and len(caught[0]) == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("--recipe simlm", "--recipe simlm: needs --dataset and --run, and no --preset"),
+        ("--recipe simlm --preset pydocs", "--recipe simlm: needs --dataset and --run, and no --preset"),
+        (
+            "--recipe rank-distillm --dataset d --run r --teacher gone.trec",
+            "gone.trec: no such file, which stage 2 reads",
+        ),
+    ],
+)
+def test_what_a_recipe_needs(caught, capsys, arguments, message):
+    assert door.main(arguments.split()) == 2 and not caught[0]
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("recipe", NAMES)
+def test_a_plan_is_printed_and_nothing_trained(caught, capsys, recipe):
+    assert door.main(["--recipe", recipe, "--plan", "--steps", "1000"]) == 0 and not caught[0]
+    told = capsys.readouterr().out
+    assert told.startswith(f"{ALIASES.get(recipe, recipe)}: ") and "1,000 steps x" in told and "published " in told
+
+
+def test_a_preset_under_the_released_recipe(caught):
+    config, _ = config_of(caught, "--recipe", "released-code")
+    assert (config.recipe, config.decay, config.steps) == ("released", "inverse", PYDOCS.training.steps)

@@ -21,6 +21,9 @@ from lce_tf.errors import UserError
 
 EXAMPLES = "MRR@10, nDCG@10, R@1000, AP, P@10, Success@10, RR(rel=2)@10"
 
+# What takes the place of a set's name in `figure_name` for the mean over sets.
+MEAN = "mean"
+
 # Name in ir_measures -> name in trec_eval without a cut-off and with one; None where there is no such measure.
 # recip_rank stands for both: its cut-off is made by cutting the run.
 _TREC_NAMES = {
@@ -75,6 +78,15 @@ def parse_measure(name: str) -> Measure:
         if value is not None and (type(value) is not int or value < 1):
             raise UserError(f"measure {name!r}: {what} is {value!r}; it must be a whole number of at least 1")
     return Measure(name, trec_name.format(cutoff), rel, cutoff)
+
+
+def figure_name(measure: str, name: str = "") -> str:
+    """What a measure on a dev sample is called among the figures of a training: "dev_mrr_10" for MRR@10.
+
+    Args:
+        name: of a further set, or `MEAN` for the mean over all sets.
+    """
+    return "dev_" + re.sub(r"[^a-z0-9]+", "_", measure.lower()).strip("_") + (f":{name}" if name else "")
 
 
 def evaluate(run: Run, qrels: Qrels, measures: Sequence[str]) -> dict[str, dict[str, float]]:

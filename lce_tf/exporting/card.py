@@ -6,6 +6,7 @@ from pathlib import PurePath
 from typing import Any
 
 from lce_tf.errors import UserError
+from lce_tf.evaluation.measures import MEAN, figure_name
 from lce_tf.model import hub
 from lce_tf.model.checkpoint import Trained
 from lce_tf.model.config import Lengths
@@ -62,7 +63,7 @@ def model_card(
         about: encoder, scoring and lengths.
         training: the settings of the training, empty where unknown.
         manifest: what training recorded beside them: departures from its recipe and versions.
-        measured: lines of figures that have a `dev_mrr_10`, in the order of their steps.
+        measured: lines of figures on the dev sample, in the order of their steps.
         license: SPDX identifier.
 
     Raises:
@@ -155,12 +156,15 @@ def _training(training: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
 
 
 def _scores(training: Mapping[str, Any], measured: list[dict]) -> str:
+    measure = training.get("dev_measure", "MRR@10")
+    name = figure_name(measure)
+    measured = [row for row in measured if name in row]
     if not measured:
         return "None were measured during training. `lce rerank` and `lce evaluate` measure them on a run of yours."
     best = training.get("keep") == "best"
-    line = max(measured, key=lambda figures: figures["dev_mrr_10"]) if best else measured[-1]
+    line = max(measured, key=lambda row: row.get(figure_name(measure, MEAN), row[name])) if best else measured[-1]
     return (
-        f"MRR@10 {line['dev_mrr_10']:.4f} on {training.get('dev_queries', '?')} queries of "
+        f"{measure} {line[name]:.4f} on {training.get('dev_queries', '?')} queries of "
         f"{_shown(training.get('dev_run'))},\n"
         f"its top {training.get('dev_depth', '?')} reranked (step {line.get('step')})."
     )

@@ -97,9 +97,9 @@ def config_of(about: checkpoint.Trained) -> dict[str, Any]:
 
 
 def _records(folder: Path) -> tuple[dict[str, Any], list[dict]]:
-    """What training left beside the checkpoint: the manifest, and the lines that measure MRR@10 on the dev sample."""
+    """What training left beside the checkpoint: the manifest, and the lines that measure the dev sample."""
     training = TrainingFolder(folder)
-    measured = [figures for figures in training.figures() if "dev_mrr_10" in figures]
+    measured = [row for row in training.figures() if any(name.startswith("dev_") for name in row)]
     return training.facts() if training.begun else {}, measured
 
 

@@ -1,7 +1,7 @@
 """What groups are drawn from: each training query's positives and its top-ranked passages that are not relevant."""
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -11,10 +11,11 @@ from lce_tf.data.qrels import Qrels, relevant
 from lce_tf.data.rows import stretches
 from lce_tf.data.runs import Run
 from lce_tf.errors import UserError
+from lce_tf.groups.findings import Findings
 from lce_tf.tokens.store import TokenStore
 
 SHORT_LISTS = ("skip", "replace")
-POSITIVES = ("judged", "run")
+POSITIVES = ("judged", "run", "none")
 # Queries whose lists are looked up at a time: MS MARCO's hundred million rows would not fit as numbers at once.
 BLOCK = 4096
 
@@ -28,7 +29,8 @@ class PoolConfig:
         depth: negatives come from this many top-ranked passages; 200 in the paper.
         short_lists: a query with fewer than n - 1 negatives is left out ("skip", as a group of distinct
             negatives cannot be made of it) or draws them with replacement ("replace").
-        positives: "judged" passages of the collection, or only those that the "run" retrieves within the depth.
+        positives: "judged" passages of the collection; only those that the "run" retrieves within the depth; or "none":
+            all n passages come from the run's top ones, judged or not, for a teacher to score.
     """
 
     group: int
@@ -41,9 +43,9 @@ class PoolConfig:
             raise UserError(f"--group {self.group}: a group holds its positive at least; give 1 or more")
         if self.depth < 1:
             raise UserError(f"--negatives-depth {self.depth}: give 1 or more")
-        if self.group - 1 > self.depth and self.short_lists == "skip":
+        if self.drawn > self.depth and self.short_lists == "skip":
             raise UserError(
-                f"--group {self.group}: needs {self.group - 1} distinct negatives, "
+                f"--group {self.group}: needs {self.drawn} distinct {'negatives' if self.judged else 'passages'}, "
                 f"but only the top {self.depth} are drawn from; lower it or raise --negatives-depth"
             )
         if self.positives not in POSITIVES:
@@ -51,46 +53,20 @@ class PoolConfig:
         if self.short_lists not in SHORT_LISTS:
             raise UserError(f"--short-lists {self.short_lists!r}: known are {', '.join(SHORT_LISTS)}")
 
+    @property
+    def judged(self) -> bool:
+        """Whether a group holds a judged positive."""
+        return self.positives != "none"
 
-@dataclass(frozen=True)
-class Findings:
-    """What became of the queries; each list holds query ids.
+    @property
+    def asked(self) -> str:
+        """The queries that are looked at, in words."""
+        return "judged queries" if self.judged else "queries of the run"
 
-    Attributes:
-        judged: queries with a relevant passage in the judgments.
-        not_in_run: judged, but the run does not rank for them.
-        no_text: judged and in the run, but the data set has no such query.
-        no_positive: none of their relevant passages is in the collection.
-        few_negatives: fewer negatives than a group needs.
-        missing_passages: passages that the run has for them within the depth and the collection lacks (passage ids).
-        positives_outside: queries whose positives the run does not retrieve within the depth; they still serve.
-        relevant_among_top: relevant passages found within the depth and kept out of the negatives.
-    """
-
-    judged: int = 0
-    not_in_run: list[str] = field(default_factory=list)
-    no_text: list[str] = field(default_factory=list)
-    no_positive: list[str] = field(default_factory=list)
-    few_negatives: list[str] = field(default_factory=list)
-    missing_passages: list[str] = field(default_factory=list)
-    positives_outside: list[str] = field(default_factory=list)
-    relevant_among_top: int = 0
-
-    def summary(self) -> str:
-        """One line of counts: how many queries are judged, how many are left out for which reason, what is missing."""
-        reasons = {
-            "not in the run": self.not_in_run,
-            "without text": self.no_text,
-            "without a positive in the collection": self.no_positive,
-            "with too few negatives": self.few_negatives,
-        }
-        parts = [f"{len(ids)} {reason} (such as {ids[0]})" for reason, ids in reasons.items() if ids]
-        if self.missing_passages:
-            parts.append(
-                f"{len(self.missing_passages)} passages of the run not in the collection "
-                f"(such as {self.missing_passages[0]})"
-            )
-        return f"{self.judged} judged queries" + "".join(f", {part}" for part in parts)
+    @property
+    def drawn(self) -> int:
+        """Passages of a group that are drawn from the run's top ones."""
+        return self.group - self.judged
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +78,8 @@ class TrainingPool:
         query_keys: [queries] uint64, a hash of each query's id: draws depend on it, not on any order.
         positives, positive_offsets: flat int64 passage rows and [queries + 1] bounds.
         negatives, negative_offsets: the same for the candidates that are not relevant, best ranked first; int32
-            where that is enough.
+            where that is enough. Of a pool without positives these are all candidates, relevant or not.
+        grades: int32 grade of each positive; None: all are 1.
     """
 
     query_rows: np.ndarray
@@ -112,6 +89,7 @@ class TrainingPool:
     negatives: np.ndarray
     negative_offsets: np.ndarray
     findings: Findings
+    grades: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.query_rows)
@@ -123,29 +101,32 @@ def build_pool(run: Run, qrels: Qrels, queries: TokenStore, passages: TokenStore
     Raises:
         UserError: no query is left, with the reasons counted.
     """
-    names, owners, relevant_ids = _judged(qrels)
+    names, owners, relevant_ids, grades = _asked(run, qrels, config)
     in_run = IdLookup(run.query_ids).rows(names)
     query_rows = queries.rows(names)
 
     # Pairs as single numbers (query * passages + row), so that membership is one sorted search.
     width = max(len(passages), 1)
     good_rows = passages.rows(relevant_ids)
-    good = np.unique((owners * width + good_rows)[good_rows >= 0])
+    good, places = np.unique((owners * width + good_rows)[good_rows >= 0], return_index=True)
+    grades = grades[good_rows >= 0][places]
     top = _top(run, in_run, config.depth, passages, good)
     if config.positives == "run":
-        good = np.sort(top.found)
+        found = np.isin(good, top.found)
+        good, grades = good[found], grades[found]
 
     positives = np.bincount(good // width, minlength=len(names))
-    need = config.group - 1 if config.short_lists == "skip" else min(config.group - 1, 1)
-    left_out = [in_run < 0, query_rows < 0, positives == 0, top.counts < need]
+    need = config.drawn if config.short_lists == "skip" else min(config.drawn, 1)
+    left_out = [in_run < 0, query_rows < 0, (positives == 0) & config.judged, top.counts < need]
     reason = np.select(left_out, np.arange(len(left_out)), default=len(left_out))
     usable = reason == len(left_out)
     findings = Findings(
         len(names),
         *(_text(names[reason == i]) for i in range(len(left_out))),
         missing_passages=_text(top.missing),
-        positives_outside=_text(names[usable & (top.hits == 0)]),
+        positives_outside=_text(names[usable & (top.hits == 0) & config.judged]),
         relevant_among_top=int(top.hits.sum()),
+        of=config.asked,
     )
     if not usable.any():
         raise UserError(f"no training query is usable: {findings.summary()}")
@@ -157,19 +138,20 @@ def build_pool(run: Run, qrels: Qrels, queries: TokenStore, passages: TokenStore
         top.negatives[np.repeat(usable, top.counts)],
         _bounds(top.counts[usable]),
         findings,
+        grades[usable[good // width]],
     )
 
 
-def refuse_strangers(run: Run, qrels: Qrels, queries: TokenStore) -> None:
-    """Raises the error of `build_pool` where no judged query is in the run and has a text, before there are passages.
+def refuse_strangers(run: Run, qrels: Qrels, queries: TokenStore, config: PoolConfig) -> None:
+    """Raises the error of `build_pool` where no query asked for is in the run and has a text, without passages.
 
     Raises:
         UserError: that is so, with the reasons counted.
     """
-    names, _, _ = _judged(qrels)
+    names, *_ = _asked(run, qrels, config)
     in_run, known = IdLookup(run.query_ids).rows(names) >= 0, queries.rows(names) >= 0
     if not (in_run & known).any():
-        findings = Findings(len(names), not_in_run=_text(names[~in_run]), no_text=_text(names[in_run]))
+        findings = Findings(len(names), not_in_run=_text(names[~in_run]), no_text=_text(names[in_run]), of=config.asked)
         raise UserError(f"no training query is usable: {findings.summary()}")
 
 
@@ -219,14 +201,20 @@ def _top(run: Run, places: np.ndarray, depth: int, passages: TokenStore, good: n
     return _Top(negatives[:end], counts, hits, np.unique(np.concatenate(missing)), np.concatenate(relevant_pairs))
 
 
-def _judged(qrels: Qrels) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Ids of queries with a relevant passage, and for each such judgment the query's place and the passage's id."""
+def _asked(run: Run, qrels: Qrels, config: PoolConfig) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Ids of queries with a relevant passage, and for each such judgment the query's place, the passage's id and grade.
+
+    Where no positive is judged, the ids of the run's queries, and no judgments.
+    """
+    if not config.judged:
+        return run.query_ids, np.zeros(0, np.int64), run.passage_ids[:0], np.zeros(0, np.int32)
     wanted = {query_id: ids for query_id, ids in relevant(qrels).items() if ids}
     if not wanted:
         raise UserError("the judgments name no relevant passage; training needs some with a grade of 1 or more")
     names = np.array([name.encode() for name in wanted])
     owners = np.repeat(np.arange(len(wanted)), [len(ids) for ids in wanted.values()])
-    return names, owners, np.array([i.encode() for ids in wanted.values() for i in ids])
+    grades = np.array([qrels[name][i] for name, ids in wanted.items() for i in ids], np.int32)
+    return names, owners, np.array([i.encode() for ids in wanted.values() for i in ids]), grades
 
 
 def _keys(names: np.ndarray) -> np.ndarray:

@@ -14,8 +14,8 @@ from lce_tf.groups.pool import Findings, PoolConfig, TrainingPool, build_pool
 from lce_tf.tokens.store import TokenStore
 
 # A change in what a pool holds must change this.
-_BUILDING = "1"
-_ARRAYS = ("query_rows", "query_keys", "positives", "positive_offsets", "negatives", "negative_offsets")
+_BUILDING = "2"
+_ARRAYS = ("query_rows", "query_keys", "positives", "positive_offsets", "negatives", "negative_offsets", "grades")
 
 
 def training_pool(

@@ -1,4 +1,4 @@
-"""Query groups as a pure function of (seed, epoch, query): one positive and n - 1 negatives."""
+"""Query groups as a pure function of (seed, epoch, query): a positive, or some, or none, and else negatives."""
 
 from functools import lru_cache
 from typing import NamedTuple
@@ -10,7 +10,8 @@ from lce_tf.groups.pool import TrainingPool
 from lce_tf.groups.teacher import TeacherScores
 
 # What a draw is for is part of its key, so that no two kinds of draw are correlated.
-_ORDER, _POSITIVE, _NEGATIVE = 1, 2, 3
+# 4 is the dropout masks'.
+_ORDER, _POSITIVE, _NEGATIVE, _FURTHER = 1, 2, 3, 5
 
 
 class Groups(NamedTuple):
@@ -18,8 +19,10 @@ class Groups(NamedTuple):
 
     Attributes:
         query_rows: [groups] int64.
-        passage_rows: [groups, n] int64, the positive in column 0 (for single pairs, n is 1 and labels tell).
-        labels: [groups, n] float32, 1 for relevant and 0 for not; or a teacher's scores, NaN where it has none.
+        passage_rows: [groups, n] int64, the positive in column 0 and further ones after it (for single pairs, n is 1
+            and labels tell).
+        labels: [groups, n] float32, 1 for relevant and 0 for not; or grades; or a teacher's scores, NaN where it has
+            none.
     """
 
     query_rows: np.ndarray
@@ -34,7 +37,7 @@ class GroupSampler:
     the endless sequence of epochs, each a permutation of the queries.
 
     Args:
-        pool: the usable queries.
+        pool: the usable queries; of one without positives, all n passages are drawn from the candidates.
         group: passages a group (n). Ignored for pairs.
         seed: of all draws.
         pairs: deal single labelled pairs instead, positive and negative by turns, each of a query of its own:
@@ -42,6 +45,10 @@ class GroupSampler:
         replacement: draw negatives with replacement. Without, a query's negatives are distinct.
         alternating: both pairs of a turn are of the same query, as in the released code.
         teacher: its scores are the labels. Not for pairs.
+        positives: positives a group at most, distinct, as far as the query has so many; one place is left for a
+            negative. The first positive and the negatives after the last are the same whatever the number. Not for
+            pairs.
+        grades: the judgments' grades are the labels, where no teacher's scores are.
     """
 
     def __init__(
@@ -53,10 +60,12 @@ class GroupSampler:
         replacement: bool = False,
         alternating: bool = False,
         teacher: TeacherScores | None = None,
+        positives: int = 1,
+        grades: bool = False,
     ):
         self.pool, self.group, self.seed = pool, group, seed
         self.pairs, self.replacement, self.alternating = pairs, replacement, alternating
-        self.teacher = teacher
+        self.teacher, self.positives, self.grades = teacher, positives, grades
         self._order = lru_cache(maxsize=2)(self._order_of)
 
     def step(self, step: int, batch: int) -> Groups:
@@ -82,17 +91,39 @@ class GroupSampler:
         """The groups of given queries (indices into the pool) in given epochs."""
         pool, n = self.pool, group or self.group
         keys = pool.query_keys[queries]
-        count = pool.positive_offsets[queries + 1] - pool.positive_offsets[queries]
-        which = draw(self.seed, _POSITIVE, epochs, keys) % count.astype(np.uint64)
-        positives = pool.positive_offsets[queries] + which.astype(np.int64)
-        negatives = self._negatives(queries, epochs, keys, n - 1)
-        passages = np.column_stack([pool.positives[positives], pool.negatives[negatives]])
+        if not len(pool.positives):
+            positives = np.zeros((len(queries), 0), np.int64)
+            negatives = self._negatives(queries, epochs, keys, n)
+        else:
+            positives = self._positives(queries, epochs, keys, max(1, min(self.positives, n - 1)))
+            negatives = self._negatives(queries, epochs, keys, n - 1)
+        passages = _laid(positives, negatives, pool.positives, pool.negatives)
         if self.teacher is None:
             labels = np.zeros((len(queries), n), np.float32)
-            labels[:, 0] = 1
+            columns = labels[:, : positives.shape[1]]
+            of = np.ones(len(pool.positives)) if pool.grades is None or not self.grades else pool.grades
+            columns[positives >= 0] = of[positives[positives >= 0]]
         else:
-            labels = np.column_stack([self.teacher.positives[positives], self.teacher.negatives[negatives]])
-        return Groups(pool.query_rows[queries], passages, labels)
+            labels = _laid(positives, negatives, self.teacher.positives, self.teacher.negatives)
+        return Groups(pool.query_rows[queries], passages.astype(np.int64, copy=False), labels)
+
+    def _positives(self, queries, epochs, keys, count) -> np.ndarray:
+        """[queries, count] places in `pool.positives`, -1 where the query has no more."""
+        starts = self.pool.positive_offsets[queries]
+        sizes = self.pool.positive_offsets[queries + 1] - starts
+        which = (draw(self.seed, _POSITIVE, epochs, keys) % sizes.astype(np.uint64)).astype(np.int64)
+        chosen = np.full((len(queries), count), -1)
+        chosen[:, 0] = starts + which
+        width = min(int(sizes.max()), count)
+        if width > 1:
+            # The first is chosen; of the others, those with the smallest random numbers.
+            places = np.arange(int(sizes.max()))
+            numbers = draw(self.seed, _FURTHER, epochs[:, None], keys[:, None], places)
+            numbers[(places >= sizes[:, None]) | (places == which[:, None])] = np.iinfo(np.uint64).max
+            further = np.argsort(numbers, axis=1, kind="stable")[:, : width - 1]
+            there = np.arange(1, width) < sizes[:, None]
+            chosen[:, 1:width] = np.where(there, starts[:, None] + further, -1)
+        return chosen
 
     def _negatives(self, queries, epochs, keys, count) -> np.ndarray:
         """[queries, count] places in `pool.negatives`."""
@@ -117,3 +148,19 @@ class GroupSampler:
 
     def _order_of(self, epoch: int) -> np.ndarray:
         return np.argsort(draw(self.seed, _ORDER, epoch, self.pool.query_keys), kind="stable")
+
+
+def _laid(positives, negatives, of_positives: np.ndarray, of_negatives: np.ndarray) -> np.ndarray:
+    """[queries, n] values of the passages at these places: the positives', then those of as many negatives as fit.
+
+    Args:
+        positives: [queries, some] places, -1 for none.
+        negatives: [queries, n less one] places; [queries, n] where no positives are.
+    """
+    values = of_negatives[negatives]
+    if not positives.shape[1]:
+        return values
+    values = np.column_stack([of_positives[positives[:, 0]], values])
+    columns = values[:, : positives.shape[1]]
+    columns[positives >= 0] = of_positives[positives[positives >= 0]]
+    return values

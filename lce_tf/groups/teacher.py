@@ -25,8 +25,12 @@ class TeacherScores:
 
     def summary(self) -> str:
         """One line: for what share of the candidates there is a score."""
-        shares = [np.isfinite(scores).mean() if len(scores) else 1.0 for scores in (self.positives, self.negatives)]
-        return f"teacher scores for {shares[0]:.1%} of the positives and {shares[1]:.1%} of the negatives"
+        if not len(self.positives):
+            return f"teacher scores for {_share(self.negatives):.1%} of the passages"
+        return (
+            f"teacher scores for {_share(self.positives):.1%} of the positives and {_share(self.negatives):.1%} of the "
+            "negatives"
+        )
 
 
 def teacher_scores(pool: TrainingPool, run: Run, queries: TokenStore, passages: TokenStore, file: str) -> TeacherScores:
@@ -57,12 +61,18 @@ def teacher_scores(pool: TrainingPool, run: Run, queries: TokenStore, passages: 
             here = slice(offsets[block.start], offsets[block.stop])
             owners = np.repeat(np.arange(len(bounds) - 1), np.diff(offsets[block.start : block.stop + 1]))
             scores[here] = _looked_up(owners * width + candidates[here], *known)
-    if not (np.isfinite(found.positives).any() and np.isfinite(found.negatives).any()):
+    scored = [np.isfinite(scores).any() for scores in (found.positives, found.negatives) if len(scores)]
+    if not all(scored):
         raise UserError(
             f"--teacher {file}: has {found.summary().removeprefix('teacher ')} of this training; write one with "
             "python -m lce_tf.score, from the run that --run names"
         )
     return found
+
+
+def _share(scores: np.ndarray) -> float:
+    """Share of the scores that there are."""
+    return float(np.isfinite(scores).mean()) if len(scores) else 1.0
 
 
 def _looked_up(wanted: np.ndarray, pairs: np.ndarray, scores: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from lce_tf.errors import UserError
+from lce_tf.evaluation.measures import figure_name
 from lce_tf.training_folder import TrainingFolder
 
 # Key in metrics.jsonl -> title of its curve.
@@ -13,7 +14,6 @@ CURVES = {
     "loss": "Loss",
     "learning_rate": "Learning rate",
     "gradient_norm": "Gradient norm",
-    "dev_mrr_10": "MRR@10 on the dev sample",
 }
 # Setting -> how the page calls it.
 SETTINGS = {
@@ -84,9 +84,17 @@ def read_training(folder: Path) -> Training:
     if not isinstance(config, dict) or not isinstance(config.get("group"), int) or "loss" not in config:
         raise UserError(f"{here.manifest}: is not what lce train writes (no config with loss and group)")
     rows = here.figures()
-    curves = {title: _points(rows, key, here.metrics) for key, title in CURVES.items()}
+    curves = {title: _points(rows, key, here.metrics) for key, title in (CURVES | _measured(config, rows)).items()}
     curves = {title: points for title, points in curves.items() if points}
     return Training(folder.resolve().name, folder, config, curves, here.finished)
+
+
+def _measured(config: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Key -> title of the measure on each dev sample, and of the mean over them."""
+    measure = str(config.get("dev_measure", "MRR@10"))
+    first = figure_name(measure)
+    others = sorted({key for row in rows for key in row if key.startswith(f"{first}:")})
+    return {first: f"{measure} on the dev sample"} | {key: f"{measure}, {key.partition(':')[2]}" for key in others}
 
 
 def _points(rows: Sequence[Mapping[str, Any]], key: str, file: Path) -> list[Point]:

@@ -10,10 +10,13 @@ from lce_tf.data.formats import FORMAT_HELP
 from lce_tf.errors import UserError
 from lce_tf.groups.pool import POSITIVES, SHORT_LISTS, PoolConfig
 from lce_tf.losses import LOSSES
+from lce_tf.losses.options import read_options, written
 from lce_tf.model.config import Lengths, Scoring
 from lce_tf.model.precision import PRECISIONS
 from lce_tf.settings import setting
-from lce_tf.training.recipes import RECIPES
+from lce_tf.training.checks import check_together
+from lce_tf.training.dev_sets import DEV_MEASURE, DevSet, dev_sets
+from lce_tf.training.recipes import ALIASES, NAMES, RECIPES, check_stage
 
 MACHINES, MEASURING = "machines", "measuring while training, and what is kept"
 
@@ -39,6 +42,9 @@ class TrainConfig:
         read=LOSSES.known,
         metavar="LOSS",
     )
+    loss_options: str = setting(
+        "", "options of the loss, NAME=VALUE,...; lce list losses prints those of each", metavar="NAME=VALUE"
+    )
     teacher: str | None = setting(
         None, "with a loss that learns from a teacher: run with its scores, as lce score writes", metavar="RUN"
     )
@@ -52,6 +58,11 @@ class TrainConfig:
         metavar="WEIGHT",
     )
     group: int = setting(8, "passages a group (n), the positive included; cross entropy takes single pairs")
+    group_positives: int = setting(
+        1,
+        "positives a group at most, with a loss over grades; a query with fewer has more negatives",
+        at_least=1,
+    )
     batch: int = setting(
         16, "groups a step over all replicas (cross entropy: pairs)", at_least=1, recipe=True, tables=True
     )
@@ -73,6 +84,24 @@ class TrainConfig:
         recipe=True,
         tables=True,
     )
+    weight_decay: float = setting(
+        0.0,
+        "AdamW's: times the learning rate, what weights lose a step, but not biases and norms; 0 in the paper, and by "
+        "default in sentence-transformers; 0.01 in PyTorch's AdamW",
+        at_least=0,
+        below=1,
+        give="give 0 or more and less than 1, such as 0.01",
+        recipe=True,
+    )
+    clip_norm: float = setting(
+        0.0,
+        "largest global norm of the gradients, to which they are scaled down; 0: any, as in the paper; 1 by default in "
+        "sentence-transformers",
+        at_least=0,
+        below=1e9,
+        give="give 0 or more, such as 1",
+        recipe=True,
+    )
     query_length: int = setting(50, "wordpieces that a query keeps at most", recipe=True)
     sequence_length: int = setting(256, "wordpieces of query, passage and special tokens at most", recipe=True)
     negatives_depth: int = setting(200, "negatives come from this many top passages", recipe=True)
@@ -84,9 +113,13 @@ class TrainConfig:
     )
     recipe: str = setting(
         "paper",
-        "settings to follow where no flag says otherwise: the paper's or the released code's (docs/recipes.md)",
-        choices=RECIPES,
+        "settings to follow where no flag says otherwise; lce list recipes says what they are, --plan prints one",
+        choices=NAMES,
+        metavar="NAME",
         tables=True,
+    )
+    stage: int = setting(
+        1, "of a recipe with several stages, this one alone; left out, lce train takes all in turn", at_least=1
     )
     decay: str = setting(
         "linear",
@@ -107,7 +140,11 @@ class TrainConfig:
         recipe=True,
     )
     positives: str = setting(
-        "judged", "any judged relevant passage, or only those in the run", choices=POSITIVES, recipe=True
+        "judged",
+        "any judged relevant passage, or only those in the run; none: groups of the run's top passages, judged or not, "
+        "which a teacher has scored",
+        choices=POSITIVES,
+        recipe=True,
     )
     passage_length: int | None = setting(
         None,
@@ -219,7 +256,16 @@ class TrainConfig:
     )
     dev_split: str | None = setting("dev", "split of the dev run's queries", part=MEASURING)
     dev_run: str | None = setting(None, "run whose sample is reranked while training", part=MEASURING)
-    dev_queries: int = setting(100, "queries in that sample, whose MRR@10 is measured", at_least=1, part=MEASURING)
+    dev_also: str = setting(
+        "",
+        "further sets to rerank a sample of, DATASET:SPLIT:RUN,...; what is best is then so by the mean over the sets",
+        metavar="SETS",
+        part=MEASURING,
+    )
+    dev_measure: str = setting(
+        DEV_MEASURE, "measured on each sample, and what --keep best goes by, such as nDCG@10", part=MEASURING
+    )
+    dev_queries: int = setting(100, "queries in a sample", at_least=1, part=MEASURING)
     dev_depth: int = setting(50, "passages a query reranked in it", at_least=1, part=MEASURING)
     evaluate_every: int = setting(0, "steps between evaluations; 0 never", at_least=0, part=MEASURING)
     checkpoint_every: int = setting(1000, "steps between checkpoints", at_least=1, part=MEASURING)
@@ -228,30 +274,23 @@ class TrainConfig:
     def __post_init__(self):
         about = LOSSES.about(self.loss)
         settings.check(self)
-        if self.tpu is not None and self.strategy != "tpu":
-            raise UserError(f"--tpu {self.tpu}: --strategy {self.strategy} uses none; give --strategy tpu as well")
-        if self.xla and self.strategy == "tpu":
-            raise UserError("--xla: what runs on a TPU is compiled by XLA anyway; leave it out")
-        if self.group < about.least_group:
-            raise UserError(
-                f"--group {self.group}: --loss {self.loss} compares passages of a group; "
-                f"give {about.least_group} or more"
-            )
-        if about.teacher and self.teacher is None:
-            raise UserError(f"--loss {self.loss}: learns from a --teacher, a run that python -m lce_tf.score writes")
-        if self.teacher is not None and not about.teacher:
-            taught = ", ".join(name for name in LOSSES if LOSSES.about(name).teacher)
-            raise UserError(f"--teacher {self.teacher}: --loss {self.loss} asks none; give one of {taught}")
-        if (self.evaluate_every or self.keep == "best") and not self.dev_run:
-            raise UserError("--evaluate-every and --keep best need a --dev-run to rerank")
-        if self.keep == "best" and not self.evaluate_every:
-            raise UserError("--keep best: needs --evaluate-every to know what is best")
-        self.lengths, self.pool, self.scoring  # noqa: B018  (checks their own values)
+        # One way to write the same options, so that the same training has the same record.
+        options = written(read_options(self.loss, about, self.loss_options))
+        object.__setattr__(self, "loss_options", options)
+        object.__setattr__(self, "recipe", ALIASES.get(self.recipe, self.recipe))
+        check_stage(self.recipe, self.stage)
+        check_together(self)
+        self.lengths, self.pool, self.scoring, self.dev_sets  # noqa: B018  (checks their own values)
 
     @property
     def members(self) -> int:
         """Passages in one training example: the group size, 1 for a loss over single pairs."""
         return 1 if LOSSES.about(self.loss).pairs else self.group
+
+    @property
+    def options_of_loss(self) -> dict[str, Any]:
+        """The value of each option of the loss."""
+        return asdict(read_options(self.loss, LOSSES.about(self.loss), self.loss_options))
 
     @property
     def lengths(self) -> Lengths:
@@ -278,10 +317,15 @@ class TrainConfig:
         short_lists = "replace" if self.sampling == "replacement" else self.short_lists
         return PoolConfig(group, self.negatives_depth, short_lists, self.positives)
 
+    @property
+    def dev_sets(self) -> list[DevSet]:
+        """The sets of which a sample is reranked while training, the training's own first."""
+        return dev_sets(self.dataset, self.dev_split, self.dev_run, self.dev_also)
+
     def departures(self) -> dict[str, dict[str, Any]]:
         """Each setting that is not the recipe's: name -> {RECIPE: ..., "here": ...}."""
-        here, own = asdict(self), recipe_settings(self.recipe, self.loss)
-        return {name: {self.recipe: own[name], "here": here[name]} for name in RECIPE if here[name] != own[name]}
+        here, own = asdict(self), recipe_settings(self.recipe, self.loss, self.stage)
+        return {name: {self.recipe: value, "here": here[name]} for name, value in own.items() if here[name] != value}
 
 
 # Of each setting that has one; what a record of an earlier version does not name was so.
@@ -290,17 +334,20 @@ DEFAULTS = settings.defaults(TrainConfig)
 RECIPE = settings.having(TrainConfig, "recipe")
 
 
-def recipe_settings(recipe: str, loss: str) -> dict[str, Any]:
-    """What a recipe says of each setting in `RECIPE`, for a training with this loss.
+def recipe_settings(recipe: str, loss: str, stage: int = 1) -> dict[str, Any]:
+    """What a recipe's stage says of each setting in `RECIPE`, and of the others that it fixes, for this loss.
 
     Raises:
         UserError: no such recipe.
     """
     if recipe not in RECIPES:
-        raise UserError(f"--recipe {recipe!r}: known are {', '.join(RECIPES)}")
+        raise UserError(f"--recipe {recipe!r}: known are {', '.join(NAMES)}")
+    stages = RECIPES[recipe].stages
     values = {name: DEFAULTS[name] for name in RECIPE}
-    own = dict(RECIPES[recipe])
+    own = {name: value for name, value in stages[stage - 1].items() if name != "run"}
     ce_batch = own.pop("ce_batch", values["batch"])
+    if stage > 1:
+        del values["backbone"]  # it is what the stage before has trained
     return values | own | ({"batch": ce_batch} if LOSSES.about(loss).pairs else {})
 
 
@@ -310,8 +357,17 @@ def follow(config: TrainConfig, recipe: str, overrides: Mapping[str, Any]) -> Tr
     Args:
         config: settings that are not the paper's in it stay: those are what a preset owns, such as its few steps.
         overrides: settings that were asked for one by one; they win over the recipe.
+
+    Raises:
+        UserError: the recipe fixes the loss too, which is for `lce_tf.training.stages`.
     """
+    recipe = ALIASES.get(recipe, recipe)
+    if recipe in RECIPES and RECIPES[recipe].whole:
+        raise UserError(
+            f"--recipe {recipe}: fixes the loss and the group, which presets and tables vary; give it to lce train "
+            "with --dataset and --run"
+        )
     paper, own = recipe_settings("paper", config.loss), recipe_settings(recipe, config.loss)
     kept = {name for name in RECIPE if getattr(config, name) != paper[name]}
     taken = {name: value for name, value in own.items() if name not in kept}
-    return replace(config, recipe=recipe, **{**taken, **overrides})
+    return replace(config, **{**taken, **overrides, "recipe": recipe})

@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from typing import NamedTuple
 
-from lce_tf.data.datasets import Dataset, load_dataset
+from lce_tf.data.datasets import load_dataset
 from lce_tf.data.qrels import Qrels, judgments_key
 from lce_tf.data.runs import Run, read_run
 from lce_tf.data.watched import Watched
@@ -20,6 +20,7 @@ from lce_tf.tokens.store import TokenStore
 from lce_tf.tokens.texts import passage_store, passages_are_tokenised, query_store
 from lce_tf.tokens.tokenizers import WordPieces
 from lce_tf.training.config import TrainConfig
+from lce_tf.training.dev_sets import DevSet
 
 
 class TrainingInputs(NamedTuple):
@@ -28,21 +29,26 @@ class TrainingInputs(NamedTuple):
     Attributes:
         teacher: of the pool's candidates, or None.
         hashes: what the manifest records and a resumed run must find unchanged.
-        dev: a sample of the dev run with its judgments and packer, or None.
+        dev: samples of the dev runs with their judgments and packers; none where nothing is evaluated.
         watched: the backbone's files as they were when they were hashed.
     """
 
     pool: TrainingPool
     packer: Packer
     hashes: dict[str, str]
-    dev: "DevSample | None"
+    dev: tuple["DevSample", ...]
     teacher: TeacherScores | None
     watched: Watched = Watched(())
 
 
 class DevSample(NamedTuple):
-    """Dev queries that are reranked while training."""
+    """Dev queries that are reranked while training.
 
+    Attributes:
+        name: of the set among the figures; "" for the first.
+    """
+
+    name: str
     run: Run
     qrels: Qrels
     packer: Packer
@@ -64,7 +70,7 @@ def read_inputs(config: TrainConfig) -> TrainingInputs:
         )
     run = read_run(config.run, config.format)
     dataset = load_dataset(config.dataset)
-    qrels = dataset.qrels(config.split)
+    qrels = dataset.qrels(config.split) if config.pool.judged else {}
     tokenizer = WordPieces(folder)
     if tokenizer.size > encoder.vocab_size:
         raise UserError(
@@ -72,12 +78,15 @@ def read_inputs(config: TrainConfig) -> TrainingInputs:
             "they do not belong together"
         )
     queries = query_store(dataset, config.split, tokenizer)
-    dev = _dev_queries(config, dataset, tokenizer) if config.evaluate_every else None
+    wanted = config.dev_sets if config.evaluate_every else []
+    dev = [_dev_queries(config, one, tokenizer) for one in wanted]
     if not passages_are_tokenised(dataset, tokenizer):
-        refuse_strangers(run, qrels, queries)  # rather than after the most of an hour that a large collection takes
+        refuse_strangers(
+            run, qrels, queries, config.pool
+        )  # rather than after the most of an hour that a large collection takes
     passages = passage_store(dataset, tokenizer)
 
-    def packer(queries):
+    def packer(queries, passages):
         return Packer(queries, passages, tokenizer.special, **asdict(config.lengths))
 
     hashes = {
@@ -94,13 +103,14 @@ def read_inputs(config: TrainConfig) -> TrainingInputs:
         scored = read_run(config.teacher, config.format)
         teacher = teacher_scores(pool, scored, queries, passages, config.teacher)
         hashes["teacher"] = scored.sha256
-    sample = None
-    if dev:
-        sample = DevSample(dev.run, dev.qrels, packer(dev.queries))
+    samples = []
+    for one, found in zip(wanted, dev, strict=True):
+        texts = passages if one.dataset == config.dataset else passage_store(load_dataset(one.dataset), tokenizer)
+        samples.append(DevSample(one.name, found.run, found.qrels, packer(found.queries, texts)))
         # Texts that are not there are found now, not at the first evaluation.
-        pair_rows(dev.run, sample.packer, config.dev_run, config.dataset)
-        hashes["dev_run"] = dev.run.sha256
-    return TrainingInputs(pool, packer(queries), hashes, sample, teacher, watched)
+        pair_rows(found.run, samples[-1].packer, one.run, one.dataset)
+        hashes["dev_run" + (one.name and f":{one.name}")] = found.run.sha256
+    return TrainingInputs(pool, packer(queries, passages), hashes, tuple(samples), teacher, watched)
 
 
 class _DevQueries(NamedTuple):
@@ -109,15 +119,17 @@ class _DevQueries(NamedTuple):
     queries: TokenStore
 
 
-def _dev_queries(config: TrainConfig, dataset: Dataset, tokenizer: WordPieces) -> _DevQueries:
+def _dev_queries(config: TrainConfig, wanted: DevSet, tokenizer: WordPieces) -> _DevQueries:
     """The first `dev_queries` judged queries of the run, in the order of their ids so that files may be reordered."""
-    run, qrels = read_run(config.dev_run, config.format), dataset.qrels(config.dev_split)
+    dataset = load_dataset(wanted.dataset)
+    run, qrels = read_run(wanted.run, config.format), dataset.qrels(wanted.split)
     judged = [query_id for query_id in sorted(run.query_ids.tolist()) if query_id.decode() in qrels]
     if not judged:
-        raise UserError(f"--dev-run {config.dev_run}: ranks for none of the judged queries of {config.dev_split}")
+        flag = "--dev-also" if wanted.name else "--dev-run"
+        raise UserError(f"{flag} {wanted.run}: ranks for none of the judged queries of {wanted.split}")
     sample = judged[: config.dev_queries]
     kept = {query_id.decode(): qrels[query_id.decode()] for query_id in sample}
     top = run.only(sample).cut(config.dev_depth)
-    queries = query_store(dataset, config.dev_split, tokenizer)
-    known_queries(top, queries, config.dev_run, config.dataset)
+    queries = query_store(dataset, wanted.split, tokenizer)
+    known_queries(top, queries, wanted.run, wanted.dataset)
     return _DevQueries(top, kept, queries)

@@ -5,12 +5,13 @@ import contextlib
 import functools
 import gc
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from lce_tf import xla
 from lce_tf.errors import UserError
-from lce_tf.evaluation.measures import evaluate, mean
+from lce_tf.evaluation.measures import MEAN, evaluate, figure_name, mean
 from lce_tf.files import make_folder
 from lce_tf.groups.sampler import GroupSampler
 from lce_tf.locks import alone
@@ -64,6 +65,7 @@ def _train(config: TrainConfig, output: Path, workers: Workers, locks: contextli
         inputs = workers.chief_first(lambda: read_inputs(config))
         workers.same("settings or inputs", json.dumps(identity(config, inputs.hashes), sort_keys=True))
         facts = {"queries": inputs.pool.findings.summary(), "usable_queries": len(inputs.pool)}
+        facts["loss"] = {"name": config.loss, **config.options_of_loss}
         if inputs.teacher is not None:
             facts["teacher"] = inputs.teacher.summary()
         finished = workers.from_chief((output / "config.json").is_file())
@@ -107,7 +109,7 @@ class Job:
         replicas = self.strategy.num_replicas_in_sync
         if config.batch % replicas:
             raise UserError(f"--batch {config.batch}: is not a multiple of the {replicas} replicas it is split over")
-        loss = LOSSES[config.loss]()
+        loss = LOSSES[config.loss](**config.options_of_loss)
         self.schedule = make_schedule(config.decay, config.learning_rate, config.steps, config.warmup)
         head_rate = config.learning_rate if config.head_rate == "constant" else None
         # Counted on the host: a step whose float16 gradients overflow is skipped by the optimiser, but was dealt.
@@ -117,7 +119,7 @@ class Job:
             self.model = checkpoint.from_backbone(config.backbone, config.scoring, precision, config.seed)
             inputs.watched.check()  # the weights are read by now
             _check_dropout(config, self.model.config)
-            self.optimizer = make_optimizer(self.schedule, self.model, precision, head_rate)
+            self.optimizer = make_optimizer(self.schedule, self.model, precision, head_rate, config.weight_decay)
         sampler = GroupSampler(
             inputs.pool,
             config.members,
@@ -126,6 +128,8 @@ class Job:
             replacement=config.sampling == "replacement",
             alternating=config.ce_pairs == "alternating",
             teacher=inputs.teacher,
+            positives=config.group_positives,
+            grades=loss.grades,
         )
         self.layout = layout_of(config, self.model, begun_layout(output))
         build = sliced if self.layout == "slices" else packed
@@ -244,19 +248,32 @@ class Job:
 
         return iter(self.strategy.distribute_datasets_from_function(host))
 
-    def _evaluate(self, step: int, dev: DevSample) -> None:
-        """MRR@10 of the dev sample, reranked by the model as it is now."""
+    def _evaluate(self, step: int, samples: Sequence[DevSample]) -> None:
+        """Measures the dev samples, reranked by the model as it is now, and saves it if it is the best so far."""
+        measure = self.config.dev_measure
+        values = [self._measured(sample) for sample in samples]
+        told = {figure_name(measure, sample.name): value for sample, value in zip(samples, values, strict=True)}
+        for sample, value in zip(samples, values, strict=True):
+            named = f" of {sample.name}" if sample.name else ""
+            print(f"step {step}: {measure} {value:.4f} on {len(sample.qrels)} dev queries{named}", flush=True)
+        whole = mean(values)
+        if len(values) > 1:
+            told[figure_name(measure, MEAN)] = whole
+            print(f"step {step}: {measure} {whole:.4f} on average over {len(values)} sets", flush=True)
+        self._record(step, **told)
+        if self.config.keep == "best" and whole > float(self.best):
+            self._save_model(self.output / "best")
+            self.best.assign(whole)
+
+    def _measured(self, dev: DevSample) -> float:
+        """The measure on one sample."""
         *rows, offsets = dev.packer.expanded(*pair_rows(dev.run, dev.packer))
         if self._engine is None:
             self._engine = live_engine(self.model)  # its graph is traced once for all evaluations
         scores = scores_of(score_pairs(self._engine, dev.packer, *rows), self.config.scoring)
         ranked, _ = merged(dev.run, dev.run, best_windows(scores, offsets)[0], "dev")
-        value = mean(evaluate(ranked, dev.qrels, ["MRR@10"])["MRR@10"])
-        self._record(step, dev_mrr_10=value)
-        print(f"step {step}: MRR@10 {value:.4f} on {len(dev.qrels)} dev queries", flush=True)
-        if self.config.keep == "best" and value > float(self.best):
-            self._save_model(self.output / "best")
-            self.best.assign(value)
+        measure = self.config.dev_measure
+        return mean(evaluate(ranked, dev.qrels, [measure])[measure])
 
     def _save_model(self, folder: Path) -> None:
         import tensorflow as tf

@@ -51,6 +51,7 @@ def sliced(parts: Parts, replicas_here: int):
         shape.windows,
         config.r_drop,
         config.xla,
+        config.clip_norm,
     )
     return batches, step
 
@@ -73,6 +74,7 @@ def packed(parts: Parts, replicas_here: int):
         batches.shape.windows,
         config.r_drop,
         xla=config.xla or device_kind() == "gpu",
+        clip_norm=config.clip_norm,
     )
     return batches, step
 

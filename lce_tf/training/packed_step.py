@@ -29,6 +29,7 @@ class PackedStep:
         windows: windows a passage, of which the best is its score.
         r_drop: weight of R-Drop, see `TrainConfig`.
         xla: whether XLA compiles the step; a TPU compiles it by itself.
+        clip_norm: largest global norm of the gradients that Adam gets; 0: any.
 
     Attributes:
         programs: how often the step was traced, once for each size of batch and replica.
@@ -47,12 +48,13 @@ class PackedStep:
         windows: int = 1,
         r_drop: float = 0.0,
         xla: bool = True,
+        clip_norm: float = 0.0,
     ):
         self.strategy, self.model, self.loss, self.optimizer = strategy, model, loss, optimizer
         self.groups, self.seed, self.packed, self.windows = groups, seed, packed, windows
         self.masks, self.r_drop = (2 if r_drop else 1), r_drop
         self.programs, self.waited = 0, 0.0
-        self.update = AdamUpdate(optimizer, model.trainable_variables)
+        self.update = AdamUpdate(optimizer, model.trainable_variables, clip_norm)
         compiled = {"jit_compile": True} if xla else {}
         # With one replica nothing happens between gradients and update, so both are one program.
         self._alone = tf.function(self._gradients_and_update, autograph=False, **compiled)

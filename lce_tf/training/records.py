@@ -105,7 +105,7 @@ class Figures:
             file.write(json.dumps({"step": step, **sound}) + "\n")
         with self._writer.as_default():
             for name, value in values.items():
-                tf.summary.scalar(CURVES.get(name, f"train/{name}"), value, step=step)
+                tf.summary.scalar(_curve(name), value, step=step)
 
     def close(self) -> None:
         """Makes everything recorded durable."""
@@ -113,6 +113,11 @@ class Figures:
         if self._path.is_file():
             with open(self._path, "a") as file:
                 os.fsync(file.fileno())
+
+
+def _curve(name: str) -> str:
+    """The name of a figure's curve in TensorBoard."""
+    return CURVES.get(name, f"dev/{name[4:]}" if name.startswith("dev_") else f"train/{name}")
 
 
 def _step_of(line: str) -> int:

@@ -10,6 +10,7 @@ import tf_keras as keras
 from lce_tf.data.draws import draw
 from lce_tf.losses.base import RankingLoss
 from lce_tf.model.cross_encoder import CrossEncoder
+from lce_tf.training.optimizers import clipped
 from lce_tf.training.windows import best_window_logits
 
 # Dropout places per forward pass are fewer than this, so slices and replicas never share a mask.
@@ -21,8 +22,8 @@ class Taken(NamedTuple):
 
     Attributes:
         loss: mean over the global batch.
-        norm: global norm of the gradient. If it is not finite, the update is skipped: weights stay, Adam's moments
-            decay or stay.
+        norm: global norm of the gradient, before it is clipped. If it is not finite, the update is skipped: weights
+            stay, Adam's moments decay or stay.
         spread: mean over groups of (max - min) score; for single pairs, max - min over the replica's batch.
         stops: whether any of the processes was asked to stop.
         scale: what the loss was multiplied by, 1 without loss scaling.
@@ -57,6 +58,7 @@ class TrainingStep:
         windows: windows a passage in the batches, of which the best is its score.
         r_drop: weight of R-Drop, see `TrainConfig`; with it, `parts` covers all slices twice, one mask after the other.
         xla: whether XLA compiles the passes over slices, at each shape anew.
+        clip_norm: largest global norm of the gradients that the optimiser gets; 0: any.
     """
 
     def __init__(
@@ -71,10 +73,11 @@ class TrainingStep:
         windows: int = 1,
         r_drop: float = 0.0,
         xla: bool = False,
+        clip_norm: float = 0.0,
     ):
         self.strategy, self.model, self.loss, self.optimizer = strategy, model, loss, optimizer
         self.groups, self.seed, self.parts, self.windows = groups, seed, parts, windows
-        self.r_drop = r_drop
+        self.r_drop, self.clip_norm = r_drop, clip_norm
         # A slice's pass is traced once and called for each slice; lengths differ, so the shape stays open.
         packed = [tf.TensorSpec([None, None], tf.int32), *[tf.TensorSpec([None], tf.int32)] * 2]
         compiled = {"jit_compile": True} if xla else {}
@@ -113,6 +116,7 @@ class TrainingStep:
         told = [*gradients, loss, spread, tf.cast(stop, tf.float32)]
         *gradients, loss, spread, stops = context.all_reduce("SUM", told)
         norm = tf.linalg.global_norm(gradients)
+        gradients = clipped(gradients, norm, self.clip_norm)
         if not self.scales:
             # One such gradient would make every weight no number for good. A scaling optimiser skips it by itself.
             gradients = tf.cond(

@@ -1,11 +1,11 @@
-"""One optimiser step as part of an XLA program: unscaling, the finite check, Adam and the loss scale in one pass."""
+"""One optimiser step as part of an XLA program: unscaling, clipping, the finite check, Adam and the loss scale."""
 
 from collections.abc import Sequence
 
 import tensorflow as tf
 import tf_keras as keras
 
-from lce_tf.training.optimizers import BETA_1, BETA_2, EPSILON
+from lce_tf.training.optimizers import BETA_1, BETA_2, EPSILON, clipped
 
 
 class AdamUpdate:
@@ -16,10 +16,11 @@ class AdamUpdate:
     Args:
         optimizer: Adam, or Adam within a `LossScaleOptimizer`; its slots must exist.
         variables: the model's.
+        clip_norm: largest global norm of the gradients that Adam gets; 0: any.
     """
 
-    def __init__(self, optimizer, variables: Sequence[tf.Variable]):
-        self.optimizer, self.variables = optimizer, list(variables)
+    def __init__(self, optimizer, variables: Sequence[tf.Variable], clip_norm: float = 0.0):
+        self.optimizer, self.variables, self.clip_norm = optimizer, list(variables), clip_norm
         self.scales = isinstance(optimizer, keras.mixed_precision.LossScaleOptimizer)
         self.adam = optimizer.inner_optimizer if self.scales else optimizer
 
@@ -29,7 +30,7 @@ class AdamUpdate:
         return tf.convert_to_tensor(self.optimizer.loss_scale) if self.scales else tf.constant(1.0)
 
     def __call__(self, gradients: Sequence[tf.Tensor]) -> tf.Tensor:
-        """Takes the step, in a replica's context; returns the gradient's global norm.
+        """Takes the step, in a replica's context; returns the gradient's global norm before it is clipped.
 
         Args:
             gradients: of the scaled loss, summed over replicas, one for each variable in its shape, any float dtype.
@@ -38,18 +39,22 @@ class AdamUpdate:
         gradients = [tf.cast(gradient, tf.float32) / scale for gradient in gradients]
         norm = tf.sqrt(tf.add_n([tf.reduce_sum(tf.square(gradient)) for gradient in gradients]))
         finite = tf.math.is_finite(norm)
+        gradients = clipped(gradients, norm, self.clip_norm)
         step = tf.cast(self.adam.iterations + 1, tf.float32)
         correction = tf.sqrt(1 - BETA_2**step) / (1 - BETA_1**step)
         scheduled = self.adam.scheduled_rate()
         for variable, gradient in zip(self.variables, gradients, strict=True):
-            rate = (self.adam.constant_rate(variable) or scheduled) * correction
+            rate = self.adam.constant_rate(variable) or scheduled
             first, second = (_local(self.adam.get_slot(variable, name)) for name in ("m", "v"))
             mean = BETA_1 * first + (1 - BETA_1) * gradient
             square = BETA_2 * second + (1 - BETA_2) * tf.square(gradient)
-            change = rate * mean / (tf.sqrt(square) + EPSILON)
+            change = rate * correction * mean / (tf.sqrt(square) + EPSILON)
             _assign(first, tf.where(finite, mean, first))
             _assign(second, tf.where(finite, square, second))
+            decay = self.adam.decay(variable)
             variable = _local(variable)
+            if decay:
+                change += rate * decay * variable
             _assign(variable, tf.where(finite, variable - change, variable))
         _assign(_local(self.adam.iterations), self.adam.iterations + tf.cast(finite, self.adam.iterations.dtype))
         if self.scales:

@@ -161,7 +161,26 @@ CASES = [
     trained("--group 1", "--group 1: --loss lce compares passages of a group; give 2 or more"),
     trained("--loss hinge --group 1", "--group 1: --loss hinge compares passages of a group; give 2 or more"),
     trained("--loss ranknet", "--loss ranknet: learns from a --teacher, a run that python -m lce_tf.score writes"),
-    trained("--teacher run.trec", "--teacher run.trec: --loss lce asks none; give one of margin-mse, ranknet"),
+    trained("--teacher run.trec", "--teacher run.trec: --loss lce asks none; give one of adr-mse, kl, …"),
+    trained(
+        "--loss lce --loss-options temprature=0.5",
+        "--loss-options temprature=0.5: --loss lce has temperature; lce list losses prints the options of each loss",
+    ),
+    trained("--loss-options temperature=0", "--loss-options temperature 0.0: give a number above 0, such as 0.5"),
+    trained("--loss-options temperature", "--loss-options 'temperature': give NAME=VALUE, several of them with …"),
+    trained(
+        "--positives none",
+        "--positives none: such groups have no label but a teacher's scores; give a --loss that learns from a "
+        "--teacher, and that",
+    ),
+    trained(
+        "--group-positives 2",
+        "--group-positives 2: --loss lce takes one positive; give one of adr-mse, binary, …",
+    ),
+    trained(
+        "--loss multi-lce --group 2 --group-positives 2",
+        "--group-positives 2: leaves no negative in a group of 2; lower it or raise --group",
+    ),
     trained("--r-drop -1", "--r-drop -1.0: give a weight of 0 or more, such as 1"),
     trained(
         "--group 9 --negatives-depth 5",
@@ -178,7 +197,7 @@ CASES = [
         "--query-length 60 and --sequence-length 63: a sequence holds the query, three special tokens and "
         "at least one wordpiece of the passage; raise --sequence-length",
     ),
-    trained("--keep best", "--evaluate-every and --keep best need a --dev-run to rerank"),
+    trained("--keep best", "--evaluate-every, --keep best and --dev-also need a --dev-run to rerank"),
     rerank_with("--depth 0", "--depth 0: give 1 or more; evaluate the run itself to see it unreranked"),
     rerank_with("--output model", "--output model: is a folder; name a file"),
     Case(

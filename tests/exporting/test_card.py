@@ -45,6 +45,16 @@ def test_what_it_was_trained_on_without_this_machine_s_folders():
     assert "MRR@10 0.9000" in best and "(step 5)" in best
 
 
+def test_another_measure_over_several_sets():
+    rows = [
+        {"step": 5, "dev_ndcg_10": 0.2, "dev_ndcg_10:mean": 0.9},
+        {"step": 9, "dev_ndcg_10": 0.3, "dev_ndcg_10:mean": 0.1},
+    ]
+    text = card(training={**TRAINING, "keep": "best", "dev_measure": "nDCG@10"}, measured=rows)
+    assert "nDCG@10 0.2000" in text and "(step 5)" in text
+    assert "None were measured" in card(measured=rows)
+
+
 def test_nothing_is_made_up():
     text = card(training={}, license="unknown")
     assert "says nothing of its training" in text and "None were measured" in text and "base_model" not in text

@@ -168,10 +168,10 @@ def test_nothing_usable_is_an_error_with_the_reason(lists, qrels, words):
 def test_strangers_are_found_without_passages(ranked, asked, words):
     run, qrels = run_of({name: ["p"] for name in ranked}), {"a": {"p": 1}, "b": {"p": 1}, "c": {"p": 0}}
     if words is None:
-        refuse_strangers(run, qrels, store_of(asked))
+        refuse_strangers(run, qrels, store_of(asked), PoolConfig(1))
         return
     with pytest.raises(UserError, match=f"no training query is usable: {words}"):
-        refuse_strangers(run, qrels, store_of(asked))
+        refuse_strangers(run, qrels, store_of(asked), PoolConfig(1))
     with pytest.raises(UserError, match=words):  # what would be said later
         build_pool(run, qrels, store_of(asked), store_of("p"), PoolConfig(1))
 
@@ -258,3 +258,35 @@ def test_against_sets_and_dictionaries(lists, qrels, queries, passages, group, d
     expected = Findings(sum(map(len, reasons.values())) + len(served), **reasons)
     expected = Findings(**{**vars(expected), "missing_passages": sorted(missing), "positives_outside": outside})
     assert vars(pool.findings) == {**vars(expected), "relevant_among_top": hits}
+
+
+def test_each_positive_has_its_grade():
+    qrels = {"q1": {"c": 3, "a": 1, "b": 0, "gone": 2}, "q2": {"b": 2}}
+    lists = {"q1": ["a", "b", "d"], "q2": ["a", "b", "c"]}
+    for positives, expected in (("judged", {"a": 1, "c": 3}), ("run", {"a": 1})):
+        pool, found = pool_of(lists, qrels, ["q1", "q2"], list("abcd"), positives=positives)
+        ends = pool.positive_offsets
+        by_name = dict(
+            zip((list("abcd")[row] for row in pool.positives[: ends[1]]), pool.grades[: ends[1]], strict=True)
+        )
+        assert by_name == expected and pool.grades[ends[1] :].tolist() == [2] and list(found) == ["q1", "q2"]
+
+
+def test_without_positives_all_of_the_top_are_candidates():
+    lists = {"q1": ["a", "b", "c"], "q2": ["a", "b"], "q3": ["a", "b", "c", "d"], "q4": ["a", "b", "c"]}
+    stores = store_of(["q1", "q2", "q3"]), store_of(list("abcd"))
+    run, config = run_of(lists), PoolConfig(3, 3, positives="none")
+    pool = build_pool(run, {"q1": {"a": 1}}, *stores, config)
+    assert (
+        pool.query_rows.tolist() == [0, 2] and not len(pool.positives) and pool.positive_offsets.tolist() == [0, 0, 0]
+    )
+    assert pool.negatives.tolist() == [0, 1, 2, 0, 1, 2]
+    assert pool.findings.summary() == (
+        "4 queries of the run, 1 without text (such as q4), 1 with too few negatives (such as q2)"
+    )
+    assert not pool.findings.positives_outside
+    refuse_strangers(run, {}, stores[0], config)
+    with pytest.raises(UserError, match="4 queries of the run, 4 without text"):
+        refuse_strangers(run, {}, store_of(["z"]), config)
+    with pytest.raises(UserError, match="--group 4: needs 4 distinct passages, but only the top 3"):
+        PoolConfig(4, 3, positives="none")

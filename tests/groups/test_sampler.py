@@ -236,3 +236,56 @@ def test_positions_far_out(pool):
     far = 300_000 * 1024 * 1000
     groups = GroupSampler(pool, 4, (1 << 63) - 1).at(np.arange(far, far + 22))
     assert len(names(groups)) == 22
+
+
+GRADED = {q: {f"p{i}{j}": 1 + (i + j) % 3 for j in range(1 + i % 3)} for i, q in enumerate(QUERIES)}
+
+
+@pytest.mark.parametrize("positives", [2, 3, 9])
+def test_several_positives_are_distinct_and_the_rest_is_as_with_one(pool, positives):
+    one, some = (GroupSampler(pool, 4, 1, positives=count).at(np.arange(220)) for count in (1, positives))
+    most = set()
+    for row, (query, members) in enumerate(names(some)):
+        count = min(len(QRELS[query]), positives, 3)
+        assert set(members[:count]) <= set(QRELS[query]) and set(members[count:]) <= set(LISTS[query])
+        assert len(set(members)) == 4 and some.labels[row].tolist() == [1] * count + [0] * (4 - count)
+        single = names(one)[row][1]
+        assert members[0] == single[0] and members[count:] == single[count:]
+        most.add(count)
+    assert most == {1, 2, 3} - ({3} if positives == 2 else set())
+
+
+def test_every_further_positive_is_equally_likely():
+    one = pool_of({"q": ["a", "b", "c"]}, {"q": {f"p{i}": 1 for i in range(5)}})
+    groups = GroupSampler(one, 4, 5, positives=3).of(np.zeros(5000, np.int64), np.arange(5000))
+    for column in range(3):
+        _, counts = np.unique(groups.passage_rows[:, column], return_counts=True)
+        assert len(counts) == 5 and stats.chisquare(counts).pvalue > 1e-3
+
+
+def test_grades_are_labels():
+    graded = pool_of(LISTS, GRADED, QUERIES, PASSAGES)
+    dealt = GroupSampler(graded, 4, 1, positives=2, grades=True).at(np.arange(66))
+    for (query, members), labels in zip(names(dealt), dealt.labels.tolist(), strict=True):
+        assert labels == [GRADED[query].get(member, 0) for member in members]
+    binary = GroupSampler(graded, 4, 1, positives=2).at(np.arange(66))
+    np.testing.assert_array_equal(binary.passage_rows, dealt.passage_rows)
+    np.testing.assert_array_equal(binary.labels, np.minimum(dealt.labels, 1))
+
+
+def test_several_positives_come_the_same_in_any_batch(pool):
+    whole = GroupSampler(pool, 6, 3, positives=3).at(np.arange(66))
+    for step in range(6):
+        part = GroupSampler(pool, 6, 3, positives=3).step(step, 11)
+        np.testing.assert_array_equal(part.passage_rows, whole.passage_rows[step * 11 :][:11])
+
+
+def test_whole_lists_without_a_positive():
+    lists = {q: [f"p{(i + j) % 9}" for j in range(5)] for i, q in enumerate(QUERIES)}
+    bare = pool_of(lists, {}, QUERIES, [f"p{i}" for i in range(9)], group=5, positives="none")
+    dealt = GroupSampler(bare, 5, 1).at(np.arange(44))
+    for query, members in zip(dealt.query_rows, dealt.passage_rows, strict=True):
+        assert sorted(f"p{row}" for row in members) == sorted(lists[QUERIES[query]])
+    assert not dealt.labels.any() and dealt.passage_rows.dtype == np.int64
+    part = GroupSampler(bare, 2, 1).at(np.arange(44))
+    assert part.passage_rows.shape == (44, 2) and (part.passage_rows[:, 0] != part.passage_rows[:, 1]).all()

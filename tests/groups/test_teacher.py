@@ -84,3 +84,18 @@ def test_a_teacher_of_other_texts_is_refused(made, taught):
     pool, *stores = made
     with pytest.raises(UserError, match=r"--teacher t.trec: has scores for 0.0% .* python -m lce_tf.score"):
         teacher_scores(pool, run_of(taught), *stores, "t.trec")
+
+
+def test_lists_without_a_positive_are_labelled_too():
+    queries, passages = store_of(QUERIES), store_of(PASSAGES)
+    pool = build_pool(run_of(LISTS), {}, queries, passages, PoolConfig(5, positives="none"))
+    found = teacher_scores(pool, run_of(TAUGHT), queries, passages, "t.trec")
+    assert found.summary() == f"teacher scores for {np.isfinite(found.negatives).mean():.1%} of the passages"
+    dealt = GroupSampler(pool, 5, 1, teacher=found).at(np.arange(20))
+    by_hand = [
+        [expected(QUERIES[query], PASSAGES[row]) for row in members]
+        for query, members in zip(dealt.query_rows, dealt.passage_rows, strict=True)
+    ]
+    np.testing.assert_array_equal(dealt.labels, by_hand)
+    with pytest.raises(UserError, match="t.trec: has scores for 0.0% of the passages"):
+        teacher_scores(pool, run_of({"zz": {"p00": 1.0}}), queries, passages, "t.trec")

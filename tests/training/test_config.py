@@ -12,9 +12,9 @@ PAPER = TrainConfig("msmarco-passage", "bm25.trec")
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"loss": "softmax"}, "--loss 'softmax': known are ce, hinge, lce, "),
+        ({"loss": "softmax"}, "--loss 'softmax': known are adr-mse, binary, ce, hinge, "),
         ({"loss": "ranknet"}, "--loss ranknet: learns from a --teacher"),
-        ({"teacher": "t.trec"}, "--teacher t.trec: --loss lce asks none; give one of margin-mse, ranknet"),
+        ({"teacher": "t.trec"}, "--teacher t.trec: --loss lce asks none; give one of adr-mse, kl, "),
         ({"loss": "margin-mse", "teacher": "t.trec", "group": 1}, "--group 1: --loss margin-mse compares passages"),
         ({"r_drop": -1.0}, "--r-drop -1.0: give a weight of 0 or more"),
         ({"r_drop": float("nan")}, "--r-drop nan"),
@@ -40,8 +40,14 @@ PAPER = TrainConfig("msmarco-passage", "bm25.trec")
         ({"devices": -1}, "--devices -1: give 0 or more"),
         ({"loss": "hinge", "group": 1}, "--group 1: --loss hinge compares passages of a group"),
         ({"group": 1}, "--group 1: --loss lce compares passages of a group"),
-        ({"evaluate_every": 5}, "--evaluate-every and --keep best need a --dev-run"),
-        ({"keep": "best"}, "--evaluate-every and --keep best need a --dev-run"),
+        ({"evaluate_every": 5}, "--evaluate-every, --keep best and --dev-also need a --dev-run"),
+        ({"keep": "best"}, "--evaluate-every, --keep best and --dev-also need a --dev-run"),
+        ({"dev_also": "d:dev:r.trec"}, "--evaluate-every, --keep best and --dev-also need a --dev-run"),
+        ({"dev_run": "d.trec", "dev_also": "scifact.trec"}, "--dev-also scifact.trec: give DATASET:SPLIT:RUN"),
+        ({"dev_run": "d.trec", "dev_also": "a:dev:x.trec,b:dev:x.trec"}, "give each its own, and none mean"),
+        ({"dev_measure": "nDCG@ten"}, "measure 'nDCG@ten': not a measure that ir_measures knows"),
+        ({"weight_decay": -0.1}, "--weight-decay -0.1: give 0 or more and less than 1"),
+        ({"clip_norm": float("nan")}, "--clip-norm nan: give 0 or more, such as 1"),
         ({"keep": "best", "dev_run": "dev.trec"}, "--keep best: needs --evaluate-every"),
         ({"query_length": 0}, "--query-length 0"),
         ({"sequence_length": 50}, "--sequence-length 50"),
@@ -83,3 +89,22 @@ def test_cross_entropy_takes_single_pairs_and_needs_one_negative(loss):
 
 def test_a_group_of_one_is_fine_for_cross_entropy():
     assert replace(PAPER, loss="ce", group=1).members == 1
+
+
+def test_options_of_the_loss_are_recorded_in_one_way():
+    config = replace(PAPER, loss="lce", loss_options="temperature=.5")
+    assert config.loss_options == "temperature=0.5" and config.options_of_loss == {"temperature": 0.5}
+    assert replace(PAPER, loss_options="temperature=1") == PAPER and PAPER.loss_options == ""
+    with pytest.raises(UserError, match="--loss-options temperature=0.5: --loss hinge has none"):
+        replace(config, loss="hinge")
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_a_teacher_is_asked_for_where_nothing_else_can_be_learnt(loss):
+    about = LOSSES.about(loss)
+    for teacher in (None, "t.trec"):
+        if (about.teacher and not about.grades and teacher is None) or (teacher and not about.teacher):
+            with pytest.raises(UserError, match="teacher"):
+                replace(PAPER, loss=loss, teacher=teacher)
+        else:
+            assert replace(PAPER, loss=loss, teacher=teacher).teacher == teacher

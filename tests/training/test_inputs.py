@@ -9,7 +9,7 @@ from lce_tf.training.inputs import read_inputs
 
 def test_pool_hashes_and_lengths(files):
     inputs = read_inputs(files.config())
-    assert len(inputs.pool) == 12 and inputs.dev is None
+    assert len(inputs.pool) == 12 and inputs.dev == ()
     assert set(inputs.hashes) == {"run", "collection", "backbone", "tokenizer", "queries", "judgments"}
     assert (inputs.packer.query, inputs.packer.sequence) == (8, 32)
 
@@ -19,7 +19,7 @@ def test_the_dev_sample_is_the_first_by_id_whatever_the_files_order(files, tmp_p
     (tmp_path / "other.trec").write_text("".join(lines[120:] + lines[:120]))
     settings = {"evaluate_every": 2, "dev_queries": 3, "dev_depth": 5}
     samples = [
-        read_inputs(files.config(dev_run=str(path), **settings)).dev
+        read_inputs(files.config(dev_run=str(path), **settings)).dev[0]
         for path in (files.dev_run, tmp_path / "other.trec")
     ]
     # By id as text: dev0, dev1, dev10, dev11, dev2, ...

@@ -218,6 +218,27 @@ def test_the_best_on_the_dev_sample_is_kept(files, tmp_path):
     assert (weights(last) == weights(folder)) == (first_best == 6)
 
 
+def test_the_best_by_ndcg_over_two_sets_is_kept(files, tmp_path, monkeypatch):
+    other = tmp_path / "other.trec"
+    other.write_text("".join(files.run.read_text().splitlines(keepends=True)[:160]))
+    config = files.config(
+        keep="best", dev_run=str(files.dev_run), dev_also=f"{files.data}:train:{other}", dev_measure="nDCG@10",
+        evaluate_every=1, dev_queries=10, dev_depth=10, learning_rate=1e-2, steps=3,
+    )  # fmt: skip
+    saved, save = [], job.Job._save_model
+    monkeypatch.setattr(
+        job.Job, "_save_model", lambda self, to: (saved.append((to.name, int(self.step))), save(self, to))
+    )
+    folder = train(config, tmp_path / "whole")
+    first, second, both = (figures(folder, f"dev_ndcg_10{name}") for name in ("", ":other", ":mean"))
+    assert list(first) == list(second) == list(both) == [1, 2, 3] and first != second
+    assert all(both[step] == pytest.approx((first[step] + second[step]) / 2) for step in both)
+    # Saved whenever the mean is above all before.
+    assert saved == [("best", step) for step in both if both[step] > max([-1, *(both[s] for s in range(1, step))])]
+    assert weights(folder) == weights(folder / "best")
+    assert set(json.loads((folder / "manifest.json").read_text())["inputs"]) >= {"dev_run", "dev_run:other"}
+
+
 @pytest.mark.parametrize("loss", ["lce", "hinge", "ce"])
 def test_the_loss_falls_on_what_can_be_learned(files, tmp_path, loss):
     data = shutil.copytree(files.data, tmp_path / "easy")

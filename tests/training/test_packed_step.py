@@ -48,12 +48,12 @@ class Steps:
         adam = getattr(optimizer, "inner_optimizer", optimizer)
         return [adam.get_slot(variable, "m").numpy() for variable in self.model.trainable_variables]
 
-    def optimizer(self, rate=1e-3):
+    def optimizer(self, rate=1e-3, **settings):
         from lce_tf.training.optimizers import make_optimizer
         from lce_tf.training.schedules import make_schedule
 
         with self.strategy.scope():
-            return make_optimizer(make_schedule("linear", rate, 100, 0.0), self.model, self.precision)
+            return make_optimizer(make_schedule("linear", rate, 100, 0.0), self.model, self.precision, **settings)
 
     def reset(self):
         for variable, value in zip(self.model.trainable_variables, self.start, strict=True):
@@ -62,7 +62,7 @@ class Steps:
     def feed(self, batches):
         return iter(self.strategy.distribute_datasets_from_function(lambda _: batches.dataset(0, 1).repeat()))
 
-    def sliced(self, steps=1):
+    def sliced(self, steps=1, clip_norm=0.0, **settings):
         """Figures of each step, and the moments after the last."""
         from lce_tf.training.step import TrainingStep
 
@@ -70,12 +70,14 @@ class Steps:
         replicas = self.strategy.num_replicas_in_sync
         shape = BatchShape(GROUPS // replicas, GROUP, 2, 8, self.windows)
         feed = self.feed(TrainingBatches(self.sampler, self.inputs.packer, shape, replicas))
-        optimizer = self.optimizer()
-        step = TrainingStep(self.strategy, self.model, self.loss, optimizer, GROUPS, seed=7, windows=self.windows)
+        optimizer = self.optimizer(**settings)
+        step = TrainingStep(
+            self.strategy, self.model, self.loss, optimizer, GROUPS, seed=7, windows=self.windows, clip_norm=clip_norm
+        )
         taken = [step(feed, step.step_seed(number)) for number in range(steps)]
         return [[float(value) for value in one[:3]] for one in taken], self.moments(optimizer)
 
-    def packed(self, parts=1, width=None, steps=1, xla=False, optimizer=None, r_drop=0.0):
+    def packed(self, parts=1, width=None, steps=1, xla=False, optimizer=None, r_drop=0.0, clip_norm=0.0):
         """As `sliced`, and the step itself."""
         from lce_tf.model.packed import PackedModel
         from lce_tf.training.packed_step import PackedStep
@@ -98,6 +100,7 @@ class Steps:
             windows=self.windows,
             r_drop=r_drop,
             xla=xla,
+            clip_norm=clip_norm,
         )
         taken = [step(feed, step.step_seed(number)) for number in range(steps)]
         return [[float(value) for value in one[:3]] for one in taken], self.moments(optimizer), step
@@ -185,3 +188,21 @@ def test_r_drop_compares_two_masks(files):
     assert whole[0][0][0] > plain[0][0]
     np.testing.assert_allclose(in_parts[0], whole[0], rtol=2e-5)
     close(in_parts[1], whole[1])
+
+
+def test_weight_decay_and_clipping_are_those_of_the_sliced_layout(files):
+    steps = Steps(files)
+    figures, moments = steps.sliced(clip_norm=0.05, weight_decay=0.3, rate=1e-2)
+    sliced = steps.weights
+    packed = steps.packed(optimizer=steps.optimizer(1e-2, weight_decay=0.3), clip_norm=0.05)
+    decayed = steps.weights
+    steps.packed(optimizer=steps.optimizer(1e-2), clip_norm=0.05)
+    assert figures[0][1] > 0.05  # the norm is told as it was
+    np.testing.assert_allclose(packed[0], figures, rtol=2e-5)
+    close(packed[1], moments)
+    # The first moment is a tenth of the clipped gradient.
+    assert np.sqrt(sum(np.sum(part**2) for part in moments)) == pytest.approx(0.005, rel=1e-4)
+    for one, other, kept, start in zip(sliced, decayed, steps.weights, steps.start, strict=True):
+        share = 0.3 * 1e-2 if start.ndim > 1 else 0
+        np.testing.assert_allclose(kept - other, share * start, atol=1e-6)
+        assert np.abs(one - other).max() < 0.025  # where a gradient is rounding alone, Adam's steps are of the rate

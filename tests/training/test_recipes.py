@@ -45,7 +45,20 @@ def test_a_switch_asked_for_wins_and_what_a_preset_owns_stays():
 def test_an_unknown_recipe_is_refused():
     with pytest.raises(UserError, match="--recipe 'cooked': known are paper, released"):
         replace(PAPER, recipe="cooked")
-    assert list(RECIPES) == ["paper", "released"]
+    assert list(RECIPES) == ["paper", "released", "simlm", "rank-distillm", "ettin", "modern-base"]
+
+
+@pytest.mark.parametrize(("alias", "name"), [("squeezing-water", "paper"), ("released-code", "released")])
+def test_another_name_makes_the_same_training(alias, name):
+    assert replace(PAPER, recipe=alias) == replace(PAPER, recipe=name)
+    assert follow(PAPER, alias, {"recipe": alias}) == follow(PAPER, name, {})
+
+
+def test_a_recipe_that_fixes_the_loss_is_not_for_presets():
+    with pytest.raises(UserError, match="--recipe simlm: fixes the loss and the group, which presets and tables vary"):
+        follow(PAPER, "simlm", {})
+    with pytest.raises(UserError, match="--stage 2: --recipe paper has 1"):
+        replace(PAPER, stage=2)
 
 
 def test_decay_falls_by_iterations_to_0_53_of_the_peak():

@@ -1,0 +1,74 @@
+"""The options that a loss states, and what `--loss-options` says of them."""
+
+import math
+from dataclasses import asdict, fields, make_dataclass
+from typing import Any
+
+from lce_tf import settings
+from lce_tf.errors import UserError
+from lce_tf.losses.facts import LossFacts
+
+FLAG = "--loss-options"
+
+
+def options_of(about: type[LossFacts], **values: Any) -> Any:
+    """The options of a loss as a frozen dataclass with one field each: the values given, and the defaults for others.
+
+    Args:
+        about: the loss, or what `LOSSES.about` says of it.
+
+    Raises:
+        UserError: a value out of the bounds that the loss states.
+        TypeError: an option that it does not state.
+    """
+    stated = [(name, type(one["default"]), settings.setting(**one)) for name, one in about.options.items()]
+    options = make_dataclass("Options", stated, frozen=True)(**values)
+    settings.check(options, lambda name: f"{FLAG} {name}")
+    return options
+
+
+def read_options(loss: str, about: type[LossFacts], text: str) -> Any:
+    """The options of a loss as `NAME=VALUE,NAME=VALUE` sets them.
+
+    Args:
+        loss: its name, for the errors.
+
+    Raises:
+        UserError: a part that is no NAME=VALUE, an option that the loss does not have, one given twice, or a value
+            that is none for it.
+    """
+    values: dict[str, Any] = {}
+    for part in filter(None, text.split(",")):
+        name, equals, value = (piece.strip() for piece in part.partition("="))
+        if not equals:
+            raise UserError(f"{FLAG} {part!r}: give NAME=VALUE, several of them with commas between")
+        if name not in about.options:
+            known = f"has {', '.join(about.options)}" if about.options else "has none"
+            raise UserError(f"{FLAG} {part}: --loss {loss} {known}; lce list losses prints the options of each loss")
+        if name in values:
+            raise UserError(f"{FLAG} {text}: {name} is given twice")
+        values[name] = _value(part, value, type(about.options[name]["default"]))
+    return options_of(about, **values)
+
+
+def written(options: Any) -> str:
+    """The text from which `read_options` makes these options: those that are not at their default, by name."""
+    changed = [one.name for one in fields(options) if getattr(options, one.name) != one.default]
+    return ",".join(f"{name}={getattr(options, name)}" for name in sorted(changed))
+
+
+def described(about: type[LossFacts]) -> str:
+    """The options in words, for a list of losses; empty if there are none."""
+    values = asdict(options_of(about))
+    return "; ".join(f"{name}={value}: {about.options[name]['help']}" for name, value in values.items())
+
+
+def _value(part: str, text: str, kind: type) -> Any:
+    try:
+        value = kind(text)
+    except ValueError:
+        value = None
+    if value is None or (kind is float and not math.isfinite(value)):
+        wanted = {int: "a whole number", float: "a number"}[kind]
+        raise UserError(f"{FLAG} {part}: {text!r} is not {wanted}")
+    return value

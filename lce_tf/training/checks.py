@@ -1,0 +1,68 @@
+"""Which settings of a training do not go together."""
+
+from typing import Any
+
+from lce_tf.errors import UserError
+from lce_tf.evaluation.measures import parse_measure
+from lce_tf.losses import LOSSES
+from lce_tf.training.dev_sets import DEV_MEASURE
+
+
+def check_together(config: Any) -> None:
+    """Checks a `TrainConfig`'s settings against each other.
+
+    Raises:
+        UserError: the first two that do not go together, and what to give.
+    """
+    _check_machines(config)
+    _check_labels(config)
+    _check_positives(config)
+    _check_measuring(config)
+
+
+def _check_machines(config: Any) -> None:
+    if config.tpu is not None and config.strategy != "tpu":
+        raise UserError(f"--tpu {config.tpu}: --strategy {config.strategy} uses none; give --strategy tpu as well")
+    if config.xla and config.strategy == "tpu":
+        raise UserError("--xla: what runs on a TPU is compiled by XLA anyway; leave it out")
+
+
+def _check_labels(config: Any) -> None:
+    about = LOSSES.about(config.loss)
+    if config.group < about.least_group:
+        raise UserError(
+            f"--group {config.group}: --loss {config.loss} compares passages of a group; "
+            f"give {about.least_group} or more"
+        )
+    if about.teacher and not about.grades and config.teacher is None:
+        raise UserError(f"--loss {config.loss}: learns from a --teacher, a run that python -m lce_tf.score writes")
+    if config.teacher is not None and not about.teacher:
+        taught = ", ".join(name for name in LOSSES if LOSSES.about(name).teacher)
+        raise UserError(f"--teacher {config.teacher}: --loss {config.loss} asks none; give one of {taught}")
+
+
+def _check_positives(config: Any) -> None:
+    several = f"--group-positives {config.group_positives}"
+    if config.positives == "none" and config.teacher is None:
+        raise UserError(
+            "--positives none: such groups have no label but a teacher's scores; give a --loss that learns from a "
+            "--teacher, and that"
+        )
+    if config.group_positives == 1:
+        return
+    if not LOSSES.about(config.loss).grades:
+        names = ", ".join(name for name in LOSSES if LOSSES.about(name).grades)
+        raise UserError(f"{several}: --loss {config.loss} takes one positive; give one of {names}")
+    if config.positives == "none":
+        raise UserError(f"{several}: --positives none has no positives; leave it out")
+    if config.group_positives >= config.group:
+        raise UserError(f"{several}: leaves no negative in a group of {config.group}; lower it or raise --group")
+
+
+def _check_measuring(config: Any) -> None:
+    if (config.evaluate_every or config.keep == "best" or config.dev_also) and not config.dev_run:
+        raise UserError("--evaluate-every, --keep best and --dev-also need a --dev-run to rerank")
+    if config.keep == "best" and not config.evaluate_every:
+        raise UserError("--keep best: needs --evaluate-every to know what is best")
+    if config.dev_measure != DEV_MEASURE:  # checking a name loads ir_measures
+        parse_measure(config.dev_measure)
