@@ -18,7 +18,7 @@ from lce_tf.files import make_folder, sha256_of, write_json, written
 from lce_tf.model import answers, classifiers, hub
 from lce_tf.model.config import EncoderConfig, Lengths, Scoring
 from lce_tf.model.precision import PRECISIONS, Precision, keep_float32
-from lce_tf.model.weight_files import read_arrays
+from lce_tf.model.weight_files import canonical, read_arrays
 from lce_tf.model.weights import check_sizes, encoder_arrays, load_encoder
 
 if TYPE_CHECKING:  # TensorFlow is loaded only by what builds a model
@@ -161,7 +161,7 @@ def _load_head(model: "CrossEncoder", folder: Path, arrays: dict[str, np.ndarray
         return
     advice = "is it a finished cross-encoder?" if theirs else "train the checkpoint again"
     for name, (variable, turned) in model.head.named(family.head_names if theirs else None).items():
-        found = arrays.get(name)
+        found = arrays.get(canonical(name))
         found = found.T if found is not None and turned else found
         if found is None or found.shape != tuple(variable.shape):
             raise UserError(f"{file}: {name} is missing or does not fit config.json; {advice}")

@@ -275,7 +275,8 @@ class Scoring:
         rule: what two logits are ranked by: their "difference" z1 - z0, which orders as softmax(z)_1 of eq. (2) does
             but without its saturation, or the "last" one alone.
         dtype: "float16" rounds scores to it before sorting, so that ties keep the first stage's order.
-        activation: what is written of a score: itself ("identity"), or its "sigmoid"; the order is that of the score.
+        activation: what is written of a score: itself ("identity"), its "sigmoid" or the logarithm of that
+            ("log_sigmoid"); the order is that of the score.
     """
 
     outputs: int = 1

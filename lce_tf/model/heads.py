@@ -67,10 +67,10 @@ class Head(keras.layers.Layer):
 
 
 class LinearHead(Head):
-    """Dropout and one linear unit per output: z = T_[CLS] W + b (eq. 1)."""
+    """Dropout and one linear unit per output: z = T_[CLS] W + b (eq. 1); as rows of T5's vocabulary, without b."""
 
     def make_layers(self, config, outputs):
-        self.linear = self.dense(config, outputs, "linear")
+        self.linear = self.dense(config, outputs, "linear", bias=not config.family.answers)
         return {"head": self.linear}
 
     def scored(self, vectors, seed, dropout):

@@ -32,10 +32,11 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
     except Exception as error:  # the libraries raise whatever they like for a torn file
         reason = str(error).strip().splitlines() or [type(error).__name__]
         raise UserError(f"{path}: cannot be read as weights ({reason[0]}); is it whole?") from error
-    return {_canonical(name): array for name, array in arrays.items()}
+    return {canonical(name): array for name, array in arrays.items()}
 
 
-def _canonical(name: str) -> str:
+def canonical(name: str) -> str:
+    """A weight's name without its family's prefix and what else may stand before it."""
     prefixes = "|".join(re.escape(family.prefix) for family in FAMILIES.values() if family.prefix)
     name = re.sub(rf"^((module|model)\.)*(({prefixes})\.)?", "", name)
     start, _, leaf = name.rpartition(".")

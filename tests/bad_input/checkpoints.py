@@ -180,14 +180,14 @@ CASES = [
     config(
         "a decoder",
         is_decoder=True,
-        refused="model/config.json: is_decoder True: only encoders, which attend both ways, can be loaded; supported is "
-        "false",
+        refused="model/config.json: is_decoder True: only encoders, which attend both ways, can be loaded; supported "
+        "is false",
     ),
     config(
         "relative positions",
         position_embedding_type="relative_key",
-        refused="model/config.json: position_embedding_type 'relative_key': relative positions of that kind are no longer "
-        'computed by transformers; supported is "absolute"',
+        refused="model/config.json: position_embedding_type 'relative_key': relative positions of that kind are no "
+        'longer computed by transformers; supported is "absolute"',
     ),
     config(
         "a negative vocabulary",

@@ -131,11 +131,7 @@ def head_gradients(model) -> dict[str, np.ndarray]:
     if model.config.family.answers:
         return {"head.weight": model.head.linear.kernel.numpy().T}
     named = model.head.named(model.config.family.head_names)
-    start = model.config.family.start if model.config.model_type in ("bert", "albert") else ""
-    return {
-        (start if name.startswith("pooler") else "") + name: v.numpy().T if turned else v.numpy()
-        for name, (v, turned) in named.items()
-    }
+    return {name: value.numpy().T if turned else value.numpy() for name, (value, turned) in named.items()}
 
 
 def unread(names) -> set[str]:

@@ -1,7 +1,7 @@
 """ALBERT (Lan et al. 2020): narrow embeddings, and layers that share their weights."""
 
 from lce_tf.model.families.family import Family
-from lce_tf.model.families.keys import BERT_SIZES, HEAD_DROPOUT, irrelevant, used
+from lce_tf.model.families.keys import BERT_SIZES, HEAD_DROPOUT, PADDING, irrelevant, used
 
 _LAYER = "encoder.albert_layer_groups.{group}.albert_layers.{inner}."
 
@@ -12,7 +12,7 @@ FAMILY = Family(
     prefix="albert",
     architecture="AlbertForSequenceClassification",
     head="pooler",
-    head_names={"head.pooler": "pooler", "head.out_proj": "classifier"},
+    head_names={"head.pooler": "albert.pooler", "head.out_proj": "classifier"},
     names={
         "words": "embeddings.word_embeddings",
         "positions": "embeddings.position_embeddings",
@@ -30,7 +30,7 @@ FAMILY = Family(
         *BERT_SIZES,
         *used("type_vocab_size", "embedding_size", "num_hidden_groups", "inner_group_num"),
         *irrelevant(HEAD_DROPOUT, "classifier_dropout_prob"),
-        *irrelevant("padding is told from tokens by the lengths of pairs", "pad_token_id"),
+        PADDING,
         *irrelevant("read by no version of transformers", "down_scale_factor", "gap_size", "net_structure_type"),
         *irrelevant("read by no version of transformers", "num_memory_blocks"),
     ),

@@ -1,7 +1,7 @@
 """BERT (Devlin et al. 2019), whose classifiers read a pooled [CLS]."""
 
 from lce_tf.model.families.family import Family
-from lce_tf.model.families.keys import ABSOLUTE, BERT_SIZES, HEAD_DROPOUT, irrelevant, used
+from lce_tf.model.families.keys import ABSOLUTE, BERT_SIZES, HEAD_DROPOUT, PADDING, irrelevant, used
 
 _LAYER = "encoder.layer.{i}."
 # The weights of BERT's layers, which many families share.
@@ -25,13 +25,13 @@ FAMILY = Family(
     prefix="bert",
     architecture="BertForSequenceClassification",
     head="pooler",
-    head_names={"head.pooler": "pooler.dense", "head.out_proj": "classifier"},
+    head_names={"head.pooler": "bert.pooler.dense", "head.out_proj": "classifier"},
     names=NAMES,
     keys=(
         *BERT_SIZES,
         *used("type_vocab_size"),
         ABSOLUTE,
         *irrelevant(HEAD_DROPOUT, "classifier_dropout"),
-        *irrelevant("padding is told from tokens by the lengths of pairs", "pad_token_id"),
+        PADDING,
     ),
 )

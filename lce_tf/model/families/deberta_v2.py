@@ -5,7 +5,7 @@ from typing import Any
 from lce_tf.errors import UserError
 from lce_tf.model.families import bert
 from lce_tf.model.families.family import Family
-from lce_tf.model.families.keys import BERT_SIZES, Key, irrelevant, used
+from lce_tf.model.families.keys import BERT_SIZES, PADDING, Key, irrelevant, used
 
 _LAYER = "encoder.layer.{i}."
 
@@ -62,7 +62,7 @@ FAMILY = Family(
         *irrelevant("only read while training, where the head drops out at hidden_dropout_prob", "pooler_dropout"),
         *irrelevant("only read while training, where the head drops out at hidden_dropout_prob", "cls_dropout"),
         *irrelevant("about the language model's head, which is not read", "legacy"),
-        *irrelevant("padding is told from tokens by the lengths of pairs", "pad_token_id"),
+        PADDING,
     ),
     defaults={
         "vocab_size": 128100,

@@ -1,7 +1,7 @@
 """DistilBERT (Sanh et al. 2019): BERT's layers without token types and pooler."""
 
 from lce_tf.model.families.family import Family
-from lce_tf.model.families.keys import irrelevant, used
+from lce_tf.model.families.keys import PADDING, irrelevant, used
 
 _LAYER = "transformer.layer.{i}."
 
@@ -32,7 +32,7 @@ FAMILY = Family(
         *irrelevant("positions are in the weights, whatever they began as", "sinusoidal_pos_embds", "tie_weights_"),
         *irrelevant("only read while training", "qa_dropout"),
         *irrelevant("only read while training, where the head drops out at dropout", "seq_classif_dropout"),
-        *irrelevant("padding is told from tokens by the lengths of pairs", "pad_token_id"),
+        PADDING,
     ),
     defaults={"num_hidden_layers": 6, "type_vocab_size": 0},
 )

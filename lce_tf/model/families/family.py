@@ -32,9 +32,9 @@ class Family:
         attention: a key of `lce_tf.model.attention.ATTENTIONS`.
         norm: "layer", or "rms" without mean and bias.
         before: whether norms stand before attention and feed-forward (pre-norm) instead of after their sums.
-        first_norm: whether the first layer has a norm before its attention, where norms stand before.
+        first_norm: where norms stand before, whether the first layer has one before its attention, too.
         biases: whether the dense layers have biases, in a family whose `config.json` does not say.
-        unused: what weights may have that no cross-encoder reads, beside the heads of pretraining: a regular expression.
+        unused: what weights may have that no cross-encoder reads, beside heads of pretraining: a regular expression.
         answers: pairs of tokens, (not relevant, relevant), whose logits at the decoder's first step are the score; the
             first pair that the tokenizer knows counts.
     """

@@ -34,7 +34,7 @@ class Key(NamedTuple):
         if self.only:
             values = ["left out" if one is None else f"`{json.dumps(one)}`" for one in self.only]
             return "refused unless " + " or ".join(values)
-        return "used" if self.field else "irrelevant"
+        return "irrelevant" if self.why else "used"
 
 
 def used(*names: str, **renamed: str) -> tuple[Key, ...]:
@@ -88,5 +88,10 @@ ABSOLUTE = Key(
     "position_embedding_type",
     why="relative positions of that kind are no longer computed by transformers",
     only=("absolute", None),
+)
+PADDING = Key(
+    "pad_token_id",
+    "pad_token_id",
+    why="padding is told from tokens by the lengths of pairs; kept for other programs",
 )
 HEAD_DROPOUT = "only read while training, where the head drops out at hidden_dropout_prob"

@@ -4,7 +4,7 @@ from typing import Any
 
 from lce_tf.errors import UserError
 from lce_tf.model.families.family import Family
-from lce_tf.model.families.keys import Key, irrelevant, used
+from lce_tf.model.families.keys import PADDING, Key, irrelevant, used
 
 _LAYER = "layers.{i}."
 _KINDS = ("full_attention", "sliding_attention")
@@ -70,12 +70,13 @@ FAMILY = Family(
         *irrelevant("about the language model's head, which is not read", "sparse_pred_ignore_index"),
         *irrelevant("same result, computed in another way", "deterministic_flash_attn", "reference_compile"),
         *irrelevant("same result, computed in another way", "repad_logits_with_grad"),
-        *irrelevant("padding is told from tokens by the lengths of pairs", "pad_token_id"),
+        PADDING,
         *irrelevant("rotary positions are meant", "position_embedding_type"),
         *irrelevant("says what norm_eps says, for other programs", "layer_norm_eps"),
     ),
     defaults={
         "vocab_size": 50368,
+        "pad_token_id": 50283,
         "intermediate_size": 1152,
         "num_hidden_layers": 22,
         "max_position_embeddings": 8192,

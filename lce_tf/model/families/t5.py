@@ -4,7 +4,7 @@ from typing import Any
 
 from lce_tf.errors import UserError
 from lce_tf.model.families.family import Family
-from lce_tf.model.families.keys import Key, irrelevant, used
+from lce_tf.model.families.keys import PADDING, Key, irrelevant, used
 
 _LAYER, _DECODER = "encoder.block.{i}.layer.", "decoder.block.{i}.layer."
 
@@ -73,7 +73,7 @@ FAMILY = Family(
         *irrelevant("only read while training", "initializer_factor"),
         *irrelevant("about heads of other tasks", "classifier_dropout"),
         *irrelevant("there are no positions to run out of", "n_positions", "output_past"),
-        *irrelevant("padding is told from tokens by the lengths of pairs", "pad_token_id"),
+        PADDING,
     ),
     defaults={
         "vocab_size": 32128,
