@@ -14,7 +14,7 @@ import pytest
 from lce_tf.data import irds
 from lce_tf.errors import UserError
 from lce_tf.files import confined_archives
-from lce_tf.model.weights import read_arrays
+from lce_tf.model.weight_files import read_arrays
 from lce_tf.retrieval import prebuilt
 
 ROOT = Path(__file__).parents[1]

@@ -11,7 +11,12 @@ from lce_tf.model import hub
 from lce_tf.model.checkpoint import Trained
 from lce_tf.model.config import Lengths
 
-TITLES = {"electra": "ELECTRA", "bert": "BERT"}
+# How a linear head is carried by a family's own, by the name of the latter.
+CARRIED = {
+    "dense": "gelu(z) - gelu(-z) = z",
+    "relu": "relu(z) - relu(-z) = z",
+    "pooler": "a sum of tanh(k e z) / e for k = 1 to 4 with e = 2^-8, which is z to float32's precision",
+}
 # Settings of a training that a reader of the card asks for, in this order.
 SHOWN = (
     "dataset", "split", "run", "negatives_depth", "backbone", "recipe", "loss", "group", "batch", "steps",
@@ -46,6 +51,14 @@ from lce_tf import Reranker
 ranked = Reranker.load("{name}").rank("how far is the moon", ["The moon is 384,400 km away.", "Cheese."])
 ```
 """
+# The last program, and where the score is for others.
+ANSWERS_USAGE = (
+    USAGE[USAGE.rindex("```python") :]
+    + """
+In transformers it is an `AutoModelForSeq2SeqLM`: the score is the logit of "{yes}" less that of "{no}" at the decoder's
+first step, after the start token alone.
+"""
+)
 
 
 def model_card(
@@ -71,17 +84,21 @@ def model_card(
     """
     check_license(license)
     config = about.config
-    title = f"{TITLES[config.model_type]} cross-encoder, {config.num_hidden_layers} layers of {config.hidden_size}"
+    title = f"{config.family.title} cross-encoder, {config.num_hidden_layers} layers of {config.hidden_size}"
     scores = "model(**inputs).logits[:, 0]"
     if about.scoring.activation == "sigmoid":
         scores = f"torch.sigmoid({scores})"
+    usage = USAGE.format(name=name, scores=scores)
+    if config.family.answers:
+        no, yes = config.family.answers[0]
+        usage = ANSWERS_USAGE.format(name=name, no=no, yes=yes)
     return "\n".join(
         [
             *_front_matter(training, license.lower()),
             f"# {title}\n",
             "It scores how relevant a passage is to a query: the higher, the more relevant. Use it to reorder what a",
             "first stage (BM25, a dense retriever) has found.\n",
-            f"## How to load it\n\n{USAGE.format(name=name, scores=scores)}",
+            f"## How to load it\n\n{usage}",
             f"## How pairs are cut\n\n{_cutting(about.lengths)}\n",
             *_caveats(about),
             f"## Training\n\n{_training(training, manifest)}\n",
@@ -126,14 +143,11 @@ def _cutting(lengths: Lengths) -> str:
 
 def _caveats(about: Trained) -> list[str]:
     lines = []
-    if about.scoring.head == "linear":
-        how = {"electra": "gelu(z) - gelu(-z) = z", "bert": "tanh(e z) / e = z with e = 2^-20"}[about.config.model_type]
+    if about.scoring.head == "linear" and (how := CARRIED.get(about.config.family.head)):
         lines.append(
             f"The score is one linear unit on [CLS], carried through this architecture's two layers by {how}.\n"
             "To train on, start from the encoder with a new head: most units of the inner layer are zero."
         )
-        if about.config.model_type == "bert":
-            lines.append("Load it in float32 or bfloat16: float16 has no numbers as small as e.")
     if about.scoring.outputs == 2:
         lines.append("It was trained with two logits, whose ranking score is the one logit here.")
     if about.scoring.dtype == "float16":

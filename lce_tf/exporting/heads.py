@@ -1,41 +1,58 @@
-"""Our score heads as the ones that Hugging Face's sequence classifiers compute, with one logit: the ranking score."""
+"""Our score heads as the ones that Hugging Face's classes compute, with one logit: the ranking score."""
 
 import numpy as np
 
 from lce_tf.errors import UserError
-from lce_tf.model.config import Scoring
-from lce_tf.model.families import FAMILIES
+from lce_tf.model.config import EncoderConfig, Scoring
 
-# tanh(EPSILON z) / EPSILON is z to a relative error of (EPSILON z)^2 / 3, which is below float32's own 6e-8 for scores
-# up to 400. A power of two, by which float32 and bfloat16 scale weights without rounding; float16 has no such numbers.
-EPSILON = 2.0**-20
+# z is the sum of WEIGHTS[k] / EPSILON * tanh((k + 1) EPSILON z), to a relative error of (EPSILON z)^8, since tanh's
+# terms of z^3, z^5 and z^7 cancel: 1e-7 for scores up to 34. EPSILON is a power of two, so scaling by it rounds
+# nothing, and large enough for float16, whose least normal number is 2^-14 and whose greatest is 65504.
+EPSILON = 2.0**-8
+WEIGHTS = (8 / 5, -2 / 5, 8 / 105, -1 / 140)
+# Activations f with f(z) - f(-z) = z, in which a linear head is carried without rounding.
+CARRYING = ("gelu", "gelu_python", "gelu_new", "gelu_fast", "gelu_pytorch_tanh", "quick_gelu", "relu", "silu", "swish")
 
 Arrays = dict[str, np.ndarray]
 
 
-def native_head(family: str, scoring: Scoring, arrays: Arrays) -> Arrays:
+def native_head(config: EncoderConfig, scoring: Scoring, arrays: Arrays) -> Arrays:
     """The head's weights under Hugging Face's names, [outputs, inputs] as PyTorch keeps them, float32.
 
-    A `linear` head becomes the family's two layers exactly: ELECTRA's by gelu(z) - gelu(-z) = z, BERT's by tanh of a
-    score so small that tanh does nothing, scaled back.
+    A `linear` head becomes the family's layers: those with GELU or ReLU by f(z) - f(-z) = z, those with tanh by a sum
+    of tanh's of small multiples of the score, in which its curvature cancels.
 
     Args:
-        family: a key of `FAMILIES`.
+        config: of the encoder.
         scoring: what is exported is its ranking score.
         arrays: the head's weights by the names of checkpoints of ours, such as "head.weight" [outputs, inputs].
 
     Raises:
         UserError: the family's head cannot compute what this one does.
     """
-    native, names = FAMILIES[family].head, FAMILIES[family].head_names
-    if scoring.head == native:
-        (inner, hidden), (outer, last) = names.items()
-        kept = _named(hidden, arrays[f"{inner}.weight"], arrays[f"{inner}.bias"])
-        return kept | _named(last, *_one_logit(outer, scoring, arrays))
-    if scoring.head != "linear":
-        raise UserError(f"the {scoring.head} head has no equal in Hugging Face's {family}; train with --head linear")
+    family = config.family
+    native, names = family.head, family.head_names
+    if scoring.head == native and names:
+        (*_, last) = names
+        kept = {
+            f"{names[part]}.{kind}": array
+            for (part, _, kind), array in ((name.rpartition("."), array) for name, array in arrays.items())
+            if part != last
+        }
+        return _float32(kept | _named(names[last], *_one_logit(last, scoring, arrays)))
+    carries = {"dense": config.classifier_activation in CARRYING, "relu": True, "pooler": True}.get(native, False)
+    if scoring.head != "linear" or not carries:
+        raise UserError(
+            f"the {scoring.head} head has no equal in Hugging Face's {family.model_type}; train with --head {native}"
+            + " or linear" * carries
+        )
     weight, bias = _one_logit("head", scoring, arrays)
-    return (_linear_as_gelu if native == "dense" else _linear_as_tanh)(weight, bias, *names.values())
+    return _float32((_linear_as_tanh if native == "pooler" else _linear_as_gelu)(weight, bias, *names.values()))
+
+
+def ranking_row(scoring: Scoring, arrays: Arrays) -> np.ndarray:
+    """[inputs] weights of the ranking score in a linear head without a bias."""
+    return scoring.score(arrays["head.weight"].T)
 
 
 def _one_logit(name: str, scoring: Scoring, arrays: Arrays) -> tuple[np.ndarray, np.ndarray]:
@@ -46,18 +63,27 @@ def _one_logit(name: str, scoring: Scoring, arrays: Arrays) -> tuple[np.ndarray,
 
 
 def _linear_as_gelu(weight: np.ndarray, bias: np.ndarray, hidden: str, last: str) -> Arrays:
-    size = weight.shape[1]
-    inner, inner_bias, outer = np.zeros((size, size)), np.zeros(size), np.zeros((1, size))
-    inner[:2], inner_bias[:2], outer[0, :2] = [weight[0], -weight[0]], [bias[0], -bias[0]], [1, -1]
-    return _named(hidden, inner, inner_bias) | _named(last, outer, np.zeros(1))
+    return _layers(np.array([1, -1]), np.array([1, -1]), weight, bias, hidden, last)
 
 
 def _linear_as_tanh(weight: np.ndarray, bias: np.ndarray, hidden: str, last: str) -> Arrays:
-    size = weight.shape[1]
-    inner, inner_bias, outer = np.zeros((size, size)), np.zeros(size), np.zeros((1, size))
-    inner[0], inner_bias[0], outer[0, 0] = EPSILON * weight[0], EPSILON * bias[0], 1 / EPSILON
-    return _named(hidden, inner, inner_bias) | _named(last, outer, np.zeros(1))
+    times = EPSILON * np.arange(1, len(WEIGHTS) + 1)
+    return _layers(times, np.array(WEIGHTS) / EPSILON, weight, bias, hidden, last)
+
+
+def _layers(times, outer, weight, bias, hidden: str, last: str) -> Arrays:
+    """Two layers whose first units read multiples of the score, and whose last adds what they give."""
+    size, units = weight.shape[1], len(times)
+    if size < units:
+        raise UserError(f"hidden_size {size}: a linear head is exported as {units} units of that layer; train another")
+    inner, inner_bias, outer_weight = np.zeros((size, size)), np.zeros(size), np.zeros((1, size))
+    inner[:units], inner_bias[:units], outer_weight[0, :units] = times[:, None] * weight[0], times * bias[0], outer
+    return _named(hidden, inner, inner_bias) | _named(last, outer_weight, np.zeros(1))
 
 
 def _named(name: str, weight: np.ndarray, bias: np.ndarray) -> Arrays:
-    return {f"{name}.{kind}": np.ascontiguousarray(a, np.float32) for kind, a in (("weight", weight), ("bias", bias))}
+    return {f"{name}.weight": weight, f"{name}.bias": bias}
+
+
+def _float32(arrays: Arrays) -> Arrays:
+    return {name: np.ascontiguousarray(array, np.float32) for name, array in arrays.items()}

@@ -3,14 +3,16 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from lce_tf.errors import UserError
 from lce_tf.exporting.card import model_card
 from lce_tf.exporting.exporter import Exporter
-from lce_tf.exporting.heads import native_head
+from lce_tf.exporting.heads import native_head, ranking_row
 from lce_tf.exporting.outputs import vacant
 from lce_tf.files import built_folder, write_json
-from lce_tf.model import checkpoint, hub
+from lce_tf.model import answers, checkpoint, hub
 from lce_tf.model.classifiers import ACTIVATIONS
-from lce_tf.model.families import FAMILIES
 from lce_tf.model.weights import encoder_arrays
 from lce_tf.reranking.opening import open_checkpoint
 from lce_tf.training_folder import TrainingFolder
@@ -36,7 +38,7 @@ def export_huggingface(folder: str | Path, output: str | Path, license: str = "u
     about, output = checkpoint.trained(folder), vacant(output)
     training = (hub.read_config(folder).get("lce_tf") or {}).get("training") or {}
     card = model_card(output.name, about, training, *_records(folder), license)
-    arrays = _arrays(folder)
+    arrays = model_arrays(folder)
     with built_folder(output) as scratch:
         _save_weights(arrays, scratch / "model.safetensors")
         save_tokenizer(folder, scratch, about.lengths.sequence)
@@ -45,15 +47,17 @@ def export_huggingface(folder: str | Path, output: str | Path, license: str = "u
     return output
 
 
-def _arrays(folder: Path) -> dict:
+def model_arrays(folder: Path) -> dict[str, np.ndarray]:
+    """The weights of a checkpoint's whole model under Hugging Face's names, with one logit: the ranking score."""
     model = checkpoint.load(folder)
-    family, ours = model.config.model_type, {}
-    for name, layer in model.head.layers.items():
-        ours |= {f"{name}.weight": layer.kernel.numpy().T, f"{name}.bias": layer.bias.numpy()}
-    head = native_head(family, model.scoring, ours)
-    # BERT's pooler counts as a part of its encoder.
-    head = {f"bert.{name}" if name.startswith("pooler.") else name: array for name, array in head.items()}
-    return encoder_arrays(model.encoder, f"{family}.") | head
+    family, head = model.config.family, model.head.arrays()
+    arrays = encoder_arrays(model.encoder, family.start)
+    if not family.answers:
+        return arrays | native_head(model.config, model.scoring, head)
+    if model.scoring.head != "linear":
+        name = f"the {model.scoring.head} head"
+        raise UserError(f"{name} has no equal in Hugging Face's {family.model_type}; train with --head linear")
+    return arrays | answers.arrays(model.config, folder, ranking_row(model.scoring, head), arrays)
 
 
 def _save_weights(arrays: dict, file: Path) -> None:
@@ -79,20 +83,20 @@ def config_of(about: checkpoint.Trained) -> dict[str, Any]:
 
     Without the latter it would apply a sigmoid to a single logit.
     """
-    encoder = about.config.to_huggingface()
-    if about.config.model_type == "bert":
-        del encoder["embedding_size"]  # BERT knows no such thing
+    family = about.config.family
+    whole = {"architectures": [family.architecture], **about.config.to_huggingface(), "dtype": "float32"}
+    ours = {"lce_tf": {"lengths": about.lengths.as_json()}}
+    if family.answers:  # no classifier: its score is the two answers' at the decoder's first step
+        return {**whole, "is_encoder_decoder": True, **ours}
     name = next(theirs for theirs, ours in ACTIVATIONS.items() if ours == about.scoring.activation)
     return {
-        "architectures": [FAMILIES[about.config.model_type].architecture],
-        **encoder,
+        **whole,
         "num_labels": 1,
         "id2label": {"0": "relevance"},
         "label2id": {"relevance": 0},
-        "dtype": "float32",
         "sentence_transformers": {"activation_fn": MODULES[name]},
         "sbert_ce_default_activation_function": MODULES[name],
-        "lce_tf": {"lengths": about.lengths.as_json()},
+        **ours,
     }
 
 

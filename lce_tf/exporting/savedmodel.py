@@ -67,7 +67,10 @@ def _module(opened: Opened):
         logits = model.logits(packed.input_ids, packed.query_lengths, packed.lengths)
         scores = tf.cast(tf.cast(scoring.score(logits), scoring.dtype), tf.float32)
         best = tf.math.segment_max(scores, packed.pair)
-        return {"score": tf.sigmoid(best), "logit": best} if scoring.activation == "sigmoid" else {"score": best}
+        if scoring.activation == "identity":
+            return {"score": best}
+        written = {"sigmoid": tf.sigmoid, "log_sigmoid": tf.math.log_sigmoid}[scoring.activation]
+        return {"score": written(best), "logit": best}
 
     def tokenize(query, passage):
         ids, query_lengths, lengths, pair = module.pairs(query, passage)

@@ -26,4 +26,25 @@ def gelu_tanh(x: tf.Tensor) -> tf.Tensor:
     return tf.nn.gelu(x, approximate=True)
 
 
-ACTIVATIONS = {"gelu": gelu, "gelu_new": gelu_tanh, "gelu_pytorch_tanh": gelu_tanh, "relu": tf.nn.relu}
+def quick_gelu(x: tf.Tensor) -> tf.Tensor:
+    """x * sigmoid(1.702 x), an approximation of `gelu`."""
+    return x * tf.sigmoid(1.702 * x)
+
+
+def silu(x: tf.Tensor) -> tf.Tensor:
+    """x * sigmoid(x), also called swish."""
+    return x * tf.sigmoid(x)
+
+
+ACTIVATIONS = {
+    "gelu": gelu,
+    "gelu_python": gelu,
+    "gelu_new": gelu_tanh,
+    "gelu_fast": gelu_tanh,
+    "gelu_pytorch_tanh": gelu_tanh,
+    "quick_gelu": quick_gelu,
+    "relu": tf.nn.relu,
+    "silu": silu,
+    "swish": silu,
+    "tanh": tf.tanh,
+}

@@ -16,11 +16,11 @@ import numpy as np
 from lce_tf.disk import CHECKPOINT
 from lce_tf.errors import UserError
 from lce_tf.files import make_folder, sha256_of, write_json, written
-from lce_tf.model import classifiers, hub
+from lce_tf.model import answers, classifiers, hub
 from lce_tf.model.config import EncoderConfig, Lengths, Scoring
-from lce_tf.model.families import FAMILIES
 from lce_tf.model.precision import PRECISIONS, Precision, keep_float32
-from lce_tf.model.weights import check_sizes, encoder_arrays, load_encoder, read_arrays
+from lce_tf.model.weight_files import canonical, read_arrays
+from lce_tf.model.weights import check_sizes, encoder_arrays, load_encoder
 from lce_tf.training_folder import TrainingFolder
 
 if TYPE_CHECKING:  # TensorFlow is loaded only by what builds a model
@@ -47,8 +47,9 @@ def from_backbone(name: str, scoring: Scoring, precision: Precision, seed: int) 
     load_encoder(model.encoder, file, arrays)
     draws = np.random.Generator(np.random.Philox(seed))
     for layer in model.head.layers.values():
-        values = draws.standard_normal(layer.kernel.shape)
-        layer.kernel.assign(np.clip(values, -2, 2) * config.initializer_range)
+        if hasattr(layer, "kernel"):
+            values = draws.standard_normal(layer.kernel.shape)
+            layer.kernel.assign(np.clip(values, -2, 2) * config.initializer_range)
     values = hub.read_config(folder)
     if "lce_tf" in values or classifiers.is_classifier(values):
         before = trained(folder).scoring
@@ -67,10 +68,7 @@ def save(model: "CrossEncoder", folder: str | Path, backbone: Path, lengths: Len
     from safetensors.numpy import save as serialised
 
     folder = make_folder(folder)
-    arrays = encoder_arrays(model.encoder, f"{FAMILIES[model.config.model_type].prefix}.")
-    for name, layer in model.head.layers.items():
-        arrays[f"{name}.weight"] = np.ascontiguousarray(layer.kernel.numpy().T)
-        arrays[f"{name}.bias"] = layer.bias.numpy()
+    arrays = encoder_arrays(model.encoder, model.config.family.start) | model.head.arrays()
     with written(folder / "model.safetensors", "wb") as file:
         file.write(serialised(arrays, metadata={"format": "pt"}))
     for name in hub.TOKENIZER_FILES:
@@ -160,26 +158,27 @@ def load(folder: str | Path, precision: Precision = PRECISIONS["float32"]) -> "C
 
 
 def _load_head(model: "CrossEncoder", folder: Path, arrays: dict[str, np.ndarray]) -> None:
-    file = hub.weight_file(folder)
+    file, family = hub.weight_file(folder), model.config.family
     theirs = classifiers.is_classifier(hub.read_config(folder))
-    names = FAMILIES[model.config.model_type].head_names if theirs else {name: name for name in model.head.layers}
-    head = [(names[name], layer) for name, layer in model.head.layers.items()]
-    weights = {f"{name}.weight": layer.kernel for name, layer in head}
-    weights |= {f"{name}.bias": layer.bias for name, layer in head}
+    if theirs and family.answers:
+        model.head.linear.kernel.assign(answers.kernel(model.config, folder, file, arrays))
+        return
     advice = "is it a finished cross-encoder?" if theirs else "train the checkpoint again"
-    for name, variable in weights.items():
-        if name not in arrays or arrays[name].T.shape != tuple(variable.shape):
+    for name, (variable, turned) in model.head.named(family.head_names if theirs else None).items():
+        found = arrays.get(canonical(name))
+        found = found.T if found is not None and turned else found
+        if found is None or found.shape != tuple(variable.shape):
             raise UserError(f"{file}: {name} is missing or does not fit config.json; {advice}")
-        variable.assign(arrays[name].T)
+        variable.assign(found)
 
 
 def identity(folder: str | Path) -> str:
     """16 hexadecimal digits that change with the weights, the tokenizer or what decides scores in the configuration."""
     folder = Path(folder)
-    files = [hub.weight_file(folder)] + [folder / n for n in hub.TOKENIZER_FILES if (folder / n).is_file()]
+    files = [folder / name for name in hub.TOKENIZER_FILES if (folder / name).is_file()]
     about = trained(folder)
-    parts = [asdict(about.config), asdict(about.scoring), about.lengths.as_json()]
+    parts = [about.config.as_json(), asdict(about.scoring), about.lengths.as_json()]
     if parts[1]["activation"] == "identity":  # named since later than the rest: checkpoints keep their identity
         del parts[1]["activation"]
-    text = json.dumps([*parts, *(sha256_of(file) for file in files)], sort_keys=True)
+    text = json.dumps([*parts, hub.weights_sha256(folder), *(sha256_of(file) for file in files)], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -16,9 +16,11 @@ LONGEST = 512
 
 
 def is_classifier(values: dict[str, Any]) -> bool:
-    """Whether a parsed `config.json` names a model for sequence classification, of whatever family."""
-    names = values.get("architectures")
-    return isinstance(names, list) and any(str(name).endswith("ForSequenceClassification") for name in names)
+    """Whether a parsed `config.json` names a model for sequence classification, or a family's own cross-encoder."""
+    names, own = values.get("architectures"), {family.architecture for family in FAMILIES.values()}
+    return isinstance(names, list) and any(
+        str(name).endswith("ForSequenceClassification") or str(name) in own for name in names
+    )
 
 
 def reads_special_words(values: dict[str, Any]) -> bool:
@@ -34,12 +36,15 @@ def scoring_of(values: dict[str, Any], config: EncoderConfig, folder: Path) -> S
 
     One label is a score. Two are no and yes, ranked by their difference, which orders as the softmax probability of
     the second does; where the folder names a sigmoid for them, by the second alone. A folder that names no function
-    gets the logit as it is.
+    gets the logit as it is. The two answers of a sequence-to-sequence model are ranked as two labels; the logarithm of
+    the second's probability is written.
 
     Raises:
         UserError: other numbers of labels, or another function.
     """
     file = folder / "config.json"
+    if config.family.answers:
+        return Scoring(outputs=2, activation="log_sigmoid")
     # Hugging Face leaves both out for two labels, its default.
     names = values.get("id2label")
     labels = len(names) if isinstance(names, dict) and names else values.get("num_labels") or 2
@@ -63,7 +68,7 @@ def lengths_of(values: dict[str, Any], config: EncoderConfig, folder: Path) -> L
             raise UserError(f"{folder / 'config.json'}: its lce_tf part is not what export writes ({error})") from error
     limit = _settings(folder / "tokenizer_config.json").get("model_max_length")
     limit = limit if isinstance(limit, (int, float)) and limit > 0 else LONGEST
-    sequence = int(min(LONGEST, config.max_position_embeddings, limit))
+    sequence = int(min(LONGEST, config.positions, limit))
     return Lengths(query=sequence - 4, sequence=sequence)
 
 

@@ -31,17 +31,22 @@ def bfloat16_product(x: tf.Tensor, kernel: tf.Tensor):
 
 
 class Dense(keras.layers.Layer):
-    """`x @ kernel + bias` for 2-D `x`: the form that reaches oneDNN's and cuBLASLt's fused kernels."""
+    """`x @ kernel + bias` for 2-D `x`: the form that reaches oneDNN's and cuBLASLt's fused kernels.
 
-    def __init__(self, inputs: int, outputs: int, stddev: float, precision: Precision, name: str):
+    Attributes:
+        bias: None where the layer has none.
+    """
+
+    def __init__(self, inputs: int, outputs: int, stddev: float, precision: Precision, name: str, bias: bool = True):
         super().__init__(name=name, dtype=precision.policy)
         self.product = bfloat16_product if precision.products == "bfloat16" else tf.matmul
         normal = keras.initializers.TruncatedNormal(stddev=stddev)
         self.kernel = self.add_weight(name="kernel", shape=[inputs, outputs], initializer=normal)
-        self.bias = self.add_weight(name="bias", shape=[outputs], initializer="zeros")
+        self.bias = self.add_weight(name="bias", shape=[outputs], initializer="zeros") if bias else None
         self.built = True  # Keras warns of a layer that was never called, as when a caller takes the kernel apart.
 
     def call(self, x):
         # In mixed precision the variables read as the compute dtype by Keras's auto-cast; a plain tensor is
         # needed for the custom gradient.
-        return tf.nn.bias_add(self.product(x, tf.convert_to_tensor(self.kernel)), self.bias)
+        product = self.product(x, tf.convert_to_tensor(self.kernel))
+        return product if self.bias is None else tf.nn.bias_add(product, self.bias)

@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 
 from lce_tf.errors import UserError
-from lce_tf.files import sha256_of
 from lce_tf.model import hub
 from lce_tf.model.config import EncoderConfig
 from lce_tf.progress import Progress
@@ -54,7 +53,7 @@ class Embedder:
 
         signature = [tf.TensorSpec([None, None], tf.int32), tf.TensorSpec([None], tf.int32)]
         self._vectors = tf.function(vectors, input_signature=signature)
-        self._size, self._positions = encoder.config.hidden_size, encoder.config.max_position_embeddings
+        self._size, self._positions = encoder.config.hidden_size, encoder.config.positions
 
     @classmethod
     def load(
@@ -73,7 +72,8 @@ class Embedder:
             UserError: an unknown option or a checkpoint that cannot be read.
         """
         from lce_tf.model.encoder import Encoder
-        from lce_tf.model.weights import check_sizes, load_encoder, read_arrays
+        from lce_tf.model.weight_files import read_arrays
+        from lce_tf.model.weights import check_sizes, load_encoder
 
         for option, value, known in (("--pooling", pooling, POOLINGS), ("--similarity", similarity, SIMILARITIES)):
             if value not in known:
@@ -85,8 +85,8 @@ class Embedder:
             raise UserError(f"--max-length {max_length}: --pooling tct takes {TCT_QUERY_LENGTH} or more")
         folder = hub.locate(name)
         config = EncoderConfig.from_huggingface(hub.read_config(folder), str(folder / "config.json"))
-        if max_length > config.max_position_embeddings:
-            raise UserError(f"--max-length {max_length}: {name} has {config.max_position_embeddings} positions only")
+        if max_length > config.positions:
+            raise UserError(f"--max-length {max_length}: {name} has {config.positions} positions only")
         watched = hub.watched(folder)
         weights = hub.weight_file(folder)
         arrays = read_arrays(weights)
@@ -94,7 +94,7 @@ class Embedder:
         encoder = Encoder(config)
         load_encoder(encoder, weights, arrays)
         tokenizer = WordPieces(folder)
-        identity = f"{sha256_of(weights)[:12]}-{tokenizer.key[:8]}-{pooling}-{similarity}-{max_length}"
+        identity = f"{hub.weights_sha256(folder)[:12]}-{tokenizer.key[:8]}-{pooling}-{similarity}-{max_length}"
         watched.check()
         return cls(encoder, tokenizer, f"{Path(name).name}-{identity}", pooling, similarity, max_length)
 

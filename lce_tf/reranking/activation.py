@@ -6,15 +6,16 @@ from lce_tf.data.runs import Run
 
 
 def activate(scores: np.ndarray, activation: str) -> np.ndarray:
-    """Scores as they are written, float64 of the same shape: themselves ("identity") or their "sigmoid".
+    """Scores as they are written, float64 of the same shape: themselves ("identity"), their "sigmoid" or its logarithm.
 
-    Both keep the order. In float32 a sigmoid makes equal what lies well above 8, so order by the scores themselves.
+    All keep the order. In float32 a sigmoid makes equal what lies well above 8, so order by the scores themselves.
     """
     wide = np.asarray(scores, np.float64)
     if activation == "identity":
         return wide
     with np.errstate(invalid="ignore"):  # rows that were not scored are no numbers
-        return np.exp(-np.logaddexp(0, -wide))
+        logarithm = -np.logaddexp(0, -wide)
+        return logarithm if activation == "log_sigmoid" else np.exp(logarithm)
 
 
 def activated(run: Run, raw: np.ndarray, activation: str) -> tuple[Run, np.ndarray]:

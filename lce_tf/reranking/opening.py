@@ -53,10 +53,8 @@ def open_checkpoint(
             f"{name}: its tokenizer has {tokenizer.size} wordpieces, its config.json "
             f"{config.vocab_size}; they do not belong together"
         )
-    if sequence_length is not None and sequence_length > config.max_position_embeddings:
-        raise UserError(
-            f"--sequence-length {sequence_length}: {name} has {config.max_position_embeddings} positions; give no more"
-        )
+    if sequence_length is not None and sequence_length > config.positions:
+        raise UserError(f"--sequence-length {sequence_length}: {name} has {config.positions} positions; give no more")
     sequence = lengths.sequence if sequence_length is None else sequence_length
     if query_length is None:
         # Queries without a limit of their own leave room for a window, all others for one wordpiece of the passage.

@@ -8,7 +8,6 @@ from lce_tf.data.qrels import Qrels, judgments_key
 from lce_tf.data.runs import Run, read_run
 from lce_tf.data.watched import Watched
 from lce_tf.errors import UserError
-from lce_tf.files import sha256_of
 from lce_tf.groups.pool import TrainingPool, refuse_strangers
 from lce_tf.groups.pool_cache import training_pool
 from lce_tf.groups.teacher import TeacherScores, teacher_scores
@@ -63,10 +62,9 @@ def read_inputs(config: TrainConfig) -> TrainingInputs:
     folder = hub.locate(config.backbone)
     watched = hub.watched(folder)
     encoder = EncoderConfig.from_huggingface(hub.read_config(folder), str(folder / "config.json"))
-    if config.sequence_length > encoder.max_position_embeddings:
+    if config.sequence_length > encoder.positions:
         raise UserError(
-            f"--sequence-length {config.sequence_length}: {config.backbone} has "
-            f"{encoder.max_position_embeddings} positions only"
+            f"--sequence-length {config.sequence_length}: {config.backbone} has {encoder.positions} positions only"
         )
     run = read_run(config.run, config.format)
     dataset = load_dataset(config.dataset)
@@ -94,7 +92,7 @@ def read_inputs(config: TrainConfig) -> TrainingInputs:
         "collection": dataset.collection_key,
         "queries": queries.key,
         "judgments": judgments_key(qrels),
-        "backbone": sha256_of(hub.weight_file(folder)),
+        "backbone": hub.weights_sha256(folder),
         "tokenizer": tokenizer.key,
     }
     pool = training_pool(config.run, run, qrels, hashes["judgments"], queries, passages, config.pool, config.format)

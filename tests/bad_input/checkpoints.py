@@ -10,7 +10,7 @@ import numpy as np
 
 from lce_tf import rerank
 from lce_tf.model import checkpoint, hub
-from lce_tf.model.weights import read_arrays
+from lce_tf.model.weight_files import read_arrays
 from lce_tf.reranking.chunks import Chunks
 from tests.bad_input.case import Case, quietly
 from tests.bad_input.texts import COLLECTION, QUERIES, TOKENIZER, WORDS, pickled_array
@@ -150,9 +150,27 @@ CASES = [
         refused="model/config.json: its lce_tf part is not what training writes (…)",
     ),
     config(
-        "RoBERTa",
-        model_type="roberta",
-        refused="model/config.json: model_type 'roberta': only electra and bert encoders can be loaded",
+        "a family that is not supported",
+        model_type="xlnet",
+        refused="model/config.json: model_type 'xlnet': only albert, bert, camembert, deberta-v2, distilbert, electra, "
+        "modernbert, mpnet, roberta, t5 and xlm-roberta encoders can be loaded",
+    ),
+    config(
+        "a decoder that reranks",
+        model_type="qwen3",
+        refused="model/config.json: model_type 'qwen3': is a decoder, which scores by the next word after a prompt; "
+        "run it with sentence-transformers' CrossEncoder or vLLM's /score",
+    ),
+    config(
+        "late interaction",
+        architectures=["HF_ColBERT"],
+        refused="model/config.json: architectures 'HF_ColBERT': is a late-interaction model; run it with PyLate",
+    ),
+    config(
+        "Python code of its own",
+        auto_map={"AutoModel": "modeling.Model"},
+        refused="model/config.json: auto_map {'AutoModel': 'modeling.Model'}: names Python code of the checkpoint's "
+        "own, which is not run",
     ),
     config(
         "no model_type",
@@ -162,12 +180,14 @@ CASES = [
     config(
         "a decoder",
         is_decoder=True,
-        refused="model/config.json: is_decoder is set; only encoders, which attend both ways, can be loaded",
+        refused="model/config.json: is_decoder True: only encoders, which attend both ways, can be loaded; supported "
+        "is false",
     ),
     config(
         "relative positions",
         position_embedding_type="relative_key",
-        refused="model/config.json: position_embedding_type 'relative_key' is not absolute",
+        refused="model/config.json: position_embedding_type 'relative_key': relative positions of that kind are no "
+        'longer computed by transformers; supported is "absolute"',
     ),
     config(
         "a negative vocabulary",
@@ -206,7 +226,7 @@ CASES = [
         refused="model/config.json: hidden_size 9 is not a multiple of num_attention_heads 2",
     ),
     config(
-        "an unknown activation", hidden_act="swish", refused="model/config.json: hidden_act 'swish': known are gelu, …"
+        "an unknown activation", hidden_act="mish", refused="model/config.json: hidden_act 'mish': known are gelu, …"
     ),
     config(
         "a dropout of NaN",
@@ -235,7 +255,8 @@ CASES = [
         "no weights",
         lambda: str(hub.weight_file(Path("model"))),
         FILES,
-        refused="model: has no weights; expected one of model.safetensors, tf_model.h5, pytorch_model.bin",
+        refused="model: has no weights; expected one of model.safetensors, model.safetensors.index.json, "
+        "pytorch_model.bin, pytorch_model.bin.index.json, tf_model.h5",
     ),
     weights("an empty model.safetensors", "model.safetensors", b"", f"model.safetensors: {UNREADABLE}"),
     weights(

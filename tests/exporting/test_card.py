@@ -73,7 +73,7 @@ def test_lengths_and_caveats():
     )
     text = " ".join(card(released).split())
     assert "queries of up to 18 wordpieces" in text and "at most 9 wordpieces" in text and "up to 2 such" in text
-    assert "tanh(e z) / e" in text and "Load it in float32 or bfloat16" in text and "two logits" in text
+    assert "tanh(k e z) / e" in text and "two logits" in text
     sigmoid = Trained(EncoderConfig(), Scoring(1, "dense", activation="sigmoid"), Lengths())
     assert "torch.sigmoid(model(**inputs).logits[:, 0])" in card(sigmoid) and "gelu(z)" not in card(sigmoid)
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from lce_tf.errors import UserError
-from lce_tf.exporting.heads import EPSILON, native_head
-from lce_tf.model.config import Scoring
+from lce_tf.exporting.heads import EPSILON, WEIGHTS, native_head
+from lce_tf.model.config import EncoderConfig, Scoring
 
 SIZE = 6
 RNG = np.random.default_rng(1)
@@ -35,7 +35,7 @@ def score_of(ours, outputs):
 @pytest.mark.parametrize("outputs", [1, 2])
 def test_a_linear_head_in_electra_s_two_layers(outputs):
     ours = linear(outputs)
-    head = native_head("electra", Scoring(outputs), ours)
+    head = native_head(family("electra"), Scoring(outputs), ours)
     shapes = {name: array.shape for name, array in head.items()}
     assert shapes == {
         "classifier.dense.weight": (SIZE, SIZE), "classifier.dense.bias": (SIZE,),
@@ -50,33 +50,52 @@ def test_a_linear_head_in_electra_s_two_layers(outputs):
 @pytest.mark.parametrize("outputs", [1, 2])
 def test_a_linear_head_in_bert_s_two_layers(outputs):
     ours = linear(outputs)
-    head = native_head("bert", Scoring(outputs), ours)
-    assert set(head) == {"pooler.dense.weight", "pooler.dense.bias", "classifier.weight", "classifier.bias"}
-    inner = np.tanh(dense(VECTORS, head["pooler.dense.weight"], head["pooler.dense.bias"]))
+    head = native_head(family("bert"), Scoring(outputs), ours)
+    assert set(head) == {"bert.pooler.dense.weight", "bert.pooler.dense.bias", "classifier.weight", "classifier.bias"}
+    inner = np.tanh(dense(VECTORS, head["bert.pooler.dense.weight"], head["bert.pooler.dense.bias"]))
     found = dense(inner, head["classifier.weight"], head["classifier.bias"])[:, 0]
     assert np.abs(found).max() > 10
     np.testing.assert_allclose(found, score_of(ours, outputs), atol=1e-5)
 
 
 def test_the_error_that_tanh_makes_is_below_float32_s_own():
-    # tanh(e z) / e = z - e^2 z^3 / 3 + ..., relative to z: (e z)^2 / 3
-    assert (EPSILON * 400) ** 2 / 3 < 2.0**-24
-    scaled = np.float32(EPSILON) * VECTORS
-    assert (scaled / np.float32(EPSILON) == VECTORS).all()  # a power of two costs no digit
+    for score in np.linspace(-34, 34, 35):
+        times = np.arange(1, len(WEIGHTS) + 1) * EPSILON
+        assert np.dot(WEIGHTS, np.tanh(times * score)) / EPSILON == pytest.approx(score, rel=1e-6, abs=1e-12)
+
+
+@pytest.mark.parametrize("name", ["bert", "roberta", "electra", "distilbert"])
+def test_a_linear_head_survives_float16(name):
+    """No weight overflows or becomes nothing, and the scores are those of a linear head in float16."""
+    ours = {"head.weight": RNG.normal(0, 0.02, (1, 384)).astype(np.float32), "head.bias": np.float32([0.5])}
+    vectors = RNG.normal(0, 1, (200, 384)).astype(np.float16)
+    head = {part: a.astype(np.float16) for part, a in native_head(family(name), Scoring(), ours).items()}
+    assert all(np.isfinite(array).all() for array in head.values())
+    (inner, inner_bias), (outer, outer_bias) = (
+        [head[f"{layer}.{kind}"] for kind in ("weight", "bias")] for layer in family(name).family.head_names.values()
+    )
+    activation = {"pooler": np.tanh, "dense": gelu, "relu": lambda x: np.maximum(x, 0)}[family(name).family.head]
+    found = dense(activation(dense(vectors, inner, inner_bias)).astype(np.float16), outer, outer_bias)[:, 0]
+    wanted = dense(vectors.astype(np.float64), ours["head.weight"].astype(np.float64), ours["head.bias"])[:, 0]
+    assert np.abs(found - wanted).max() < 0.01 < wanted.std()
+
+
+def family(name):
+    return EncoderConfig.from_huggingface({"model_type": name})
 
 
 def test_a_native_head_keeps_its_layers_and_its_ranking_logit():
     ours = {"head.dense.weight": np.eye(SIZE), "head.dense.bias": np.arange(SIZE)}
     ours |= {"head.out_proj.weight": np.array([[1.0] * SIZE, [4.0] * SIZE]), "head.out_proj.bias": np.array([1.0, 7.0])}
-    last = native_head("electra", Scoring(2, "dense", rule="last"), ours)
+    last = native_head(family("electra"), Scoring(2, "dense", rule="last"), ours)
     assert last["classifier.dense.bias"].tolist() == list(range(SIZE))
     assert last["classifier.out_proj.weight"].tolist() == [[4.0] * SIZE] and last["classifier.out_proj.bias"] == [7.0]
-    difference = native_head("electra", Scoring(2, "dense"), ours)
+    difference = native_head(family("electra"), Scoring(2, "dense"), ours)
     assert difference["classifier.out_proj.weight"].tolist() == [[3.0] * SIZE]
     assert difference["classifier.out_proj.bias"] == [6.0]
 
 
-@pytest.mark.parametrize(("family", "head"), [("bert", "dense"), ("electra", "pooler")])
-def test_a_head_that_the_family_cannot_compute(family, head):
-    with pytest.raises(UserError, match=f"the {head} head has no equal in Hugging Face's {family}"):
-        native_head(family, Scoring(1, head), {})
+@pytest.mark.parametrize(("name", "head"), [("bert", "dense"), ("electra", "pooler"), ("modernbert", "linear")])
+def test_a_head_that_the_family_cannot_compute(name, head):
+    with pytest.raises(UserError, match=f"the {head} head has no equal in Hugging Face's {name}; train with --head"):
+        native_head(family(name), Scoring(1, head), {})

@@ -152,8 +152,8 @@ def test_identity_changes_with_the_activation(copied):
     [
         ({"id2label": {"0": "a", "1": "b", "2": "c"}}, "config.json: has 3 labels"),
         ({"id2label": None, "num_labels": 3}, "config.json: has 3 labels"),
-        ({"model_type": "roberta", "architectures": ["RobertaForSequenceClassification"]}, "only electra and bert"),
-        ({"model_type": "xlm-roberta"}, "model_type 'xlm-roberta': only electra and bert"),
+        ({"model_type": "xlnet", "architectures": ["XLNetForSequenceClassification"]}, "'xlnet': only albert, bert, "),
+        ({"model_type": "qwen3", "architectures": ["Qwen3ForSequenceClassification"]}, "'qwen3': is a decoder"),
         ({"sentence_transformers": {"activation_fn": "torch.nn.Tanh"}}, "applies torch.nn.Tanh to its logits"),
         ({"lce_tf": {"lengths": {"width": 3}}}, "config.json: its lce_tf part is not what export writes"),
         ({"architectures": ["BertForMaskedLM"]}, "is a backbone without a trained head"),

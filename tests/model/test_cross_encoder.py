@@ -111,7 +111,7 @@ def test_dropout_is_a_function_of_the_seed(model):
 
 def test_every_dropout_has_a_place_of_its_own(model, monkeypatch):
     """The masks of two of the model's dropouts, or of the next slice of a batch, are never the same."""
-    from lce_tf.model import encoder, heads
+    from lce_tf.model import block, embeddings, heads
     from lce_tf.training.step import PLACES
 
     places = []
@@ -120,8 +120,8 @@ def test_every_dropout_has_a_place_of_its_own(model, monkeypatch):
         places.append(place)
         return x
 
-    monkeypatch.setattr(encoder, "dropout", recording)
-    monkeypatch.setattr(heads, "dropout", recording)
+    for module in (block, embeddings, heads):
+        monkeypatch.setattr(module, "dropout", recording)
     model.logits(*packed(), seed=tf.constant([1, 2]))
     assert len(places) == len(set(places)) == 2 + 3 * CONFIG.num_hidden_layers
     assert max(places) < PLACES

@@ -9,7 +9,8 @@ from lce_tf.model import hub
 from lce_tf.model.config import ACTIVATIONS, EncoderConfig
 from lce_tf.model.encoder import Encoder, filled, plain
 from lce_tf.model.precision import PRECISIONS
-from lce_tf.model.weights import load_encoder, read_arrays
+from lce_tf.model.weight_files import read_arrays
+from lce_tf.model.weights import load_encoder
 
 
 def loaded(folder):

@@ -84,9 +84,10 @@ def test_names_like_paths_are_not_looked_up(name, asked):
 def test_aliases_and_formats(asked, tmp_path):
     """One format's weights are downloaded, the first that the repository has."""
     assert hub.locate("electra-base") == tmp_path / "snapshot"
-    assert [name for name, _ in asked] == ["google/electra-base-discriminator"] * 2
+    assert [name for name, _ in asked] == ["google/electra-base-discriminator"] * len(hub.WEIGHT_FILES)
     weights = [[p for p in patterns if p in hub.WEIGHT_FILES] for _, patterns in asked]
-    assert weights == [["model.safetensors"], ["tf_model.h5"]]
+    assert weights == [[name] for name in hub.WEIGHT_FILES]
+    assert "model-*.safetensors" in asked[1][1] and "pytorch_model-*.bin" in asked[3][1]
     assert all("config.json" in patterns and "vocab.txt" in patterns for _, patterns in asked)
 
 

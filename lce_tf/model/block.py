@@ -1,0 +1,115 @@
+"""One layer of an encoder: attention and feed-forward, with norms after their sums or before them."""
+
+import tensorflow as tf
+import tf_keras as keras
+
+from lce_tf.model.activations import ACTIVATIONS
+from lce_tf.model.config import EncoderConfig
+from lce_tf.model.dense import Dense
+from lce_tf.model.dropout import dropout
+from lce_tf.model.norm import make_norm
+from lce_tf.model.precision import PRECISIONS, Precision
+
+
+class Block(keras.layers.Layer):
+    """One transformer layer over `[batch * length, hidden]`.
+
+    With `cls_only` the result is the first token's vector alone, `[batch, hidden]`: keys and values still come
+    from every token, so it equals row 0 of the full result. Rows of no meaning fill that up to a multiple of `block`.
+
+    Attributes:
+        before: whether its norms stand before attention and feed-forward; sums then stay in float32.
+        attention_norm: None where the family's first layer has none.
+        position_key, position_query: what DeBERTa projects distances with where it does not use the keys' and
+            queries' own layers; else None.
+    """
+
+    def __init__(self, config: EncoderConfig, index: int, precision: Precision, name: str):
+        before = config.family.before
+        super().__init__(name=name, dtype=precision.policy, autocast=not before)
+        size, wide, stddev = config.hidden_size, config.intermediate_size, config.initializer_range
+        attending, feeding = (part and config.family.biases for part in (config.attention_bias, config.mlp_bias))
+        self.index, self.plain, self.before, self.gated = index, False, before, config.gated
+        self.size, self.heads, self.head = size, config.num_attention_heads, config.head_size
+        inner = self.heads * self.head
+        self.rate, self.attention_rate = config.hidden_dropout_prob, config.attention_probs_dropout_prob
+        self.activation = ACTIVATIONS[config.hidden_act]
+        self.exact_gelu = config.hidden_act == "gelu"
+        self.qkv = Dense(size, 3 * inner, stddev, precision, "qkv", bias=attending)
+        self.attention_output = Dense(inner, size, stddev, precision, "attention_output", bias=attending)
+        self.attention_norm = None
+        if index or config.family.first_norm:
+            self.attention_norm = make_norm(config, size, precision, "attention_norm")
+        self.intermediate = Dense(size, wide * (1 + self.gated), stddev, precision, "intermediate", bias=feeding)
+        self.output_ = Dense(wide, size, stddev, output_precision(config, precision), "output", bias=feeding)
+        self.output_norm = make_norm(config, size, precision, "output_norm")
+        self.position_key = self.position_query = None
+        if config.pos_att_type and not config.share_att_key:
+            if "c2p" in config.pos_att_type:
+                self.position_key = Dense(size, inner, stddev, precision, "position_key")
+            if "p2c" in config.pos_att_type:
+                self.position_query = Dense(size, inner, stddev, precision, "position_query")
+
+    def call(self, x, bias, shape, seed, layer, attention, shared, cls_only=False, block=1):
+        batch, length = shape
+        normed = x if self.attention_norm is None or not self.before else self.attention_norm(x)
+        normed = tf.cast(normed, self.compute_dtype)
+        query, key, value = (self._one_by_one if self.plain else self._at_once)(normed, batch, length)
+        rows = length
+        if cls_only:
+            rows = 1
+            query = query[:, :, :1]
+            x = tf.reshape(x, [batch, length, self.size])[:, 0]
+        logits = attention.logits(self, layer, query, key, shared) + bias
+        weights = tf.nn.softmax(logits)
+        weights = dropout(weights, self.attention_rate, seed, 4 * layer + 1)
+        context = tf.transpose(tf.matmul(weights, value), [0, 2, 1, 3])
+        context = tf.reshape(context, [batch * rows, self.heads * self.head])
+        if block > 1:
+            x, context = (tf.pad(part, [[0, -batch % block], [0, 0]]) for part in (x, context))
+        context = dropout(self.attention_output(context), self.rate, seed, 4 * layer + 2)
+        if self.before:
+            x += tf.cast(context, x.dtype)
+            wide = self.widened(self.intermediate(self.output_norm(x)))
+            return x + tf.cast(dropout(self.output_(wide), self.rate, seed, 4 * layer + 3), x.dtype)
+        x = self.attention_norm(x + context)
+        wide = self.widened(self.intermediate(x))
+        return self.output_norm(x + dropout(self.output_(wide), self.rate, seed, 4 * layer + 3))
+
+    def widened(self, wide):
+        """What the feed-forward's second layer reads, from what its first gives."""
+        if not self.gated:
+            return self.activation(wide)
+        active, gate = tf.split(wide, 2, axis=-1)
+        return self.activation(active) * gate
+
+    def queries_of(self, x):
+        """[n, heads * size] of x [n, hidden], by the queries' part of the fused layer."""
+        return self._part(0, x)
+
+    def keys_of(self, x):
+        """[n, heads * size] of x [n, hidden], by the keys' part of the fused layer."""
+        return self._part(1, x)
+
+    def _part(self, part: int, x):
+        kernel = tf.split(tf.cast(tf.convert_to_tensor(self.qkv.kernel), x.dtype), 3, axis=1)[part]
+        product = self.qkv.product(x, kernel)
+        if self.qkv.bias is None:
+            return product
+        return product + tf.split(tf.cast(tf.convert_to_tensor(self.qkv.bias), x.dtype), 3)[part]
+
+    def _at_once(self, x, batch, length):
+        """Queries, keys and values, [batch, heads, length, head] each, by one product."""
+        qkv = tf.reshape(self.qkv(x), [batch, length, 3, self.heads, self.head])
+        return tf.unstack(tf.transpose(qkv, [2, 0, 3, 1, 4]))
+
+    def _one_by_one(self, x, batch, length):
+        for part in range(3):
+            heads = tf.reshape(self._part(part, x), [batch, length, self.heads, self.head])
+            yield tf.transpose(heads, [0, 2, 1, 3])
+
+
+def output_precision(config: EncoderConfig, precision: Precision) -> Precision:
+    """T5's feed-forward gives sums that float16 cannot hold: transformers keeps its last layer in float32, too."""
+    overflows = config.family.norm == "rms" and precision.policy == "mixed_float16"
+    return PRECISIONS["float32"] if overflows else precision

@@ -1,0 +1,109 @@
+"""T5's decoder at its first step, which reads the start token alone."""
+
+import tensorflow as tf
+import tf_keras as keras
+
+from lce_tf.model.activations import ACTIVATIONS
+from lce_tf.model.block import output_precision
+from lce_tf.model.config import EncoderConfig
+from lce_tf.model.dense import Dense
+from lce_tf.model.dropout import dropout
+from lce_tf.model.norm import make_norm
+from lce_tf.model.precision import Precision
+
+
+class DecoderBlock(keras.layers.Layer):
+    """One layer of the decoder at its first step, `[pairs, hidden]`; sums stay in float32.
+
+    A single token attends to itself with a weight of 1 whatever its query and key, so of its own attention there are
+    values alone.
+    """
+
+    def __init__(self, config: EncoderConfig, precision: Precision, name: str):
+        super().__init__(name=name, dtype=precision.policy, autocast=False)
+        size, wide, stddev = config.hidden_size, config.intermediate_size, config.initializer_range
+        self.heads, self.head = config.num_attention_heads, config.head_size
+        self.rate, self.attention_rate = config.hidden_dropout_prob, config.attention_probs_dropout_prob
+        self.activation, self.gated = ACTIVATIONS[config.hidden_act], config.gated
+        inner = self.heads * self.head
+
+        def dense(inputs, outputs, name, precision=precision):
+            return Dense(inputs, outputs, stddev, precision, name, bias=False)
+
+        self.self_norm = make_norm(config, size, precision, "self_norm")
+        self.self_value = dense(size, inner, "self_value")
+        self.self_output = dense(inner, size, "self_output")
+        self.cross_norm = make_norm(config, size, precision, "cross_norm")
+        self.cross_query = dense(size, inner, "cross_query")
+        self.cross_key_value = dense(size, 2 * inner, "cross_key_value")
+        self.cross_output = dense(inner, size, "cross_output")
+        self.feed_norm = make_norm(config, size, precision, "feed_norm")
+        self.intermediate = dense(size, wide * (1 + self.gated), "intermediate")
+        self.output_ = dense(wide, size, "output", output_precision(config, precision))
+
+    def call(self, x, attend, drop, place):
+        """The layer's result, [pairs, hidden] float32.
+
+        Args:
+            x: [pairs, hidden] float32.
+            attend: of a query [pairs, heads * size] and this layer, what it finds in the encoder's tokens, likewise.
+            drop: of values, a rate and a place, the values dropped out.
+            place: of the layer's first dropout.
+        """
+        own = self.self_output(self.self_value(self.self_norm(x)))
+        x += tf.cast(drop(own, self.rate, place), tf.float32)
+        found = self.cross_output(attend(self.cross_query(self.cross_norm(x)), self))
+        x += tf.cast(drop(found, self.rate, place + 2), tf.float32)
+        wide = self.intermediate(self.feed_norm(x))
+        if self.gated:
+            active, gate = tf.split(wide, 2, axis=-1)
+            wide = self.activation(active) * gate
+        else:
+            wide = self.activation(wide)
+        return x + tf.cast(drop(self.output_(wide), self.rate, place + 3), tf.float32)
+
+
+class Decoder(keras.layers.Layer):
+    """The decoder's vector after its start token, for each pair."""
+
+    def __init__(self, config: EncoderConfig, precision: Precision, name: str):
+        super().__init__(name=name, dtype=precision.policy, autocast=False)
+        self.first_place = 4 * len(config.order)
+        self.blocks = [DecoderBlock(config, precision, f"block_{i}") for i in range(config.num_decoder_layers)]
+        self.final_norm = make_norm(config, config.hidden_size, precision, "final_norm")
+        self.heads, self.head = config.num_attention_heads, config.head_size
+
+    def call(self, tokens, start, bias, seed, block=1):
+        """[batch, hidden] in the compute dtype, filled up with rows of no meaning to a multiple of `block`.
+
+        Args:
+            tokens: [batch, length, hidden], of the encoder.
+            start: [hidden], the start token's embedding.
+            bias: [batch, 1, 1, length], added to attention logits.
+            seed: as in `Encoder.call`.
+        """
+        batch, length, _ = tf.unstack(tf.shape(tokens))
+
+        def attend(query, layer):
+            key, value = tf.split(layer.cross_key_value(tf.reshape(tokens, [batch * length, -1])), 2, axis=1)
+            key, value = (
+                tf.transpose(tf.reshape(part, [batch, length, self.heads, self.head]), [0, 2, 1, 3])
+                for part in (key, value)
+            )
+            query = tf.reshape(query[:batch], [batch, self.heads, 1, self.head])
+            weights = tf.nn.softmax(tf.matmul(query, key, transpose_b=True) + bias)
+            place = self.first_place + 4 * self.blocks.index(layer) + 2
+            found = tf.matmul(dropout(weights, layer.attention_rate, seed, place), value)
+            return tf.pad(tf.reshape(found, [batch, self.heads * self.head]), [[0, -batch % block], [0, 0]])
+
+        def drop(x, rate, place):
+            return dropout(x, rate, seed, place)
+
+        return self.stepped(start, batch + (-batch % block), attend, drop)
+
+    def stepped(self, start, rows, attend, drop):
+        """[rows, hidden] in the compute dtype; `attend` and `drop` as `DecoderBlock.call` takes them."""
+        x = tf.repeat(tf.cast(start, tf.float32)[None], rows, axis=0)
+        for number, block in enumerate(self.blocks):
+            x = block(x, attend, drop, self.first_place + 4 * number + 1)
+        return self.final_norm(x)
