@@ -25,7 +25,7 @@ def parser() -> argparse.ArgumentParser:
     """The door's command line."""
     result = parser_for("audit", __doc__.partition(": ")[2], EXAMPLE)
     add = result.add_argument
-    add("--dataset", default="pydocs", help="ir_datasets id, folder in MS MARCO's layout, or pydocs")
+    add("--dataset", default="pydocs", help="ir_datasets id, folder, or pydocs (lce list datasets)")
     add("--split", default=TrainConfig.split, help="the data set's training split")
     add("--run", required=True, help="the run to draw negatives from")
     add_format_option(result)

@@ -1,4 +1,4 @@
-"""`python -m lce_tf.retrieve`: a first-stage run of a data set's queries, by BM25 or by a dense encoder.
+"""`python -m lce_tf.retrieve`: a first-stage run of a data set's queries, by BM25, a dense encoder or another retriever.
 
 `tune` finds BM25's parameters first.
 """
@@ -111,7 +111,7 @@ def _method(methods, name: str, summary: str, example: str) -> argparse.Argument
         name, help=summary, description=summary[0].upper() + summary[1:] + ".", epilog=example,
         formatter_class=HelpFormatter,
     )  # fmt: skip
-    method.add_argument("--dataset", default="pydocs", help="ir_datasets id, folder in MS MARCO's layout, or pydocs")
+    method.add_argument("--dataset", default="pydocs", help="ir_datasets id, folder, or pydocs (lce list datasets)")
     method.add_argument("--split", help="whose queries, e.g. dev; not needed where the data set has only one")
     method.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="processors to use")
     return method

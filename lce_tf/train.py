@@ -33,7 +33,7 @@ def parser() -> argparse.ArgumentParser:
     result.set_defaults(split=None)
     add = result.add_argument
     add("--preset", choices=PRESETS, help="settings for whatever is not given (default: pydocs without --dataset)")
-    add("--dataset", help="ir_datasets id, folder in MS MARCO's layout, or pydocs (default: the preset's)")
+    add("--dataset", help="ir_datasets id, folder, or pydocs (default: the preset's)")
     add("--split", help="the data set's training split (default: train)")
     add("--run", help="run whose top passages are the negatives (default: the preset's BM25, made if need be)")
     add("--negatives", choices=("bm25", "dense"), default="bm25", help="without --run: the preset's retriever")
