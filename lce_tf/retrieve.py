@@ -1,4 +1,4 @@
-"""`python -m lce_tf.retrieve`: a first-stage run of a data set's queries, by BM25, a dense encoder or another retriever.
+"""`python -m lce_tf.retrieve`: a first-stage run of a data set's queries, by BM25, a dense encoder or another method.
 
 `tune` finds BM25's parameters first.
 """
