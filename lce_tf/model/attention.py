@@ -59,6 +59,7 @@ class BiasedAttention(keras.layers.Layer):
         normal = keras.initializers.TruncatedNormal(stddev=config.initializer_range)
         self.table = self.add_weight(name="table", shape=[buckets, config.num_attention_heads], initializer=normal)
         self._buckets = t5_buckets(buckets, config.relative_attention_max_distance)
+        self.built = True  # Keras warns of a layer that was never called.
 
     def shared(self, positions, dtype):
         length = tf.shape(positions)[1]
@@ -111,6 +112,7 @@ class DisentangledAttention(keras.layers.Layer):
         self.norm = make_norm(config, config.hidden_size, precision, "norm") if config.norm_rel_ebd else None
         buckets = deberta_buckets(config.position_buckets, config.max_relative_positions)
         self._rows = (buckets + self.span).clip(0, 2 * self.span - 1)
+        self.built = True  # Keras warns of a layer that was never called.
 
     def shared(self, positions, dtype):
         table = tf.cast(tf.convert_to_tensor(self.table), dtype)

@@ -42,8 +42,10 @@ class Embedder:
         def vectors(input_ids, lengths):
             mask = tf.sequence_mask(lengths, tf.shape(input_ids)[1], dtype=tf.int32)
             segments = tf.zeros_like(input_ids)
-            if pooling == "cls":
+            if pooling == "cls" and encoder.config.classifier_pooling == "cls":
                 result = tf.cast(encoder(input_ids, segments, mask), tf.float32)
+            elif pooling == "cls":  # the classifier reads something else
+                result = tf.cast(encoder(input_ids, segments, mask, cls_only=False)[:, 0], tf.float32)
             else:
                 tokens = tf.cast(encoder(input_ids, segments, mask, cls_only=False), tf.float32)
                 counted = tf.maximum(lengths - skip, 1)

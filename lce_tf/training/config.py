@@ -168,8 +168,9 @@ class TrainConfig:
     padding_segment: int = setting(0, "segment id of padding", choices=(0, 1), recipe=True)
     head: str = setting(
         "linear",
-        "linear (eq. 1), or the released code's dense one with two logits, of which scores are the last",
-        choices=("linear", "dense"),
+        "linear (eq. 1), the released code's dense one, or the one of the backbone's family in Hugging Face's layout: "
+        "pooler (BERT, RoBERTa), dense (ELECTRA, DeBERTa), relu (DistilBERT), normed (ModernBERT)",
+        choices=("linear", "dense", "pooler", "relu", "normed"),
         recipe=True,
     )
     ce_pairs: str = setting(

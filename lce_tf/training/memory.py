@@ -21,9 +21,9 @@ def activation_bytes(config: EncoderConfig, pairs: int, length: int, float_bytes
         pairs, length: of the slice, padding included.
         float_bytes: 4 for float32 activations, 2 for the mixed precisions.
     """
-    a_layer = DENSE * config.hidden_size + WIDE * config.intermediate_size
+    a_layer = DENSE * config.hidden_size + WIDE * config.intermediate_size * (1 + config.gated)
     a_layer += ATTENTION * config.num_attention_heads * length
-    return pairs * length * config.num_hidden_layers * a_layer * float_bytes
+    return pairs * length * len(config.order) * a_layer * float_bytes
 
 
 def device_bytes() -> int:

@@ -42,9 +42,9 @@ def training_flops(config: EncoderConfig, wordpieces: float, length: float) -> f
         wordpieces: real ones; padding is not counted.
         length: of a pair on average, which attention is over.
     """
-    size = config.hidden_size
-    a_token = 2 * (4 * size * size + 2 * size * config.intermediate_size) + 4 * size * length
-    return 3 * wordpieces * config.num_hidden_layers * a_token
+    size, inner = config.hidden_size, config.num_attention_heads * config.head_size
+    a_token = 2 * (4 * size * inner + (2 + config.gated) * size * config.intermediate_size) + 4 * inner * length
+    return 3 * wordpieces * len(config.order) * a_token
 
 
 def peak_flops(given: float | None = None) -> float | None:
