@@ -19,6 +19,7 @@ from lce_tf.settings import add_options
 
 EXAMPLE = """python -m lce_tf.serve --checkpoint runs/lce8 --port 8000"""
 _EXTRA = ("fastapi", "starlette", "pydantic", "uvicorn", "prometheus_client")
+_WORDS = ("special_words", "positive_label", "trust_settings")
 _LENGTHS = ("query_length", "sequence_length", "window", "stride", "windows")
 
 
@@ -31,7 +32,7 @@ def parser() -> argparse.ArgumentParser:
     add("--port", type=int, default=8000, help="0: any that is free; the first line logged tells which")
     add("--model-name", help="what answers call the model (default: the checkpoint's last folder)")
     add("--token-file", help=f"file with the token that clients must send (default: {TOKEN_VARIABLE}, if it is set)")
-    add_options(result, RerankConfig, ("engine", "special_words"), fill=True)
+    add_options(result, RerankConfig, ("engine", *_WORDS), fill=True)
     add("--precision", default="auto", help="auto, float32 or bfloat16; for TensorFlow also mixed_float16")
     for name in _LENGTHS:
         add(f"--{name.replace('_', '-')}", type=int, help="as lce rerank has it (default: the checkpoint's own)")
@@ -68,7 +69,7 @@ def _main(arguments: argparse.Namespace) -> None:
     limits = Limits(**{name: given[name] for name in Limits.__dataclass_fields__})
     token = read_token(arguments.token_file, os.environ)
     listener = bound(arguments.host, arguments.port)
-    lengths = {name: given[name] for name in (*_LENGTHS, "special_words")}
+    lengths = {name: given[name] for name in (*_LENGTHS, *_WORDS)}
     reranker = Reranker.load(arguments.checkpoint, arguments.engine, arguments.precision, **lengths)
     reranker.scored([("", "")])  # what the engine puts off until its first batch, and whether it works at all
     logs.to_stderr()

@@ -15,7 +15,7 @@ import numpy as np
 
 from lce_tf.errors import UserError
 from lce_tf.files import make_folder, sha256_of, write_json, written
-from lce_tf.model import classifiers, hub
+from lce_tf.model import classifiers, hub, st_layout
 from lce_tf.model.config import EncoderConfig, Lengths, Scoring
 from lce_tf.model.families import FAMILIES
 from lce_tf.model.precision import PRECISIONS, Precision, keep_float32
@@ -109,6 +109,17 @@ def locate(name: str | Path) -> Path:
     return hub.downloaded(str(name), "checkpoint")
 
 
+def is_public(folder: Path) -> bool:
+    """Whether the folder holds a cross-encoder of Hugging Face's or sentence-transformers' layout, not one of ours."""
+    values = hub.read_config(folder)
+    return classifiers.is_classifier(values) or ("lce_tf" not in values and st_layout.read(folder).pooling is not None)
+
+
+def _check_pooling(folder: Path) -> None:
+    if st_layout.read(folder).pooling == "mean":
+        raise UserError(f"{folder}: scores the mean of all tokens' vectors; known is the [CLS] vector")
+
+
 def trained(folder: str | Path) -> Trained:
     """The configuration in a folder that `save` wrote, or in a cross-encoder's of Hugging Face; no weights are read.
 
@@ -122,7 +133,8 @@ def trained(folder: str | Path) -> Trained:
         state = "its training has not finished" if (folder / "manifest.json").is_file() else "it holds no checkpoint"
         raise UserError(f"{folder}: has no config.json, so {state}; name the --output of a finished training")
     values = hub.read_config(folder)
-    if classifiers.is_classifier(values):
+    if is_public(folder):
+        _check_pooling(folder)
         config = EncoderConfig.from_huggingface(values, str(folder / "config.json"))
         scoring = classifiers.scoring_of(values, config, folder)
         return Trained(config, scoring, classifiers.lengths_of(values, config, folder))
@@ -148,6 +160,8 @@ def load(folder: str | Path, precision: Precision = PRECISIONS["float32"]) -> "C
     file = hub.weight_file(Path(folder))
     arrays = read_arrays(file)
     check_sizes(about.config, file, arrays)
+    if dense := st_layout.read(Path(folder)).dense:
+        arrays = _with_modules(about, arrays, [(module, read_arrays(hub.weight_file(module))) for module in dense])
     keep_float32(precision)
     model = CrossEncoder(about.config, about.scoring, precision)
     load_encoder(model.encoder, file, arrays)
@@ -155,9 +169,22 @@ def load(folder: str | Path, precision: Precision = PRECISIONS["float32"]) -> "C
     return model
 
 
+def _with_modules(about: Trained, arrays: dict[str, np.ndarray], dense: list[tuple[Path, dict]]) -> dict:
+    """The weights in which the head computes what sentence-transformers' modules after the model do as well."""
+    for folder, module in dense:
+        if module.get("linear.weight") is None or module["linear.weight"].ndim != 2:
+            raise UserError(f"{folder}: has no linear.weight; is it a Dense module of sentence-transformers?")
+    if about.scoring.head != "linear":
+        last = list(FAMILIES[about.config.model_type].head_names.values())[-1]
+        return st_layout.folded(arrays, [module for _, module in dense], last)
+    (_, first), *rest = dense
+    head = {f"head.{name.removeprefix('linear.')}": array for name, array in first.items()}
+    return st_layout.folded({**arrays, **head}, [module for _, module in rest], "head")
+
+
 def _load_head(model: "CrossEncoder", folder: Path, arrays: dict[str, np.ndarray]) -> None:
     file = hub.weight_file(folder)
-    theirs = classifiers.is_classifier(hub.read_config(folder))
+    theirs = classifiers.is_classifier(hub.read_config(folder)) and not st_layout.read(folder).pooling
     names = FAMILIES[model.config.model_type].head_names if theirs else {name: name for name in model.head.layers}
     head = [(names[name], layer) for name, layer in model.head.layers.items()]
     weights = {f"{name}.weight": layer.kernel for name, layer in head}
@@ -173,6 +200,7 @@ def identity(folder: str | Path) -> str:
     """16 hexadecimal digits that change with the weights, the tokenizer or what decides scores in the configuration."""
     folder = Path(folder)
     files = [hub.weight_file(folder)] + [folder / n for n in hub.TOKENIZER_FILES if (folder / n).is_file()]
+    files += st_layout.files(folder)
     about = trained(folder)
     parts = [asdict(about.config), asdict(about.scoring), about.lengths.as_json()]
     if parts[1]["activation"] == "identity":  # named since later than the rest: checkpoints keep their identity

@@ -21,6 +21,8 @@ def add_scoring_options(parser: argparse.ArgumentParser) -> None:
         "stride",
         "windows",
         "special_words",
+        "positive_label",
+        "trust_settings",
     )
     add_options(parser, RerankConfig, names, fill=True)
     part = parser.add_argument_group(CLUSTER)

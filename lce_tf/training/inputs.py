@@ -1,5 +1,6 @@
 """What a training run reads: pool of queries, token stores and their hashes."""
 
+import json
 from dataclasses import asdict
 from typing import NamedTuple
 
@@ -14,6 +15,7 @@ from lce_tf.groups.pool_cache import training_pool
 from lce_tf.groups.teacher import TeacherScores, teacher_scores
 from lce_tf.model import hub
 from lce_tf.model.config import EncoderConfig
+from lce_tf.model.framing import recorded, template_of
 from lce_tf.reranking.order import known_queries, pair_rows
 from lce_tf.tokens.packing import Packer
 from lce_tf.tokens.store import TokenStore
@@ -30,6 +32,7 @@ class TrainingInputs(NamedTuple):
         hashes: what the manifest records and a resumed run must find unchanged.
         dev: a sample of the dev run with its judgments and packer, or None.
         watched: the backbone's files as they were when they were hashed.
+        template: what checkpoints say of how pairs are framed; None where that is BERT's template.
     """
 
     pool: TrainingPool
@@ -38,6 +41,7 @@ class TrainingInputs(NamedTuple):
     dev: "DevSample | None"
     teacher: TeacherScores | None
     watched: Watched = Watched(())
+    template: dict | None = None
 
 
 class DevSample(NamedTuple):
@@ -71,6 +75,7 @@ def read_inputs(config: TrainConfig) -> TrainingInputs:
             f"{folder}: its tokenizer has {tokenizer.size} wordpieces, its config.json {encoder.vocab_size}; "
             "they do not belong together"
         )
+    template = template_of(folder, encoder, tokenizer)
     queries = query_store(dataset, config.split, tokenizer)
     dev = _dev_queries(config, dataset, tokenizer) if config.evaluate_every else None
     if not passages_are_tokenised(dataset, tokenizer):
@@ -78,7 +83,7 @@ def read_inputs(config: TrainConfig) -> TrainingInputs:
     passages = passage_store(dataset, tokenizer)
 
     def packer(queries):
-        return Packer(queries, passages, tokenizer.special, **asdict(config.lengths))
+        return Packer(queries, passages, template, **asdict(config.lengths))
 
     hashes = {
         "run": run.sha256,
@@ -88,6 +93,8 @@ def read_inputs(config: TrainConfig) -> TrainingInputs:
         "backbone": sha256_of(hub.weight_file(folder)),
         "tokenizer": tokenizer.key,
     }
+    if kept := recorded(template, tokenizer):
+        hashes["template"] = json.dumps(kept, sort_keys=True)
     pool = training_pool(config.run, run, qrels, hashes["judgments"], queries, passages, config.pool, config.format)
     teacher = None
     if config.teacher is not None:
@@ -100,7 +107,7 @@ def read_inputs(config: TrainConfig) -> TrainingInputs:
         # Texts that are not there are found now, not at the first evaluation.
         pair_rows(dev.run, sample.packer, config.dev_run, config.dataset)
         hashes["dev_run"] = dev.run.sha256
-    return TrainingInputs(pool, packer(queries), hashes, sample, teacher, watched)
+    return TrainingInputs(pool, packer(queries), hashes, sample, teacher, watched, recorded(template, tokenizer))
 
 
 class _DevQueries(NamedTuple):
