@@ -59,6 +59,7 @@ CONFIG = (
     *_of(IRRELEVANT, "no part of a classifier's score", "pooler_num_attention_heads", "pooler_num_fc_layers"),
     *_of(IRRELEVANT, "no part of a classifier's score", "pooler_type", "tie_encoder_decoder", "task_specific_params"),
     *_of(IRRELEVANT, "no part of a classifier's score", "summary_activation", "summary_last_dropout", "summary_type"),
+    *_of(IRRELEVANT, "the family says it", "is_encoder_decoder"),
     *_of(IRRELEVANT, "no part of a classifier's score", "summary_use_proj", "generator_size", "tie_weights_"),
     *_of(IRRELEVANT, "a name", "_name_or_path", "name_or_path", "_commit_hash", "model_name", "license"),
     *_of(IRRELEVANT, "the tokenizer says it", "pad_token_id", "bos_token_id", "eos_token_id", "sep_token_id"),
@@ -76,7 +77,6 @@ CONFIG = (
     *_of(REFUSED, "only absolute positions are computed", "position_embedding_type", unless=("absolute",)),
     *_of(REFUSED, "quantised weights are not read", "quantization_config"),
     *_of(REFUSED, "heads that were taken out are not supported", "pruned_heads"),
-    *_of(REFUSED, "only BERT's and ELECTRA's layers are computed", "is_encoder_decoder"),
 )
 SETTINGS = (
     *_of(USED, "whether the other settings count", "model_type"),
@@ -129,7 +129,7 @@ POOLING = (
     *_of(REFUSED, "pools in another way than by [CLS] or mean", "pooling_mode_weightedmean_tokens"),
     *_of(REFUSED, "pools in another way than by [CLS] or mean", "pooling_mode_lasttoken"),
     *_of(IRRELEVANT, "the encoder's shape says it", "word_embedding_dimension", "embedding_dimension"),
-    *_of(IRRELEVANT, "prompts of scored pairs are read like any other text", "include_prompt"),
+    *_of(USED, "refused where it is false: a prompt is read like any other text", "include_prompt"),
 )
 MODULE = (
     *_of(USED, "which modules there are", "type", "path"),

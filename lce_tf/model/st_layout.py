@@ -178,6 +178,8 @@ def _pooling(module: Path) -> str:
         for name, chosen in values.items()
         if name.startswith("pooling_mode_") and chosen
     )
+    if values.get("include_prompt") is False:
+        raise UserError(f"{module / 'config.json'}: include_prompt is false; prompts cannot be left out of the pooling")
     known = {"cls": "cls", "cls_token": "cls", "mean": "mean", "mean_tokens": "mean"}
     if mode not in known:
         raise UserError(f"{module / 'config.json'}: pools by {mode!r}; known are cls and mean")
