@@ -53,7 +53,7 @@ def test_without_the_token(client, header):
     for path in ("/rerank", "/v2/rerank", "/score", "/openapi.json", "/nowhere"):
         found = served.post(path, json=TEI, headers=headers)
         assert found.status_code == 401 and found.headers["WWW-Authenticate"] == "Bearer"
-        assert found.json()["error"] == "send the header Authorization: Bearer TOKEN"
+        assert "send the header Authorization: Bearer TOKEN" in found.text
     for path in ("/health", "/ready", "/metrics"):
         assert served.get(path, headers=headers).status_code == 200
 
