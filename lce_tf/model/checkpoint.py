@@ -51,7 +51,7 @@ def from_backbone(name: str, scoring: Scoring, precision: Precision, seed: int) 
     if "lce_tf" in values or classifiers.is_classifier(values):
         before = trained(folder).scoring
         if (before.head, before.outputs) == (scoring.head, scoring.outputs):
-            _load_head(model, folder, arrays)
+            _load_head(model, folder, _with_modules(folder, before, arrays))
     return model
 
 
@@ -160,8 +160,7 @@ def load(folder: str | Path, precision: Precision = PRECISIONS["float32"]) -> "C
     file = hub.weight_file(Path(folder))
     arrays = read_arrays(file)
     check_sizes(about.config, file, arrays)
-    if dense := st_layout.read(Path(folder)).dense:
-        arrays = _with_modules(about, arrays, [(module, read_arrays(hub.weight_file(module))) for module in dense])
+    arrays = _with_modules(Path(folder), about.scoring, arrays)
     keep_float32(precision)
     model = CrossEncoder(about.config, about.scoring, precision)
     load_encoder(model.encoder, file, arrays)
@@ -169,17 +168,22 @@ def load(folder: str | Path, precision: Precision = PRECISIONS["float32"]) -> "C
     return model
 
 
-def _with_modules(about: Trained, arrays: dict[str, np.ndarray], dense: list[tuple[Path, dict]]) -> dict:
+def _with_modules(folder: Path, scoring: Scoring, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """The weights in which the head computes what sentence-transformers' modules after the model do as well."""
-    for folder, module in dense:
-        if module.get("linear.weight") is None or module["linear.weight"].ndim != 2:
-            raise UserError(f"{folder}: has no linear.weight; is it a Dense module of sentence-transformers?")
-    if about.scoring.head != "linear":
-        last = list(FAMILIES[about.config.model_type].head_names.values())[-1]
-        return st_layout.folded(arrays, [module for _, module in dense], last)
-    (_, first), *rest = dense
-    head = {f"head.{name.removeprefix('linear.')}": array for name, array in first.items()}
-    return st_layout.folded({**arrays, **head}, [module for _, module in rest], "head")
+    dense = []
+    for place in st_layout.read(folder).dense if is_public(folder) else ():
+        module = read_arrays(hub.weight_file(place))
+        if "linear.weight" not in module or module["linear.weight"].ndim != 2:
+            raise UserError(f"{place}: has no linear.weight; is it a Dense module of sentence-transformers?")
+        dense.append(module)
+    if dense and scoring.head == "linear":
+        # There is no head but the first of them.
+        head = {f"head.{name.removeprefix('linear.')}": array for name, array in dense.pop(0).items()}
+        arrays, last = {**arrays, **head}, "head"
+    else:
+        last = list(FAMILIES[hub.read_config(folder)["model_type"]].head_names.values())[-1:]
+        last = last[0] if last else ""
+    return st_layout.folded(arrays, dense, last) if dense else arrays
 
 
 def _load_head(model: "CrossEncoder", folder: Path, arrays: dict[str, np.ndarray]) -> None:

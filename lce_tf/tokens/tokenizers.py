@@ -64,6 +64,7 @@ class WordPieces:
         if wrapper.pad_token_id is None:
             raise UserError(f"{folder}: its tokenizer has no pad token; pairs of several lengths need one")
         self.cls, self.sep, self.pad = wrapper.cls_token_id, wrapper.sep_token_id, wrapper.pad_token_id
+        self._most = None
         self.mask = wrapper.mask_token_id  # None where there is none: only TCT-ColBERT's queries need it
         # A vocabulary may have gaps; what counts is the largest id that can come out.
         self.size = max(self._backend.get_vocab().values()) + 1
@@ -74,9 +75,27 @@ class WordPieces:
     def __call__(self, texts: Sequence[str]) -> list[list[int]]:
         """The wordpiece ids of each text."""
         try:
-            return [e.ids for e in self._backend.encode_batch_fast(list(texts), add_special_tokens=False)]
+            encoded = [e.ids for e in self._backend.encode_batch_fast(list(texts), add_special_tokens=False)]
         except BaseException as error:
             raise _refused(error, "a text cannot be tokenised by this checkpoint's tokenizer") from error
+        if self._most is None:
+            return encoded
+        return [[token if token < self._most else self._wrapper.unk_token_id for token in ids] for ids in encoded]
+
+    def fits(self, vocabulary: int) -> bool:
+        """Whether a model with so many embeddings has one for every id that comes out.
+
+        Words that were added to a tokenizer but not to its model become the unknown token from now on.
+        """
+        beyond = {word for word, token in self._backend.get_vocab().items() if token >= vocabulary}
+        if not beyond:
+            return True
+        added = {token.content for token in self._backend.get_added_tokens_decoder().values()}
+        if not beyond <= added or self._wrapper.unk_token_id is None:
+            return False
+        self._most = vocabulary
+        self.key += f"-{vocabulary}"
+        return True
 
     def words(self, text: str) -> list[str]:
         """The words of `text` after normalisation and pre-tokenisation, before they are split into wordpieces."""
