@@ -71,7 +71,7 @@ class Reranker:
 
     def __init__(self, opened: Opened, engine: Engine):
         self.scoring, self.lengths = opened.scoring, opened.lengths
-        self._tokenizer, self._engine = opened.tokenizer, engine
+        self._tokenizer, self._template, self._engine = opened.tokenizer, opened.template, engine
         self._turn = threading.Lock()
         # In a forked process another thread's lock would be held for ever; the new one is there before any thread is.
         here = weakref.ref(self)
@@ -89,6 +89,8 @@ class Reranker:
         stride: int | None = None,
         windows: int | None = None,
         special_words: str = "auto",
+        positive_label: int | None = None,
+        trust_settings: bool = False,
     ) -> "Reranker":
         """Opens a trained cross-encoder.
 
@@ -98,13 +100,15 @@ class Reranker:
             engine, precision: see `lce_tf.reranking.engines.open_engine`.
             query_length, sequence_length: in wordpieces, instead of the checkpoint's own; see `Lengths`.
             special_words: what words such as "[SEP]" in a text become; see `lce_tf.reranking.opening.SPECIAL_WORDS`.
+            positive_label, trust_settings: see `lce_tf.reranking.opening.open_checkpoint`.
             window, stride, windows: for documents longer than a sequence, of which the best window counts.
 
         Raises:
             UserError: it is no such thing, or its parts do not fit together.
         """
         quiet_tensorflow()
-        opened = open_checkpoint(checkpoint, query_length, sequence_length, window, stride, windows, special_words)
+        cutting = (query_length, sequence_length, window, stride, windows)
+        opened = open_checkpoint(checkpoint, *cutting, special_words, positive_label, trust_settings)
         return cls(opened, open_engine(opened.folder, engine, precision))
 
     def score(self, pairs: Iterable[tuple[str, str]]) -> np.ndarray:
@@ -152,9 +156,9 @@ class Reranker:
         pairs = checked_pairs(pairs)
         if not pairs:
             return Scored(np.zeros(0, np.float32), np.zeros(0, np.int64), np.zeros(0, bool))
-        queries, query_rows = _store([query for query, _ in pairs], self._tokenizer)
+        queries, query_rows = _store([self._tokenizer.prompt + query for query, _ in pairs], self._tokenizer)
         passages, passage_rows = _store([passage for _, passage in pairs], self._tokenizer)
-        packer = Packer(queries, passages, self._tokenizer.special, **asdict(self.lengths))
+        packer = Packer(queries, passages, self._template, **asdict(self.lengths))
         windows = packer.expanded(query_rows, passage_rows)
         with self._turn:  # an engine serves one caller at a time
             logits = score_pairs(self._engine, packer, windows.query_rows, windows.passage_rows)
@@ -162,8 +166,9 @@ class Reranker:
         if not np.isfinite(scores).all():
             pair = int((~np.isfinite(scores)).argmax())
             raise UserError(f"pair {pair}: the model's score is {scores[pair]}; try precision='float32'")
-        read = sum(packer.measure(windows.query_rows, windows.passage_rows)) + 3  # [CLS] and two [SEP]
-        cut = queries.lengths(query_rows) > packer.query
+        kept = packer.measure(windows.query_rows, windows.passage_rows)[0][windows.offsets[:-1]]
+        read = packer.lengths(windows.query_rows, windows.passage_rows)
+        cut = queries.lengths(query_rows) > kept
         cut |= passages.lengths(passage_rows) > packer.covered(query_rows, passage_rows)
         return Scored(scores, np.add.reduceat(read, windows.offsets[:-1]), cut)
 

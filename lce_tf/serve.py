@@ -18,6 +18,7 @@ from lce_tf.settings import add_options, from_options
 
 EXAMPLE = """python -m lce_tf.serve --checkpoint runs/lce8 --port 8000"""
 _EXTRA = ("fastapi", "starlette", "pydantic", "uvicorn", "prometheus_client")
+_WORDS = ("special_words", "positive_label", "trust_settings")
 _LENGTHS = ("query_length", "sequence_length", "window", "stride", "windows")
 
 
@@ -30,7 +31,7 @@ def parser() -> argparse.ArgumentParser:
     add("--port", type=int, default=8000, help="0: any that is free; the first line logged tells which")
     add("--model-name", help="what answers call the model (default: the checkpoint's last folder)")
     add("--token-file", help=f"file with the token that clients must send (default: {TOKEN_VARIABLE}, if it is set)")
-    add_options(result, RerankConfig, ("engine", "special_words"), fill=True)
+    add_options(result, RerankConfig, ("engine", *_WORDS), fill=True)
     add("--precision", default="auto", help="auto, float32 or bfloat16; for TensorFlow also mixed_float16")
     for name in _LENGTHS:
         add(f"--{name.replace('_', '-')}", type=int, help="as lce rerank has it (default: the checkpoint's own)")
@@ -57,7 +58,7 @@ def _main(arguments: argparse.Namespace) -> None:
     limits = from_options(Limits, arguments)
     token = read_token(arguments.token_file, os.environ)
     listener = bound(arguments.host, arguments.port)
-    lengths = {name: given[name] for name in (*_LENGTHS, "special_words")}
+    lengths = {name: given[name] for name in (*_LENGTHS, *_WORDS)}
     reranker = Reranker.load(arguments.checkpoint, arguments.engine, arguments.precision, **lengths)
     reranker.scored([("", "")])  # what the engine puts off until its first batch, and whether it works at all
     logs.to_stderr()
@@ -65,7 +66,7 @@ def _main(arguments: argparse.Namespace) -> None:
         logs.event("no token: whoever reaches this address is served", logging.WARNING)
     model = arguments.model_name or Path(arguments.checkpoint).absolute().name
     limits = replace(limits, max_connections=fitting(limits.max_connections))
-    run(create_app(reranker.scored, model, limits, token), listener, limits)
+    run(create_app(reranker.scored, model, limits, token, reranker.lengths.sequence), listener, limits)
 
 
 if __name__ == "__main__":

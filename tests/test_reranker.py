@@ -24,6 +24,7 @@ SIZES = {
     "max_position_embeddings": 48,
     "num_labels": 1,
     "initializer_range": 0.3,  # or all scores would be nearly the same
+    "sentence_transformers": {"activation_fn": "torch.nn.modules.linear.Identity"},
 }
 
 

@@ -124,6 +124,11 @@ def _front_matter(training: Mapping[str, Any], license: str) -> list[str]:
 
 
 def _cutting(lengths: Lengths) -> str:
+    if lengths.cut == "longest":
+        return (
+            f"A pair has at most {lengths.sequence} tokens (the tokenizer's `model_max_length`); the longer of\n"
+            "its two texts gives way first."
+        )
     same = min(lengths.query, (lengths.sequence - 3) // 2)
     lines = [
         f"A pair is `[CLS] query [SEP] passage [SEP]`, at most {lengths.sequence} wordpieces (the tokenizer's",

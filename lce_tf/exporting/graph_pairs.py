@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from lce_tf.exporting.graph_tokenizer import GraphTokenizer
 from lce_tf.model.config import Lengths
+from lce_tf.tokens.template import PairTemplate
 from lce_tf.tokens.tokenizers import WordPieces
 
 
@@ -14,8 +15,8 @@ class PackedStrings(NamedTuple):
 
     Attributes:
         input_ids: [rows, length] int32, padded to the longest.
-        query_lengths: [rows] int32, wordpieces of the query as kept.
-        lengths: [rows] int32, of the whole row with its three special tokens.
+        query_lengths: [rows] int32, tokens of type 0 less two, see `lce_tf.tokens.packing.Packed`.
+        lengths: [rows] int32, of the whole row with its special tokens.
         pair: [rows] int64, which of the pairs each row is of.
     """
 
@@ -26,44 +27,77 @@ class PackedStrings(NamedTuple):
 
 
 class GraphPairs(tf.Module):
-    """`[CLS] query [SEP] passage [SEP]` from strings, as TensorFlow operations.
+    """`[CLS] query [SEP] passage [SEP]`, or another template, from strings, as TensorFlow operations.
 
     Args:
         tokenizer: see `GraphTokenizer`.
+        template: what stands around the texts.
         lengths: how pairs are cut, and passages into windows.
     """
 
-    def __init__(self, tokenizer: WordPieces, lengths: Lengths):
+    def __init__(self, tokenizer: WordPieces, template: PairTemplate, lengths: Lengths):
         super().__init__(name="pairs")
-        self.tokenizer = GraphTokenizer(tokenizer)
-        self.special, self.lengths = tokenizer.special, lengths
+        self.tokenizer, self.prompt = GraphTokenizer(tokenizer), tokenizer.prompt
+        self.template, self.lengths = template, lengths
 
     def __call__(self, query: tf.Tensor, passage: tf.Tensor) -> PackedStrings:
         """Packs `query` and `passage`, [pairs] strings each."""
         tf.debugging.assert_equal(tf.shape(query), tf.shape(passage), "query and passage must be of the same length")
-        cls, sep, pad = self.special
-        queries = self.tokenizer(query)[:, : self.lengths.query]
-        pair, windows = self._windows(queries.row_lengths(), self.tokenizer(passage))
-        queries = tf.gather(queries, pair)
-        first, between = (tf.fill([tf.size(pair), 1], token) for token in (cls, sep))
-        rows = tf.concat([first, queries, between, windows, between], axis=1)
-        sizes = (tf.cast(ragged.row_lengths(), tf.int32) for ragged in (queries, rows))
+        queries, passages = self.tokenizer(self.prompt + query), self.tokenizer(passage)
+        if self.lengths.cut == "longest":
+            kept = _longest_first(
+                queries.row_lengths(), passages.row_lengths(), self.lengths.sequence - self.template.size
+            )
+            pair = tf.range(passages.nrows())
+            queries, windows = (self._end(text, many) for text, many in zip((queries, passages), kept, strict=True))
+        else:
+            room = min(self.lengths.query, self.lengths.sequence - self.template.size - 1)
+            queries = self._end(queries, tf.minimum(queries.row_lengths(), room))
+            pair, windows = self._windows(queries.row_lengths(), passages)
+            queries = tf.gather(queries, pair)
+        return self._framed(queries, windows, pair)
+
+    def _framed(self, queries: tf.RaggedTensor, windows: tf.RaggedTensor, pair: tf.Tensor) -> PackedStrings:
+        template = self.template
+        first, second = (windows, queries) if template.passage_first else (queries, windows)
+        before, between, after = (
+            tf.tile(tf.constant([ids], tf.int32, shape=[1, len(ids)]), [tf.size(pair), 1])
+            for ids in (template.before, template.between, template.after)
+        )
+        rows = tf.concat([before, first, between, second, after], axis=1)
+        kept = [tf.cast(ragged.row_lengths(), tf.int32) for ragged in (queries, windows)]
+        sizes = template.typed(*kept) - 2 + tf.zeros_like(kept[0]), kept[0] + kept[1] + template.size
         # Without pairs there is still room for a row, of which the encoder reads the first token.
         width = tf.maximum(rows.bounding_shape(axis=1), 3)
-        return PackedStrings(rows.to_tensor(pad, shape=tf.stack([-1, width])), *sizes, pair)
+        return PackedStrings(rows.to_tensor(template.pad, shape=tf.stack([-1, width])), *sizes, pair)
+
+    def _end(self, texts: tf.RaggedTensor, kept: tf.Tensor) -> tf.RaggedTensor:
+        """So many wordpieces of each text, without those of the end that it loses."""
+        begin = texts.row_starts()
+        if self.lengths.side == "left":
+            begin += texts.row_lengths() - kept
+        return tf.gather(texts.flat_values, tf.ragged.range(begin, begin + kept))
 
     def _windows(self, query_lengths: tf.Tensor, passages: tf.RaggedTensor) -> tuple[tf.Tensor, tf.RaggedTensor]:
         """Which pair each window is of, [windows], and its wordpieces; see `lce_tf.tokens.windows.window_counts`."""
         cut = self.lengths
-        found, room = passages.row_lengths(), cut.sequence - 3 - query_lengths
+        found, room = passages.row_lengths(), cut.sequence - self.template.size - query_lengths
         if cut.passage is not None:
             room = tf.minimum(room, cut.passage)
-        counts, stride = tf.ones_like(found), 0
-        if cut.windows > 1:
-            stride = cut.stride
-            counts = tf.minimum(-(-tf.maximum(found - cut.passage, 0) // stride) + 1, cut.windows)
+        if cut.windows == 1:
+            return tf.range(passages.nrows()), self._end(passages, tf.minimum(found, room))
+        counts = tf.minimum(-(-tf.maximum(found - cut.passage, 0) // cut.stride) + 1, cut.windows)
         pair = tf.repeat(tf.range(passages.nrows()), counts)
-        start = tf.ragged.range(counts).flat_values * stride
+        start = tf.ragged.range(counts).flat_values * cut.stride
         kept = tf.minimum(tf.gather(found, pair) - start, tf.gather(room, pair))
         begin = tf.gather(passages.row_starts(), pair) + start
         return pair, tf.gather(passages.flat_values, tf.ragged.range(begin, begin + kept))
+
+
+def _longest_first(query: tf.Tensor, passage: tf.Tensor, room: int) -> tuple[tf.Tensor, tf.Tensor]:
+    """`lce_tf.tokens.truncation.longest_first` of tensors."""
+    shorter = tf.minimum(query, passage)
+    less, more = tf.minimum(shorter, room // 2), tf.maximum(room - shorter, room - room // 2)
+    fits, swapped = query + passage <= room, query > passage
+    kept_query = tf.where(fits, query, tf.where(swapped, more, less))
+    return kept_query, tf.where(fits, passage, tf.where(swapped, less, more))

@@ -9,12 +9,13 @@ from lce_tf.errors import UserError
 from lce_tf.exporting.card import model_card
 from lce_tf.exporting.exporter import Exporter
 from lce_tf.exporting.heads import native_head, ranking_row
-from lce_tf.exporting.outputs import vacant
+from lce_tf.exporting.outputs import refuse_further_settings, vacant
 from lce_tf.files import built_folder, write_json
 from lce_tf.model import answers, checkpoint, hub
 from lce_tf.model.classifiers import ACTIVATIONS
 from lce_tf.model.weights import encoder_arrays
-from lce_tf.reranking.opening import open_checkpoint
+from lce_tf.reranking.opening import Opened, open_checkpoint
+from lce_tf.tokens.template import probed
 from lce_tf.training_folder import TrainingFolder
 
 MODULES = {"Identity": "torch.nn.modules.linear.Identity", "Sigmoid": "torch.nn.modules.activation.Sigmoid"}
@@ -34,14 +35,16 @@ def export_huggingface(folder: str | Path, output: str | Path, license: str = "u
     Raises:
         UserError: no trained cross-encoder, one whose head the layout cannot carry, or an output that holds something.
     """
-    folder = open_checkpoint(folder).folder
-    about, output = checkpoint.trained(folder), vacant(output)
+    opened, output = open_checkpoint(folder), vacant(output)
+    refuse_further_settings(opened)
+    folder = opened.folder
+    about = checkpoint.trained(folder)
     training = (hub.read_config(folder).get("lce_tf") or {}).get("training") or {}
     card = model_card(output.name, about, training, *_records(folder), license)
     arrays = model_arrays(folder)
     with built_folder(output) as scratch:
         _save_weights(arrays, scratch / "model.safetensors")
-        save_tokenizer(folder, scratch, about.lengths.sequence)
+        save_tokenizer(opened, scratch)
         (scratch / "README.md").write_text(card, encoding="utf-8")
         write_json(scratch / "config.json", config_of(about))
     return output
@@ -66,15 +69,25 @@ def _save_weights(arrays: dict, file: Path) -> None:
     save_file(arrays, file, metadata={"format": "pt"})
 
 
-def save_tokenizer(folder: Path, target: Path, sequence: int) -> None:
-    """The tokenizer as every tool reads it, `tokenizer.json`; it cuts pairs where we do."""
+def save_tokenizer(opened: Opened, target: Path) -> None:
+    """The tokenizer as every tool reads it, `tokenizer.json`; it cuts and frames pairs as we do.
+
+    Raises:
+        UserError: the model was trained with another frame than its tokenizer's.
+    """
     from transformers import AutoTokenizer
 
+    folder = opened.folder
     tokenizer = AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False, local_files_only=True)
     # What a sentence encoder's tokenizer was last used with would cut and pad every text.
     tokenizer.backend_tokenizer.no_truncation()
     tokenizer.backend_tokenizer.no_padding()
-    tokenizer.model_max_length = sequence
+    tokenizer.model_max_length = opened.lengths.sequence
+    # Named, because what is assumed where they are not differs between versions of transformers.
+    types = ["token_type_ids"] * opened.template.has_types
+    tokenizer.model_input_names = ["input_ids", *types, "attention_mask"]
+    if probed(tokenizer, str(folder)) != opened.template:
+        raise UserError(f"{folder}: was trained with another frame around pairs than its tokenizer's; train it again")
     tokenizer.save_pretrained(str(target))
 
 

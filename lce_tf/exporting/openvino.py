@@ -4,7 +4,7 @@ from pathlib import Path
 
 from lce_tf.exporting.exporter import Exporter
 from lce_tf.exporting.huggingface import config_of, save_tokenizer
-from lce_tf.exporting.outputs import facts, vacant
+from lce_tf.exporting.outputs import facts, refuse_further_settings, vacant
 from lce_tf.files import built_folder, write_json
 from lce_tf.model import checkpoint
 from lce_tf.reranking.opening import open_checkpoint
@@ -36,10 +36,11 @@ def export_openvino_folder(folder: str | Path, output: str | Path, license: str 
         UserError: no trained cross-encoder, or an output that holds something.
     """
     opened, output = open_checkpoint(folder), vacant(output)
+    refuse_further_settings(opened)
     about = facts(opened.folder, license, INPUTS, OUTPUTS, ("openvino", "tensorflow"))
     with built_folder(output) as scratch:
         _save_model(opened.folder, scratch / MODEL_FILE)
-        save_tokenizer(opened.folder, scratch, opened.lengths.sequence)
+        save_tokenizer(opened, scratch)
         write_json(scratch / "lce_tf.json", about)
         write_json(scratch / "config.json", config_of(checkpoint.trained(opened.folder)))
     return output

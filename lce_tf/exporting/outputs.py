@@ -8,7 +8,8 @@ from typing import Any
 from lce_tf import __version__
 from lce_tf.errors import UserError
 from lce_tf.exporting.card import check_license
-from lce_tf.model import checkpoint
+from lce_tf.model import checkpoint, st_layout
+from lce_tf.reranking.opening import Opened
 
 
 def vacant(output: str | Path) -> Path:
@@ -17,6 +18,17 @@ def vacant(output: str | Path) -> Path:
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise UserError(f"--output {output}: exists already; choose another, or delete it first")
     return output
+
+
+def refuse_further_settings(opened: Opened) -> None:
+    """Raises UserError where settings change texts in a way that the exported folder could not carry."""
+    layout = st_layout.read(opened.folder) if checkpoint.is_public(opened.folder) else st_layout.Layout()
+    if layout.prompt or layout.lower:
+        what = "a default prompt" if layout.prompt else "do_lower_case"
+        raise UserError(
+            f"{opened.folder}: its {what} of sentence-transformers is nothing that this format can say; use --format "
+            "savedmodel, or the folder as it is"
+        )
 
 
 def facts(

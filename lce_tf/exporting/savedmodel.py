@@ -60,7 +60,7 @@ def _module(opened: Opened):
     model, scoring = checkpoint.load(opened.folder), opened.scoring
     module = tf.Module(name="cross_encoder")
     # The variables alone: with the layers, Keras's own functions of each would be traced and saved as well.
-    module.weights, module.pairs = model.variables, GraphPairs(opened.tokenizer, opened.lengths)
+    module.weights, module.pairs = model.variables, GraphPairs(opened.tokenizer, opened.template, opened.lengths)
 
     def score(query, passage):
         packed = module.pairs(query, passage)

@@ -123,7 +123,7 @@ class PackedBatches:
         windows = np.arange(self.shape.windows)
         queries = np.repeat(dealt.query_rows, self.shape.members * len(windows))
         passages = (dealt.passage_rows.reshape(-1, 1) * len(windows) + windows).ravel()
-        return dealt, (queries, passages), sum(self.packer.measure(queries, passages)) + 3
+        return dealt, (queries, passages), self.packer.lengths(queries, passages)
 
     def _chosen(self, lengths: np.ndarray) -> list[np.ndarray]:
         """The pairs of each part: dealt to and fro by length, so that parts are about equally long."""

@@ -16,8 +16,9 @@ import numpy as np
 from lce_tf.disk import CHECKPOINT
 from lce_tf.errors import UserError
 from lce_tf.files import make_folder, sha256_of, write_json, written
-from lce_tf.model import answers, classifiers, hub
+from lce_tf.model import answers, classifiers, hub, st_layout
 from lce_tf.model.config import EncoderConfig, Lengths, Scoring
+from lce_tf.model.families import FAMILIES
 from lce_tf.model.precision import PRECISIONS, Precision, keep_float32
 from lce_tf.model.weight_files import canonical, read_arrays
 from lce_tf.model.weights import check_sizes, encoder_arrays, load_encoder
@@ -54,7 +55,7 @@ def from_backbone(name: str, scoring: Scoring, precision: Precision, seed: int) 
     if "lce_tf" in values or classifiers.is_classifier(values):
         before = trained(folder).scoring
         if (before.head, before.outputs) == (scoring.head, scoring.outputs):
-            _load_head(model, folder, arrays)
+            _load_head(model, folder, _with_modules(folder, before, arrays))
     return model
 
 
@@ -109,6 +110,17 @@ def locate(name: str | Path) -> Path:
     return hub.downloaded(str(name), "checkpoint")
 
 
+def is_public(folder: Path) -> bool:
+    """Whether the folder holds a cross-encoder of Hugging Face's or sentence-transformers' layout, not one of ours."""
+    values = hub.read_config(folder)
+    return classifiers.is_classifier(values) or ("lce_tf" not in values and st_layout.read(folder).pooling is not None)
+
+
+def _check_pooling(folder: Path) -> None:
+    if st_layout.read(folder).pooling == "mean":
+        raise UserError(f"{folder}: scores the mean of all tokens' vectors; known is the [CLS] vector")
+
+
 def trained(folder: str | Path) -> Trained:
     """The configuration in a folder that `save` wrote, or in a cross-encoder's of Hugging Face; no weights are read.
 
@@ -122,7 +134,8 @@ def trained(folder: str | Path) -> Trained:
         state = "its training has not finished" if TrainingFolder(folder).begun else "it holds no checkpoint"
         raise UserError(f"{folder}: has no config.json, so {state}; name the --output of a finished training")
     values = hub.read_config(folder)
-    if classifiers.is_classifier(values):
+    if is_public(folder):
+        _check_pooling(folder)
         config = EncoderConfig.from_huggingface(values, str(folder / "config.json"))
         scoring = classifiers.scoring_of(values, config, folder)
         return Trained(config, scoring, classifiers.lengths_of(values, config, folder))
@@ -150,6 +163,7 @@ def load(folder: str | Path, precision: Precision = PRECISIONS["float32"]) -> "C
     file = hub.weight_file(Path(folder))
     arrays = read_arrays(file)
     check_sizes(about.config, file, arrays)
+    arrays = _with_modules(Path(folder), about.scoring, arrays)
     keep_float32(precision)
     model = CrossEncoder(about.config, about.scoring, precision)
     load_encoder(model.encoder, file, arrays)
@@ -157,9 +171,27 @@ def load(folder: str | Path, precision: Precision = PRECISIONS["float32"]) -> "C
     return model
 
 
+def _with_modules(folder: Path, scoring: Scoring, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The weights in which the head computes what sentence-transformers' modules after the model do as well."""
+    dense = []
+    for place in st_layout.read(folder).dense if is_public(folder) else ():
+        module = read_arrays(hub.weight_file(place))
+        if "linear.weight" not in module or module["linear.weight"].ndim != 2:
+            raise UserError(f"{place}: has no linear.weight; is it a Dense module of sentence-transformers?")
+        dense.append(module)
+    if dense and scoring.head == "linear":
+        # There is no head but the first of them.
+        head = {f"head.{name.removeprefix('linear.')}": array for name, array in dense.pop(0).items()}
+        arrays, last = {**arrays, **head}, "head"
+    else:
+        last = list(FAMILIES[hub.read_config(folder)["model_type"]].head_names.values())[-1:]
+        last = last[0] if last else ""
+    return st_layout.folded(arrays, dense, last) if dense else arrays
+
+
 def _load_head(model: "CrossEncoder", folder: Path, arrays: dict[str, np.ndarray]) -> None:
     file, family = hub.weight_file(folder), model.config.family
-    theirs = classifiers.is_classifier(hub.read_config(folder))
+    theirs = classifiers.is_classifier(hub.read_config(folder)) and not st_layout.read(folder).pooling
     if theirs and family.answers:
         model.head.linear.kernel.assign(answers.kernel(model.config, folder, file, arrays))
         return
@@ -175,7 +207,7 @@ def _load_head(model: "CrossEncoder", folder: Path, arrays: dict[str, np.ndarray
 def identity(folder: str | Path) -> str:
     """16 hexadecimal digits that change with the weights, the tokenizer or what decides scores in the configuration."""
     folder = Path(folder)
-    files = [folder / name for name in hub.TOKENIZER_FILES if (folder / name).is_file()]
+    files = [folder / name for name in hub.TOKENIZER_FILES if (folder / name).is_file()] + st_layout.files(folder)
     about = trained(folder)
     parts = [about.config.as_json(), asdict(about.scoring), about.lengths.as_json()]
     if parts[1]["activation"] == "identity":  # named since later than the rest: checkpoints keep their identity

@@ -4,15 +4,15 @@ from pathlib import Path
 from typing import Any
 
 from lce_tf.errors import UserError
-from lce_tf.files import read_json
+from lce_tf.model import st_layout
 from lce_tf.model.config import EncoderConfig, Lengths, Scoring
 from lce_tf.model.families import FAMILIES
+from lce_tf.model.framing import PROMPTED
 
-# Where sentence-transformers names the function that it applies to logits: the newest place first.
-SETTINGS_FILE = "config_sentence_transformers.json"
 ACTIVATIONS = {"Identity": "identity", "Sigmoid": "sigmoid"}
-# Public cross-encoders were trained on no more, whatever their tokenizer would let through.
-LONGEST = 512
+# What a label is called that says that a passage is relevant, or that it is not, in lower case.
+POSITIVE = set("relevant yes true positive related entailment duplicate match correct good 1".split())
+NEGATIVE = set("irrelevant unrelated no false negative mismatch different incorrect wrong bad 0".split())
 
 
 def is_classifier(values: dict[str, Any]) -> bool:
@@ -23,72 +23,104 @@ def is_classifier(values: dict[str, Any]) -> bool:
     )
 
 
-def reads_special_words(values: dict[str, Any]) -> bool:
-    """Whether words that spell a special token are that token for the library that made a checkpoint.
-
-    They are for Hugging Face's and sentence-transformers', and are plain text for ours, exported or not.
-    """
-    return is_classifier(values) and "lce_tf" not in values
-
-
 def scoring_of(values: dict[str, Any], config: EncoderConfig, folder: Path) -> Scoring:
     """How the classifier in `folder` ranks.
 
-    One label is a score. Two are no and yes, ranked by their difference, which orders as the softmax probability of
-    the second does; where the folder names a sigmoid for them, by the second alone. A folder that names no function
-    gets the logit as it is. The two answers of a sequence-to-sequence model are ranked as two labels; the logarithm of
-    the second's probability is written.
+    One label is a score. Two are ranked by their difference, which orders as the softmax probability of the relevant
+    one does; where the folder names a sigmoid for them, by the relevant one alone. Which one is relevant their names
+    say, and it is the second where they have none; where the names do not tell, the rule is "undecided". A folder that
+    names no function for its scores gets sentence-transformers' choice: a sigmoid for one label, none for two. The two
+    answers of a sequence-to-sequence model rank as two labels; the logarithm of the second's probability is shown.
 
     Raises:
         UserError: other numbers of labels, or another function.
     """
-    file = folder / "config.json"
+    file, layout = folder / "config.json", st_layout.read(folder)
     if config.family.answers:
         return Scoring(outputs=2, activation="log_sigmoid")
     # Hugging Face leaves both out for two labels, its default.
     names = values.get("id2label")
-    labels = len(names) if isinstance(names, dict) and names else values.get("num_labels") or 2
+    names = names if isinstance(names, dict) and names and layout.outputs is None else {}
+    labels = layout.outputs or len(names) or values.get("num_labels") or 2
     if labels not in (1, 2):
         raise UserError(f"{file}: has {labels} labels; a cross-encoder that ranks has one or two")
-    activation = _activation(values, folder)
-    rule = "last" if activation == "sigmoid" and labels == 2 else "difference"
-    return Scoring(outputs=labels, head=FAMILIES[config.model_type].head, rule=rule, activation=activation)
+    activation = _activation(values, layout, labels, folder)
+    rule = "difference"
+    if labels == 2:
+        relevant = _relevant([str(names.get(str(label), f"LABEL_{label}")) for label in (0, 1)])
+        rule = rule_of(relevant, activation)
+    head = "linear" if layout.pooling else FAMILIES[config.model_type].head
+    return Scoring(outputs=labels, head=head, rule=rule, activation=activation)
+
+
+def rule_of(relevant: int | None, activation: str) -> str:
+    """The rule of `Scoring` by which two labels rank, of which number `relevant` says that a passage is relevant."""
+    if relevant is None:
+        return "undecided"
+    alone = activation == "sigmoid"
+    return ("first" if alone else "reversed") if relevant == 0 else ("last" if alone else "difference")
 
 
 def lengths_of(values: dict[str, Any], config: EncoderConfig, folder: Path) -> Lengths:
     """How pairs are cut: as the folder's `lce_tf` part says, where it has one.
 
-    Otherwise a pair has as many wordpieces as the positions, the tokenizer's limit and `LONGEST` allow, a query has no
-    limit of its own, and the passage gives way.
+    Otherwise as sentence-transformers does: at the limit that its own files or the tokenizer's name and the positions
+    allow, and of a pair that is longer the longer text gives way first. A sequence-to-sequence model's prompt has to
+    end as it does, so there it is the passage that gives way.
     """
     if kept := values.get("lce_tf"):
         try:
             return Lengths(**kept["lengths"])
         except (KeyError, TypeError) as error:
             raise UserError(f"{folder / 'config.json'}: its lce_tf part is not what export writes ({error})") from error
-    limit = _settings(folder / "tokenizer_config.json").get("model_max_length")
-    limit = limit if isinstance(limit, (int, float)) and limit > 0 else LONGEST
-    sequence = int(min(LONGEST, config.positions, limit))
-    return Lengths(query=sequence - 4, sequence=sequence)
+    layout, tokenizer = st_layout.read(folder), st_layout.json_object(folder / "tokenizer_config.json")
+    limit = layout.limit or layout.tokenizer_limit or tokenizer.get("model_max_length")
+    limit = limit if isinstance(limit, int | float) and limit > 0 else config.positions
+    sequence = int(min(config.positions, limit))
+    alone = layout.truncation == "only_second" or config.model_type in PROMPTED
+    side = layout.side or tokenizer.get("truncation_side") or _saved_side(folder) or "right"
+    if sequence < 5:
+        raise UserError(f"{folder}: a pair may have {sequence} tokens only, which leaves no room for two texts")
+    return Lengths(query=sequence - 4, sequence=sequence, cut="passage" if alone else "longest", side=side)
 
 
-def _activation(values: dict[str, Any], folder: Path) -> str:
+def _saved_side(folder: Path) -> str | None:
+    """The side of the truncation that `tokenizer.json` was last used with, which later calls keep."""
+    saved = st_layout.json_object(folder / "tokenizer.json").get("truncation")
+    return saved["direction"].lower() if isinstance(saved, dict) and "direction" in saved else None
+
+
+def _relevant(names: list[str]) -> int | None:
+    """Which of two labels says that a passage is relevant; None: their names do not tell."""
+    plain = [" ".join(name.lower().replace("_", " ").replace("-", " ").split()) for name in names]
+    if plain == ["label 0", "label 1"]:
+        return 1
+    kinds = [_kind(name) for name in plain]
+    if kinds[0] == kinds[1]:
+        return None
+    return 1 if kinds[1] > kinds[0] else 0
+
+
+def _kind(name: str) -> int:
+    """1 for a label of relevance, -1 for one of its opposite, 0 for any other."""
+    if name in POSITIVE:
+        return 1
+    negated = any(name.removeprefix(f"{no} ") in POSITIVE and name.startswith(f"{no} ") for no in ("not", "non", "no"))
+    return -1 if negated or name in NEGATIVE or name.removeprefix("non") in POSITIVE else 0
+
+
+def _activation(values: dict[str, Any], layout: st_layout.Layout, labels: int, folder: Path) -> str:
     newer = values.get("sentence_transformers")
-    name = (
-        _settings(folder / SETTINGS_FILE).get("activation_fn")
-        or (newer.get("activation_fn") if isinstance(newer, dict) else None)
-        or values.get("sbert_ce_default_activation_function")
-        or "Identity"
-    )
-    known = ACTIVATIONS.get(str(name).rpartition(".")[2])
-    if known is None:
-        raise UserError(f"{folder}: applies {name} to its logits; known are {', '.join(ACTIVATIONS)}")
-    return known
-
-
-def _settings(path: Path) -> dict[str, Any]:
-    """The object in a JSON file; nothing where there is no such file."""
-    value = read_json(path) if path.is_file() else {}
-    if not isinstance(value, dict):
-        raise UserError(f"{path}: is not a JSON object")
-    return value
+    # A place that names a function hides the older ones, even where that function is not trusted.
+    if isinstance(newer, dict) and "activation_fn" in newer:
+        named = newer["activation_fn"]
+    else:
+        named = values.get("sbert_ce_default_activation_function")
+    for name in (layout.activation, named):
+        # Classes of others than PyTorch are not trusted by sentence-transformers, which then does as it does unasked.
+        if name is not None and str(name).startswith("torch."):
+            known = ACTIVATIONS.get(str(name).rpartition(".")[2])
+            if known is None:
+                raise UserError(f"{folder}: applies {name} to its logits; known are {', '.join(ACTIVATIONS)}")
+            return known
+    return "sigmoid" if labels == 1 else "identity"

@@ -202,15 +202,18 @@ def _check(field, value: Any) -> None:
 
 @dataclass(frozen=True)
 class Lengths:
-    """How a pair is cut and packed, in wordpieces: `[CLS] query [SEP] passage [SEP]`, only the passage gives way.
+    """How a pair is cut and packed, in wordpieces: `[CLS] query [SEP] passage [SEP]`, or as its template says.
 
     Attributes:
-        query: a query keeps at most this many wordpieces.
+        query: a query keeps at most this many wordpieces, where the passage gives way.
         sequence: the whole packed pair, special tokens included.
         passage: a passage keeps at most this many; None: whatever the sequence has left. A document's window has as
             many.
         stride: wordpieces from where a document's window begins to where the next does; left out, half a window.
         windows: windows of a document that are scored at most, of which the best counts (MaxP); 1: its first (FirstP).
+        cut: what of a pair that is too long gives way: the "passage" alone, or of both texts whichever is "longest", as
+            public cross-encoders have it.
+        side: the end that a text loses, "right" or "left".
     """
 
     query: int = 50
@@ -218,8 +221,13 @@ class Lengths:
     passage: int | None = None
     stride: int | None = None
     windows: int = 1
+    cut: str = "passage"
+    side: str = "right"
 
     def __post_init__(self):
+        for name, known in (("cut", ("passage", "longest")), ("side", ("right", "left"))):
+            if getattr(self, name) not in known:
+                raise UserError(f"lengths {name} {getattr(self, name)!r}: known are {', '.join(known)}")
         if self.passage is not None and self.passage < 1:
             raise UserError(f"--passage-length {self.passage}: give 1 or more, or leave it out")
         if self.query < 1 or self.sequence < self.query + 4:
@@ -252,7 +260,10 @@ class Lengths:
             )
 
     def override(self, **settings: int | None) -> "Lengths":
-        """Other lengths; None keeps what there is, but another `passage`, a window's length, has its own stride."""
+        """Other lengths; None keeps what there is, but another `passage`, a window's length, has its own stride.
+
+        Of a query with a limit, and beside windows, only the passage gives way.
+        """
         given = {name: value for name, value in settings.items() if value is not None}
         if given.get("passage", self.passage) != self.passage or given.get("windows", self.windows) == 1:
             given = {"stride": None, **given}
@@ -261,7 +272,12 @@ class Lengths:
     def as_json(self) -> dict[str, Any]:
         """Plain values for configurations and hashes; windows are in them only where a document has several."""
         values = asdict(self)
-        return values if self.windows > 1 else {name: values[name] for name in ("query", "sequence", "passage")}
+        further = {name: values.pop(name) for name in ("cut", "side")}
+        further = {name: value for name, value in further.items() if value != getattr(Lengths, name)}
+        return {
+            **(values if self.windows > 1 else {name: values[name] for name in ("query", "sequence", "passage")}),
+            **further,
+        }
 
 
 @dataclass(frozen=True)
@@ -273,7 +289,8 @@ class Scoring:
         head: a key of `lce_tf.model.heads.HEADS`.
         padding_segment: segment id of padding, which attention masks out but the embeddings' sum has.
         rule: what two logits are ranked by: their "difference" z1 - z0, which orders as softmax(z)_1 of eq. (2) does
-            but without its saturation, or the "last" one alone.
+            but without its saturation, or the "last" one alone; "reversed" and "first" where the first logit is that
+            of relevance; "undecided" where it has to be said which is.
         dtype: "float16" rounds scores to it before sorting, so that ties keep the first stage's order.
         activation: what is written of a score: itself ("identity"), its "sigmoid" or the logarithm of that
             ("log_sigmoid"); the order is that of the score.
@@ -287,9 +304,9 @@ class Scoring:
     activation: str = "identity"
 
     def __post_init__(self):
-        known = {"head": ("linear", "dense", "pooler", "relu", "normed")}
+        known = {"head": ("linear", "dense", "pooler", "relu", "normed"), "dtype": ("float32", "float16")}
         known |= {"activation": ("identity", "sigmoid", "log_sigmoid")}
-        known |= {"rule": ("difference", "last"), "dtype": ("float32", "float16")}
+        known |= {"rule": ("difference", "last", "reversed", "first", "undecided")}
         known |= {"padding_segment": (0, 1), "outputs": (1, 2)}
         for name, values in known.items():
             if getattr(self, name) not in values:
@@ -297,8 +314,12 @@ class Scoring:
 
     def score(self, logits):
         """[...] scores by the rule, not rounded yet, from logits [..., outputs], an array or a tensor."""
-        pair = logits.shape[-1] == 2 and self.rule == "difference"
-        return logits[..., 1] - logits[..., 0] if pair else logits[..., -1]
+        if logits.shape[-1] == 1 or self.rule == "last":
+            return logits[..., -1]
+        if self.rule == "first":
+            return logits[..., 0]
+        difference = logits[..., 1] - logits[..., 0]
+        return -difference if self.rule == "reversed" else difference
 
 
 PAPER_SCORING = Scoring()

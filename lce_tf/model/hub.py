@@ -7,6 +7,7 @@ from pathlib import Path
 from lce_tf.data.watched import Watched
 from lce_tf.errors import UserError
 from lce_tf.files import read_json, sha256_of
+from lce_tf.model import st_layout
 from lce_tf.model.weight_files import shards
 
 # The one pretrained model that a package index carries: all-MiniLM-L6-v2, a 6-layer BERT of hidden size 384.
@@ -34,8 +35,23 @@ SHARDS = {
     "model.safetensors.index.json": "model-*.safetensors",
     "pytorch_model.bin.index.json": "pytorch_model-*.bin",
 }
-CONFIG_FILES = ("config.json", "config_sentence_transformers.json")
-TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "tokenizer_config.json", "special_tokens_map.json")
+CONFIG_FILES = ("config.json", st_layout.MODULES_FILE, st_layout.SETTINGS_FILE, *st_layout.TRANSFORMER_FILES)
+# sentence-transformers' modules after the model.
+MODULE_FILES = ("[0-9]*_*/config.json", *(f"[0-9]*_*/{name}" for name in ("model.safetensors", "pytorch_model.bin")))
+TOKENIZER_FILES = (
+    "tokenizer.json",
+    "vocab.txt",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.json",
+    "merges.txt",
+    "spiece.model",
+    "spm.model",
+    "sentencepiece.bpe.model",
+    "tokenizer.model",
+    "bpe_encoder.bin",
+)
 
 
 def locate(name: str) -> Path:
@@ -85,8 +101,9 @@ def read_config(folder: Path) -> dict:
 
 def watched(folder: Path) -> Watched:
     """The files of a checkpoint that decide what it computes, as they are now; see `Watched`."""
-    several = [file.name for pattern in SHARDS.values() for file in folder.glob(pattern)]
-    return Watched(folder / name for name in (*CONFIG_FILES, *WEIGHT_FILES, *several, *TOKENIZER_FILES))
+    several = [file for pattern in SHARDS.values() for file in folder.glob(pattern)]
+    names = (*CONFIG_FILES, *WEIGHT_FILES, *TOKENIZER_FILES)
+    return Watched([*(folder / name for name in names), *several, *st_layout.files(folder)])
 
 
 def weight_file(folder: Path) -> Path:
@@ -130,7 +147,7 @@ def downloaded(name: str, what: str = "backbone") -> Path:
     try:
         # Weights of one format only: the first that the repository has.
         for weights in WEIGHT_FILES:
-            patterns = [*CONFIG_FILES, weights, *TOKENIZER_FILES, *filter(None, [SHARDS.get(weights)])]
+            patterns = [*CONFIG_FILES, weights, *TOKENIZER_FILES, *MODULE_FILES, *filter(None, [SHARDS.get(weights)])]
             folder = Path(huggingface_hub.snapshot_download(name, allow_patterns=patterns))
             if (folder / weights).is_file():
                 return folder

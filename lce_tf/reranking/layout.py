@@ -31,7 +31,7 @@ def by_width(
         fill: whether the last batch of a width is filled up with copies of its first pair, so that each width has
             batches of one size only.
     """
-    widths = -(-(sum(packer.measure(query_rows, passage_rows)) + 3) // MULTIPLE) * MULTIPLE
+    widths = -(-packer.lengths(query_rows, passage_rows) // MULTIPLE) * MULTIPLE
     # Rounding up must not go past the positions that the model has.
     widths = np.minimum(widths, packer.sequence)
     # Longest first: what memory is needed is needed at once, and the estimate of the time left errs on the safe side.
@@ -51,7 +51,7 @@ def in_rows(
 
     What would leave the largest size too empty goes in batches of the smallest.
     """
-    lengths = sum(packer.measure(query_rows, passage_rows)) + 3
+    lengths = packer.lengths(query_rows, passage_rows)
     ends, start = np.cumsum(lengths), 0
     while start < len(lengths):
         before = ends[start - 1] if start else 0

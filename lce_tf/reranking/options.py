@@ -8,11 +8,12 @@ from lce_tf.settings import add_options, from_options
 
 _OWN = ("checkpoint", "dataset", "split", "run", "output", "depth", "tag")
 _SCORING = ("format", "engine", "precision", "query_length", "sequence_length", "window", "stride", "windows")
+_LOADING = ("special_words", "positive_label", "trust_settings")
 
 
 def add_job_options(parser: argparse.ArgumentParser, config: type[RerankConfig]) -> None:
     """Adds what is scored, how pairs are cut and scored, and by which machines."""
-    add_options(parser, config, (*_OWN, *_SCORING, "special_words"), fill=True)
+    add_options(parser, config, (*_OWN, *_SCORING, *_LOADING), fill=True)
     part = parser.add_argument_group(CLUSTER)
     part.add_argument(
         "--shard",

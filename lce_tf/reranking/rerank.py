@@ -87,6 +87,15 @@ class RerankConfig:
         "words such as [SEP] in a text: plain text, that special token, or as in the library that made the checkpoint",
         choices=SPECIAL_WORDS,
     )
+    positive_label: int | None = setting(
+        None,
+        "which of a model's two labels means relevant (default: as their names say)",
+        choices=(0, 1),
+    )
+    trust_settings: bool = setting(
+        False,
+        "score with a public model although its files have settings that are not known here (docs/checkpoints.md)",
+    )
     format: str | None = setting(None, FORMAT_HELP, choices=FORMATS_SAID)
     judged: bool = setting(False)
     shard: Shard | None = setting(None)
@@ -153,7 +162,7 @@ def rerank(config: RerankConfig) -> Run:
     check_ids(run, config.file)  # now rather than after the long work
     folder = checkpoint.locate(config.checkpoint)
     watched = hub.watched(folder)
-    _, tokenizer, scoring, lengths = open_checkpoint(
+    _, tokenizer, template, scoring, lengths = open_checkpoint(
         folder,
         config.query_length,
         config.sequence_length,
@@ -161,6 +170,8 @@ def rerank(config: RerankConfig) -> Run:
         config.stride,
         config.windows,
         config.special_words,
+        config.positive_label,
+        config.trust_settings,
     )
     check_output(config.file, "--output")
     where = f"{config.dataset}" + (f", split {config.split}" if config.split else "")
@@ -170,7 +181,7 @@ def rerank(config: RerankConfig) -> Run:
     packer = Packer(
         queries,
         passage_store(dataset, tokenizer),
-        tokenizer.special,
+        template,
         **asdict(lengths),
     )
     top = run if config.judged else run.cut(config.depth)

@@ -15,7 +15,7 @@ import lce_tf
 from lce_tf.errors import UserError
 from lce_tf.reranker import Scored
 from lce_tf.reranking.pairs import Pair
-from lce_tf.serving import bodies, shapes
+from lce_tf.serving import bodies, dialects, shapes
 from lce_tf.serving.batching import Batcher, Busy, Closed
 from lce_tf.serving.metrics import Metrics
 from lce_tf.serving.middleware import OPEN, BearerToken, BodyLimit, Crowd, Observed, OneLength, reply
@@ -24,7 +24,11 @@ from lce_tf.serving.settings import Limits
 
 
 def create_app(
-    score: Callable[[list[Pair]], Scored], model: str, limits: Limits | None = None, token: str | None = None
+    score: Callable[[list[Pair]], Scored],
+    model: str,
+    limits: Limits | None = None,
+    token: str | None = None,
+    longest: int | None = None,
 ) -> FastAPI:
     """The server's application, with a queue of its own that ends with the application's lifespan.
 
@@ -32,6 +36,7 @@ def create_app(
         score: pairs -> what is known of them, such as `Reranker.scored`; called in one thread.
         model: the name that answers bear.
         token: what clients must send; None: anyone is served.
+        longest: tokens of a pair that the model reads, which clients may ask for; None: not known.
     """
     limits = limits or Limits()
     metrics = Metrics()
@@ -55,8 +60,11 @@ def create_app(
     service = Service(batcher, model, limits)
     for path, shape in shapes.ROUTES.items():
         app.add_api_route(path, service.handler(shape), methods=["POST"], openapi_extra=_described(shape))
-    for path, handler in zip(OPEN, (_health, service.ready, _exposing(metrics)), strict=True):
-        app.add_api_route(path, handler, methods=["GET"])
+    asked = dict(zip(OPEN, (_health, service.ready, _exposing(metrics)), strict=True))
+    asked["/info"] = _saying(dialects.info(model, limits, longest))
+    asked["/v1/models"] = _saying(dialects.models(model, longest))
+    for path, handler in asked.items():
+        app.add_api_route(path, handler, methods=["GET", "HEAD"])
     app.add_exception_handler(Refused, _refused)
     app.add_exception_handler(HTTPException, _unrouted)
     app.add_middleware(BodyLimit, most=limits.body_bytes)
@@ -64,7 +72,7 @@ def create_app(
         app.add_middleware(BearerToken, token=token)
     app.add_middleware(Crowd, most=limits.max_connections)
     app.add_middleware(OneLength)
-    app.add_middleware(Observed, metrics=metrics, routes={*shapes.ROUTES, *OPEN})  # the outermost
+    app.add_middleware(Observed, metrics=metrics, routes={*shapes.ROUTES, *asked})  # the outermost
     return app
 
 
@@ -86,7 +94,7 @@ class Service:
             clock = asyncio.get_running_loop().time
             end = clock() + self._limits.timeout
             body = await self._body(request, end - clock())
-            asked, pairs = await self._read(body, shape, end - clock())
+            asked, pairs = await self._read(request, body, shape, end - clock())
             request.state.pairs = len(pairs)
             scored = await self._scored(request, pairs, end - clock())
             return JSONResponse(asked.answer(scored, self._model))
@@ -112,12 +120,17 @@ class Service:
             raise Refused(CLIENT_GONE, "the client went away") from None
 
     async def _read(
-        self, body: bytes, shape: type[shapes.Request] | None, seconds: float
+        self, request: Request, body: bytes, shape: type[shapes.Request] | None, seconds: float
     ) -> tuple[shapes.Request, list[Pair]]:
         """The request that a body holds, and its pairs; large bodies are read one at a time, off the event loop."""
 
+        def shape_of(value: dict[str, Any]) -> type[shapes.Request]:
+            found = shape or shapes.shape_of(value)
+            request.state.dialect = found.dialect  # in which it is told what is wrong with its fields
+            return found
+
         def read() -> tuple[shapes.Request, list[Pair]]:
-            asked = bodies.read(body, (lambda _: shape) if shape else shapes.shape_of, self._limits.max_pairs)
+            asked = bodies.read(body, shape_of, self._limits.max_pairs)
             pairs = asked.pairs()
             self._limits.check(pairs)
             return asked, pairs
@@ -163,6 +176,13 @@ async def _health() -> Response:
     return JSONResponse({"status": "ok"})
 
 
+def _saying(value: dict[str, Any]) -> Callable[[], Awaitable[Response]]:
+    async def said() -> Response:
+        return JSONResponse(value)
+
+    return said
+
+
 def _exposing(metrics: Metrics) -> Callable[[], Awaitable[Response]]:
     async def exposed() -> Response:
         content, kind = metrics.exposed()
@@ -176,7 +196,8 @@ async def _refused(request: Request, refused: Refused) -> Response:
 
 
 async def _unrouted(request: Request, error: HTTPException) -> Response:
-    line = f"{error.detail}; there are POST {', '.join(shapes.ROUTES)} and GET {', '.join(OPEN)}"
+    asked = ", ".join((*OPEN, "/info", "/v1/models"))
+    line = f"{error.detail}; there are POST {', '.join(shapes.ROUTES)} and GET {asked}"
     return reply(Refused(error.status_code, line, error.headers), request.scope)
 
 

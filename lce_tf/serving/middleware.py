@@ -9,6 +9,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lce_tf.serving import logs
+from lce_tf.serving.dialects import error_body
 from lce_tf.serving.metrics import Metrics
 from lce_tf.serving.refused import Refused
 
@@ -21,7 +22,8 @@ _BODIES = 16
 def reply(refused: Refused, scope: Scope) -> JSONResponse:
     """The answer to a request that is not served; its line goes into the log as well."""
     scope["state"]["refused"] = refused.line
-    return JSONResponse({"error": refused.line}, refused.status, refused.headers)
+    body = error_body(refused, scope["path"], scope["state"].get("dialect"))
+    return JSONResponse(body, refused.status, refused.headers)
 
 
 class Observed:
@@ -52,8 +54,9 @@ class Observed:
         except Exception as error:
             further["fault"] = logs.place_of(error)
             if not status:
-                failed = JSONResponse({"error": "the server failed; its log says where"}, 500)
-                await failed(scope, receive, noted)
+                failed = Refused(500, "the server failed; its log says where")
+                body = error_body(failed, scope["path"], state.get("dialect"))
+                await JSONResponse(body, failed.status)(scope, receive, noted)
         finally:
             seconds = time.perf_counter() - began
             if "refused" in state:

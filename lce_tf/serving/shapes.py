@@ -1,6 +1,8 @@
 """Requests and answers of three services that clients already speak: Cohere, Text Embeddings Inference and vLLM.
 
-Fields that are not named here are ignored, and so is `model`: there is one.
+Fields that are not named here are ignored, and so is `model`: there is one. Text Embeddings Inference and vLLM ignore
+unknown fields as well. Cohere's service refuses some, but its path is also that of vLLM, Jina and others, whose clients
+send fields of their own.
 """
 
 import abc
@@ -16,6 +18,7 @@ from lce_tf.reranker import Scored
 from lce_tf.reranking.activation import activate
 from lce_tf.reranking.order import best_first
 from lce_tf.reranking.pairs import Pair, lone_surrogate
+from lce_tf.serving.dialects import COHERE, TEI, VLLM
 from lce_tf.serving.refused import Refused
 
 
@@ -65,6 +68,7 @@ class Request(BaseModel, abc.ABC):
     """A request of any shape: its pairs, and the answer once they are scored."""
 
     model_config = ConfigDict(strict=True, extra="ignore")
+    dialect: ClassVar[str]
     model: str | None = None
 
     @abc.abstractmethod
@@ -81,13 +85,37 @@ class Request(BaseModel, abc.ABC):
         """
 
 
-class CohereRequest(Request):
-    """Cohere's `/v2/rerank`."""
+class Activated(Request):
+    """What vLLM's requests for scores have in common, and those for a ranking that go to the same paths as Cohere's."""
 
+    use_activation: bool | None = Field(None, validation_alias=AliasChoices("use_activation", "activation"))
+    truncate_prompt_tokens: Annotated[int, Field(ge=-1)] | None = None
+
+    def values(self, scored: Scored) -> np.ndarray:
+        """[pairs] the scores that are asked for.
+
+        Raises:
+            Refused: a pair has more tokens than are to be read of it.
+        """
+        most = self.truncate_prompt_tokens
+        if most is not None and most >= 0 and (scored.tokens > most).any():
+            place = int((scored.tokens > most).argmax())
+            raise Refused(
+                400,
+                f"truncate_prompt_tokens: pair {place} has {scored.tokens[place]} tokens, more than {most}; a request "
+                "cannot cut them: leave it out, or start the server with --sequence-length",
+            )
+        return scored.scores if self.use_activation is False else _relevance(scored.scores)
+
+
+class CohereRequest(Activated):
+    """Cohere's `/v2/rerank`, and vLLM's with its `use_activation` and `truncate_prompt_tokens`."""
+
+    dialect = COHERE
     version: ClassVar[str] = "2"
     query: Query
     documents: Annotated[list[Document], FailFast(), Field(min_length=1)]
-    top_n: Annotated[int, Field(ge=1)] | None = None
+    top_n: Annotated[int, Field(ge=1)] | None = Field(None, validation_alias=AliasChoices("top_n", "top_k"))
     return_documents: bool | None = None
     rank_fields: Annotated[list[str] | None, AfterValidator(_text_alone)] = None
 
@@ -96,12 +124,19 @@ class CohereRequest(Request):
 
     def answer(self, scored: Scored, model: str) -> dict[str, Any]:
         results = []
-        for index, score in _ranked(scored.scores, _relevance(scored.scores))[: self.top_n]:
+        for index, score in _ranked(scored.scores, self.values(scored))[: self.top_n]:
             result: dict[str, Any] = {"index": index, "relevance_score": score}
             if self.return_documents:
                 result["document"] = {"text": self.documents[index]}
             results.append(result)
-        return {"id": str(uuid.uuid4()), "results": results, "meta": {"api_version": {"version": self.version}}}
+        tokens = int(scored.tokens.sum())
+        return {
+            "id": str(uuid.uuid4()),
+            "model": model,
+            "results": results,
+            "usage": {"prompt_tokens": tokens, "total_tokens": tokens},
+            "meta": {"api_version": {"version": self.version}},
+        }
 
 
 class CohereRequestV1(CohereRequest):
@@ -113,6 +148,7 @@ class CohereRequestV1(CohereRequest):
 class TeiRequest(Request):
     """`/rerank` of Text Embeddings Inference."""
 
+    dialect = TEI
     query: Query
     texts: Annotated[list[Text], FailFast(), Field(min_length=1)]
     raw_scores: bool | None = None
@@ -137,12 +173,12 @@ class TeiRequest(Request):
         return [{"index": index, "score": score} for index, score in ranked]
 
 
-class VllmRequest(Request):
-    """vLLM's `/score`: one text with one or many, or as many with as many."""
+class VllmRequest(Activated):
+    """vLLM's `/score`: one text with one or many, or as many with as many, under any of the names that it has given."""
 
-    text_1: OneOrMany
-    text_2: OneOrMany
-    use_activation: bool | None = Field(None, validation_alias=AliasChoices("use_activation", "activation"))
+    dialect = VLLM
+    text_1: OneOrMany = Field(validation_alias=AliasChoices("text_1", "queries", "data_1"))
+    text_2: OneOrMany = Field(validation_alias=AliasChoices("text_2", "documents", "items", "data_2"))
 
     def pairs(self) -> list[Pair]:
         many = len(self.text_2)
@@ -152,7 +188,7 @@ class VllmRequest(Request):
         return list(zip(firsts, self.text_2, strict=True))
 
     def answer(self, scored: Scored, model: str) -> dict[str, Any]:
-        values = scored.scores if self.use_activation is False else _relevance(scored.scores)
+        values = self.values(scored)
         tokens = int(scored.tokens.sum())
         return {
             "id": f"score-{uuid.uuid4().hex}",

@@ -1,10 +1,12 @@
-"""`[CLS] query [SEP] passage [SEP]`: pairs cut and packed from token stores, many at a time."""
+"""`[CLS] query [SEP] passage [SEP]`, or another template: pairs cut and packed from token stores, many at a time."""
 
 from typing import NamedTuple
 
 import numpy as np
 
 from lce_tf.tokens.store import TokenStore
+from lce_tf.tokens.template import PairTemplate
+from lce_tf.tokens.truncation import longest_first
 from lce_tf.tokens.windows import window_counts
 
 
@@ -13,8 +15,8 @@ class Packed(NamedTuple):
 
     Attributes:
         input_ids: [pairs, length] int32, padded at the end.
-        query_lengths: [pairs] int32, wordpieces of the query as kept.
-        lengths: [pairs] int32, of the whole pair with its three special tokens.
+        query_lengths: [pairs] int32, tokens of type 0 less two: in BERT's template the wordpieces of the query as kept.
+        lengths: [pairs] int32, of the whole pair with its special tokens.
     """
 
     input_ids: np.ndarray
@@ -29,8 +31,7 @@ class PackedTokens(NamedTuple):
         input_ids: [tokens] int32.
         pairs: [tokens] int32, the pair that each wordpiece belongs to, -1 for padding.
         starts: [pairs] int32, the first wordpiece of each pair, its [CLS].
-        query_lengths: [pairs] int32, wordpieces of the query as kept.
-        lengths: [pairs] int32, of the whole pair with its three special tokens.
+        query_lengths, lengths: [pairs] int32, see `Packed`.
     """
 
     input_ids: np.ndarray
@@ -62,28 +63,34 @@ class Packer:
     Args:
         queries: store of the queries.
         passages: store of the collection.
-        special: ids of [CLS], [SEP] and [PAD].
-        query: a query keeps at most this many wordpieces.
-        sequence: a pair has at most this many, special tokens included; only the passage gives way.
+        template: what stands around the texts; the ids of [CLS], [SEP] and [PAD] stand for BERT's.
+        query: a query keeps at most this many wordpieces, unless `cut` is "longest".
+        sequence: a pair has at most this many, special tokens included.
         passage: a passage, or each of its windows, keeps at most this many; None: whatever the sequence has left.
         stride: wordpieces from where a window begins to where the next does.
         windows: windows a passage, where it is long enough to have as many.
+        cut: what of a pair that is too long gives way: the "passage" alone, or of both texts whichever is "longest".
+        side: the end at which a text is cut, "right" or "left"; a document's windows begin at its beginning anyway.
     """
 
     def __init__(
         self,
         queries: TokenStore,
         passages: TokenStore,
-        special: tuple[int, int, int],
+        template: PairTemplate | tuple[int, int, int],
         query: int = 50,
         sequence: int = 256,
         passage: int | None = None,
         stride: int | None = None,
         windows: int = 1,
+        cut: str = "passage",
+        side: str = "right",
     ):
-        self.queries, self.passages, self.special = queries, passages, special
+        self.queries, self.passages = queries, passages
+        self.template = template if isinstance(template, PairTemplate) else PairTemplate.bert(*template)
         self.query, self.sequence, self.passage = query, sequence, passage
         self.stride, self.windows = stride, windows
+        self.cut, self.side = cut, side
 
     def counts(self, passage_rows: np.ndarray) -> np.ndarray:
         """[passages] int64, the windows that passages in these rows of the store have, at least 1."""
@@ -107,11 +114,19 @@ class Packer:
 
     def measure(self, query_rows: np.ndarray, passage_rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Query and passage wordpieces kept of each pair, [pairs] int64 each; none of a window that is not there."""
-        query = np.minimum(self.queries.lengths(query_rows), self.query)
-        room = self.sequence - 3 - query
+        query, room = self.queries.lengths(query_rows), self.sequence - self.template.size
+        if self.cut == "longest":
+            return longest_first(query, self._left(passage_rows), room)
+        # A template larger than BERT's leaves a query less room than its limit.
+        query = np.minimum(query, min(self.query, room - 1))
+        room = room - query
         if self.passage is not None:
             room = np.minimum(room, self.passage)
         return query, np.minimum(self._left(passage_rows), room)
+
+    def lengths(self, query_rows: np.ndarray, passage_rows: np.ndarray) -> np.ndarray:
+        """[pairs] int64, tokens of each pair as packed, its special tokens included."""
+        return sum(self.measure(query_rows, passage_rows)) + self.template.size
 
     def _left(self, passage_rows: np.ndarray) -> np.ndarray:
         """[pairs] int64, wordpieces from where each window begins to the text's end."""
@@ -135,47 +150,65 @@ class Packer:
 
     def width(self, query_rows: np.ndarray, passage_rows: np.ndarray, multiple: int = 1) -> int:
         """The wordpieces that `pack` pads these pairs to."""
-        longest = int(sum(self.measure(query_rows, passage_rows)).max(initial=0)) + 3
+        longest = int(self.lengths(query_rows, passage_rows).max(initial=self.template.size))
         return min(-(-longest // multiple) * multiple, max(self.sequence, longest))
 
     def pack_to(self, query_rows: np.ndarray, passage_rows: np.ndarray, width: int) -> Packed:
         """The pairs padded to exactly `width`, which none of them may exceed (ValueError)."""
         query, passage = self.measure(query_rows, passage_rows)
-        if (longest := int((query + passage).max(initial=0)) + 3) > width:
+        if (longest := int((query + passage).max(initial=0)) + self.template.size) > width:
             raise ValueError(f"a pair of {longest} wordpieces does not fit into {width}")
         flat = self._filled(
             query_rows, passage_rows, query, passage, np.arange(len(query_rows)) * width, len(query_rows) * width
         )
-        lengths = (query + passage + 3).astype(np.int32)
-        return Packed(flat.reshape(len(query_rows), width), query.astype(np.int32), lengths)
+        return Packed(flat.reshape(len(query_rows), width), *self._sizes(query, passage))
 
     def pack_at(
         self, query_rows: np.ndarray, passage_rows: np.ndarray, starts: np.ndarray, tokens: int
     ) -> PackedTokens:
         """The pairs in one sequence of `tokens` wordpieces, each from its start on; they must not overlap."""
         query, passage = self.measure(query_rows, passage_rows)
-        lengths = query + passage + 3
+        lengths = query + passage + self.template.size
         owners = np.full(tokens, -1, np.int32)
         ends = np.cumsum(lengths)
         run = np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - lengths, lengths)
         owners[np.repeat(starts, lengths) + run] = np.repeat(np.arange(len(lengths), dtype=np.int32), lengths)
         flat = self._filled(query_rows, passage_rows, query, passage, starts, tokens)
-        return PackedTokens(flat, owners, *(part.astype(np.int32) for part in (starts, query, lengths)))
+        return PackedTokens(flat, owners, starts.astype(np.int32), *self._sizes(query, passage))
+
+    def _sizes(self, query: np.ndarray, passage: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """`query_lengths` and `lengths` of `Packed`."""
+        typed, lengths = self.template.typed(query, passage) - 2, query + passage + self.template.size
+        return typed.astype(np.int32), lengths.astype(np.int32)
 
     def _filled(self, query_rows, passage_rows, query, passage, pairs, tokens: int) -> np.ndarray:
         """[tokens] int32 wordpieces with each pair from its place on, padding between."""
-        cls, sep, pad = self.special
-        flat = np.full(tokens, pad, dtype=np.int32)
-        flat[pairs] = cls
-        flat[pairs + 1 + query] = sep
-        flat[pairs + 2 + query + passage] = sep
+        template = self.template
+        flat = np.full(tokens, template.pad, dtype=np.int32)
         texts, starts = self._places(passage_rows)
-        for store, first, kept, start in (
-            (self.queries, self.queries.offsets[query_rows], query, pairs + 1),
-            (self.passages, self.passages.offsets[texts] + starts, passage, pairs + 2 + query),
+        query_starts, passage_starts = self.queries.offsets[query_rows], self.passages.offsets[texts] + starts
+        if self.side == "left":
+            query_starts = query_starts + self.queries.lengths(query_rows) - query
+            if self.windows == 1:
+                passage_starts = passage_starts + self.passages.lengths(texts) - passage
+        both = (self.queries, query_starts, query), (self.passages, passage_starts, passage)
+        place = pairs
+        for special, text in zip(
+            (template.before, template.between), both[::-1] if template.passage_first else both, strict=True
         ):
+            place = _write(flat, place, special)
+            store, first, kept = text
             # One gather for the whole batch: `run` counts 0, 1, 2, ... within each text.
             ends = np.cumsum(kept)
             run = np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - kept, kept)
-            flat[np.repeat(start, kept) + run] = store.tokens[np.repeat(first, kept) + run]
+            flat[np.repeat(place, kept) + run] = store.tokens[np.repeat(first, kept) + run]
+            place = place + kept
+        _write(flat, place, template.after)
         return flat
+
+
+def _write(flat: np.ndarray, places: np.ndarray, special: tuple[int, ...]) -> np.ndarray:
+    """Writes special tokens from each place on, and returns the places after them."""
+    for offset, token in enumerate(special):
+        flat[places + offset] = token
+    return places + len(special)

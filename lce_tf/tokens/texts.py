@@ -6,8 +6,8 @@ from lce_tf.tokens.tokenizers import WordPieces
 
 
 def query_store(dataset: Dataset, split: str | None, tokenizer: WordPieces) -> TokenStore:
-    """The token store of a split's queries."""
-    texts = dataset.queries(split)
+    """The token store of a split's queries, each with the tokenizer's prompt before it."""
+    texts = {query_id: tokenizer.prompt + text for query_id, text in dataset.queries(split).items()}
     return TokenStore.build(texts.items(), tokenizer, content_key(texts), "queries", len(texts))
 
 

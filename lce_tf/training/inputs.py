@@ -1,5 +1,6 @@
 """What a training run reads: pool of queries, token stores and their hashes."""
 
+import json
 from dataclasses import asdict
 from typing import NamedTuple
 
@@ -13,6 +14,7 @@ from lce_tf.groups.pool_cache import training_pool
 from lce_tf.groups.teacher import TeacherScores, teacher_scores
 from lce_tf.model import hub
 from lce_tf.model.config import EncoderConfig
+from lce_tf.model.framing import recorded, template_of
 from lce_tf.reranking.order import known_queries, pair_rows
 from lce_tf.tokens.packing import Packer
 from lce_tf.tokens.store import TokenStore
@@ -30,6 +32,7 @@ class TrainingInputs(NamedTuple):
         hashes: what the manifest records and a resumed run must find unchanged.
         dev: samples of the dev runs with their judgments and packers; none where nothing is evaluated.
         watched: the backbone's files as they were when they were hashed.
+        template: what checkpoints say of how pairs are framed; None where that is BERT's template.
     """
 
     pool: TrainingPool
@@ -38,6 +41,7 @@ class TrainingInputs(NamedTuple):
     dev: tuple["DevSample", ...]
     teacher: TeacherScores | None
     watched: Watched = Watched(())
+    template: dict | None = None
 
 
 class DevSample(NamedTuple):
@@ -75,17 +79,17 @@ def read_inputs(config: TrainConfig) -> TrainingInputs:
             f"{folder}: its tokenizer has {tokenizer.size} wordpieces, its config.json {encoder.vocab_size}; "
             "they do not belong together"
         )
+    template = template_of(folder, encoder, tokenizer)
     queries = query_store(dataset, config.split, tokenizer)
     wanted = config.dev_sets if config.evaluate_every else []
     dev = [_dev_queries(config, one, tokenizer) for one in wanted]
     if not passages_are_tokenised(dataset, tokenizer):
-        refuse_strangers(
-            run, qrels, queries, config.pool
-        )  # rather than after the most of an hour that a large collection takes
+        # Tokenising a large collection takes the most of an hour, so this is told first.
+        refuse_strangers(run, qrels, queries, config.pool)
     passages = passage_store(dataset, tokenizer)
 
     def packer(queries, passages):
-        return Packer(queries, passages, tokenizer.special, **asdict(config.lengths))
+        return Packer(queries, passages, template, **asdict(config.lengths))
 
     hashes = {
         "run": run.sha256,
@@ -95,6 +99,8 @@ def read_inputs(config: TrainConfig) -> TrainingInputs:
         "backbone": hub.weights_sha256(folder),
         "tokenizer": tokenizer.key,
     }
+    if kept := recorded(template, tokenizer):
+        hashes["template"] = json.dumps(kept, sort_keys=True)
     pool = training_pool(config.run, run, qrels, hashes["judgments"], queries, passages, config.pool, config.format)
     teacher = None
     if config.teacher is not None:
@@ -108,7 +114,9 @@ def read_inputs(config: TrainConfig) -> TrainingInputs:
         # Texts that are not there are found now, not at the first evaluation.
         pair_rows(found.run, samples[-1].packer, one.run, one.dataset)
         hashes["dev_run" + (one.name and f":{one.name}")] = found.run.sha256
-    return TrainingInputs(pool, packer(queries, passages), hashes, tuple(samples), teacher, watched)
+    return TrainingInputs(
+        pool, packer(queries, passages), hashes, tuple(samples), teacher, watched, recorded(template, tokenizer)
+    )
 
 
 class _DevQueries(NamedTuple):

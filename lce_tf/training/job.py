@@ -285,6 +285,8 @@ class Job:
                     f"{int(self.step)}; lower --learning-rate or try --precision float32"
                 )
         about = {"loss": self.config.loss, "training": asdict(self.config)}
+        if self.inputs.template is not None:
+            about["template"] = self.inputs.template
         checkpoint.save(self.model, folder, hub.locate(self.config.backbone), self.config.lengths, about)
 
 

@@ -26,6 +26,13 @@ def save(model, folder, as_bin=False):
     return folder
 
 
+def as_module(folder):
+    """Puts a `modules.json` beside a model, without which sentence-transformers reads none of its settings."""
+    module = {"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Transformer"}
+    (folder / "modules.json").write_text(json.dumps([module]))
+    (folder / "sentence_bert_config.json").write_text('{"transformer_task": "sequence-classification"}')
+
+
 def logits_of(model, ids, segments, mask):
     import torch
 
@@ -92,7 +99,7 @@ IDENTITY, SIGMOID = "torch.nn.modules.linear.Identity", "torch.nn.modules.activa
 @pytest.mark.parametrize(
     ("config", "settings", "expected"),
     [
-        ({}, None, Scoring(1, "pooler")),  # nothing named: the logit
+        ({}, None, Scoring(1, "pooler", activation="sigmoid")),  # nothing named: sentence-transformers' choice
         ({"sbert_ce_default_activation_function": IDENTITY}, None, Scoring(1, "pooler")),
         ({"sbert_ce_default_activation_function": SIGMOID}, None, Scoring(1, "pooler", activation="sigmoid")),
         ({"sentence_transformers": {"activation_fn": SIGMOID}}, None, Scoring(1, "pooler", activation="sigmoid")),
@@ -104,44 +111,65 @@ IDENTITY, SIGMOID = "torch.nn.modules.linear.Identity", "torch.nn.modules.activa
         ),
         (
             {"sentence_transformers": {"activation_fn": IDENTITY}},
-            {"activation_fn": SIGMOID},
+            {"model_type": "CrossEncoder", "activation_fn": SIGMOID},
             Scoring(1, "pooler", activation="sigmoid"),
         ),
-        ({}, {"model_type": "CrossEncoder"}, Scoring(1, "pooler")),
+        # Settings of another kind of model are not read, nor is a function that is not PyTorch's.
+        ({"sentence_transformers": {"activation_fn": IDENTITY}}, {"activation_fn": SIGMOID}, Scoring(1, "pooler")),
+        (
+            {"sentence_transformers": {"activation_fn": "mine.Identity"}},
+            None,
+            Scoring(1, "pooler", activation="sigmoid"),
+        ),
+        ({}, {"model_type": "CrossEncoder"}, Scoring(1, "pooler", activation="sigmoid")),
         # Hugging Face writes nothing for two labels, its default.
         ({"id2label": None}, None, Scoring(2, "pooler")),
         ({"id2label": {"0": "no", "1": "yes"}}, None, Scoring(2, "pooler")),
-        ({"id2label": None, "num_labels": 1}, None, Scoring(1, "pooler")),
-        ({"id2label": None}, {"activation_fn": SIGMOID}, Scoring(2, "pooler", rule="last", activation="sigmoid")),
+        ({"id2label": {"0": "relevant", "1": "not_relevant"}}, None, Scoring(2, "pooler", rule="reversed")),
+        ({"id2label": {"0": "Irrelevant", "1": "other"}}, None, Scoring(2, "pooler")),
+        ({"id2label": {"0": "A", "1": "B"}}, None, Scoring(2, "pooler", rule="undecided")),
+        ({"id2label": None, "num_labels": 1}, None, Scoring(1, "pooler", activation="sigmoid")),
+        (
+            {"id2label": None},
+            {"model_type": "CrossEncoder", "activation_fn": SIGMOID},
+            Scoring(2, "pooler", rule="last", activation="sigmoid"),
+        ),
+        (
+            {"id2label": {"0": "yes", "1": "no"}, "sentence_transformers": {"activation_fn": SIGMOID}},
+            None,
+            Scoring(2, "pooler", rule="first", activation="sigmoid"),
+        ),
     ],
 )
 def test_what_the_folder_says_of_scores(config, settings, expected, copied):
     change(copied, **config)
     if settings is not None:
         (copied / "config_sentence_transformers.json").write_text(json.dumps(settings))
+        as_module(copied)
     assert checkpoint.trained(copied).scoring == expected
 
 
 def test_electra_s_own_head_is_our_dense_one(hf_model, tmp_path):
     folder = save(hf_model("ElectraForSequenceClassification", num_labels=1), tmp_path / "electra")
-    assert checkpoint.trained(folder).scoring == Scoring(1, "dense")
+    assert checkpoint.trained(folder).scoring == Scoring(1, "dense", activation="sigmoid")
 
 
 def test_lengths(copied):
-    assert checkpoint.trained(copied).lengths == Lengths(28, 32)  # 32 positions
+    assert checkpoint.trained(copied).lengths == Lengths(28, 32, cut="longest")  # 32 positions
     change(copied, max_position_embeddings=2048)
-    assert checkpoint.trained(copied).lengths == Lengths(508, 512)
+    assert checkpoint.trained(copied).lengths == Lengths(2044, 2048, cut="longest")
     (copied / "tokenizer_config.json").write_text('{"model_max_length": 1000000000000000019884624838656}')
-    assert checkpoint.trained(copied).lengths == Lengths(508, 512)
-    (copied / "tokenizer_config.json").write_text('{"model_max_length": 128}')
-    assert checkpoint.trained(copied).lengths == Lengths(124, 128)
+    assert checkpoint.trained(copied).lengths == Lengths(2044, 2048, cut="longest")
+    (copied / "tokenizer_config.json").write_text('{"model_max_length": 128, "truncation_side": "left"}')
+    assert checkpoint.trained(copied).lengths == Lengths(124, 128, cut="longest", side="left")
     change(copied, lce_tf={"lengths": {"query": 9, "sequence": 30, "passage": 8}})
     assert checkpoint.trained(copied).lengths == Lengths(9, 30, 8)
 
 
 def test_identity_changes_with_the_activation(copied):
-    before = checkpoint.identity(copied)
     change(copied, sentence_transformers={"activation_fn": IDENTITY})
+    before = checkpoint.identity(copied)
+    change(copied, sentence_transformers=None, sbert_ce_default_activation_function=IDENTITY)
     assert checkpoint.identity(copied) == before
     change(copied, sentence_transformers={"activation_fn": SIGMOID})
     assert checkpoint.identity(copied) != before
@@ -166,6 +194,7 @@ def test_what_cannot_rerank_is_one_line(values, words, copied):
 
 def test_settings_that_are_no_object(copied):
     (copied / "config_sentence_transformers.json").write_text("[]")
+    as_module(copied)
     assert "config_sentence_transformers.json: is not a JSON object" in one_line(checkpoint.trained, copied)
 
 

@@ -43,8 +43,8 @@ def test_other_lengths(checkpoints, settings, expected):
 @pytest.mark.parametrize(
     ("settings", "expected"),
     [
-        ({}, Lengths(36, 40)),
-        ({"sequence_length": 20}, Lengths(16, 20)),
+        ({}, Lengths(36, 40, cut="longest")),
+        ({"sequence_length": 20}, Lengths(16, 20, cut="longest")),
         ({"window": 9, "windows": 3}, Lengths(28, 40, 9, 4, 3)),  # 40 - 3 - 9
         ({"query_length": 4, "sequence_length": 20}, Lengths(4, 20)),
     ],

@@ -64,8 +64,9 @@ def client():
     """A function of limits, token and scoring function that gives a client of such a server."""
     with contextlib.ExitStack() as stack:
 
-        def make(score=by_length, token=None, **limits) -> TestClient:
-            return stack.enter_context(TestClient(create_app(score, "toy", Limits(**limits), token)))
+        def make(score=by_length, token=None, longest=None, faults=True, **limits) -> TestClient:
+            app = create_app(score, "toy", Limits(**limits), token, longest)
+            return stack.enter_context(TestClient(app, raise_server_exceptions=faults))
 
         yield make
 

@@ -33,6 +33,7 @@ def checkpoint(tmp_path_factory):
     torch.manual_seed(0)
     sizes = {"vocab_size": 31, "hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 4}
     sizes |= {"intermediate_size": 64, "max_position_embeddings": 48, "num_labels": 1, "initializer_range": 0.3}
+    sizes["sentence_transformers"] = {"activation_fn": "torch.nn.modules.linear.Identity"}
     transformers.BertForSequenceClassification(transformers.BertConfig(**sizes)).save_pretrained(folder)
     words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefghijklmnopqrstuvwxyz"]
     (folder / "vocab.txt").write_text("\n".join(words) + "\n")
@@ -135,7 +136,7 @@ def test_a_full_queue_is_503_at_once_and_nothing_is_lost(client, held, pool, wai
     refused = [served.post("/rerank", json=TEI) for _ in range(5)]  # answered while the model is busy
     assert {one.status_code for one in refused} == {503}
     assert all(int(one.headers["Retry-After"]) >= 1 for one in refused)
-    assert refused[0].json() == {"error": "the queue is full; ask again in 1 s"}
+    assert refused[0].json() == {"error": "the queue is full; ask again in 1 s", "error_type": "Overloaded"}
     held.free.set()
     assert {one.result(30).status_code for one in answers} == {200}
     assert served.post("/rerank", json=TEI).status_code == 200
@@ -147,7 +148,7 @@ def test_a_request_that_takes_too_long_is_504_and_leaves_the_queue(client, held,
     assert held.begun.wait(30)
     second = served.post("/score", json={"text_1": "a", "text_2": "b"})
     assert second.status_code == 504 and first.result(30).status_code == 504
-    assert second.json() == {"error": "not scored within 2 s; send fewer pairs, or ask again later"}
+    assert second.json()["error"]["message"] == "not scored within 2 s; send fewer pairs, or ask again later"
     assert "lce_queue_pairs 0.0" in served.get("/metrics").text
     held.free.set()
     assert served.post("/rerank", json=TEI).status_code == 200
@@ -170,7 +171,7 @@ def test_a_model_that_fails_fails_those_alone_whom_it_fails(client, held, pool, 
     held.free.set()
     assert first.result(30).status_code == good.result(30).status_code == 200
     assert bad.result(30).status_code == 500
-    assert bad.result(30).json() == {"error": "the server failed; its log says where"}
+    assert bad.result(30).json()["error"] == "the server failed; its log says where"
     (fields,) = (record.fields for record in caplog.records if getattr(record, "fields", {}).get("status") == 500)
     assert fields["fault"].startswith("ArithmeticError at ") and fields["fault"].partition(":")[0].endswith(
         "test_app.py"

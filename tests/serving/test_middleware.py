@@ -14,7 +14,7 @@ TEI = {"query": "q", "texts": ["some text", "b"]}
 def test_a_body_that_says_it_is_too_big(client):
     found = client(max_body_mb=0.001).post("/rerank", json={"query": "q", "texts": ["a" * 1000]})
     assert found.status_code == 413
-    assert found.json() == {"error": "the body has more than 1000 bytes; send fewer or shorter texts"}
+    assert found.json()["error"] == "the body has more than 1000 bytes; send fewer or shorter texts"
 
 
 def test_a_body_that_does_not_say_so(client):
@@ -38,9 +38,10 @@ def test_a_lie_about_the_body_s_size_changes_nothing(server):
 
 def test_compressed_bodies(client):
     found = client().post("/rerank", json=TEI, headers={"content-encoding": "gzip"})
-    assert found.status_code == 415 and found.json() == {
-        "error": "the body is compressed (Content-Encoding); send it as it is"
-    }
+    assert (
+        found.status_code == 415
+        and found.json()["error"] == "the body is compressed (Content-Encoding); send it as it is"
+    )
 
 
 @pytest.mark.parametrize(
@@ -52,7 +53,7 @@ def test_without_the_token(client, header):
     for path in ("/rerank", "/v2/rerank", "/score", "/openapi.json", "/nowhere"):
         found = served.post(path, json=TEI, headers=headers)
         assert found.status_code == 401 and found.headers["WWW-Authenticate"] == "Bearer"
-        assert found.json() == {"error": "send the header Authorization: Bearer TOKEN"}
+        assert "send the header Authorization: Bearer TOKEN" in found.text
     for path in ("/health", "/ready", "/metrics"):
         assert served.get(path, headers=headers).status_code == 200
 
@@ -66,6 +67,7 @@ def test_what_is_not_there(client):
     served = client()
     lost, wrong = served.post("/v3/rerank", json=TEI), served.get("/rerank")
     assert lost.status_code == 404 and wrong.status_code == 405 and wrong.headers["Allow"] == "POST"
+    assert wrong.json()["error_type"] == "Validation" and lost.json().keys() == {"error"}
     for found in (lost, wrong):
         assert "there are POST /v1/rerank, /v2/rerank" in found.json()["error"]
 

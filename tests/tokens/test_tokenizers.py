@@ -134,3 +134,16 @@ def test_a_panic_of_the_library_is_one_line_and_ctrl_c_stays(monkeypatch, tmp_pa
         with pytest.raises(expected) as error:
             WordPieces(tmp_path)
     assert expected is KeyboardInterrupt and not str(error.value)
+
+
+def test_words_that_the_model_has_no_embedding_for_are_unknown(tmp_path):
+    folder = folder_with(tmp_path, "a", "b")
+    vocabulary = WordPieces(folder).size
+    (folder / "added_tokens.json").write_text(f'{{"extra": {vocabulary}}}')
+    pieces = WordPieces(folder)
+    assert pieces(["a extra"]) == [[*pieces(["a"])[0], vocabulary]]
+    key = pieces.key
+    assert pieces.fits(vocabulary + 1) and pieces.key == key
+    assert not pieces.fits(vocabulary - 1)  # "b" is no word that was added
+    assert pieces.fits(vocabulary) and pieces.key != key
+    assert pieces(["a extra"]) == [[*pieces(["a"])[0], 1]]

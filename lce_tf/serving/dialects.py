@@ -1,0 +1,74 @@
+"""What the three services' clients expect beside scores: errors in their own shape, and what they ask of a server."""
+
+import time
+from typing import Any
+
+from lce_tf import __version__
+from lce_tf.serving.refused import Refused
+from lce_tf.serving.settings import Limits
+
+COHERE, TEI, VLLM = "cohere", "tei", "vllm"
+# Whose client it is where a request did not get as far as its body.
+_BY_PATH = {"/v1/rerank": COHERE, "/v2/rerank": COHERE, "/rerank": TEI, "/score": VLLM, "/v1/score": VLLM}
+_BY_PATH |= {"/info": TEI, "/v1/models": VLLM}
+# Text Embeddings Inference's names of faults; all others are of the kind "Validation".
+_TEI_TYPES = {429: "Overloaded", 500: "Backend", 503: "Overloaded", 504: "Overloaded", 401: "Unauthorized"}
+_VLLM_TYPES = {401: "Unauthorized", 404: "NotFoundError", 503: "ServiceUnavailableError"}
+
+
+def error_body(refused: Refused, path: str, dialect: str | None = None) -> dict[str, Any]:
+    """The JSON by which a client learns that its request is not served.
+
+    Cohere's have a `message`, Text Embeddings Inference's an `error` and its `error_type`, vLLM's an `error` that is an
+    object. What belongs to no service has an `error` alone.
+
+    Args:
+        path: the request's.
+        dialect: whose request it is, where its body was read; by its path otherwise.
+    """
+    kind = dialect or _BY_PATH.get(path)
+    if kind == COHERE:
+        return {"message": refused.line}
+    if kind == TEI:
+        return {"error": refused.line, "error_type": _TEI_TYPES.get(refused.status, "Validation")}
+    if kind == VLLM:
+        usual = "BadRequestError" if refused.status < 500 else "InternalServerError"
+        name = _VLLM_TYPES.get(refused.status, usual)
+        return {"error": {"message": refused.line, "type": name, "param": None, "code": refused.status}}
+    return {"error": refused.line}
+
+
+def info(model: str, limits: Limits, longest: int | None) -> dict[str, Any]:
+    """What `/info` of Text Embeddings Inference says of a reranker.
+
+    Args:
+        longest: tokens of a pair that the model reads; None: not known.
+    """
+    return {
+        "model_id": model,
+        "model_sha": None,
+        "model_dtype": "float32",
+        "model_type": {"reranker": {"id2label": {"0": "LABEL_0"}, "label2id": {"LABEL_0": 0}}},
+        "max_concurrent_requests": limits.max_connections,
+        "max_input_length": longest,
+        "max_batch_tokens": None if longest is None else longest * limits.max_batch_pairs,
+        "max_batch_requests": None,
+        "max_client_batch_size": limits.max_pairs,
+        "auto_truncate": True,
+        "tokenization_workers": 1,
+        "version": __version__,
+        "sha": None,
+        "docker_label": None,
+    }
+
+
+def models(model: str, longest: int | None, created: int | None = None) -> dict[str, Any]:
+    """What `/v1/models` of vLLM says: the one model that there is.
+
+    Args:
+        longest: see `info`.
+        created: seconds since 1970; now if left out.
+    """
+    one = {"id": model, "object": "model", "created": int(time.time()) if created is None else created}
+    one |= {"owned_by": "lce_tf", "root": model, "parent": None, "max_model_len": longest, "permission": []}
+    return {"object": "list", "data": [one]}
