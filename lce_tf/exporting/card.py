@@ -23,6 +23,8 @@ SHOWN = (
     "learning_rate", "warmup", "decay", "head", "query_length", "sequence_length", "passage_length", "sampling",
     "positives", "seed", "precision",
 )  # fmt: skip
+# Further ones, which are shown unless they have this value.
+UNUSED = {"loss_options": "", "teacher": None, "group_positives": 1, "r_drop": 0, "weight_decay": 0, "clip_norm": 0}
 PUBLIC = {**hub.ALIASES, "minilm": "sentence-transformers/all-MiniLM-L6-v2"}
 
 USAGE = """\
@@ -163,7 +165,9 @@ def _caveats(about: Trained) -> list[str]:
 def _training(training: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
     if not training:
         return "The checkpoint that this was made from says nothing of its training."
-    rows = [f"| {name} | {_shown(training[name])} |" for name in SHOWN if training.get(name) is not None]
+    names = [name for name in SHOWN if training.get(name) is not None]
+    names += [name for name, unused in UNUSED.items() if training.get(name, unused) != unused]
+    rows = [f"| {name} | {_shown(training[name])} |" for name in names]
     parts = ["\n".join(["| setting | value |", "| --- | --- |", *rows])]
     if departures := manifest.get("departures"):
         recipe = manifest.get("recipe", "paper")

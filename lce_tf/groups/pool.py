@@ -11,7 +11,7 @@ from lce_tf.data.qrels import Qrels, relevant
 from lce_tf.data.rows import stretches
 from lce_tf.data.runs import Run
 from lce_tf.errors import UserError
-from lce_tf.groups.findings import Findings
+from lce_tf.groups.findings import JUDGED, Findings
 from lce_tf.tokens.store import TokenStore
 
 SHORT_LISTS = ("skip", "replace")
@@ -61,7 +61,7 @@ class PoolConfig:
     @property
     def asked(self) -> str:
         """The queries that are looked at, in words."""
-        return "judged queries" if self.judged else "queries of the run"
+        return JUDGED if self.judged else "queries of the run"
 
     @property
     def drawn(self) -> int:

@@ -100,9 +100,9 @@ class GroupSampler:
         passages = _laid(positives, negatives, pool.positives, pool.negatives)
         if self.teacher is None:
             labels = np.zeros((len(queries), n), np.float32)
-            columns = labels[:, : positives.shape[1]]
-            of = np.ones(len(pool.positives)) if pool.grades is None or not self.grades else pool.grades
-            columns[positives >= 0] = of[positives[positives >= 0]]
+            columns, there = labels[:, : positives.shape[1]], positives >= 0
+            graded = self.grades and pool.grades is not None
+            columns[there] = pool.grades[positives[there]] if graded else 1
         else:
             labels = _laid(positives, negatives, self.teacher.positives, self.teacher.negatives)
         return Groups(pool.query_rows[queries], passages.astype(np.int64, copy=False), labels)

@@ -55,6 +55,19 @@ def test_another_measure_over_several_sets():
     assert "None were measured" in card(measured=rows)
 
 
+def test_what_is_in_use_is_shown():
+    used = {
+        "loss_options": "temperature=0.5",
+        "teacher": "/home/somebody/t.trec",
+        "group_positives": 2,
+        "clip_norm": 1.0,
+    }
+    text = card(training={**TRAINING, **used, "r_drop": 0.0})
+    assert "| loss_options | temperature=0.5 |" in text and "| teacher | t.trec |" in text
+    assert "| group_positives | 2 |" in text and "| clip_norm | 1.0 |" in text
+    assert "r_drop" not in text and "clip_norm" not in card()
+
+
 def test_nothing_is_made_up():
     text = card(training={}, license="unknown")
     assert "says nothing of its training" in text and "None were measured" in text and "base_model" not in text

@@ -282,7 +282,7 @@ def test_without_positives_all_of_the_top_are_candidates():
     )
     assert pool.negatives.tolist() == [0, 1, 2, 0, 1, 2]
     assert pool.findings.summary() == (
-        "4 queries of the run, 1 without text (such as q4), 1 with too few negatives (such as q2)"
+        "4 queries of the run, 1 without text (such as q4), 1 with too few passages (such as q2)"
     )
     assert not pool.findings.positives_outside
     refuse_strangers(run, {}, stores[0], config)
