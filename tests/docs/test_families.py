@@ -23,8 +23,8 @@ linear", the family's own head can carry a linear one, too.
 Weights are read from `model.safetensors`, `pytorch_model.bin` (as arrays, nothing is executed) and `tf_model.h5`, in
 that order, and from several files with an index. Names may stand under `model.` or `module.`.
 
-Refused by name: decoders (Qwen3-Reranker, bge-reranker-v2-gemma; sentence-transformers' CrossEncoder and vLLM run them),
-late interaction (PyLate runs it), DeBERTa's first version, and checkpoints that bring Python code of their own.
+Refused by name: decoders (Qwen3-Reranker, bge-reranker-v2-gemma; sentence-transformers' CrossEncoder and vLLM run
+them), late interaction (PyLate runs it), DeBERTa's first version, and checkpoints that bring Python code of their own.
 
 ## Keys of `config.json`
 
