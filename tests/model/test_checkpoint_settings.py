@@ -4,6 +4,7 @@ import pytest
 
 from lce_tf.errors import UserError
 from lce_tf.model import checkpoint_settings
+from lce_tf.reranking.opening import open_checkpoint
 from tests.checkpoints import made
 
 
@@ -19,19 +20,20 @@ def test_a_usual_folder_passes(folder):
 
 
 @pytest.mark.parametrize(
-    ("file", "values", "line"),
+    ("file", "values", "key"),
     [
-        ("config.json", {"pruned_heads": {"0": [1]}}, "heads that were taken out"),
-        ("config.json", {"quantization_config": {"bits": 4}}, "quantised weights are not read"),
-        ("sentence_bert_config.json", {"processing_kwargs": {"text": {"truncation": "only_first"}}}, "only cutting"),
-        ("sentence_bert_config.json", {"tokenizer_name_or_path": "other"}, "has to be in the folder"),
+        ("config.json", {"pruned_heads": {"0": [1]}}, "pruned_heads"),
+        ("config.json", {"quantization_config": {"bits": 4}}, "quantization_config"),
+        ("sentence_bert_config.json", {"processing_kwargs": {"text": {"truncation": "only_first"}}}, "truncation"),
+        ("sentence_bert_config.json", {"tokenizer_name_or_path": "other"}, "tokenizer_name_or_path"),
     ],
 )
-def test_what_cannot_be_followed_is_refused_though_trusted(folder, file, values, line):
+def test_what_cannot_be_followed_is_refused_though_trusted(folder, file, values, key):
     made.edit(folder / file, **values)
     for trust in (False, True):
-        with pytest.raises(UserError, match=f"{file}: .* which is not supported: .*{line}"):
-            checkpoint_settings.check(folder, trust)
+        with pytest.raises(UserError, match=f"{file}: .*{key}") as refused:
+            open_checkpoint(folder, trust_settings=trust)
+        assert "--trust-settings" not in str(refused.value)
 
 
 @pytest.mark.parametrize(
