@@ -221,7 +221,10 @@ def _case(name: str, make: Callable[[Path], None]) -> None:
 def _frames() -> None:
     def framed(frame, tokenizer, special):
         def make(folder):
-            save_model(folder, save_tokenizer(folder, tokenizer(), frame, special=special))
+            # Named, or transformers would leave the types out for a tokenizer of no family.
+            names = ["input_ids", "token_type_ids", "attention_mask"]
+            size = save_tokenizer(folder, tokenizer(), frame, special=special, model_input_names=names)
+            save_model(folder, size)
 
         return make
 

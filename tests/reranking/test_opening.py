@@ -96,3 +96,18 @@ def test_special_words_are_what_they_are_in_the_library_that_made_the_checkpoint
     assert open_checkpoint(tmp_path).tokenizer(texts) == text(texts)
     with pytest.raises(UserError, match="--special-words 'maybe': known are auto, text, token"):
         open_checkpoint(tmp_path, special_words="maybe")
+
+
+def test_which_of_two_labels_is_relevant(tmp_path, capsys):
+    from tests.checkpoints import made
+
+    made.save_bert(tmp_path, labels=2)
+    assert open_checkpoint(tmp_path).scoring.rule == "difference"
+    assert "label 1's logit less label 0's" in capsys.readouterr().err
+    made.edit(tmp_path / "config.json", id2label={"0": "A", "1": "B"})
+    with pytest.raises(UserError, match="say so with --positive-label 0 or 1"):
+        open_checkpoint(tmp_path)
+    assert open_checkpoint(tmp_path, positive_label=0).scoring.rule == "reversed"
+    made.edit(tmp_path / "config.json", id2label={"0": "A"})
+    with pytest.raises(UserError, match="--positive-label 1: .* has 1 label; give 0 or 1, of a model with two"):
+        open_checkpoint(tmp_path, positive_label=1)
