@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 from lce_tf.errors import UserError
 from lce_tf.model import st_layout
-from lce_tf.model.config import EncoderConfig
 from lce_tf.model.families import FAMILIES
 from lce_tf.model.hub import read_config
 
@@ -40,7 +39,10 @@ def _of(outcome: str, why: str, *keys: str, unless: tuple = ()) -> list[Setting]
 _SHAPE = "the encoder's shape"
 CONFIG = (
     *_of(USED, "which classes: only sequence classifiers have a score", "architectures"),
-    *_of(USED, _SHAPE, *EncoderConfig.__dataclass_fields__),
+    *_of(USED, _SHAPE, "model_type", "vocab_size", "embedding_size", "hidden_size", "num_hidden_layers"),
+    *_of(USED, _SHAPE, "num_attention_heads", "intermediate_size", "hidden_act", "max_position_embeddings"),
+    *_of(USED, _SHAPE, "type_vocab_size", "layer_norm_eps"),
+    *_of(USED, "only while training", "hidden_dropout_prob", "attention_probs_dropout_prob", "initializer_range"),
     *_of(USED, "how many scores there are, and which means relevant", "id2label", "num_labels", "_num_labels"),
     *_of(USED, "the function of the scores", "sentence_transformers.activation_fn"),
     *_of(USED, "the function of the scores, before version 4", "sbert_ce_default_activation_function"),
