@@ -7,7 +7,7 @@ import hashlib
 import json
 import re
 import shutil
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -116,11 +116,6 @@ def is_public(folder: Path) -> bool:
     return classifiers.is_classifier(values) or ("lce_tf" not in values and st_layout.read(folder).pooling is not None)
 
 
-def _check_pooling(folder: Path) -> None:
-    if st_layout.read(folder).pooling == "mean":
-        raise UserError(f"{folder}: scores the mean of all tokens' vectors; known is the [CLS] vector")
-
-
 def trained(folder: str | Path) -> Trained:
     """The configuration in a folder that `save` wrote, or in a cross-encoder's of Hugging Face; no weights are read.
 
@@ -135,8 +130,9 @@ def trained(folder: str | Path) -> Trained:
         raise UserError(f"{folder}: has no config.json, so {state}; name the --output of a finished training")
     values = hub.read_config(folder)
     if is_public(folder):
-        _check_pooling(folder)
         config = EncoderConfig.from_huggingface(values, str(folder / "config.json"))
+        if pooling := st_layout.read(folder).pooling:
+            config = replace(config, classifier_pooling=pooling)
         scoring = classifiers.scoring_of(values, config, folder)
         return Trained(config, scoring, classifiers.lengths_of(values, config, folder))
     ours = values.get("lce_tf")

@@ -76,7 +76,8 @@ def distance(a, b):
 def best_by_hand(parts):
     """[groups, members, outputs] logits of each document's best window: windows cut and packed here, one by one."""
     dealt, stores = parts.sampler.step(0, GROUPS), (parts.inputs.packer.queries, parts.inputs.packer.passages)
-    cls, sep, _ = parts.inputs.packer.special
+    template = parts.inputs.packer.template
+    (cls,), (sep,) = template.before, template.between
     result, places = [], []
     for query_row, passage_rows in zip(dealt.query_rows, dealt.passage_rows, strict=True):
         for row in passage_rows:
