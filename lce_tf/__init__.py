@@ -11,6 +11,7 @@ __version__ = "0.1.0"
 # Name -> the module that holds it.
 _HOMES = {
     "EXPORTERS": "exporting.exporter",
+    "FuseConfig": "fusion.fuse",
     "LOSSES": "losses",
     "RETRIEVERS": "retrieval.registry",
     "Ranked": "reranker",
@@ -18,7 +19,7 @@ _HOMES = {
     "Reranker": "reranker",
     "TrainConfig": "training.config",
 }
-_DOORS = ("evaluate", "export", "merge", "rerank", "retrieve", "train")
+_DOORS = ("evaluate", "export", "fuse", "merge", "rerank", "retrieve", "train")
 __all__ = [*_HOMES, *_DOORS]  # noqa: PLE0604
 
 

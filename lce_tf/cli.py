@@ -15,6 +15,7 @@ DOORS = {
     "serve": ("lce_tf.serve", "answer rerank requests over HTTP, in the shapes of Cohere, TEI and vLLM"),
     "score": ("lce_tf.score", "write a teacher's scores, for a student to learn from"),
     "merge": ("lce_tf.merge", "join the shards of a run that several machines reranked"),
+    "fuse": ("lce_tf.fuse", "make one run of several: reciprocal ranks, weighted sums, means of logits"),
     "evaluate": ("lce_tf.evaluate", "measure runs against judgments"),
     "compare": ("lce_tf.compare", "test which differences between runs are significant"),
     "report": ("lce_tf.report", "write a page about runs and trainings: measures, curves, wins and losses"),

@@ -12,6 +12,7 @@ DOORS = (
     "train",
     "rerank",
     "merge",
+    "fuse",
     "evaluate",
     "compare",
     "tables",
@@ -41,6 +42,7 @@ FLOORS = (
     ("reporting",),  # a page about runs and what trainings and tables left on the disk: knows no model
     ("retrieval",),
     ("reranking",),  # scores a run
+    ("fusion",),  # several runs made one
     ("reranker", "exporting"),  # scores texts from Python; writes checkpoints for other tools
     ("pyterrier",),  # the reranker in other people's pipelines
     ("serving",),  # scores texts that come over HTTP

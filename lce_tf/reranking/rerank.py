@@ -29,7 +29,7 @@ from lce_tf.reranking.chunks import Chunks
 from lce_tf.reranking.engine import Engine
 from lce_tf.reranking.engines import ENGINES, open_engine
 from lce_tf.reranking.opening import SPECIAL_WORDS, open_checkpoint
-from lce_tf.reranking.order import best_windows, known_queries, merged, merged_windows, pair_rows, scores_of
+from lce_tf.reranking.order import best_windows, known_queries, merged, merged_beside, pair_rows, scores_of
 from lce_tf.reranking.outputs import refuse_stream, write_reranked
 from lce_tf.reranking.scoring import score_pairs
 from lce_tf.reranking.shards import Shard
@@ -178,7 +178,7 @@ def rerank(config: RerankConfig) -> Run:
         activation = "identity" if config.judged else scoring.activation
         ranked, raw = activated(*merged(run, top, values, config.tag), activation)
         facts = {**asdict(config), "output": config.file, **facts, "pairs": len(values)}
-        beside = {"windows": merged_windows(run, top, values, best)} if lengths.windows > 1 else {}
+        beside = {"windows": merged_beside(run, top, values, best, -1)} if lengths.windows > 1 else {}
         write_reranked(ranked, {"scores": raw, **beside}, config.file, facts)
         shutil.rmtree(f"{config.file}.partial", ignore_errors=True)
     return ranked
