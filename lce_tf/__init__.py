@@ -17,9 +17,10 @@ _HOMES = {
     "Ranked": "reranker",
     "RerankConfig": "reranking.rerank",
     "Reranker": "reranker",
+    "SoupConfig": "fusion.soup",
     "TrainConfig": "training.config",
 }
-_DOORS = ("evaluate", "export", "fuse", "merge", "rerank", "retrieve", "train")
+_DOORS = ("evaluate", "export", "fuse", "merge", "rerank", "retrieve", "soup", "train")
 __all__ = [*_HOMES, *_DOORS]  # noqa: PLE0604
 
 

@@ -16,6 +16,7 @@ DOORS = {
     "score": ("lce_tf.score", "write a teacher's scores, for a student to learn from"),
     "merge": ("lce_tf.merge", "join the shards of a run that several machines reranked"),
     "fuse": ("lce_tf.fuse", "make one run of several: reciprocal ranks, weighted sums, means of logits"),
+    "soup": ("lce_tf.soup", "average the weights of several checkpoints into one"),
     "evaluate": ("lce_tf.evaluate", "measure runs against judgments"),
     "compare": ("lce_tf.compare", "test which differences between runs are significant"),
     "report": ("lce_tf.report", "write a page about runs and trainings: measures, curves, wins and losses"),

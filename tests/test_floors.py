@@ -13,6 +13,7 @@ DOORS = (
     "rerank",
     "merge",
     "fuse",
+    "soup",
     "evaluate",
     "compare",
     "tables",
@@ -42,7 +43,7 @@ FLOORS = (
     ("reporting",),  # a page about runs and what trainings and tables left on the disk: knows no model
     ("retrieval",),
     ("reranking",),  # scores a run
-    ("fusion",),  # several runs made one
+    ("fusion",),  # several runs, or several checkpoints, made one
     ("reranker", "exporting"),  # scores texts from Python; writes checkpoints for other tools
     ("pyterrier",),  # the reranker in other people's pipelines
     ("serving",),  # scores texts that come over HTTP

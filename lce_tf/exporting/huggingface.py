@@ -6,8 +6,7 @@ from typing import Any
 from lce_tf.exporting.card import model_card
 from lce_tf.exporting.exporter import Exporter
 from lce_tf.exporting.heads import native_head
-from lce_tf.exporting.outputs import vacant
-from lce_tf.files import built_folder, read_json, read_json_lines, write_json
+from lce_tf.files import built_folder, read_json, read_json_lines, vacant, write_json
 from lce_tf.model import checkpoint, hub
 from lce_tf.model.classifiers import ACTIVATIONS
 from lce_tf.model.families import FAMILIES

@@ -1,1 +1,1 @@
-"""Several runs made one: reciprocal ranks, weighted sums, weights learnt on other queries, means of logits."""
+"""Several runs made one, by ranks, scores or logits; several checkpoints made one."""

@@ -8,6 +8,8 @@ FIRST = """
 lce retrieve bm25 --dataset mine --split train --output bm25.train.trec
 lce retrieve bm25 --dataset mine --split dev --output bm25.dev.trec
 lce train --dataset mine --run bm25.train.trec --group 8 --output models/lce8
+lce train --dataset mine --run bm25.train.trec --group 8 --seed 1 --output models/seed1
+lce train --dataset mine --run bm25.train.trec --group 8 --seed 2 --output models/seed2
 lce rerank --checkpoint models/lce8 --dataset mine --split dev --run bm25.dev.trec --depth 10 --output lce8.dev.trec
 """
 
@@ -30,7 +32,7 @@ def trained(place):
 def test_combining(blocks, trained, monkeypatch, capsys):
     for block in blocks("docs/combining.md", "bash"):
         trained.run(block)
-    for name in ("rrf", "interpolated", "ensemble"):
+    for name in ("rrf", "interpolated", "ensemble", "soup"):
         assert (trained.folder / f"{name}.dev.trec").is_file()
     monkeypatch.chdir(trained.folder)
     for program in blocks("docs/combining.md", "python"):
