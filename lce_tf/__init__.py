@@ -10,6 +10,9 @@ from typing import Any
 __version__ = "0.1.0"
 # Name -> the module that holds it.
 _HOMES = {
+    "CalibrateConfig": "reranking.calibrate",
+    "CascadeConfig": "studies.cascade",
+    "CurveConfig": "studies.curve",
     "EXPORTERS": "exporting.exporter",
     "FuseConfig": "fusion.fuse",
     "LOSSES": "losses",
@@ -20,7 +23,7 @@ _HOMES = {
     "SoupConfig": "fusion.soup",
     "TrainConfig": "training.config",
 }
-_DOORS = ("evaluate", "export", "fuse", "merge", "rerank", "retrieve", "soup", "train")
+_DOORS = ("calibrate", "cascade", "curve", "evaluate", "export", "fuse", "merge", "rerank", "retrieve", "soup", "train")
 __all__ = [*_HOMES, *_DOORS]  # noqa: PLE0604
 
 

@@ -12,6 +12,9 @@ DOORS = (
     "train",
     "rerank",
     "merge",
+    "calibrate",
+    "cascade",
+    "curve",
     "fuse",
     "soup",
     "evaluate",
@@ -50,6 +53,7 @@ FLOORS = (
     ("training",),  # reranks a dev sample while it trains, so it stands above reranking
     ("paper",),  # the paper's tables as data, and how they are printed
     ("replication",),  # presets, and what makes the tables: all of the above, one after the other
+    ("studies",),  # cascades, curves, suites: many runs, measured together
     DOORS,  # thin, and strangers to each other
     ("cli",),
     ("__main__",),

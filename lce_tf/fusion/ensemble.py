@@ -7,6 +7,7 @@ import numpy as np
 from lce_tf.data.runs import Run
 from lce_tf.errors import UserError
 from lce_tf.fusion.inputs import Listed
+from lce_tf.reranking.aligned import rows_of
 from lce_tf.reranking.order import merged, merged_beside
 
 
@@ -38,23 +39,12 @@ def _aligned(one: Listed, name: str, top: Run) -> np.ndarray:
         raise UserError(
             f"{one.path}: has {len(scored)} scored pairs, {name} {len(top)}; rerank the same run to the same --depth"
         )
-    return values[_rows_in(scored, top, one.path, name)]
-
-
-def _rows_in(run: Run, other: Run, path: str, name: str) -> np.ndarray:
-    """[rows of `other`] the row of `run` that has the same query and passage."""
-    places = {query_id: number for number, query_id in enumerate(run.query_ids.tolist())}
-    rows = np.empty(len(other), np.int64)
-    bounds = other.offsets.tolist()
-    for query_id, a, b in zip(other.query_ids.tolist(), bounds, bounds[1:], strict=False):
-        number = places.get(query_id)
-        start, end = run.offsets[number : number + 2].tolist() if number is not None else (0, 0)
-        at = {passage_id: row for row, passage_id in enumerate(run.passage_ids[start:end].tolist(), start)}
-        for row, passage_id in enumerate(other.passage_ids[a:b].tolist(), a):
-            if passage_id not in at:
-                raise UserError(
-                    f"{path}: passage {passage_id.decode()} of query {query_id.decode()} is not scored there, but in "
-                    f"{name}; rerank the same run to the same --depth"
-                )
-            rows[row] = at[passage_id]
-    return rows
+    rows = rows_of(scored, top)
+    if (rows < 0).any():
+        row = int((rows < 0).argmax())
+        query = top.query_ids[np.searchsorted(top.offsets, row, "right") - 1].decode()
+        raise UserError(
+            f"{one.path}: passage {top.passage_ids[row].decode()} of query {query} is not scored there, but in {name}; "
+            "rerank the same run to the same --depth"
+        )
+    return values[rows]

@@ -6,6 +6,8 @@ from typing import NamedTuple
 from lce_tf.errors import UserError
 from lce_tf.model import checkpoint, classifiers, hub
 from lce_tf.model.config import Lengths, Scoring
+from lce_tf.reranking.activation import Shown
+from lce_tf.reranking.calibration import Calibration, read_calibration
 from lce_tf.tokens.tokenizers import WordPieces
 
 # What words that spell a special token, such as [SEP], become: plain text, that token, or what they are in the library
@@ -14,12 +16,22 @@ SPECIAL_WORDS = ("auto", "text", "token")
 
 
 class Opened(NamedTuple):
-    """A trained cross-encoder but for its weights, which `open_engine(folder)` loads."""
+    """A trained cross-encoder but for its weights, which `open_engine(folder)` loads.
+
+    Attributes:
+        calibration: what `lce calibrate` left in the folder, if it did.
+    """
 
     folder: Path
     tokenizer: WordPieces
     scoring: Scoring
     lengths: Lengths
+    calibration: Calibration | None
+
+    @property
+    def shown(self) -> Shown:
+        """What is shown of a score: the calibration's probability, else what the configuration's activation makes."""
+        return self.calibration or self.scoring.activation
 
 
 def open_checkpoint(
@@ -64,4 +76,4 @@ def open_checkpoint(
         room = sequence - 3 - (window if unlimited and window else 1)
         query_length = min(lengths.query, max(room, 1))
     lengths = lengths.override(query=query_length, sequence=sequence, passage=window, stride=stride, windows=windows)
-    return Opened(folder, tokenizer, scoring, lengths)
+    return Opened(folder, tokenizer, scoring, lengths, read_calibration(folder))

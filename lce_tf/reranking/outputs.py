@@ -38,7 +38,7 @@ def write_reranked(run: Run, raw: dict[str, np.ndarray], output: str, facts: dic
 
     Args:
         raw: what is kept beside the rows, each [rows] in the run's row order. `scores` is float32, NaN for rows that
-            were not scored.
+            were not scored; where it is a sigmoid or a probability, `logits` is what it was made of.
     """
     with written(scores_file(output), "wb") as file:
         np.savez(file, **raw)

@@ -137,7 +137,7 @@ def rerank(config: RerankConfig) -> Run:
     check_ids(run, config.file)  # now rather than after the long work
     folder = checkpoint.locate(config.checkpoint)
     watched = hub.watched(folder)
-    _, tokenizer, scoring, lengths = open_checkpoint(
+    opened = open_checkpoint(
         folder,
         config.query_length,
         config.sequence_length,
@@ -146,6 +146,7 @@ def rerank(config: RerankConfig) -> Run:
         config.windows,
         config.special_words,
     )
+    tokenizer, scoring, lengths = opened.tokenizer, opened.scoring, opened.lengths
     check_output(config.file, "--output")
     where = f"{config.dataset}" + (f", split {config.split}" if config.split else "")
     queries = query_store(dataset, config.split, tokenizer)
@@ -175,10 +176,15 @@ def rerank(config: RerankConfig) -> Run:
         logits, facts = _scored(config, folder, watched, packer, columns, facts)
         values, best = best_windows(scores_of(logits, scoring), offsets)
         # A student learns from what orders, of which a sigmoid would leave little.
-        activation = "identity" if config.judged else scoring.activation
-        ranked, raw = activated(*merged(run, top, values, config.tag), activation)
+        shown = "identity" if config.judged else opened.shown
+        ranked, logits = merged(run, top, values, config.tag)
+        ranked, raw = activated(ranked, logits, shown)
         facts = {**asdict(config), "output": config.file, **facts, "pairs": len(values)}
-        beside = {"windows": merged_beside(run, top, values, best, -1)} if lengths.windows > 1 else {}
+        if shown == opened.calibration:
+            facts["calibration"] = asdict(shown)
+        beside = {"logits": logits} if shown != "identity" else {}
+        if lengths.windows > 1:
+            beside["windows"] = merged_beside(run, top, values, best, -1)
         write_reranked(ranked, {"scores": raw, **beside}, config.file, facts)
         shutil.rmtree(f"{config.file}.partial", ignore_errors=True)
     return ranked

@@ -13,7 +13,6 @@ import numpy as np
 from pydantic import AfterValidator, AliasChoices, BaseModel, BeforeValidator, ConfigDict, FailFast, Field
 
 from lce_tf.reranker import Scored
-from lce_tf.reranking.activation import activate
 from lce_tf.reranking.order import best_first
 from lce_tf.reranking.pairs import Pair, lone_surrogate
 from lce_tf.serving.refused import Refused
@@ -96,7 +95,7 @@ class CohereRequest(Request):
 
     def answer(self, scored: Scored, model: str) -> dict[str, Any]:
         results = []
-        for index, score in _ranked(scored.scores, _relevance(scored.scores))[: self.top_n]:
+        for index, score in _ranked(scored.scores, scored.relevance)[: self.top_n]:
             result: dict[str, Any] = {"index": index, "relevance_score": score}
             if self.return_documents:
                 result["document"] = {"text": self.documents[index]}
@@ -130,7 +129,7 @@ class TeiRequest(Request):
                 f"texts[{int(scored.cut.argmax())}]: is longer, with the query, than the model reads; leave truncate "
                 "out to have it cut",
             )
-        values = scored.scores if self.raw_scores else _relevance(scored.scores)
+        values = scored.scores if self.raw_scores else scored.relevance
         ranked = _ranked(scored.scores, values)
         if self.return_text:
             return [{"index": index, "score": score, "text": self.texts[index]} for index, score in ranked]
@@ -152,7 +151,7 @@ class VllmRequest(Request):
         return list(zip(firsts, self.text_2, strict=True))
 
     def answer(self, scored: Scored, model: str) -> dict[str, Any]:
-        values = scored.scores if self.use_activation is False else _relevance(scored.scores)
+        values = scored.scores if self.use_activation is False else scored.relevance
         tokens = int(scored.tokens.sum())
         return {
             "id": f"score-{uuid.uuid4().hex}",
@@ -184,11 +183,6 @@ def shape_of(value: dict[str, Any]) -> type[Request]:
         which = "both documents and texts are" if cohere else "neither documents nor texts is"
         raise Refused(422, f"{which} given; send one of them, a list of strings")
     return CohereRequest if cohere else TeiRequest
-
-
-def _relevance(scores: np.ndarray) -> np.ndarray:
-    """[pairs] float64 from 0 to 1: the sigmoid, in which more stay apart than in float32."""
-    return activate(scores, "sigmoid")
 
 
 def _ranked(scores: np.ndarray, values: np.ndarray) -> Sequence[tuple[int, float]]:

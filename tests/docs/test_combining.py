@@ -32,9 +32,24 @@ def trained(place):
 def test_combining(blocks, trained, monkeypatch, capsys):
     for block in blocks("docs/combining.md", "bash"):
         trained.run(block)
-    for name in ("rrf", "interpolated", "ensemble", "soup"):
+    for name in ("rrf", "interpolated", "ensemble", "soup", "cascade"):
         assert (trained.folder / f"{name}.dev.trec").is_file()
+    assert (trained.folder / "curve.svg").is_file()
     monkeypatch.chdir(trained.folder)
     for program in blocks("docs/combining.md", "python"):
         exec(program, {})
     assert capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_calibration(blocks, trained, monkeypatch, capsys):
+    for line in ("rerank --checkpoint models/lce8 --dataset mine --split held --run bm25.held.trec --depth 10",):
+        trained.run("[ -e bm25.held.trec ] || lce retrieve bm25 --dataset mine --split held --output bm25.held.trec")
+        trained.run(f"rm -f lce8.held.trec*; lce {line} --output lce8.held.trec")
+    for block in blocks("docs/calibration.md", "bash"):
+        trained.run(block)
+    monkeypatch.chdir(trained.folder)
+    for program in blocks("docs/calibration.md", "python"):
+        exec(program, {})
+    assert len(capsys.readouterr().out.split()) == 4
+    (trained.folder / "models" / "lce8" / "calibration.json").unlink()
