@@ -21,9 +21,23 @@ _HOMES = {
     "RerankConfig": "reranking.rerank",
     "Reranker": "reranker",
     "SoupConfig": "fusion.soup",
+    "SuiteConfig": "studies.suite",
     "TrainConfig": "training.config",
 }
-_DOORS = ("calibrate", "cascade", "curve", "evaluate", "export", "fuse", "merge", "rerank", "retrieve", "soup", "train")
+_DOORS = (
+    "calibrate",
+    "cascade",
+    "curve",
+    "evaluate",
+    "export",
+    "fuse",
+    "merge",
+    "rerank",
+    "retrieve",
+    "soup",
+    "suite",
+    "train",
+)
 __all__ = [*_HOMES, *_DOORS]  # noqa: PLE0604
 
 

@@ -22,6 +22,7 @@ DOORS = {
     "evaluate": ("lce_tf.evaluate", "measure runs against judgments"),
     "compare": ("lce_tf.compare", "test which differences between runs are significant"),
     "curve": ("lce_tf.curve", "show what each depth of reranking costs and gives"),
+    "suite": ("lce_tf.suite", "measure rerankers on a list of data sets, in one table"),
     "report": ("lce_tf.report", "write a page about runs and trainings: measures, curves, wins and losses"),
     "repeat": ("lce_tf.repeat", "train or rerank again from a manifest, and compare the bytes"),
     "export": ("lce_tf.export", "write a trained cross-encoder for Hugging Face, TensorFlow Serving or OpenVINO"),

@@ -15,6 +15,7 @@ DOORS = (
     "calibrate",
     "cascade",
     "curve",
+    "suite",
     "fuse",
     "soup",
     "evaluate",

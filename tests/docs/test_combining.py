@@ -53,3 +53,14 @@ def test_calibration(blocks, trained, monkeypatch, capsys):
         exec(program, {})
     assert len(capsys.readouterr().out.split()) == 4
     (trained.folder / "models" / "lce8" / "calibration.json").unlink()
+
+
+@pytest.mark.slow
+def test_suites(blocks, trained, monkeypatch, capsys):
+    for block in blocks("docs/suites.md", "bash"):
+        printed = trained.run(block)
+        assert printed.count("judged queries: dev 40, held 3") == 2 and "missing" not in printed
+    monkeypatch.chdir(trained.folder)
+    for program in blocks("docs/suites.md", "python"):
+        exec(program, {})
+    assert capsys.readouterr().out.splitlines()[-1] == "('first stage', 'lce8') {}"
