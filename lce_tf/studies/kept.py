@@ -22,10 +22,10 @@ NAMES = ("checkpoint", "dataset", "run", "output", "ray", "workers", "chunk")
 def made_once(output: str | Path, settings: dict[str, Any], make: Callable[[], Any]) -> bool:
     """Makes the run at `output` unless it is there, made with the same settings; returns whether it was made.
 
-    `OUTPUT.made.json` keeps the settings and the run's hash. A run that was made otherwise, or has changed since, is
+    `OUTPUT.kept.json` keeps the settings and the run's hash. A run that was made otherwise, or has changed since, is
     made anew.
     """
-    record = Path(f"{output}.made.json")
+    record = Path(f"{output}.kept.json")
     settings = json.loads(json.dumps(settings, default=str))
     if record.is_file() and Path(output).is_file():
         try:
