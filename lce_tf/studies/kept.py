@@ -13,23 +13,33 @@ from lce_tf.errors import UserError
 from lce_tf.files import read_json, sha256_of, write_json
 from lce_tf.model import checkpoint
 from lce_tf.reranking.calibration import FILE as CALIBRATION
+from lce_tf.reranking.outputs import check_sums, read_manifest
 from lce_tf.reranking.rerank import RerankConfig, rerank
 
 # What does not change a reranked run: names of what is told by its contents.
 NAMES = ("checkpoint", "dataset", "run", "output", "ray", "workers", "chunk")
 
 
-def made_once(output: str | Path, settings: dict[str, Any], make: Callable[[], Any]) -> bool:
+def made_once(
+    output: str | Path,
+    settings: dict[str, Any],
+    make: Callable[[], Any],
+    whole: Callable[[], Any] = lambda: None,
+) -> bool:
     """Makes the run at `output` unless it is there, made with the same settings; returns whether it was made.
 
     `OUTPUT.kept.json` keeps the settings and the run's hash. A run that was made otherwise, or has changed since, is
     made anew.
+
+    Args:
+        whole: raises a UserError where something that belongs to the run is not as it was written.
     """
     record = Path(f"{output}.kept.json")
     settings = json.loads(json.dumps(settings, default=str))
     if record.is_file() and Path(output).is_file():
         try:
             before = read_json(record)
+            whole()
         except UserError:
             before = None
         if before == {"settings": settings, "sha256": sha256_of(output)}:
@@ -61,7 +71,7 @@ def rerank_once(config: RerankConfig) -> bool:
         rerank(config)
         watched.check()  # what is recorded was hashed before it was read
 
-    return made_once(config.file, settings, make)
+    return made_once(config.file, settings, make, lambda: check_sums(config.file, read_manifest(config.file)))
 
 
 def texts_key(texts: dict[str, str]) -> str:

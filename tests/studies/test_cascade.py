@@ -50,6 +50,11 @@ def test_stages_are_kept_until_what_they_are_made_of_changes(two_stages, tmp_pat
     # A stage that somebody changed is made anew, and so is what depends on it.
     Path(done[0].file).write_text("q0 Q0 d1 1 1 t\n")
     assert [one.made for one in cascade(two_stages)[1]] == [True, False]
+    # So is one without its scores or its manifest.
+    Path(f"{two_stages.output}.scores.npz").unlink()
+    assert [one.made for one in cascade(two_stages)[1]] == [False, True]
+    Path(f"{two_stages.output}.json").unlink()
+    assert [one.made for one in cascade(two_stages)[1]] == [False, True]
     # Another run to rerank.
     rows = Path(two_stages.run).read_text().splitlines(keepends=True)
     Path(two_stages.run).write_text("".join(rows[:-1]))
