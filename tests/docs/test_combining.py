@@ -43,9 +43,8 @@ def test_combining(blocks, trained, monkeypatch, capsys):
 
 @pytest.mark.slow
 def test_calibration(blocks, trained, monkeypatch, capsys):
-    for line in ("rerank --checkpoint models/lce8 --dataset mine --split held --run bm25.held.trec --depth 10",):
-        trained.run("[ -e bm25.held.trec ] || lce retrieve bm25 --dataset mine --split held --output bm25.held.trec")
-        trained.run(f"rm -f lce8.held.trec*; lce {line} --output lce8.held.trec")
+    trained.run("[ -e bm25.held.trec ] || lce retrieve bm25 --dataset mine --split held --output bm25.held.trec")
+    trained.run("rm -rf lce8.held.trec*")
     for block in blocks("docs/calibration.md", "bash"):
         trained.run(block)
     monkeypatch.chdir(trained.folder)
