@@ -10,10 +10,14 @@ from typing import Any
 __version__ = "0.1.0"
 # Name -> the module that holds it.
 _HOMES = {
+    "CalibrateConfig": "reranking.calibrate",
+    "CascadeConfig": "studies.cascade",
     "CompareConfig": "compare",
+    "CurveConfig": "studies.curve",
     "ENGINES": "reranking.engine",
     "EXPORTERS": "exporting.exporter",
     "EvaluateConfig": "evaluate",
+    "FuseConfig": "fusion.fuse",
     "LOSSES": "losses",
     "RETRIEVERS": "retrieval.registry",
     "ReportConfig": "reporting.page",
@@ -21,9 +25,27 @@ _HOMES = {
     "RerankConfig": "reranking.rerank",
     "Reranker": "reranker",
     "ScoreConfig": "reranking.rerank",
+    "SoupConfig": "fusion.soup",
+    "SuiteConfig": "studies.suite",
     "TrainConfig": "training.config",
 }
-_DOORS = ("compare", "demo", "evaluate", "export", "merge", "report", "rerank", "retrieve", "train")
+_DOORS = (
+    "calibrate",
+    "cascade",
+    "compare",
+    "curve",
+    "demo",
+    "evaluate",
+    "export",
+    "fuse",
+    "merge",
+    "report",
+    "rerank",
+    "retrieve",
+    "soup",
+    "suite",
+    "train",
+)
 __all__ = [*_HOMES, *_DOORS]  # noqa: PLE0604
 
 

@@ -126,6 +126,14 @@ def check_output(path: str | Path, option: str = "output") -> None:
         raise UserError(f"{path}: cannot be written ({error.strerror}); choose another {option}") from error
 
 
+def vacant(output: str | Path) -> Path:
+    """The folder to write; a UserError where it holds something already, or is none."""
+    output = Path(output)
+    if output.exists() and (not output.is_dir() or any(output.iterdir())):
+        raise UserError(f"--output {output}: exists already; choose another, or delete it first")
+    return output
+
+
 @contextlib.contextmanager
 def built_folder(path: str | Path) -> Iterator[Path]:
     """A scratch folder that becomes `path`, or what a link there leads to, if the block ends without an exception.

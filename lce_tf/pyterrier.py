@@ -58,4 +58,4 @@ class LceReranker(pt.Transformer):
         order = best_first(scores, queries)
         ranks = np.empty(len(inp), np.int64)
         ranks[order] = pd.Series(queries[order]).groupby(queries[order]).cumcount()
-        return inp.assign(score=activate(scores, self._reranker.scoring.activation), rank=ranks)
+        return inp.assign(score=activate(scores, self._reranker.shown), rank=ranks)

@@ -12,6 +12,7 @@ import numpy as np
 from lce_tf.arguments import quiet_tensorflow
 from lce_tf.errors import UserError
 from lce_tf.reranking.activation import activate
+from lce_tf.reranking.calibration import Calibration
 from lce_tf.reranking.engine import Engine
 from lce_tf.reranking.engines import open_engine
 from lce_tf.reranking.opening import Opened, open_checkpoint
@@ -46,17 +47,24 @@ class Scored:
         scores: [pairs] float32, what pairs are ordered by: scores before the activation that the checkpoint names.
         tokens: [pairs] int64, wordpieces that the model read, special ones and those of all windows included.
         cut: [pairs] bool, whether the model did not read all of the query or of the passage.
+        calibration: the checkpoint's, if it has one.
     """
 
     scores: np.ndarray
     tokens: np.ndarray
     cut: np.ndarray
+    calibration: Calibration | None = None
 
     def __len__(self) -> int:
         return len(self.scores)
 
     def __getitem__(self, part: slice) -> "Scored":
-        return Scored(self.scores[part], self.tokens[part], self.cut[part])
+        return Scored(self.scores[part], self.tokens[part], self.cut[part], self.calibration)
+
+    @property
+    def relevance(self) -> np.ndarray:
+        """[pairs] float64 from 0 to 1: the calibrated probability, or else the sigmoid of the score."""
+        return activate(self.scores, self.calibration or "sigmoid")
 
 
 class Reranker:
@@ -67,10 +75,12 @@ class Reranker:
 
     Attributes:
         scoring, lengths: how scores are made and how pairs are cut.
+        shown: what is shown of a score, see `activate`: a calibration where the checkpoint has one.
     """
 
     def __init__(self, opened: Opened, engine: Engine):
-        self.scoring, self.lengths = opened.scoring, opened.lengths
+        self.scoring, self.lengths, self.shown = opened.scoring, opened.lengths, opened.shown
+        self._calibration = opened.calibration
         self._tokenizer, self._template, self._engine = opened.tokenizer, opened.template, engine
         self._turn = threading.Lock()
         # In a forked process another thread's lock would be held for ever; the new one is there before any thread is.
@@ -114,7 +124,8 @@ class Reranker:
     def score(self, pairs: Iterable[tuple[str, str]]) -> np.ndarray:
         """The relevance of each pair's passage to its query: [pairs] float32 in the order of `pairs`.
 
-        A score is the model's logit (z1 - z0 where it has two), or what the checkpoint's configuration makes of it.
+        A score is the model's logit (z1 - z0 where it has two), what the checkpoint's configuration makes of it, or
+        the probability that a calibration of the checkpoint gives it.
         It does not depend on the other pairs but for rounding.
 
         Args:
@@ -125,7 +136,7 @@ class Reranker:
             UserError: a text holds half of a surrogate pair; a score is no number. In each case but the last, nothing
                 has been scored.
         """
-        return activate(self.scored(pairs).scores, self.scoring.activation).astype(np.float32)
+        return activate(self.scored(pairs).scores, self.shown).astype(np.float32)
 
     def rank(self, query: str, passages: Iterable[str], top: int | None = None) -> list[Ranked]:
         """The passages in the order of `best_first`, by their scores before any activation.
@@ -143,7 +154,7 @@ class Reranker:
         if not passages:  # a query that is none is refused here as well
             checked_pairs([(query, "")])
         scores = self.scored([(query, passage) for passage in passages]).scores
-        written = activate(scores, self.scoring.activation).astype(np.float32)
+        written = activate(scores, self.shown).astype(np.float32)
         order = best_first(scores)[:top]
         return [Ranked(i, float(written[i]), passages[i]) for i in order.tolist()]
 
@@ -155,7 +166,7 @@ class Reranker:
         """
         pairs = checked_pairs(pairs)
         if not pairs:
-            return Scored(np.zeros(0, np.float32), np.zeros(0, np.int64), np.zeros(0, bool))
+            return Scored(np.zeros(0, np.float32), np.zeros(0, np.int64), np.zeros(0, bool), self._calibration)
         queries, query_rows = _store([self._tokenizer.prompt + query for query, _ in pairs], self._tokenizer)
         passages, passage_rows = _store([passage for _, passage in pairs], self._tokenizer)
         packer = Packer(queries, passages, self._template, **asdict(self.lengths))
@@ -170,7 +181,7 @@ class Reranker:
         read = packer.lengths(windows.query_rows, windows.passage_rows)
         cut = queries.lengths(query_rows) > kept
         cut |= passages.lengths(passage_rows) > packer.covered(query_rows, passage_rows)
-        return Scored(scores, np.add.reduceat(read, windows.offsets[:-1]), cut)
+        return Scored(scores, np.add.reduceat(read, windows.offsets[:-1]), cut, self._calibration)
 
 
 def _unlock(reranker: Reranker | None) -> None:

@@ -13,6 +13,12 @@ DOORS = (
     "train",
     "rerank",
     "merge",
+    "calibrate",
+    "cascade",
+    "curve",
+    "suite",
+    "fuse",
+    "soup",
     "evaluate",
     "compare",
     "tables",
@@ -43,12 +49,14 @@ FLOORS = (
     ("reporting",),  # a page about runs and what trainings and tables left on the disk: knows no model
     ("retrieval",),
     ("reranking",),  # scores a run
+    ("fusion",),  # several runs, or several checkpoints, made one
     ("reranker", "exporting"),  # scores texts from Python; writes checkpoints for other tools
     ("pyterrier",),  # the reranker in other people's pipelines
     ("serving",),  # scores texts that come over HTTP
     ("training",),  # reranks a dev sample while it trains, so it stands above reranking
     ("paper",),  # the paper's tables as data, and how they are printed
     ("replication",),  # presets, and what makes the tables: all of the above, one after the other
+    ("studies",),  # cascades, curves, suites: many runs, measured together
     DOORS,  # thin, and strangers to each other
     ("cli",),
     ("__main__",),

@@ -70,14 +70,13 @@ def test_scores_and_ranks_are_those_of_the_reranker(place, queries, first_stage,
 
 
 def test_a_saturated_sigmoid_changes_no_rank(first_stage, queries, reranker, monkeypatch):
-    from lce_tf.model.config import Scoring
     from lce_tf.reranker import Scored
 
     before = first_stage(queries).iloc[:3]
     logits = np.array([42, 41, 57], np.float32)
     same = reranker._reranker
     monkeypatch.setattr(same, "scored", lambda pairs: Scored(logits, np.ones(3, np.int64), np.zeros(3, bool)))
-    monkeypatch.setattr(same, "scoring", Scoring(1, activation="sigmoid"))
+    monkeypatch.setattr(same, "shown", "sigmoid")
     after = reranker(before)
     assert after["score"].tolist() == [1.0, 1.0, 1.0] and after["rank"].tolist() == [1, 2, 0]
     assert [hit.index for hit in same.rank("q", ["a", "b", "c"])] == [2, 0, 1]

@@ -9,8 +9,8 @@ from lce_tf.errors import UserError
 from lce_tf.exporting.card import model_card
 from lce_tf.exporting.exporter import Exporter
 from lce_tf.exporting.heads import native_head, ranking_row
-from lce_tf.exporting.outputs import refuse_further_settings, vacant
-from lce_tf.files import built_folder, write_json
+from lce_tf.exporting.outputs import refuse_further_settings
+from lce_tf.files import built_folder, vacant, write_json
 from lce_tf.model import answers, checkpoint, hub
 from lce_tf.model.classifiers import ACTIVATIONS
 from lce_tf.model.weights import encoder_arrays

@@ -1,4 +1,4 @@
-"""Where an export goes, and what it says of itself in a file beside the model."""
+"""What an export says of itself in a file beside the model."""
 
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -10,14 +10,6 @@ from lce_tf.errors import UserError
 from lce_tf.exporting.card import check_license
 from lce_tf.model import checkpoint, st_layout
 from lce_tf.reranking.opening import Opened
-
-
-def vacant(output: str | Path) -> Path:
-    """The folder to write; a UserError where it holds something already, or is none."""
-    output = Path(output)
-    if output.exists() and (not output.is_dir() or any(output.iterdir())):
-        raise UserError(f"--output {output}: exists already; choose another, or delete it first")
-    return output
 
 
 def refuse_further_settings(opened: Opened) -> None:

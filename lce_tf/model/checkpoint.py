@@ -203,8 +203,8 @@ def _load_head(model: "CrossEncoder", folder: Path, arrays: dict[str, np.ndarray
 def identity(folder: str | Path) -> str:
     """16 hexadecimal digits that change with the weights, the tokenizer or what decides scores in the configuration."""
     folder = Path(folder)
+    about = trained(folder)  # first, since it says what is wrong with a folder that is no checkpoint
     files = [folder / name for name in hub.TOKENIZER_FILES if (folder / name).is_file()] + st_layout.files(folder)
-    about = trained(folder)
     parts = [about.config.as_json(), asdict(about.scoring), about.lengths.as_json()]
     if parts[1]["activation"] == "identity":  # named since later than the rest: checkpoints keep their identity
         del parts[1]["activation"]

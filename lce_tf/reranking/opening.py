@@ -9,6 +9,8 @@ from lce_tf.errors import UserError
 from lce_tf.model import checkpoint, checkpoint_settings, classifiers, hub, st_layout
 from lce_tf.model.config import Lengths, Scoring
 from lce_tf.model.framing import template_of
+from lce_tf.reranking.activation import Shown
+from lce_tf.reranking.calibration import Calibration, read_calibration
 from lce_tf.tokens.template import PairTemplate
 from lce_tf.tokens.tokenizers import WordPieces
 
@@ -18,13 +20,23 @@ SPECIAL_WORDS = ("auto", "text", "token")
 
 
 class Opened(NamedTuple):
-    """A trained cross-encoder but for its weights, which `open_engine(folder)` loads."""
+    """A trained cross-encoder but for its weights, which `open_engine(folder)` loads.
+
+    Attributes:
+        calibration: what `lce calibrate` left in the folder, if it did.
+    """
 
     folder: Path
     tokenizer: WordPieces
     template: PairTemplate
     scoring: Scoring
     lengths: Lengths
+    calibration: Calibration | None
+
+    @property
+    def shown(self) -> Shown:
+        """What is shown of a score: the calibration's probability, else what the configuration's activation makes."""
+        return self.calibration or self.scoring.activation
 
 
 def open_checkpoint(
@@ -89,7 +101,7 @@ def open_checkpoint(
         )
     if reference and (notes := _notes(scoring, lengths, tokenizer)):
         print(f"note: {name}: {'; '.join(notes)}", file=sys.stderr)
-    return Opened(folder, tokenizer, template, scoring, lengths)
+    return Opened(folder, tokenizer, template, scoring, lengths, read_calibration(folder))
 
 
 def _decided(scoring: Scoring, positive_label: int | None, folder: Path) -> Scoring:

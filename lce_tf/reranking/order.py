@@ -94,9 +94,13 @@ def merged(run: Run, top: Run, values: np.ndarray, tag: str) -> tuple[Run, np.nd
     return Run.build(run.query_ids, run.offsets, run.passage_ids[order], final[order], tag), raw[order]
 
 
-def merged_windows(run: Run, top: Run, values: np.ndarray, windows: np.ndarray) -> np.ndarray:
-    """[rows] int32, the best windows [top rows] in the order of the rows of `merged`; -1 for rows not scored."""
-    return _spread(run, top, windows, -1)[_new_order(run, top, values)[0]]
+def merged_beside(run: Run, top: Run, values: np.ndarray, column: np.ndarray, missing) -> np.ndarray:
+    """[rows] what belongs to the top rows, `column` [top rows], in the order of the rows of `merged`.
+
+    Args:
+        missing: of the rows that were not scored.
+    """
+    return _spread(run, top, column, missing)[_new_order(run, top, values)[0]]
 
 
 def _spread(run: Run, top: Run, values: np.ndarray, missing) -> np.ndarray:

@@ -39,7 +39,7 @@ def write_reranked(run: Run, raw: dict[str, np.ndarray], output: str, facts: dic
 
     Args:
         raw: what is kept beside the rows, each [rows] in the run's row order. `scores` is float32, NaN for rows that
-            were not scored.
+            were not scored; where it is a sigmoid or a probability, `logits` is what it was made of.
     """
     with written(scores_file(output), "wb") as file:
         np.savez(file, **raw)
@@ -95,3 +95,18 @@ def read_raw(output: str, sha256: str | None = None) -> dict[str, np.ndarray]:
             return {name: arrays[name] for name in arrays.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise UserError(f"{file}: cannot be read as scores ({error}); write the run again") from error
+
+
+def raw_scores(raw: dict[str, np.ndarray], output: str, rows: int) -> np.ndarray:
+    """[rows] float32 of what `read_raw` gave: the scores that order the run, NaN for rows that were not scored.
+
+    They are under "logits" where the run shows something else than them, such as probabilities, else under "scores".
+
+    Raises:
+        UserError: the file of the run `output` has other rows than the run.
+    """
+    values = raw.get("logits", raw.get("scores"))
+    if values is None or values.shape != (rows,):
+        found = "no scores" if values is None else f"{values.size} scores"
+        raise UserError(f"{scores_file(output)}: has {found} for {rows} rows; write the run again")
+    return values

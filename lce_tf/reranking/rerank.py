@@ -29,7 +29,7 @@ from lce_tf.reranking.chunks import Chunks
 from lce_tf.reranking.engine import ENGINES, Engine
 from lce_tf.reranking.engines import open_engine
 from lce_tf.reranking.opening import SPECIAL_WORDS, open_checkpoint
-from lce_tf.reranking.order import best_windows, known_queries, merged, merged_windows, pair_rows, scores_of
+from lce_tf.reranking.order import best_windows, known_queries, merged, merged_beside, pair_rows, scores_of
 from lce_tf.reranking.outputs import refuse_stream, write_reranked
 from lce_tf.reranking.scoring import score_pairs
 from lce_tf.reranking.shards import Shard
@@ -162,7 +162,7 @@ def rerank(config: RerankConfig) -> Run:
     check_ids(run, config.file)  # now rather than after the long work
     folder = checkpoint.locate(config.checkpoint)
     watched = hub.watched(folder)
-    _, tokenizer, template, scoring, lengths = open_checkpoint(
+    opened = open_checkpoint(
         folder,
         config.query_length,
         config.sequence_length,
@@ -173,6 +173,7 @@ def rerank(config: RerankConfig) -> Run:
         config.positive_label,
         config.trust_settings,
     )
+    tokenizer, template, scoring, lengths = opened.tokenizer, opened.template, opened.scoring, opened.lengths
     check_output(config.file, "--output")
     where = f"{config.dataset}" + (f", split {config.split}" if config.split else "")
     queries = query_store(dataset, config.split, tokenizer)
@@ -202,10 +203,15 @@ def rerank(config: RerankConfig) -> Run:
         logits, facts = _scored(config, folder, watched, packer, columns, facts)
         values, best = best_windows(scores_of(logits, scoring), offsets)
         # A student learns from what orders, of which a sigmoid would leave little.
-        activation = "identity" if config.judged else scoring.activation
-        ranked, raw = activated(*merged(run, top, values, config.tag), activation)
+        shown = "identity" if config.judged else opened.shown
+        ranked, logits = merged(run, top, values, config.tag)
+        ranked, raw = activated(ranked, logits, shown)
         facts = {**asdict(config), "output": config.file, **facts, "pairs": len(values)}
-        beside = {"windows": merged_windows(run, top, values, best)} if lengths.windows > 1 else {}
+        if shown == opened.calibration:
+            facts["calibration"] = asdict(shown)
+        beside = {"logits": logits} if shown != "identity" else {}
+        if lengths.windows > 1:
+            beside["windows"] = merged_beside(run, top, values, best, -1)
         write_reranked(ranked, {"scores": raw, **beside}, config.file, facts)
         shutil.rmtree(f"{config.file}.partial", ignore_errors=True)
     return ranked

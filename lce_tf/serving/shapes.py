@@ -15,7 +15,6 @@ import numpy as np
 from pydantic import AfterValidator, AliasChoices, BaseModel, BeforeValidator, ConfigDict, FailFast, Field
 
 from lce_tf.reranker import Scored
-from lce_tf.reranking.activation import activate
 from lce_tf.reranking.order import best_first
 from lce_tf.reranking.pairs import Pair, lone_surrogate
 from lce_tf.serving.dialects import COHERE, TEI, VLLM
@@ -105,7 +104,7 @@ class Activated(Request):
                 f"truncate_prompt_tokens: pair {place} has {scored.tokens[place]} tokens, more than {most}; a request "
                 "cannot cut them: leave it out, or start the server with --sequence-length",
             )
-        return scored.scores if self.use_activation is False else _relevance(scored.scores)
+        return scored.scores if self.use_activation is False else scored.relevance
 
 
 class CohereRequest(Activated):
@@ -166,7 +165,7 @@ class TeiRequest(Request):
                 f"texts[{int(scored.cut.argmax())}]: is longer, with the query, than the model reads; leave truncate "
                 "out to have it cut",
             )
-        values = scored.scores if self.raw_scores else _relevance(scored.scores)
+        values = scored.scores if self.raw_scores else scored.relevance
         ranked = _ranked(scored.scores, values)
         if self.return_text:
             return [{"index": index, "score": score, "text": self.texts[index]} for index, score in ranked]
@@ -220,11 +219,6 @@ def shape_of(value: dict[str, Any]) -> type[Request]:
         which = "both documents and texts are" if cohere else "neither documents nor texts is"
         raise Refused(422, f"{which} given; send one of them, a list of strings")
     return CohereRequest if cohere else TeiRequest
-
-
-def _relevance(scores: np.ndarray) -> np.ndarray:
-    """[pairs] float64 from 0 to 1: the sigmoid, in which more stay apart than in float32."""
-    return activate(scores, "sigmoid")
 
 
 def _ranked(scores: np.ndarray, values: np.ndarray) -> Sequence[tuple[int, float]]:

@@ -57,6 +57,15 @@ class TrainConfig:
         give="give a weight of 0 or more, such as 1",
         metavar="WEIGHT",
     )
+    ema: float = setting(
+        0.0,
+        "decay of a moving average of the weights over the steps, which is what is then evaluated and saved; 0: none",
+        at_least=0,
+        below=1,
+        give="give a decay of at least 0 and below 1, such as 0.999",
+        metavar="DECAY",
+        recipe=True,
+    )
     group: int = setting(8, "passages a group (n), the positive included; cross entropy takes single pairs")
     group_positives: int = setting(
         1,

@@ -101,6 +101,7 @@ class Job:
         import tensorflow as tf
 
         from lce_tf.model.precision import resolve
+        from lce_tf.training.ema import WeightAverage
         from lce_tf.training.optimizers import make_optimizer
         from lce_tf.training.schedules import make_schedule
 
@@ -138,6 +139,10 @@ class Job:
         if self.layout != "slices" and workers.chief:
             print(said_of(self.layout, self.batches), flush=True)
         state = {"model": self.model, "optimizer": self.optimizer, "step": self.step, "best": self.best}
+        self.average = None
+        if config.ema:
+            self.average = WeightAverage(self.strategy, self.model.trainable_variables, config.ema, self.step)
+            state["average"] = self.average.shadows
         self.checkpoints = Checkpoints(output, state, workers)
         self.stop, self.figures, self._engine = StopSignals(), None, None
 
@@ -171,7 +176,12 @@ class Job:
         if self.config.keep == "best" and (self.output / "best" / "config.json").is_file():
             checkpoint.copy(self.output / "best", self.output)
         else:
-            self._save_model(self.output)
+            with self._result():
+                self._save_model(self.output)
+
+    def _result(self) -> contextlib.AbstractContextManager:
+        """A block in which the model has the weights that the training results in: with `ema`, their average."""
+        return self.average.in_model() if self.average else contextlib.nullcontext()
 
     def _loop(self) -> None:
         import tensorflow as tf
@@ -185,6 +195,8 @@ class Job:
                 stop = tf.constant(self.stop.asked)
                 taken = self.take_step(feed, self.take_step.step_seed(step - 1), stop)
                 self.step.assign(step)
+                if self.average:
+                    self.average.update()
                 started.append((step, taken))
                 last = step == config.steps
                 evaluates = self.inputs.dev and (step % config.evaluate_every == 0 or last)
@@ -199,7 +211,8 @@ class Job:
                     self._record(step, **meter.figures(self.take_step, watch))
                     watch.reset()
                 if evaluates:
-                    self.workers.by_chief(functools.partial(self._evaluate, step, self.inputs.dev))
+                    with self._result():
+                        self.workers.by_chief(functools.partial(self._evaluate, step, self.inputs.dev))
                 # Several stop after the step in which they told each other; one need not wait for that.
                 stopping = bool(taken.stops) if self.workers.count > 1 else self.stop.asked
                 while stopping and started:

@@ -2,11 +2,13 @@
 
 import math
 import uuid
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from lce_tf.reranker import Scored
+from lce_tf.reranking.calibration import Calibration
 from lce_tf.serving.bodies import parse
 from lce_tf.serving.refused import Refused
 from lce_tf.serving.shapes import ROUTES, CohereRequest, TeiRequest, VllmRequest, shape_of
@@ -39,6 +41,19 @@ def test_cohere():
     expected = [sigmoid(SCORES[i]) for i in ORDER]
     assert [result["relevance_score"] for result in found["results"]] == pytest.approx(expected, abs=1e-12)
     assert all(result.keys() == {"index", "relevance_score"} for result in found["results"])
+
+
+@pytest.mark.parametrize("shape", [CohereRequest, TeiRequest])
+def test_a_calibration_takes_the_place_of_the_sigmoid(shape):
+    found = replace(scored(SCORES), calibration=Calibration("platt", 0.5, -1.0))
+    given = {"query": "q", "documents" if shape is CohereRequest else "texts": TEXTS}
+    answered = parse(shape, given).answer(found[0:4], "toy")
+    results = answered["results"] if shape is CohereRequest else answered
+    assert [result["index"] for result in results] == ORDER
+    values = [result.get("relevance_score", result.get("score")) for result in results]
+    assert values == pytest.approx([sigmoid(0.5 * SCORES[i] - 1) for i in ORDER], abs=1e-12)
+    raw = parse(TeiRequest, {"query": "q", "texts": TEXTS, "raw_scores": True}).answer(found, "toy")
+    assert [result["score"] for result in raw] == [SCORES[i] for i in ORDER]
 
 
 def test_cohere_s_first_version():

@@ -1,0 +1,1 @@
+"""Several runs made one, by ranks, scores or logits; several checkpoints made one."""

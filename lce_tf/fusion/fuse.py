@@ -1,0 +1,234 @@
+"""Several runs over the same queries made one run."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from lce_tf.arguments import names, wants
+from lce_tf.data.datasets import load_dataset
+from lce_tf.data.formats import CHOICES as FORMATS_SAID
+from lce_tf.data.formats import FORMAT_HELP
+from lce_tf.data.layouts import spare_own_file
+from lce_tf.data.qrels import Qrels, judgments_key, read_qrels
+from lce_tf.data.runs import Run, check_ids
+from lce_tf.errors import UserError
+from lce_tf.evaluation.measures import parse_measure
+from lce_tf.files import check_output
+from lce_tf.fusion.candidates import Candidates, weighted
+from lce_tf.fusion.ensemble import mean_logits
+from lce_tf.fusion.inputs import SCORES, Listed, listed
+from lce_tf.fusion.learn import Learnt, grid, learn, refuse_shared_queries
+from lce_tf.fusion.normalise import NORMALISATIONS, normalised, reciprocal_ranks
+from lce_tf.locks import alone
+from lce_tf.reranking.outputs import refuse_stream, write_reranked
+from lce_tf.settings import check, setting
+
+METHODS = ("rrf", "sum", "mean-logits")
+LEARNING = "weights learnt on other queries"
+
+
+@wants("numbers with commas between, such as 0.3,0.7")
+def weights_of(text: str) -> tuple[float, ...]:
+    """Comma-separated weights."""
+    return tuple(float(part) for part in names(text))
+
+
+@dataclass(frozen=True)
+class FuseConfig:
+    """Which runs become one, and how.
+
+    Attributes:
+        runs: two or more files.
+        output: the file to write; the fused values and those of each run go to `OUTPUT.scores.npz`, the manifest to
+            `OUTPUT.json`.
+        learn_runs: for each of `runs`, one of the same ranker over other queries, by which weights are learnt.
+    """
+
+    runs: tuple[str, ...] = setting()
+    output: str = setting()
+    method: str = setting(
+        "rrf",
+        "rrf: sum of 1 / (k + rank); sum: weighted sum of scores; mean-logits: of models that scored the same pairs",
+        choices=METHODS,
+    )
+    k: float = setting(60.0, "of rrf: how little the first ranks stand out", above=0, give="give a number above 0")
+    normalisation: str = setting(
+        "min-max",
+        "of sum: the scale that each query's list is brought to; min-max: 0 to 1, sum: adds up to 1, z-score: mean 0, "
+        "deviation 1",
+        choices=NORMALISATIONS,
+    )
+    weights: tuple[float, ...] | None = setting(
+        None,
+        "of rrf and sum: one for each run, such as 0.3,0.7 (default: all the same)",
+        read=weights_of,
+        metavar="W,W",
+    )
+    missing: str = setting(
+        "lowest",
+        "of sum: what a passage that a run lacks has from it, the lowest value of the run's list, or zero",
+        choices=("lowest", "zero"),
+    )
+    scores: str = setting(
+        "auto",
+        "of sum: raw are the logits that lce rerank keeps beside its run, file the scores in the run, auto raw where "
+        "there are any",
+        choices=SCORES,
+    )
+    depth: int = setting(1000, "passages a query to write at most", at_least=1)
+    tag: str = setting("fused", "the run's name in its last column")
+    format: str | None = setting(None, FORMAT_HELP, choices=FORMATS_SAID)
+    learn_runs: tuple[str, ...] = setting((), part=LEARNING)
+    learn_qrels: str | None = setting(None, "judgments of the queries to learn from, a file", part=LEARNING)
+    learn_dataset: str | None = setting(None, "or the data set that has them", part=LEARNING)
+    learn_split: str | None = setting(None, "and its split", part=LEARNING)
+    learn_measure: str = setting("nDCG@10", "what the weights are to make high", part=LEARNING)
+    learn_step: float = setting(
+        0.05, "between two weights of the grid", above=0, below=1, give="give a share of 1, such as 0.05", part=LEARNING
+    )
+
+    def __post_init__(self):
+        check(self)
+        if len(self.runs) < 2:
+            raise UserError(f"{' '.join(self.runs) or 'no run'}: give two runs or more to fuse")
+        for place, run in enumerate(self.runs):
+            if run in self.runs[:place]:
+                raise UserError(f"{run}: is given twice; name each run once")
+        if Path(self.output).resolve() in [Path(run).resolve() for run in (*self.runs, *self.learn_runs)]:
+            raise UserError(f"--output {self.output}: is one of the runs, which would be lost; name another file")
+        if self.tag.split() != [self.tag]:
+            raise UserError(f"--tag '{self.tag}': is empty or holds white space; give one word")
+        refuse_stream(self.output)
+        spare_own_file(self.output)
+        self._check_weights()
+
+    def _check_weights(self) -> None:
+        if self.method == "mean-logits" and (self.weights or self.learn_runs or self.scores == "file"):
+            given = "--weights" if self.weights else "--learn-runs" if self.learn_runs else "--scores file"
+            raise UserError(f"{given}: has no meaning with --method mean-logits; leave it out, or give --method sum")
+        if self.weights is not None:
+            if len(self.weights) != len(self.runs):
+                raise UserError(f"--weights: {len(self.weights)} for {len(self.runs)} runs; give one for each")
+            if not all(0 <= weight < float("inf") for weight in self.weights) or not any(self.weights):
+                raise UserError(f"--weights {self.weights}: give numbers of 0 or more, not all 0")
+        judged = [self.learn_qrels, self.learn_dataset].count(None)
+        if not self.learn_runs:
+            if judged < 2:
+                raise UserError("--learn-qrels, --learn-dataset: say what to learn from with --learn-runs")
+            return
+        if self.weights is not None:
+            raise UserError("--weights: are given, so that there is nothing to learn; leave out --learn-runs")
+        if len(self.learn_runs) != len(self.runs):
+            raise UserError(f"--learn-runs: {len(self.learn_runs)} for {len(self.runs)} runs; give one for each")
+        if judged != 1:
+            raise UserError("--learn-runs: need --learn-qrels or --learn-dataset for their judgments, one of them")
+        if self.learn_split is not None and self.learn_dataset is None:
+            raise UserError(f"--learn-split {self.learn_split}: has no meaning without --learn-dataset; leave it out")
+        parse_measure(self.learn_measure)
+        grid(len(self.runs), self.learn_step)
+
+
+class Fused(NamedTuple):
+    """What `fuse` made.
+
+    Attributes:
+        run: as written.
+        weights: of each run; None of mean-logits.
+        learnt: the grid behind the weights, where they were learnt.
+    """
+
+    run: Run
+    weights: tuple[float, ...] | None
+    learnt: Learnt | None
+
+
+def fuse(config: FuseConfig) -> Fused:
+    """The fused run, written to `config.output` with the values behind it and a manifest.
+
+    Equal values stand in the order of `Candidates`: by the first run that has the passage, then by its rank there.
+
+    Raises:
+        UserError: bad input, in one line; or another process writes the same file.
+    """
+    check_output(config.output, "--output")
+    scores = {"mean-logits": "raw", "rrf": "file"}.get(config.method, config.scores)
+    found = [listed(path, scores, config.format) for path in config.runs]
+    facts: dict[str, Any] = {"inputs": [one.facts for one in found]}
+    learnt = None
+    if config.method == "mean-logits":
+        run, raw = mean_logits(found, config.tag)
+        weights = None
+    else:
+        weights = config.weights or (1.0,) * len(found)
+        if config.learn_runs:
+            learnt, about = _learnt(config, scores, found)
+            weights, facts = learnt.weights, facts | about
+        run, raw = _weighted_run(config, found, weights)
+    run, raw = _cut(run, raw, config.depth)
+    check_ids(run, config.output)
+    with alone(config.output):
+        write_reranked(run, raw, config.output, {**asdict(config), **facts, "weights": weights})
+    return Fused(run, weights, learnt)
+
+
+def _parts(config: FuseConfig, found: Sequence[Listed]) -> tuple[Candidates, np.ndarray, np.ndarray]:
+    """The candidates, what weights multiply, and the runs' own scores, both [rows, runs]."""
+    lists = [one.scored() for one in found]
+    candidates = Candidates.of([run for run, _ in lists])
+    kinds: dict[str, Callable[[Run, np.ndarray], np.ndarray]] = {
+        "rrf": lambda run, _: reciprocal_ranks(run, config.k),
+        "sum": lambda run, values: normalised(run, values, config.normalisation),
+    }
+    values = [kinds[config.method](run, own) for run, own in lists]
+    lowest = config.method == "sum" and config.missing == "lowest"
+    return candidates, candidates.table(values, lowest), candidates.table([own for _, own in lists])
+
+
+def _weighted_run(
+    config: FuseConfig, found: Sequence[Listed], weights: Sequence[float]
+) -> tuple[Run, dict[str, np.ndarray]]:
+    candidates, table, own = _parts(config, found)
+    fused = weighted(table, weights)
+    run, order = candidates.ordered(fused, config.tag)
+    kept = {f"from_{number}": own[order, number - 1].astype(np.float32) for number in range(1, len(found) + 1)}
+    return run, {"scores": fused[order].astype(np.float32), **kept}
+
+
+def _learnt(config: FuseConfig, scores: str, fused: Sequence[Listed]) -> tuple[Learnt, dict[str, Any]]:
+    """The weights, and what the manifest says of where they are from."""
+    learning = [listed(path, scores, config.format) for path in config.learn_runs]
+    qrels = _judgments(config)
+    refuse_shared_queries(learning, [one.run for one in fused], qrels)
+    judged = [one._replace(run=run, values=values) for one in learning for run, values in [_only(one, qrels)]]
+    candidates, table, _ = _parts(config, judged)
+    learnt = learn(candidates, table, qrels, config.learn_measure, config.learn_step)
+    about = {
+        "learnt_from": [one.facts for one in learning],
+        "learnt_judgments": judgments_key(qrels),
+        "learnt_queries": len(qrels),
+        "learnt_value": learnt.value,
+        "grid": [{"weights": weights, "value": value} for weights, value in learnt.grid],
+    }
+    return learnt, about
+
+
+def _only(one: Listed, qrels: Qrels) -> tuple[Run, np.ndarray]:
+    """The rows of the judged queries, and their scores."""
+    asked = Run(one.run.query_ids, one.run.offsets, one.run.passage_ids, one.values)
+    run = asked.only(qrels)
+    return run, run.scores
+
+
+def _judgments(config: FuseConfig) -> Qrels:
+    if config.learn_qrels is not None:
+        return read_qrels(config.learn_qrels)
+    return load_dataset(config.learn_dataset).qrels(config.learn_split)
+
+
+def _cut(run: Run, raw: dict[str, np.ndarray], depth: int) -> tuple[Run, dict[str, np.ndarray]]:
+    """The first `depth` rows of each query, and what belongs to them."""
+    ranks = np.arange(len(run)) - np.repeat(run.offsets[:-1], np.diff(run.offsets))
+    return run.cut(depth), {name: values[ranks < depth] for name, values in raw.items()}

@@ -1,0 +1,64 @@
+"""The runs to fuse, with the scores that they are fused by."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from lce_tf.data.runs import Run, read_run
+from lce_tf.errors import UserError
+from lce_tf.reranking.outputs import check_sum, manifest_file, raw_scores, read_manifest, read_raw, scores_file
+
+SCORES = ("auto", "file", "raw")
+
+
+class Listed(NamedTuple):
+    """A run to fuse.
+
+    Attributes:
+        path: its file.
+        run: its rows.
+        values: [rows] float64 scores, NaN of rows that a reranker did not score.
+        facts: the hashes of what was read, for the manifest.
+    """
+
+    path: str
+    run: Run
+    values: np.ndarray
+    facts: dict[str, str]
+
+    def scored(self) -> tuple[Run, np.ndarray]:
+        """The run without the rows that have no score, and the scores."""
+        kept = ~np.isnan(self.values)
+        if kept.all():
+            return self.run, self.values
+        counts = np.add.reduceat(kept, self.run.offsets[:-1])
+        some = counts > 0
+        offsets = np.concatenate(([0], np.cumsum(counts[some])))
+        run, values = self.run, self.values[kept]
+        return Run(run.query_ids[some], offsets, run.passage_ids[kept], values, run.tag, run.sha256), values
+
+
+def listed(path: str, scores: str = "auto", format: str | None = None) -> Listed:
+    """The run at `path`.
+
+    Args:
+        scores: "file": those in the run's file; "raw": the logits that `lce rerank` keeps beside it; "auto": the
+            logits where there are any.
+        format: of the run's columns, see `read_run`.
+
+    Raises:
+        UserError: the run or what lies beside it cannot be read, or one of them has changed since the manifest.
+    """
+    if scores == "file" or (scores == "auto" and not Path(scores_file(path)).is_file()):
+        run = read_run(path, format)
+        return Listed(path, run, run.scores, {"run": path, "sha256": run.sha256})
+    if not Path(scores_file(path)).is_file():
+        raise UserError(f"{path}: has no {scores_file(path)}; give a run that lce rerank wrote")
+    manifest = read_manifest(path)
+    run = read_run(path)
+    check_sum(path, run.sha256, manifest["output_sha256"], path)
+    raw = read_raw(path, manifest["scores_sha256"])
+    values = raw_scores(raw, path, len(run)).astype(np.float64)
+    about = {"run": path, "sha256": run.sha256, "scores_sha256": manifest["scores_sha256"]}
+    return Listed(path, run, values, about | {"manifest": manifest_file(path)})

@@ -1,0 +1,93 @@
+"""Weights of runs, learnt by a grid on queries that nothing else is measured on."""
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from lce_tf.data.qrels import Qrels
+from lce_tf.data.runs import Run
+from lce_tf.errors import UserError
+from lce_tf.evaluation.measures import evaluate, mean, parse_measure
+from lce_tf.fusion.candidates import Candidates, weighted
+from lce_tf.fusion.inputs import Listed
+
+# Points of a grid from which on it would take longer than anyone waits.
+MOST = 2000
+
+
+class Learnt(NamedTuple):
+    """What a grid found.
+
+    Attributes:
+        weights: one for each run; they add up to 1.
+        value: the measure's mean over the queries at these weights.
+        grid: (weights, value) of every point, in the order tried.
+    """
+
+    weights: tuple[float, ...]
+    value: float
+    grid: tuple[tuple[tuple[float, ...], float], ...]
+
+
+def grid(runs: int, step: float) -> list[tuple[float, ...]]:
+    """Every list of `runs` weights that are multiples of `step` and add up to 1.
+
+    Raises:
+        UserError: 1 is no multiple of the step, or there are more than `MOST` points.
+    """
+    parts = round(1 / step)
+    if abs(parts * step - 1) > 1e-9:
+        raise UserError(f"--learn-step {step:g}: 1 is no multiple of it; give 0.05, 0.1, 0.2 or the like")
+    if (points := math.comb(parts + runs - 1, runs - 1)) > MOST:
+        raise UserError(f"--learn-step {step:g}: makes {points} points of {runs} weights; give a larger step")
+
+    def shares(left: int, count: int) -> Iterator[tuple[int, ...]]:
+        if count == 1:
+            yield (left,)
+            return
+        for first in range(left + 1):
+            for rest in shares(left - first, count - 1):
+                yield (first, *rest)
+
+    return [tuple(share / parts for share in one) for one in shares(parts, runs)]
+
+
+def learn(candidates: Candidates, table: np.ndarray, qrels: Qrels, measure: str, step: float) -> Learnt:
+    """The grid's best weights; of equally good ones those nearest to equal weights.
+
+    Args:
+        table: [rows, runs] what weights multiply.
+        qrels: judgments of the candidates' queries; every judged query counts.
+        measure: its mean is to be high, such as "nDCG@10".
+    """
+    points = grid(table.shape[1], step)
+    cutoff = parse_measure(measure).cutoff
+    found = []
+    for weights in points:
+        run, _ = candidates.ordered(weighted(table, weights))
+        cut = run if cutoff is None else run.cut(cutoff)  # what is below changes no value
+        found.append((weights, mean(evaluate(cut, qrels, [measure])[measure])))
+    even = 1 / table.shape[1]
+    weights, value = max(found, key=lambda point: (point[1], -max(abs(weight - even) for weight in point[0])))
+    return Learnt(weights, value, tuple(found))
+
+
+def refuse_shared_queries(learning: Sequence[Listed], fused: Sequence[Run], qrels: Qrels) -> None:
+    """Refuses to learn on a query that is among those to fuse: the fused run's measures would be too high.
+
+    Raises:
+        UserError: there is such a query, or none of the learning runs' queries is judged.
+    """
+    judged = {query_id.encode() for query_id in qrels}
+    for one in learning:
+        found = set(one.run.query_ids.tolist())
+        if not found & judged:
+            raise UserError(f"{one.path}: holds none of the judged queries to learn from; give the judgments that fit")
+        for run in fused:
+            if shared := sorted(found & judged & set(run.query_ids.tolist())):
+                raise UserError(
+                    f"{one.path}: query {shared[0].decode()} is also in the runs to fuse ({len(shared)} are); learn "
+                    "the weights on other queries, such as held-out training queries"
+                )

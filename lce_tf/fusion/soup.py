@@ -1,0 +1,118 @@
+"""Several checkpoints of one shape made one checkpoint: the average of their weights."""
+
+import hashlib
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lce_tf.errors import UserError
+from lce_tf.files import built_folder, make_folder, vacant
+from lce_tf.fusion.fuse import weights_of
+from lce_tf.locks import alone
+from lce_tf.model import checkpoint, hub
+from lce_tf.settings import check, setting
+
+
+@dataclass(frozen=True)
+class SoupConfig:
+    """Which checkpoints are averaged, and into what.
+
+    Source: Wortsman et al., "Model soups: averaging weights of multiple fine-tuned models improves accuracy without
+    increasing inference time", ICML 2022.
+
+    Attributes:
+        checkpoints: two or more trained from the same backbone; each whatever `lce rerank --checkpoint` takes.
+        output: the folder to write, new or empty.
+    """
+
+    checkpoints: tuple[str, ...] = setting()
+    output: str = setting()
+    weights: tuple[float, ...] | None = setting(
+        None,
+        "one for each checkpoint, such as 1,3; their sum is brought to 1 (default: all the same)",
+        read=weights_of,
+        metavar="W,W",
+    )
+
+    def __post_init__(self):
+        check(self)
+        if len(self.checkpoints) < 2:
+            raise UserError(f"{' '.join(self.checkpoints) or 'no checkpoint'}: give two checkpoints or more to average")
+        for place, one in enumerate(self.checkpoints):
+            if one in self.checkpoints[:place]:
+                raise UserError(f"{one}: is given twice; name each checkpoint once, and give it more of --weights")
+        if self.weights is None:
+            return
+        if len(self.weights) != len(self.checkpoints):
+            raise UserError(
+                f"--weights: {len(self.weights)} for {len(self.checkpoints)} checkpoints; give one for each"
+            )
+        if not all(0 <= weight < float("inf") for weight in self.weights) or not any(self.weights):
+            raise UserError(f"--weights {self.weights}: give numbers of 0 or more, not all 0")
+
+    @property
+    def shares(self) -> tuple[float, ...]:
+        """The weights, brought to a sum of 1."""
+        weights = self.weights or (1.0,) * len(self.checkpoints)
+        return tuple(weight / sum(weights) for weight in weights)
+
+
+def soup(config: SoupConfig) -> Path:
+    """The folder of a checkpoint whose weights are the average of the others', as float32.
+
+    Sums are taken in float64. The configuration and the tokenizer are the first checkpoint's; its "lce_tf" part says
+    what was averaged.
+
+    Raises:
+        UserError: a checkpoint that is none or of another shape, or an output that holds something.
+    """
+    output = vacant(config.output)
+    make_folder(output.parent)
+    folders = [checkpoint.locate(name) for name in config.checkpoints]
+    watched = [hub.watched(folder) for folder in folders]
+    first = _facts(folders[0])
+    for folder in folders[1:]:
+        _refuse_unlike(folders[0], first, folder, _facts(folder))
+    with alone(output):
+        model, sums = checkpoint.load(folders[0]), None
+        for folder, share in zip(folders, config.shares, strict=True):
+            loaded = model if folder == folders[0] else checkpoint.load(folder)
+            arrays = [variable.numpy().astype(np.float64) * share for variable in loaded.trainable_variables]
+            sums = arrays if sums is None else [total + part for total, part in zip(sums, arrays, strict=True)]
+        for one in watched:
+            one.check()
+        for variable, total in zip(model.trainable_variables, sums, strict=True):
+            variable.assign(total.astype(np.float32))
+        about = {
+            "soup": [
+                {"checkpoint": name, "identity": checkpoint.identity(folder), "share": share}
+                for name, folder, share in zip(config.checkpoints, folders, config.shares, strict=True)
+            ]
+        }
+        lengths = checkpoint.trained(folders[0]).lengths
+        with built_folder(output) as scratch:
+            checkpoint.save(model, scratch, folders[0], lengths, about)
+    return output
+
+
+def _facts(folder: Path) -> dict[str, Any]:
+    """What checkpoints must have in common to be averaged, by the name that it goes by."""
+    about = checkpoint.trained(folder)
+    facts: dict[str, Any] = {}
+    for part in (about.config, about.scoring, about.lengths):
+        facts |= {one.name: value for one, value in zip(fields(part), asdict(part).values(), strict=True)}
+    for name in hub.TOKENIZER_FILES:
+        file = folder / name
+        facts[name] = hashlib.sha256(file.read_bytes()).hexdigest()[:16] if file.is_file() else None
+    return facts
+
+
+def _refuse_unlike(one: Path, facts: dict[str, Any], other: Path, found: dict[str, Any]) -> None:
+    for name, value in facts.items():
+        if found.get(name) != value:
+            raise UserError(
+                f"{other}: its {name} is {found.get(name)}, that of {one} {value}; only checkpoints of one shape and "
+                "one tokenizer can be averaged"
+            )

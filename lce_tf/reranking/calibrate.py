@@ -1,0 +1,172 @@
+"""Fitting a calibration to judged pairs of a scored run, and how well calibrated scores are before and after."""
+
+import hashlib
+from dataclasses import asdict, dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from lce_tf.data.datasets import load_dataset
+from lce_tf.data.qrels import Qrels, judgments_key, read_qrels
+from lce_tf.data.runs import read_run
+from lce_tf.errors import UserError
+from lce_tf.locks import alone
+from lce_tf.model import checkpoint
+from lce_tf.reranking.calibration import FILE, METHODS, Calibration, sigmoid, write_calibration
+from lce_tf.reranking.fitting import FITS, Reliability, reliability
+from lce_tf.reranking.outputs import check_sum, raw_scores, read_manifest, read_raw
+from lce_tf.settings import check, setting
+
+UNJUDGED = ("leave-out", "irrelevant")
+
+
+@dataclass(frozen=True)
+class CalibrateConfig:
+    """What a checkpoint is calibrated on, and how; the judgments come from `qrels` or from `dataset` and `split`.
+
+    Attributes:
+        checkpoint: the folder, into which the calibration is written.
+        run: that `lce rerank` wrote with this checkpoint.
+    """
+
+    checkpoint: str = setting()
+    run: str = setting()
+    qrels: str | None = setting(None)
+    dataset: str | None = setting(None)
+    split: str | None = setting(None)
+    method: str = setting(
+        "platt",
+        "platt: sigmoid(a s + b); temperature: sigmoid(s / T); isotonic: any function that does not fall",
+        choices=METHODS,
+    )
+    relevant: int = setting(1, "lowest grade that counts as relevant", at_least=1)
+    unjudged: str = setting("leave-out", "what scored passages without a judgment count as", choices=UNJUDGED)
+    held_out: float = setting(
+        0.5,
+        "share of the queries that is not fitted to, but measured on",
+        above=0,
+        below=1,
+        give="give a share above 0 and below 1",
+    )
+    bins: int = setting(15, "bins of equal width of the expected calibration error", at_least=2)
+    seed: int = setting(42, "of which queries are held out", at_least=0)
+
+    def __post_init__(self):
+        check(self)
+        if (self.qrels is None) == (self.dataset is None):
+            raise UserError("--qrels, --dataset: give one of them, for the judgments")
+        if self.split is not None and self.dataset is None:
+            raise UserError(f"--split {self.split}: has no meaning beside --qrels {self.qrels}; leave it out")
+
+
+class Pairs(NamedTuple):
+    """Scored pairs of some queries.
+
+    Attributes:
+        queries: the number of queries that have a pair.
+        scores: [pairs] float64 ranking scores.
+        relevant: [pairs] float64, 1 or 0.
+    """
+
+    queries: int
+    scores: np.ndarray
+    relevant: np.ndarray
+
+
+class Calibrated(NamedTuple):
+    """What `calibrate` made: the calibration, the pairs of both parts, and the held-out part before and after."""
+
+    calibration: Calibration
+    fitted: Pairs
+    held_out: Pairs
+    before: Reliability
+    after: Reliability
+
+
+def calibrate(config: CalibrateConfig) -> Calibrated:
+    """The calibration fitted to one part of the queries and measured on the other; written into the checkpoint.
+
+    Before is what the sigmoid of the scores says.
+
+    Raises:
+        UserError: bad input, in one line, such as scores that do not rise with relevance.
+    """
+    folder = checkpoint.locate(config.checkpoint)
+    model = checkpoint.identity(folder)
+    facts = read_manifest(config.run)
+    if facts.get("model") != model:
+        raise UserError(
+            f"{config.run}: was not scored by {config.checkpoint} as it is now; rerank with it, then calibrate"
+        )
+    qrels = read_qrels(config.qrels) if config.qrels else load_dataset(config.dataset).qrels(config.split)
+    fitted, held_out = _parts(config, facts, qrels)
+    calibration = FITS[config.method](fitted.scores, fitted.relevant)
+    before = reliability(sigmoid(held_out.scores), held_out.relevant, config.bins)
+    after = reliability(calibration.probability(held_out.scores), held_out.relevant, config.bins)
+    about = {
+        "settings": asdict(config),
+        "run_sha256": facts["output_sha256"],
+        "scores_sha256": facts["scores_sha256"],
+        "judgments": judgments_key(qrels),
+        "fitted": {"queries": fitted.queries, "pairs": len(fitted.scores)},
+        "held_out": {
+            "queries": held_out.queries,
+            "pairs": len(held_out.scores),
+            "before": before._asdict(),
+            "after": after._asdict(),
+        },
+    }
+    with alone(folder / FILE):
+        write_calibration(folder, calibration, about)
+    return Calibrated(calibration, fitted, held_out, before, after)
+
+
+def _parts(config: CalibrateConfig, facts: dict, qrels: Qrels) -> tuple[Pairs, Pairs]:
+    """The pairs to fit to and those to measure on, which have no query in common."""
+    run = read_run(config.run)
+    check_sum(config.run, run.sha256, facts["output_sha256"], config.run)
+    scores = raw_scores(read_raw(config.run, facts["scores_sha256"]), config.run, len(run)).astype(np.float64)
+    unjudged = None if config.unjudged == "leave-out" else 0
+    of_query: dict[str, tuple[list[float], list[bool]]] = {}
+    bounds = run.offsets.tolist()
+    for query, a, b in zip(run.query_ids.tolist(), bounds, bounds[1:], strict=False):
+        judged = qrels.get(query.decode())
+        if judged is None:
+            continue
+        for passage, score in zip(run.passage_ids[a:b].tolist(), scores[a:b].tolist(), strict=True):
+            grade = judged.get(passage.decode(), unjudged)
+            if grade is None or np.isnan(score):
+                continue
+            values, labels = of_query.setdefault(query.decode(), ([], []))
+            values.append(score)
+            labels.append(grade >= config.relevant)
+
+    def place(query: str) -> bytes:
+        return hashlib.sha256(f"{config.seed} {query}".encode()).digest()
+
+    shuffled = sorted(of_query, key=place)
+    held = round(len(shuffled) * config.held_out)
+    parts = shuffled[held:], shuffled[:held]
+    fitted, held_out = (_pairs([of_query[query] for query in part]) for part in parts)
+    for part, name in ((fitted, "to fit to"), (held_out, "held out")):
+        _check_both(config, part, name)
+    return fitted, held_out
+
+
+def _pairs(parts: list[tuple[list[float], list[bool]]]) -> Pairs:
+    scores = np.array([score for values, _ in parts for score in values], np.float64)
+    return Pairs(len(parts), scores, np.array([label for _, labels in parts for label in labels], np.float64))
+
+
+def _check_both(config: CalibrateConfig, part: Pairs, name: str) -> None:
+    relevant = int(part.relevant.sum())
+    others = len(part.relevant) - relevant
+    if relevant and others:
+        return
+    kind = "not relevant" if relevant else f"relevant (grade {config.relevant} or more)"
+    advice = "give more judgments"
+    if relevant and config.unjudged == "leave-out":
+        advice = "say --unjudged irrelevant if what is not judged is taken not to be"
+    raise UserError(
+        f"{config.run}: of the queries {name} ({part.queries}), no scored passage is judged {kind}; {advice}"
+    )

@@ -1,0 +1,95 @@
+"""Probabilities of relevance made of a checkpoint's scores: fitted by `lce calibrate`, kept beside the weights."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lce_tf.errors import UserError
+from lce_tf.files import read_json, write_json
+from lce_tf.model import checkpoint
+
+FILE = "calibration.json"
+VERSION = 1
+METHODS = ("platt", "temperature", "isotonic")
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """A function from ranking scores to probabilities that never decreases.
+
+    Attributes:
+        method: a key of `METHODS`. "platt": sigmoid(slope * score + intercept); "temperature": the same without an
+            intercept, slope 1 / T; "isotonic": straight lines between points, level beyond them.
+        slope, intercept: of the sigmoid.
+        scores, probabilities: the points, both rising.
+    """
+
+    method: str
+    slope: float = 1.0
+    intercept: float = 0.0
+    scores: tuple[float, ...] = ()
+    probabilities: tuple[float, ...] = ()
+
+    def __post_init__(self):
+        numbers = [self.slope, self.intercept, *self.scores, *self.probabilities]
+        if not all(isinstance(one, int | float) and math.isfinite(one) for one in numbers):
+            raise ValueError("a number is not finite")
+        if self.method not in METHODS:
+            raise ValueError(f"method {self.method!r}: known are {', '.join(METHODS)}")
+        if self.method == "isotonic":
+            rising = all(a < b for a, b in zip(self.scores, self.scores[1:], strict=False))
+            rising &= list(self.probabilities) == sorted(self.probabilities)
+            if not rising or not len(self.scores) == len(self.probabilities) > 0:
+                raise ValueError("the points do not rise")
+        elif self.slope <= 0:
+            raise ValueError("the slope is not above 0")
+
+    def probability(self, scores: np.ndarray) -> np.ndarray:
+        """Float64 of the same shape, from 0 to 1; NaN stays NaN."""
+        wide = np.asarray(scores, np.float64)
+        if self.method == "isotonic":
+            return np.where(np.isnan(wide), np.nan, np.interp(wide, self.scores, self.probabilities))
+        return sigmoid(self.slope * wide + self.intercept)
+
+
+def sigmoid(values: np.ndarray) -> np.ndarray:
+    """Float64 1 / (1 + exp(-x)), without overflow; NaN stays NaN."""
+    with np.errstate(invalid="ignore"):
+        return np.exp(-np.logaddexp(0, -np.asarray(values, np.float64)))
+
+
+def write_calibration(folder: Path, calibration: Calibration, about: dict[str, Any]) -> None:
+    """Keeps a calibration beside the checkpoint whose scores it is for.
+
+    Args:
+        about: what else to record, such as what it was fitted on.
+    """
+    model = checkpoint.identity(folder)
+    write_json(folder / FILE, {"version": VERSION, "model": model, "calibration": asdict(calibration), **about})
+
+
+def read_calibration(folder: Path) -> Calibration | None:
+    """The calibration in a checkpoint's folder; None where there is none.
+
+    Raises:
+        UserError: it cannot be read, is of a later version, or was fitted to other weights.
+    """
+    file = folder / FILE
+    if not file.is_file():
+        return None
+    values = read_json(file)
+    try:
+        version, model, stated = values["version"], values["model"], values["calibration"]
+        points: dict[str, Sequence[float]] = {name: tuple(stated[name]) for name in ("scores", "probabilities")}
+        found = Calibration(**{**stated, **points})
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{file}: is no calibration ({error}); delete it, or run lce calibrate again") from error
+    if version != VERSION:
+        raise UserError(f"{file}: has version {version!r}, this program reads {VERSION}; run lce calibrate again")
+    if model != checkpoint.identity(folder):
+        raise UserError(f"{file}: was fitted to other weights than are here; delete it, or run lce calibrate again")
+    return found

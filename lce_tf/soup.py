@@ -1,0 +1,40 @@
+"""`python -m lce_tf.soup`: averages the weights of several checkpoints into one."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from lce_tf.arguments import callable_door, parser_for, quiet_tensorflow
+from lce_tf.errors import guarded
+from lce_tf.fusion.soup import SoupConfig, soup
+from lce_tf.settings import add_options
+
+EXAMPLE = """python -m lce_tf.soup --output models/soup models/seed1 models/seed2 models/seed3"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The door's command line."""
+    result = parser_for("soup", __doc__.partition(": ")[2], EXAMPLE)
+    help = "trained cross-encoders of one shape, such as trainings with several seeds"
+    result.add_argument("checkpoints", nargs="+", metavar="CHECKPOINT", help=help)
+    result.add_argument("--output", required=True, help="the checkpoint's folder to write, new or empty")
+    add_options(result, SoupConfig, ("weights",), fill=True)
+    return result
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Exit status 0, or 2 after one line about what is wrong."""
+    quiet_tensorflow()
+    return guarded(_main, parser().parse_args(argv))
+
+
+def _main(arguments: argparse.Namespace) -> None:
+    config = SoupConfig(tuple(arguments.checkpoints), arguments.output, arguments.weights)
+    print(f"{len(config.checkpoints)} checkpoints averaged: {soup(config)}")
+
+
+__all__ = ["main", "parser", "soup"]
+callable_door(__name__)
+
+if __name__ == "__main__":
+    sys.exit(main())

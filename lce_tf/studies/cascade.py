@@ -1,0 +1,112 @@
+"""A cascade: each model reranks less of what the one before it has ordered."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from lce_tf.data.formats import CHOICES as FORMATS_SAID
+from lce_tf.data.formats import FORMAT_HELP
+from lce_tf.data.runs import Run, read_run
+from lce_tf.errors import UserError
+from lce_tf.reranking.engine import ENGINES
+from lce_tf.reranking.outputs import read_manifest
+from lce_tf.reranking.rerank import RerankConfig
+from lce_tf.settings import check, setting
+from lce_tf.studies.kept import rerank_once
+
+
+class Stage(NamedTuple):
+    """A model and the passages a query that it scores."""
+
+    checkpoint: str
+    depth: int
+
+    @classmethod
+    def parse(cls, text: str) -> "Stage":
+        """The stage that `CHECKPOINT:DEPTH` means; a ValueError where it means none."""
+        checkpoint, _, depth = text.rpartition(":")
+        if not checkpoint or not depth.isascii() or not depth.isdecimal() or int(depth) < 1:
+            raise ValueError(text)
+        return cls(checkpoint, int(depth))
+
+
+@dataclass(frozen=True)
+class CascadeConfig:
+    """Which models rerank a run one after the other.
+
+    Attributes:
+        stages: the cheapest first; none deeper than the one before.
+        run: the first stage's, which the first model reranks.
+        output: the last model's run. That of stage i goes to `OUTPUT.stage-i`; each has its raw scores and manifest.
+    """
+
+    stages: tuple[Stage, ...] = setting()
+    dataset: str = setting()
+    run: str = setting()
+    output: str = setting()
+    split: str | None = setting(None, "the data set's split whose queries the run is of, e.g. dev")
+    engine: str = setting("auto", "as for lce rerank, of all stages", read=ENGINES.known, metavar="ENGINE")
+    precision: str = setting("auto", "as for lce rerank, of all stages")
+    tag: str = setting("cascade", "the run's name in its last column")
+    format: str | None = setting(None, FORMAT_HELP, choices=FORMATS_SAID)
+
+    def __post_init__(self):
+        check(self)
+        if len(self.stages) < 2:
+            raise UserError("--stages: give two or more, the cheapest first; one model alone is lce rerank's")
+        for before, after in zip(self.stages, self.stages[1:], strict=False):
+            if after.depth > before.depth:
+                raise UserError(
+                    f"--stages {after.checkpoint}:{after.depth}: is deeper than {before.depth}, that of the stage "
+                    "before, which has not scored what lies below; give a smaller depth"
+                )
+        self.jobs()  # each checks its own part
+
+    def jobs(self) -> list[RerankConfig]:
+        """What each stage does."""
+        jobs, run = [], self.run
+        for number, stage in enumerate(self.stages, 1):
+            output = self.output if number == len(self.stages) else f"{self.output}.stage-{number}"
+            if Path(output).resolve() == Path(self.run).resolve():
+                raise UserError(f"--output {self.output}: is the --run itself, or would be; name another file")
+            jobs.append(
+                RerankConfig(
+                    stage.checkpoint,
+                    self.dataset,
+                    run,
+                    output,
+                    self.split,
+                    stage.depth,
+                    engine=self.engine,
+                    precision=self.precision,
+                    tag=self.tag,
+                    format=self.format if number == 1 else None,
+                )
+            )
+            run = output
+        return jobs
+
+
+class Taken(NamedTuple):
+    """What a stage did: its run's file, whether it was made now or kept, pairs scored, and seconds that took."""
+
+    file: str
+    made: bool
+    pairs: int
+    seconds: float
+
+
+def cascade(config: CascadeConfig) -> tuple[Run, list[Taken]]:
+    """The run of the last stage, and what each stage did.
+
+    A stage that has been done with the same inputs is kept, and one that was interrupted goes on.
+
+    Raises:
+        UserError: as `rerank`.
+    """
+    done = []
+    for job in config.jobs():
+        made = rerank_once(job)
+        facts = read_manifest(job.output)
+        done.append(Taken(job.output, made, facts["pairs"], facts["seconds"]))
+    return read_run(config.output), done

@@ -1,0 +1,169 @@
+"""What each depth of reranking costs and gives, from runs that are scored once to their full depth."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from lce_tf.arguments import numbers
+from lce_tf.data.qrels import Qrels
+from lce_tf.data.runs import Run, read_run
+from lce_tf.errors import UserError
+from lce_tf.evaluation.inputs import Judged, read_judged, run_names
+from lce_tf.evaluation.measures import evaluate, mean, parse_measure
+from lce_tf.files import check_output
+from lce_tf.reranking.aligned import rows_of
+from lce_tf.reranking.order import merged
+from lce_tf.reranking.outputs import check_sum, manifest_file, raw_scores, read_manifest, read_raw
+from lce_tf.settings import setting
+
+COSTS = ("pairs", "seconds")
+FIGURES = (".svg", ".png")
+
+
+@dataclass(frozen=True)
+class CurveConfig(Judged):
+    """Which scored runs, at which depths, judged by what."""
+
+    runs: tuple[str, ...] = setting(
+        help="runs of lce rerank or lce cascade, with what lies beside them", many=True, positional=True, metavar="RUN"
+    )
+    depths: tuple[int, ...] | None = setting(
+        None,
+        "passages a query, such as 0,10,100; 0 is the run unreranked (default: 0, 1, 2, 5, 10, 20, 50, ...)",
+        read=numbers,
+        metavar="D,D",
+    )
+    measure: str = setting("nDCG@10", "what is gained")
+    cost: str = setting(
+        "pairs", "on the axis of the figure: pairs scored a query, or seconds at the rate measured", choices=COSTS
+    )
+    figure: str | None = setting(None, "draw the curves into this file, .svg or .png", metavar="FILE")
+    json: str | None = setting(None, "also write the points here", metavar="FILE")
+
+    def __post_init__(self):
+        super().__post_init__()
+        parse_measure(self.measure)
+        if self.depths is not None and (not self.depths or min(self.depths) < 0):
+            raise UserError(f"--depths {','.join(map(str, self.depths))}: give whole numbers of 0 or more")
+        if self.figure is not None and Path(self.figure).suffix not in FIGURES:
+            raise UserError(f"--figure {self.figure}: name a file that ends in {' or '.join(FIGURES)}")
+        for file, option in ((self.figure, "--figure"), (self.json, "--json")):
+            if file is not None:
+                check_output(file, option)
+
+
+class Point(NamedTuple):
+    """A run reranked to one depth.
+
+    Attributes:
+        depth: passages a query that the last model scores.
+        pairs: scored in all, by this model and those before it in a cascade.
+        seconds: for these pairs at the rates that were measured; None where a manifest has none.
+        value: the measure's mean.
+    """
+
+    depth: int
+    pairs: int
+    seconds: float | None
+    value: float
+
+
+class Curve(NamedTuple):
+    """The points of a run, by depth, and the number of queries that pairs are divided by for a mean."""
+
+    name: str
+    queries: int
+    points: tuple[Point, ...]
+
+
+class Scored(NamedTuple):
+    """A scored run taken apart: the run it reranked, the scores in that one's order, and what those before cost."""
+
+    first: Run
+    scores: np.ndarray
+    depth: int
+    rate: float | None
+    pairs_before: int
+    seconds_before: float | None
+
+
+def curves(config: CurveConfig) -> list[Curve]:
+    """A curve for each run.
+
+    A point's run is the one that `lce rerank --depth` would write: the first passages of the run that was reranked,
+    ordered by the scores that are kept.
+
+    Raises:
+        UserError: bad input, such as a depth to which a run is not scored.
+    """
+    judged = config.judgments()
+    return [_curve(name, path, judged, config) for name, path in run_names(config.runs).items()]
+
+
+def _curve(name: str, path: str, judged: Qrels, config: CurveConfig) -> Curve:
+    read_judged(name, path, judged)
+    scored = _taken_apart(path)
+    depths = config.depths if config.depths is not None else _usual(scored.depth)
+    if (deepest := max(depths)) > scored.depth:
+        raise UserError(f"--depths {deepest}: {path} is scored to depth {scored.depth}; rerank to {deepest}")
+    points = [_point(scored, depth, judged, config.measure, path) for depth in sorted(set(depths))]
+    return Curve(name, len(scored.first.query_ids), tuple(points))
+
+
+def _point(scored: Scored, depth: int, judged: Qrels, measure: str, path: str) -> Point:
+    run, pairs = scored.first, 0
+    if depth:
+        top = run.cut(depth)
+        ranks = np.arange(len(run)) - np.repeat(run.offsets[:-1], np.diff(run.offsets))
+        values = scored.scores[ranks < depth]
+        if np.isnan(values).any():
+            raise UserError(f"{path}: has no score for a passage within depth {depth}; rerank it again")
+        run, pairs = merged(run, top, values, run.tag)[0], len(top)
+    seconds = None
+    if scored.rate is not None and scored.seconds_before is not None:
+        seconds = scored.seconds_before + pairs * scored.rate
+    value = mean(evaluate(run, judged, [measure])[measure])
+    return Point(depth, scored.pairs_before + pairs, seconds, value)
+
+
+def _taken_apart(path: str) -> Scored:
+    facts = read_manifest(path)
+    if not isinstance(facts.get("depth"), int) or "run_sha256" not in facts:
+        raise UserError(f"{manifest_file(path)}: does not say what was reranked; give a run that lce rerank wrote")
+    if not Path(facts["run"]).is_file():
+        raise UserError(f"{facts['run']}: no such file, though {path} was made of it; put it there again")
+    first = read_run(facts["run"], facts.get("format"))
+    if first.sha256 != facts["run_sha256"]:
+        raise UserError(f"{facts['run']}: has changed since {path} was made of it; rerank it again")
+    run = read_run(path)
+    check_sum(path, run.sha256, facts["output_sha256"], path)
+    scores = raw_scores(read_raw(path, facts["scores_sha256"]), path, len(run))
+    rows = rows_of(run, first)
+    if (rows < 0).any():
+        raise UserError(f"{path}: lacks rows of {facts['run']}; a shard has no curve, merge the shards first")
+    seconds, pairs = facts.get("seconds"), facts["pairs"]
+    before = _cost(facts["run"], first)
+    return Scored(first, scores[rows], facts["depth"], seconds / pairs if seconds and pairs else None, *before)
+
+
+def _cost(path: str, run: Run) -> tuple[int, float | None]:
+    """Pairs and seconds that went into a run which a model has reranked itself, and into those before it."""
+    if not Path(manifest_file(path)).is_file():
+        return 0, 0.0
+    facts = read_manifest(path)
+    if facts["output_sha256"] != run.sha256 or "pairs" not in facts:
+        return 0, 0.0
+    pairs, seconds = facts["pairs"], facts.get("seconds")
+    earlier_pairs, earlier = 0, 0.0
+    if Path(str(facts.get("run"))).is_file():
+        earlier_pairs, earlier = _cost(facts["run"], read_run(facts["run"], facts.get("format")))
+    both = seconds is not None and earlier is not None
+    return pairs + earlier_pairs, seconds + earlier if both else None
+
+
+def _usual(deepest: int) -> Sequence[int]:
+    steps = [step * 10**power for power in range(len(str(deepest))) for step in (1, 2, 5)]
+    return [0, *(step for step in steps if step < deepest), deepest]

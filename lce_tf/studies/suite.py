@@ -1,0 +1,204 @@
+"""One or more rerankers over a list of data sets, from first stage to table, resumable."""
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lce_tf.arguments import names
+from lce_tf.data.formats import CHOICES as FORMATS_SAID
+from lce_tf.data.formats import FORMAT_HELP
+from lce_tf.data.qrels import Qrels
+from lce_tf.data.records import Dataset
+from lce_tf.data.runs import Run, read_run, write_trec
+from lce_tf.errors import UserError
+from lce_tf.evaluation.inputs import read_judged
+from lce_tf.evaluation.measures import evaluate, parse_measure
+from lce_tf.files import make_folder
+from lce_tf.locks import alone
+from lce_tf.model import checkpoint
+from lce_tf.reranking.engine import ENGINES
+from lce_tf.reranking.rerank import RerankConfig
+from lce_tf.retrieval import bm25
+from lce_tf.settings import check, setting
+from lce_tf.studies.kept import made_once, rerank_once, texts_key
+from lce_tf.studies.sets import TestSet, parse_sets
+
+FIRST = "first stage"
+
+
+@dataclass(frozen=True)
+class SuiteConfig:
+    """What is measured on what.
+
+    Attributes:
+        sets: as `parse_sets` takes them.
+        output: the folder of all that is made: `SET/first.trec`, `SET/SYSTEM.trec`, `suite.json`.
+        checkpoints: rerankers, each `[NAME=]CHECKPOINT`.
+        runs: finished runs to put beside them, each `NAME=FILE` in which `{set}` stands for the set's name.
+    """
+
+    sets: tuple[str, ...] = setting()
+    output: str = setting()
+    checkpoints: tuple[str, ...] = setting(())
+    runs: tuple[str, ...] = setting(())
+    first_stage: str | None = setting(
+        None,
+        "the runs to rerank, such as bm25/{set}.trec, in which {set} is the set's name (default: BM25, searched here)",
+        metavar="FILE",
+    )
+    depth: int = setting(100, "passages a query that each checkpoint scores", at_least=1)
+    candidates: int = setting(1000, "passages a query that BM25 searches", at_least=1)
+    measures: tuple[str, ...] = setting(("nDCG@10",), "a table each, such as nDCG@10,R@100", read=names, metavar="M,M")
+    alpha: float = setting(
+        0.01,
+        "level that a corrected p-value must stay below for a letter",
+        above=0,
+        below=1,
+        give="give a level above 0 and below 1, such as 0.01",
+    )
+    engine: str = setting("auto", "as for lce rerank", read=ENGINES.known, metavar="ENGINE")
+    precision: str = setting("auto", "as for lce rerank")
+    format: str | None = setting(None, FORMAT_HELP, choices=FORMATS_SAID)
+
+    def __post_init__(self):
+        check(self)
+        parse_sets(self.sets)
+        for measure in self.measures:
+            parse_measure(measure)
+        if not self.measures:
+            raise UserError("--measures: names none; give nDCG@10 or the like")
+        known = [FIRST]
+        for name in (*self.rerankers, *self.finished):
+            if not name or not set("/=\\\0").isdisjoint(name) or name.startswith(".") or name in (*known, "first"):
+                raise UserError(
+                    f"--checkpoints, --runs: {name!r} stands twice or is no name; give each NAME=... of its own"
+                )
+            known.append(name)
+        if len(self.rerankers) < len(self.checkpoints) or len(self.finished) < len(self.runs):
+            raise UserError("--checkpoints, --runs: two have the same name; give each NAME=... of its own")
+        if len(known) == 1:
+            raise UserError("--checkpoints, --runs: name at least one")
+        patterns = [*self.finished.values(), *([self.first_stage] if self.first_stage else [])]
+        if wrong := [pattern for pattern in patterns if "{set}" not in pattern and len(parse_sets(self.sets)) > 1]:
+            raise UserError(f"{wrong[0]}: is one file for several sets; put {{set}} where the set's name stands")
+
+    @property
+    def rerankers(self) -> dict[str, str]:
+        """Name -> checkpoint; without one, the name of its folder."""
+        parts = [one.rpartition("=") for one in self.checkpoints]
+        return {name if given else Path(folder).name: folder for name, given, folder in parts}
+
+    @property
+    def finished(self) -> dict[str, str]:
+        """Name -> pattern of the files."""
+        parts = [one.partition("=") for one in self.runs]
+        return {name if given else "": pattern for name, given, pattern in parts}
+
+
+@dataclass
+class Outcome:
+    """What a suite found.
+
+    Attributes:
+        systems: in the order of the rows, `FIRST` the first.
+        values: set -> system -> measure -> query id -> value.
+        missing: lines about sets and runs that are not here, by "SET" or "SET, SYSTEM".
+        made: runs that were made by this call.
+    """
+
+    systems: tuple[str, ...]
+    values: dict[str, dict[str, dict[str, dict[str, float]]]] = field(default_factory=dict)
+    missing: dict[str, str] = field(default_factory=dict)
+    made: list[str] = field(default_factory=list)
+
+
+def suite(config: SuiteConfig) -> Outcome:
+    """Every system measured on every set that is here.
+
+    Runs that were made by an earlier call of the same inputs are kept, and an interrupted reranking goes on. A set
+    that is not here, or a system's run of it, is named in `Outcome.missing`, and the others are measured.
+
+    Raises:
+        UserError: a checkpoint that is none, or no set that can be measured.
+    """
+    for folder in config.rerankers.values():
+        checkpoint.trained(checkpoint.locate(folder))
+    outcome = Outcome((FIRST, *config.rerankers, *config.finished))
+    output = make_folder(config.output)
+    with alone(output / "suite.json"):
+        for one in parse_sets(config.sets):
+            try:
+                outcome.values[one.name] = dict(_measured(config, one, outcome))
+            except UserError as error:
+                outcome.missing[one.name] = str(error)
+                print(f"missing: {one.name}: {error}", file=sys.stderr, flush=True)
+    if not outcome.values:
+        raise UserError(f"none of the sets can be measured; {next(iter(outcome.missing.values()))}")
+    return outcome
+
+
+def _measured(config: SuiteConfig, one: TestSet, outcome: Outcome) -> Iterator[tuple[str, dict[str, dict[str, float]]]]:
+    """Yields (system, measure -> query id -> value); what a set lacks altogether is a UserError before the first."""
+    dataset, qrels = one.load()
+    folder = Path(config.output) / one.name
+    first = folder / "first.trec"
+    if _first_stage(config, one, dataset, qrels, first):
+        outcome.made.append(str(first))
+
+    def values(name: str, path: str | Path, format: str | None = None):
+        run = one.measured(read_judged(f"{one.name}, {name}", path, qrels, format), dataset)
+        return name, evaluate(run, qrels, config.measures)
+
+    yield values(FIRST, first)
+    for name, model in config.rerankers.items():
+        job = RerankConfig(
+            model,
+            one.dataset,
+            str(first),
+            str(folder / f"{name}.trec"),
+            one.split,
+            config.depth,
+            config.engine,
+            config.precision,
+            tag="lce_tf",
+        )
+        if rerank_once(job):
+            outcome.made.append(job.output)
+        yield values(name, job.output)
+    for name, pattern in config.finished.items():
+        path = pattern.replace("{set}", one.name)
+        if Path(path).is_file():
+            yield values(name, path, config.format)
+        else:
+            outcome.missing[f"{one.name}, {name}"] = f"{path}: no such file"
+            print(f"missing: {one.name}, {name}: {path}: no such file", file=sys.stderr, flush=True)
+
+
+def _first_stage(config: SuiteConfig, one: TestSet, dataset: Dataset, qrels: Qrels, output: Path) -> bool:
+    """Writes the run to rerank, of the judged queries alone, unless it is there; returns whether it was written."""
+    queries = {query_id: text for query_id, text in dataset.queries(one.split).items() if query_id in qrels}
+    settings = {"collection": dataset.collection_key, "queries": texts_key(queries)}
+    if config.first_stage is None:
+        settings |= {"bm25": [bm25.K1, bm25.B], "depth": config.candidates}
+
+        def search():
+            write_trec(bm25.search(dataset, one.split, config.candidates, judged=True), output)
+
+        return made_once(output, settings, search)
+    path = config.first_stage.replace("{set}", one.name)
+    if not Path(path).is_file():
+        raise UserError(f"{path}: no such file; put the set's first-stage run there")
+    run = read_run(path, config.format)
+
+    def take():
+        write_trec(_judged_alone(run, qrels, path), output)
+
+    return made_once(output, {**settings, "run_sha256": run.sha256, "format": config.format}, take)
+
+
+def _judged_alone(run: Run, qrels: Qrels, path: str) -> Run:
+    kept = run.only(query_id for query_id in qrels)
+    if not len(kept):
+        raise UserError(f"{path}: holds none of the judged queries; give the set's own run")
+    return kept

@@ -1,0 +1,64 @@
+"""`python -m lce_tf.suite`: measures rerankers on a list of data sets, in one table."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from lce_tf.arguments import callable_door, parser_for, quiet_tensorflow
+from lce_tf.errors import guarded
+from lce_tf.files import write_json
+from lce_tf.settings import add_options
+from lce_tf.studies import suite as studies
+from lce_tf.studies.sets import NAMES
+from lce_tf.studies.suite import Outcome, SuiteConfig
+from lce_tf.studies.suite_table import as_json, table
+
+EXAMPLE = """python -m lce_tf.suite --sets dl19 dl20 nanobeir mine=./mine:dev --checkpoints lce8=runs/lce8 \\
+      --output suites/lce8"""
+HOW = ("first_stage", "depth", "candidates", "measures", "alpha", "engine", "precision", "format")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The door's command line."""
+    result = parser_for("suite", __doc__.partition(": ")[2], EXAMPLE)
+    add = result.add_argument
+    sets = f"{', '.join(NAMES)}, or a data set and its split: ir_datasets id or folder"
+    add("--sets", nargs="+", required=True, metavar="[NAME=]DATASET[:SPLIT]", help=sets)
+    add("--checkpoints", nargs="+", default=(), metavar="[NAME=]CHECKPOINT", help="rerankers to measure")
+    runs = "finished runs to put beside them; {set} in FILE is the set's name"
+    add("--runs", nargs="+", default=(), metavar="NAME=FILE", help=runs)
+    add("--output", required=True, help="the folder for all that is made; the same call goes on there")
+    add_options(result, SuiteConfig, HOW, fill=True)
+    return result
+
+
+def suite(config: SuiteConfig) -> Outcome:
+    """What every system reaches on every set that is here; written to `suite.json` in the output, too.
+
+    Raises:
+        UserError: bad input, in one line.
+    """
+    outcome = studies.suite(config)
+    write_json(Path(config.output) / "suite.json", as_json(outcome, config.measures, config.alpha))
+    return outcome
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Exit status 0, or 2 after one line about what is wrong."""
+    quiet_tensorflow()
+    return guarded(_main, parser().parse_args(argv))
+
+
+def _main(arguments: argparse.Namespace) -> None:
+    flags = vars(arguments)
+    lists = {name: tuple(flags.pop(name)) for name in ("sets", "checkpoints", "runs")}
+    config = SuiteConfig(**lists, **flags)
+    outcome = suite(config)
+    print("\n\n".join(table(outcome, measure, config.alpha) for measure in config.measures))
+
+
+callable_door(__name__)
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,53 @@
+"""Names of data sets, and what BEIR's evaluation leaves out."""
+
+import pytest
+
+from lce_tf.data.datasets import load_dataset
+from lce_tf.data.irds import library
+from lce_tf.data.runs import Run
+from lce_tf.errors import UserError
+from lce_tf.studies.sets import GROUPS, KNOWN, TestSet, parse_sets
+
+
+def test_every_known_name_is_one_that_ir_datasets_has():
+    for one in (*KNOWN.values(), *GROUPS["nanobeir"], *GROUPS["beir"]):
+        dataset = load_dataset(one.dataset)
+        assert dataset.has_judged(one.split), one
+    assert len(GROUPS["nanobeir"]) == len(GROUPS["beir"]) == 13
+    assert "msmarco-passage-v2/trec-dl-2021/judged" in library().registry
+
+
+def test_what_is_asked_for():
+    found = parse_sets(["dl19", "pets=./mine:dev", "./mine:test", "pydocs", "beir/nfcorpus:test"])
+    assert found == [
+        TestSet("dl19", "msmarco-passage", "dl19"),
+        TestSet("pets", "./mine", "dev"),
+        TestSet("mine-test", "./mine", "test"),
+        TestSet("pydocs", "pydocs", None),
+        TestSet("beir-nfcorpus-test", "beir/nfcorpus", "test"),
+    ]
+    assert len(parse_sets(["nanobeir", "beir"])) == 26
+
+
+@pytest.mark.parametrize(
+    ("texts", "said"),
+    [
+        (["a:"], "--sets a:: give dl19, dl20"),
+        ([":dev"], "--sets :dev: give dl19"),
+        (["=a"], "--sets =a: give dl19"),
+        (["../x=a"], "is no name for a folder"),
+        (["dl19", "dl19"], "--sets: two sets are called dl19"),
+        (["scifact=mine", "beir"], "--sets: two sets are called scifact"),
+    ],
+)
+def test_what_is_no_set(texts, said):
+    with pytest.raises(UserError) as refused:
+        parse_sets(texts)
+    assert said in str(refused.value)
+
+
+def test_a_query_does_not_find_itself_in_beir():
+    run = Run.build(["a", "b"], [0, 3, 4], ["a", "b", "c", "c"], [3, 2, 1, 1])
+    kept = TestSet("x", "beir/arguana", None).measured(run, None)
+    assert kept.passage_ids.tolist() == [b"b", b"c", b"c"] and kept.offsets.tolist() == [0, 2, 3]
+    assert TestSet("x", "msmarco-passage", None).measured(run, None) is run
