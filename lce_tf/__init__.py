@@ -12,13 +12,14 @@ __version__ = "0.1.0"
 _HOMES = {
     "EXPORTERS": "exporting.exporter",
     "LOSSES": "losses",
+    "NegativesConfig": "hard_negatives.config",
     "RETRIEVERS": "retrieval.registry",
     "Ranked": "reranker",
     "RerankConfig": "reranking.rerank",
     "Reranker": "reranker",
     "TrainConfig": "training.config",
 }
-_DOORS = ("evaluate", "export", "merge", "rerank", "retrieve", "train")
+_DOORS = ("evaluate", "export", "merge", "negatives", "rerank", "retrieve", "train")
 __all__ = [*_HOMES, *_DOORS]  # noqa: PLE0604
 
 

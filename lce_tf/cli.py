@@ -9,6 +9,7 @@ import lce_tf
 # name -> (module with `main(argv=None) -> int`, what it does), in the order of a day's work
 DOORS = {
     "retrieve": ("lce_tf.retrieve", "write a first-stage run with BM25 or a dense encoder"),
+    "negatives": ("lce_tf.negatives", "make the list that training takes its negatives from"),
     "audit": ("lce_tf.audit", "count what a training run can give: groups, truncation, doubtful negatives"),
     "train": ("lce_tf.train", "train a cross-encoder with LCE, cross-entropy or hinge loss"),
     "rerank": ("lce_tf.rerank", "reorder a run with a trained cross-encoder"),

@@ -8,6 +8,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 DOORS = (
     "retrieve",
+    "negatives",
     "audit",
     "train",
     "rerank",
@@ -34,6 +35,7 @@ FLOORS = (
     ("data",),  # data sets, runs, judgments: read, checked and written
     ("tokens",),  # texts as token ids, and pairs packed from them
     ("groups",),  # one positive and n - 1 negatives a query, and the batches made of them
+    ("hard_negatives",),  # a run to draw from, made of other runs: knows texts, not tokens
     ("kernels",),  # fused kernels for GPUs: knows tensors, not models
     ("model",),  # encoder, score head, weights in and out: knows arrays, not losses
     ("losses",),
