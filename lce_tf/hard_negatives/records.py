@@ -10,6 +10,8 @@ from lce_tf.errors import UserError
 from lce_tf.files import read_json, sha256_of, write_json
 
 VERSION = 1
+# Examples of each filter that are shown, and letters of a passage in them; the record has more of both.
+EXAMPLES, LETTERS = 2, 300
 # What each filter removes, in the order in which they are applied.
 FILTERS = {
     "judged": "judged passages",
@@ -89,10 +91,14 @@ def examples_text(record: dict[str, Any], most: int) -> str:
             parts.append(
                 f"{FILTERS[key]}: {', '.join([where, *figures])}\n"
                 f"  query    {example['query_id']}: {example['query']}\n"
-                f"  positive {example['positive_id']}: {example['positive']}\n"
-                f"  removed  {example['passage_id']}: {example['passage']}"
+                f"  positive {example['positive_id']}: {_cut(example['positive'])}\n"
+                f"  removed  {example['passage_id']}: {_cut(example['passage'])}"
             )
     return "\n\n".join(parts)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LETTERS else f"{text[: LETTERS - 1]}…"
 
 
 def per_query(counts: np.ndarray) -> dict[str, float]:
