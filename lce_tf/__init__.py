@@ -10,8 +10,10 @@ from typing import Any
 __version__ = "0.1.0"
 # Name -> the module that holds it.
 _HOMES = {
+    "DistilConfig": "multistage.distil",
     "EXPORTERS": "exporting.exporter",
     "LOSSES": "losses",
+    "MineConfig": "multistage.mine",
     "NegativesConfig": "hard_negatives.config",
     "RETRIEVERS": "retrieval.registry",
     "Ranked": "reranker",
@@ -19,7 +21,7 @@ _HOMES = {
     "Reranker": "reranker",
     "TrainConfig": "training.config",
 }
-_DOORS = ("evaluate", "export", "merge", "negatives", "rerank", "retrieve", "train")
+_DOORS = ("distil", "evaluate", "export", "merge", "mine", "negatives", "rerank", "retrieve", "train")
 __all__ = [*_HOMES, *_DOORS]  # noqa: PLE0604
 
 

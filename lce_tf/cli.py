@@ -15,6 +15,8 @@ DOORS = {
     "rerank": ("lce_tf.rerank", "reorder a run with a trained cross-encoder"),
     "serve": ("lce_tf.serve", "answer rerank requests over HTTP, in the shapes of Cohere, TEI and vLLM"),
     "score": ("lce_tf.score", "write a teacher's scores, for a student to learn from"),
+    "mine": ("lce_tf.mine", "train in rounds, each with negatives that the model before mined"),
+    "distil": ("lce_tf.distil", "make smaller models of a checkpoint, trained from its own scores"),
     "merge": ("lce_tf.merge", "join the shards of a run that several machines reranked"),
     "evaluate": ("lce_tf.evaluate", "measure runs against judgments"),
     "compare": ("lce_tf.compare", "test which differences between runs are significant"),

@@ -9,6 +9,8 @@ ROOT = Path(__file__).parents[1]
 DOORS = (
     "retrieve",
     "negatives",
+    "distil",
+    "mine",
     "audit",
     "train",
     "rerank",
@@ -31,7 +33,7 @@ FLOORS = (
     ("errors",),
     ("destinations",),  # where an output path leads
     ("files", "locks", "xla"),
-    ("progress", "arguments", "array_jobs", "settings", "registry"),
+    ("progress", "arguments", "array_jobs", "settings", "registry", "steps"),
     ("data",),  # data sets, runs, judgments: read, checked and written
     ("tokens",),  # texts as token ids, and pairs packed from them
     ("groups",),  # one positive and n - 1 negatives a query, and the batches made of them
@@ -47,6 +49,7 @@ FLOORS = (
     ("pyterrier",),  # the reranker in other people's pipelines
     ("serving",),  # scores texts that come over HTTP
     ("training",),  # reranks a dev sample while it trains, so it stands above reranking
+    ("multistage",),  # trainings and rerankings, one after the other
     ("paper",),  # the paper's tables as data, and how they are printed
     ("replication",),  # presets, and what makes the tables: all of the above, one after the other
     DOORS,  # thin, and strangers to each other
