@@ -1,8 +1,13 @@
 """The mine door: what each round trains on, going on after a stop, and what it refuses."""
 
 import json
+import os
 import re
 import shlex
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +17,7 @@ from lce_tf.data.runs import read_run
 from lce_tf.multistage import mine as room
 from tests.training.conftest import Files
 
+ROOT = Path(__file__).parents[1]
 SHORT = "--steps 3 --batch 4 --group 3 --learning-rate 1e-3 --precision float32 --log-every 1 --query-length 8"
 SHORT += " --sequence-length 32 --engine tensorflow --scoring-precision float32"
 
@@ -122,6 +128,25 @@ def test_an_interrupted_one_goes_on(files, made, tmp_path, monkeypatch, at, call
     assert mined(files, tmp_path / "new", *FLAGS) == 0
     for name in ("round-2/negatives.trec", "round-2/model/model.safetensors"):
         assert (tmp_path / "new" / name).read_bytes() == (made / name).read_bytes()
+
+
+@pytest.mark.slow
+def test_a_kill_at_any_step_changes_nothing(files, made, tmp_path):
+    """As each of these files appears, the process that made it is killed, and the same command started again."""
+    output = tmp_path / "new"
+    given = ["--dataset", str(files.data), "--run", str(files.run), "--backbone", str(files.backbone), *SHORT.split()]
+    command = [sys.executable, "-m", "lce_tf", "mine", *given, "--output", str(output), *FLAGS]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    for name in ("candidates.trec", "round-1/model/metrics.jsonl", "round-1/scored.trec", "round-2/negatives.trec"):
+        with subprocess.Popen(
+            command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        ) as process:
+            while not (output / name).exists() and process.poll() is None:
+                time.sleep(0.01)
+            process.kill()
+    assert mined(files, output, *FLAGS) == 0
+    for name in ("round-2/negatives.trec", "round-2/model/model.safetensors"):
+        assert (output / name).read_bytes() == (made / name).read_bytes()
 
 
 @pytest.mark.slow

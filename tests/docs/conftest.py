@@ -32,7 +32,7 @@ class Place:
     def __init__(self, folder: Path):
         self.folder = folder
         make_data(folder / "mine", queries=40)
-        backbone = make_backbone(folder / "backbone", dropout=0.1, max_position_embeddings=512)
+        backbone = make_backbone(folder / "backbone", dropout=0.1, max_position_embeddings=512, num_hidden_layers=4)
         (folder / "bin").mkdir()
         (folder / "bin" / "lce").write_text(WRAPPER.format(backbone=backbone))
         (folder / "bin" / "lce").chmod(0o755)

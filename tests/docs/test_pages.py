@@ -31,7 +31,7 @@ def test_distillation(blocks, place):
     shutil.copy(place.folder / "bm25.train.trec", place.folder / "llm.train.trec")
     for block in blocks("docs/distillation.md", "bash"):
         place.run(block)
-    for name in ("margin", "ranknet", "lce8-llm", "rdrop", "small/layers-1/model"):
+    for name in ("margin", "ranknet", "lce8-llm", "rdrop", "small/layers-2/model"):
         assert (place.folder / "models" / name / "config.json").is_file()
     assert (place.folder / "models" / "small" / "table.md").is_file()
 
