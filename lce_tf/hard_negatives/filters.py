@@ -63,13 +63,27 @@ def similarities(candidates: Candidates, queries: Judged, passages: Passages) ->
         positives[owners] = queries.positives[queries.offsets[owners] + turn]
         theirs, their_bounds = passages.trigrams(positives[owners])
         theirs = theirs ^ mix(np.repeat(owners, np.diff(their_bounds)))
-        shared = np.diff(np.concatenate([[0], np.cumsum(np.isin(mine, theirs))])[bounds])
+        shared = np.diff(np.concatenate([[0], np.cumsum(_among(mine, theirs))])[bounds])
         other = np.where(positives >= 0, passages.sizes(positives), 0)[candidates.owners]
         union = sizes + other - shared
         value = np.divide(shared, union, out=np.zeros(len(sizes)), where=union > 0)
         better = (value > best) & (positives[candidates.owners] >= 0)
         best, against = np.where(better, value, best), np.where(better, positives[candidates.owners], against)
     return np.maximum(best, 0.0), against
+
+
+def _among(values: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """[values] bool, whether each of the hashes is one of `wanted`: `np.isin`, several times faster where few are."""
+    if not len(wanted):
+        return np.zeros(len(values), bool)
+    mask = np.uint64((1 << max(16, int(len(wanted)).bit_length() + 6)) - 1)
+    table = np.zeros(int(mask) + 1, bool)
+    table[wanted & mask] = True
+    found = table[values & mask]
+    places, wanted = np.flatnonzero(found), np.sort(wanted)
+    near = np.minimum(np.searchsorted(wanted, values[places]), len(wanted) - 1)
+    found[places] = wanted[near] == values[places]
+    return found
 
 
 class Taught(NamedTuple):

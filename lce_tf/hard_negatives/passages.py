@@ -5,9 +5,8 @@ import itertools
 import numpy as np
 
 from lce_tf.data.datasets import Dataset
-from lce_tf.data.draws import id_keys
+from lce_tf.data.draws import id_keys, mix
 from lce_tf.data.lookup import IdLookup
-from lce_tf.data.pydocs.near_duplicates import shingles
 from lce_tf.data.rows import stretches
 from lce_tf.progress import Progress
 
@@ -45,14 +44,11 @@ class Passages:
                 progress.advance(len(block))
                 if not shingled:
                     continue
-                pairs = zip(block, rows, strict=True)
-                sets = [shingles(passage.text.lower()) if row >= 0 else () for passage, row in pairs]
-                sizes = np.array([len(one) for one in sets])
-                words = [trigram.encode() for one in sets for trigram in one]
-                counts[rows[rows >= 0]] = sizes[rows >= 0]
-                starts[rows[rows >= 0]] = (end + np.cumsum(sizes) - sizes)[rows >= 0]
-                parts.append(id_keys(words))
-                end += len(words)
+                named = np.flatnonzero(rows >= 0)
+                hashes, sizes = trigrams_of([block[place].text.lower() for place in named.tolist()])
+                starts[rows[named]], counts[rows[named]] = end + np.cumsum(sizes) - sizes, sizes
+                parts.append(hashes)
+                end += len(hashes)
         return cls(ids, known, starts, counts, np.concatenate(parts))
 
     def rows(self, ids: np.ndarray) -> np.ndarray:
@@ -67,3 +63,31 @@ class Passages:
         """The hashes of the passages' trigrams, flat uint64, and [rows + 1] offsets."""
         places, offsets = stretches(self._starts[rows], self._counts[rows])
         return self._hashes[places], offsets
+
+
+def trigrams_of(texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Hashes of each text's different word trigrams, flat uint64, and how many each text has.
+
+    As in `lce_tf.data.pydocs.near_duplicates.shingles`, a shorter text is one of its own, and one without words has
+    none; here by arrays, for collections of millions.
+    """
+    split = [text.split() for text in texts]
+    lengths = np.array([len(words) for words in split], np.int64)
+    flat = [word for words in split for word in words]
+    distinct = sorted(set(flat))
+    known = dict(zip(distinct, id_keys(word.encode() for word in distinct).tolist(), strict=True))
+    # Two more at the end, so that there are a second and a third word everywhere; past its text's end a word is 0.
+    words = np.zeros(len(flat) + 2, np.uint64)
+    words[: len(flat)] = np.fromiter(map(known.__getitem__, flat), np.uint64, len(flat))
+    owners = np.repeat(np.arange(len(texts)), lengths)
+    left = np.cumsum(lengths)[owners] - np.arange(len(flat))  # words of the text from here on
+    second = np.where(left > 1, words[1:-1], np.uint64(0))
+    third = np.where(left > 2, words[2:], np.uint64(0))
+    hashes = mix(mix(mix(words[:-2]) ^ second) ^ third)
+    kept = (left > 2) | (left == lengths[owners])
+    hashes, owners = hashes[kept], owners[kept]
+    order = np.lexsort((hashes, owners))
+    hashes, owners = hashes[order], owners[order]
+    first = np.ones(len(hashes), bool)
+    first[1:] = (hashes[1:] != hashes[:-1]) | (owners[1:] != owners[:-1])
+    return hashes[first], np.bincount(owners[first], minlength=len(texts))
