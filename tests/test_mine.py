@@ -183,6 +183,7 @@ def test_a_teacher_of_ones_own_filters_the_candidates(files, tmp_path):
         ("--loss margin-mse", "--loss margin-mse: learns from a --teacher"),
         ("--teacher-share 3", "--teacher-share 3"),
         ("--group 1", "--group 1"),
+        ("--recipe released --batch 4", "--positives run: no relevant passage is in a list of negatives"),
         ("--dataset absent/folder", "absent/folder"),
     ],
 )

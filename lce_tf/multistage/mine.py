@@ -8,6 +8,7 @@ import numpy as np
 
 from lce_tf.data.hashes import file_sha256
 from lce_tf.data.runs import read_run
+from lce_tf.errors import UserError
 from lce_tf.files import write_json, written
 from lce_tf.hard_negatives.config import NegativesConfig
 from lce_tf.hard_negatives.make import negatives
@@ -50,6 +51,8 @@ class MineConfig:
 
     def __post_init__(self):
         check(self)
+        if self.training.positives == "run":
+            raise UserError("--positives run: no relevant passage is in a list of negatives; give --positives judged")
 
 
 @dataclass(frozen=True)
