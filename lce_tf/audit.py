@@ -1,4 +1,7 @@
-"""`python -m lce_tf.audit`: what a run can teach, before it is trained on: usable queries, truncation, positives."""
+"""`python -m lce_tf.audit`: what a run can teach, before it is trained on: usable queries, truncation, positives.
+
+Of a run that `lce negatives` made, it also says what each filter removed, with examples to look at.
+"""
 
 import argparse
 import json
@@ -8,9 +11,11 @@ from pathlib import Path
 
 from lce_tf.arguments import parser_for, quiet_tensorflow
 from lce_tf.data.formats import add_format_option
+from lce_tf.data.hashes import file_sha256
 from lce_tf.errors import guarded
 from lce_tf.files import write_json
 from lce_tf.groups.audit import Audit, audit
+from lce_tf.hard_negatives.records import EXAMPLES, examples_text, read_record, summary
 from lce_tf.losses import LOSSES
 from lce_tf.settings import add_options
 from lce_tf.training.config import TrainConfig
@@ -23,7 +28,7 @@ EXAMPLE = "python -m lce_tf.audit --dataset pydocs --run bm25.train.trec --group
 
 def parser() -> argparse.ArgumentParser:
     """The door's command line."""
-    result = parser_for("audit", __doc__.partition(": ")[2], EXAMPLE)
+    result = parser_for("audit", __doc__.partition(": ")[2].strip(), EXAMPLE)
     add = result.add_argument
     add("--dataset", default="pydocs", help="ir_datasets id, folder, or pydocs (lce list datasets)")
     add("--split", default=TrainConfig.split, help="the data set's training split")
@@ -33,6 +38,7 @@ def parser() -> argparse.ArgumentParser:
     untaught = [name for name in LOSSES if not LOSSES.about(name).teacher or LOSSES.about(name).grades]
     add("--loss", choices=untaught, default=TrainConfig.loss, help="training loss")
     add_options(result, TrainConfig, SETTINGS, fill=True)
+    add("--examples", type=int, default=EXAMPLES, help="passages to show that each filter of lce negatives removed")
     add("--json", help="write the whole audit, every query id included, to this file")
     return result
 
@@ -45,11 +51,18 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _main(arguments: argparse.Namespace) -> None:
     flags = vars(arguments).copy()
-    file = flags.pop("json")
-    found = audit_training(TrainConfig(**flags))
+    file, examples = flags.pop("json"), flags.pop("examples")
+    config = TrainConfig(**flags)
+    found = audit_training(config)
+    record = read_record(config.run, file_sha256(config.run))
     print(found.text())
+    if record:
+        print(f"\nwhat lce negatives made {config.run} of:\n{summary(record)}")
+        if shown := examples_text(record, examples):
+            print(f"\n{shown}")
     if file:
-        write_json(Path(file), json.loads(json.dumps(found.as_json())))
+        removed = {"negatives": record} if record else {}
+        write_json(Path(file), json.loads(json.dumps({**found.as_json(), **removed})))
 
 
 def audit_training(config: TrainConfig) -> Audit:

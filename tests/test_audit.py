@@ -5,7 +5,7 @@ import shlex
 
 import pytest
 
-from lce_tf import audit
+from lce_tf import audit, negatives
 
 
 @pytest.fixture
@@ -69,6 +69,36 @@ def test_bad_input_is_one_line(data, tmp_path, capsys, change, message):
     printed = capsys.readouterr()
     assert printed.err.startswith("error: ") and printed.err.count("\n") == 1 and message in printed.err
     assert printed.out == "" and sorted(tmp_path.rglob("*")) == before
+
+
+def test_what_lce_negatives_removed_is_shown_with_examples(data, tmp_path, capsys):
+    made = "--dataset data --run run.trec --output made.trec.gz --near-duplicates 0.9"
+    assert negatives.main(made.split()) == 0
+    capsys.readouterr()
+    base = BASE.replace("run.trec", "made.trec.gz").split()
+    assert audit.main([*base, "--group", "2", "--json", "found.json"]) == 0
+    printed = capsys.readouterr().out
+    shown = {" ".join(line.split()) for line in printed.splitlines()}
+    assert {"what lce negatives made made.trec.gz of:", "judged passages 2 (18.2%), of 2 queries"} <= shown
+    # p2 is p1, which is relevant to q1, in other letters.
+    assert "near-duplicates of a positive 1 (9.1%), of 1 queries" in shown
+    assert {"query q1: quick fox", "positive p1: the quick fox", "removed p2: The quick fox"} <= shown
+    assert "near-duplicates of a positive: rank 3 of run.trec, score 7, similarity 1" in shown
+    assert "negatives that copy a positive's text 0" in shown
+    found = json.loads((tmp_path / "found.json").read_text())
+    assert found["negatives"]["removed"]["near_duplicates"] == {"passages": 1, "queries": 1}
+    assert audit.main([*base, "--group", "2", "--examples", "0"]) == 0
+    assert "query q1" not in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_list_of_negatives_that_was_edited_since(data, capsys):
+    assert negatives.main("--dataset data --run run.trec --output made.trec".split()) == 0
+    with open("made.trec", "a") as file:
+        file.write("q2 Q0 p9 9 -9 t\n")
+    capsys.readouterr()
+    assert audit.main(BASE.replace("run.trec", "made.trec").split()) == 2
+    printed = capsys.readouterr()
+    assert printed.err.count("\n") == 1 and "made.trec: has changed since" in printed.err and printed.out == ""
 
 
 def test_a_file_that_cannot_be_written(data, capsys):

@@ -9,6 +9,9 @@ ROOT = Path(__file__).parents[1]
 DOORS = (
     "demo",
     "retrieve",
+    "negatives",
+    "distil",
+    "mine",
     "audit",
     "train",
     "rerank",
@@ -37,11 +40,12 @@ FLOORS = (
     ("errors",),
     ("destinations",),  # where an output path leads
     ("files", "locks", "xla"),
-    ("progress", "arguments", "array_jobs", "settings", "registry", "disk", "footprint"),
+    ("progress", "arguments", "array_jobs", "settings", "registry", "steps", "disk", "footprint"),
     ("training_folder",),  # what a training leaves beside its checkpoint
     ("data",),  # data sets, runs, judgments: read, checked and written
     ("tokens",),  # texts as token ids, and pairs packed from them
     ("groups",),  # one positive and n - 1 negatives a query, and the batches made of them
+    ("hard_negatives",),  # a run to draw from, made of other runs: knows texts, not tokens
     ("kernels",),  # fused kernels for GPUs: knows tensors, not models
     ("model",),  # encoder, score head, weights in and out: knows arrays, not losses
     ("losses",),
@@ -54,6 +58,7 @@ FLOORS = (
     ("pyterrier",),  # the reranker in other people's pipelines
     ("serving",),  # scores texts that come over HTTP
     ("training",),  # reranks a dev sample while it trains, so it stands above reranking
+    ("multistage",),  # trainings and rerankings, one after the other
     ("paper",),  # the paper's tables as data, and how they are printed
     ("replication",),  # presets, and what makes the tables: all of the above, one after the other
     ("studies",),  # cascades, curves, suites: many runs, measured together

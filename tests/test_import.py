@@ -48,7 +48,8 @@ def test_doors_load_nothing_heavy(name):
 
 
 @pytest.mark.parametrize(
-    "package", ["data", "evaluation", "groups", "paper", "replication", "reporting", "retrieval", "tokens"]
+    "package",
+    ["data", "evaluation", "groups", "hard_negatives", "paper", "replication", "reporting", "retrieval", "tokens"],
 )
 def test_packages_without_a_model_load_nothing_heavy(package):
     files = sorted((ROOT / "lce_tf" / package).rglob("*.py"))

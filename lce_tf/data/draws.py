@@ -1,5 +1,8 @@
 """Random numbers that are a pure function of their key: no state, so no order of drawing to get wrong."""
 
+import hashlib
+from collections.abc import Iterable
+
 import numpy as np
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
@@ -25,3 +28,9 @@ def draw(*key: int | np.ndarray) -> np.ndarray:
     for part in key:
         value = mix(value ^ mix(np.asarray(part).astype(np.uint64)))
     return value
+
+
+def id_keys(names: Iterable[bytes]) -> np.ndarray:
+    """uint64, a hash of each id alone, so that what is drawn for it depends on no other id and on no order."""
+    digests = (hashlib.blake2b(name, digest_size=8).digest() for name in names)
+    return np.frombuffer(b"".join(digests), dtype="<u8")

@@ -1,11 +1,11 @@
 """What groups are drawn from: each training query's positives and its top-ranked passages that are not relevant."""
 
-import hashlib
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
+from lce_tf.data.draws import id_keys
 from lce_tf.data.lookup import IdLookup
 from lce_tf.data.qrels import Qrels, relevant
 from lce_tf.data.rows import stretches
@@ -132,7 +132,7 @@ def build_pool(run: Run, qrels: Qrels, queries: TokenStore, passages: TokenStore
         raise UserError(f"no training query is usable: {findings.summary()}")
     return TrainingPool(
         query_rows[usable],
-        _keys(names[usable]),
+        id_keys(names[usable].tolist()),
         (good % width)[usable[good // width]],
         _bounds(positives[usable]),
         top.negatives[np.repeat(usable, top.counts)],
@@ -215,11 +215,6 @@ def _asked(run: Run, qrels: Qrels, config: PoolConfig) -> tuple[np.ndarray, np.n
     owners = np.repeat(np.arange(len(wanted)), [len(ids) for ids in wanted.values()])
     grades = np.array([qrels[name][i] for name, ids in wanted.items() for i in ids], np.int32)
     return names, owners, np.array([i.encode() for ids in wanted.values() for i in ids]), grades
-
-
-def _keys(names: np.ndarray) -> np.ndarray:
-    digests = (hashlib.blake2b(name, digest_size=8).digest() for name in names.tolist())
-    return np.frombuffer(b"".join(digests), dtype="<u8")
 
 
 def _bounds(counts: np.ndarray) -> np.ndarray:

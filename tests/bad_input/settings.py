@@ -6,7 +6,7 @@ import json
 import os
 from unittest import mock
 
-from lce_tf import audit, compare, train
+from lce_tf import audit, compare, distil, mine, negatives, train
 from tests.bad_input.case import QRELS, Case, evaluated, quietly
 from tests.bad_input.checkpoints import FILES, SHAPE, reranked
 from tests.bad_input.run_files import RUN
@@ -54,6 +54,20 @@ def evaluate_with(arguments, refused, shown=None):
     call = ["--qrels", "qrels.txt", "run.trec", *arguments.split()]
     files = {"qrels.txt": QRELS, "run.trec": RUN, "folder/file": b""}
     return Case("Settings", f"`lce evaluate {shown or arguments}`", lambda: evaluated(*call), files, refused=refused)
+
+
+def negatives_with(arguments, refused, **change):
+    call = ["--dataset", ".", "--run", "run.trec", "--output", "out.trec", *arguments.split()]
+    shown = f"`lce negatives {arguments}`"
+    return Case("Negatives", shown, lambda: quietly(negatives.main, *call), TRAINING | change, refused=refused)
+
+
+def staged(door, arguments, refused):
+    base = {"mine": "--backbone model", "distil": "--checkpoint model"}[door.__name__.rpartition(".")[2]]
+    call = f"--dataset . --run run.trec {base} --output out {arguments}".split()
+    shown = f"`lce {door.__name__.rpartition('.')[2]} {arguments}`"
+    files = {**TRAINING, "other/notes.txt": b""}
+    return Case("Negatives", shown, lambda: quietly(door.main, *call), files, refused=refused)
 
 
 def compare_with(arguments, refused):
@@ -239,4 +253,35 @@ CASES = [
     compare_with("run.trec", "run.trec: one run cannot be compared; give at least two"),
     compare_with("run.trec other.trec", "a paired test needs at least two queries; there are 1"),
     compare_with("run.trec other.trec --alpha 2", "--alpha 2.0: must lie above 0 and below 1, as 0.01 does"),
+    negatives_with("--shares 1,2", "--shares: 2 for 1 runs; give one for each --run"),
+    negatives_with("--first-rank 9 --last-rank 3", "--last-rank 3: lies before --first-rank 9; give more"),
+    negatives_with("--near-duplicates 50", "--near-duplicates 50.0: give at most 1"),
+    negatives_with(
+        "--teacher-margin 1", "--teacher-margin and --teacher-share need a --teacher, a run that lce score writes"
+    ),
+    negatives_with(
+        "--teacher run.trec --teacher-share 0.9 --teacher-scale raw",
+        "--teacher-share 0.9: a positive has the score -8, of which a share is no bound; give --teacher-margin, or "
+        "--teacher-scale logit",
+        **{"run.trec": b"q1 Q0 p1 1 -8 t\nq1 Q0 p2 2 -9 t\n"},
+    ),
+    negatives_with("--output run.trec", "--output run.trec: is one of the inputs, which would be lost; …"),
+    negatives_with(
+        "--teacher other.trec --teacher-margin 1",
+        "--teacher other.trec: has no score of a passage judged relevant to one of the queries; write it with python "
+        "-m lce_tf.score, from the --run",
+        **{"other.trec": b"q1 Q0 p2 1 1 t\n"},
+    ),
+    negatives_with(
+        "--last-rank 1",
+        "no negative is left of 2 candidates: 2 judged passages, 0 not in the collection, 0 near-duplicates of a "
+        "positive",
+    ),
+    staged(mine, "--rounds 0", "--rounds 0: give 1 or more"),
+    staged(mine, "--output other", "--output other: holds other files than those of lce mine; choose another folder"),
+    staged(
+        distil,
+        "--layers 1",
+        "model: is a backbone without a trained head; train it first with python -m lce_tf.train",
+    ),
 ]

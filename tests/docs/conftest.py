@@ -15,12 +15,13 @@ ROOT = Path(__file__).parents[2]
 # that the page has trained itself stays.
 SMALL = "--steps 2 --batch 4 --sequence-length 256 --query-length 8 --precision float32"
 WRAPPER = f"""#!/bin/sh
-case "$1" in train|audit)
+case "$1" in train|audit|mine)
   case "$*" in *"--backbone models/"*) ;; *) set -- "$@" --backbone "{{backbone}}" ;; esac
 esac
 case "$1" in train)
   case "$*" in *"--batch 2 "*) set -- "$@" {SMALL} --batch 2 ;; *) set -- "$@" {SMALL} ;; esac
 esac
+case "$1" in mine|distil) set -- "$@" {SMALL} ;; esac
 exec {sys.executable} -m lce_tf "$@"
 """
 
@@ -31,7 +32,7 @@ class Place:
     def __init__(self, folder: Path):
         self.folder = folder
         make_data(folder / "mine", queries=40)
-        backbone = make_backbone(folder / "backbone", dropout=0.1, max_position_embeddings=512)
+        backbone = make_backbone(folder / "backbone", dropout=0.1, max_position_embeddings=512, num_hidden_layers=4)
         (folder / "bin").mkdir()
         (folder / "bin" / "lce").write_text(WRAPPER.format(backbone=backbone))
         (folder / "bin" / "lce").chmod(0o755)

@@ -31,8 +31,38 @@ def test_distillation(blocks, place):
     shutil.copy(place.folder / "bm25.train.trec", place.folder / "llm.train.trec")
     for block in blocks("docs/distillation.md", "bash"):
         place.run(block)
-    for name in ("margin", "ranknet", "lce8-llm", "rdrop"):
+    for name in ("margin", "ranknet", "lce8-llm", "rdrop", "small/layers-2/model"):
         assert (place.folder / "models" / name / "config.json").is_file()
+    assert (place.folder / "models" / "small" / "table.md").is_file()
+
+
+def teach(folder: Path) -> None:
+    """Gives the positives the highest scores of `teacher.train.trec`, and some of the others scores near those."""
+    positives = {tuple(line.split()[::2][:2]) for line in (folder / "mine" / "qrels.train.txt").open()}
+    rows = []
+    for place, line in enumerate((folder / "teacher.train.trec").open()):
+        query, _, passage, *_ = line.split()
+        rows.append(f"{query} Q0 {passage} 1 {9 if (query, passage) in positives else place % 9} t\n")
+    (folder / "teacher.train.trec").write_text("".join(rows))
+
+
+@pytest.mark.slow
+def test_negatives(blocks, place, monkeypatch, capsys):
+    for name in ("bm25.train.trec", "bm25.dev.trec", "models/teacher"):
+        place.run(f"rm -rf {name}*")
+    for block in blocks("docs/negatives.md", "bash"):
+        printed = place.run(block)
+        if "lce score" in block:  # two steps make no teacher
+            teach(place.folder)
+        if "audit" in block:
+            assert "false negatives by the teacher's margin" in printed and "  removed  " in printed
+    for name in ("mixed", "mined/round-2/model"):
+        assert (place.folder / "models" / name / "config.json").is_file()
+    assert (place.folder / "models" / "mined" / "table.md").is_file()
+    monkeypatch.chdir(place.folder)
+    (program,) = blocks("docs/negatives.md", "python")
+    exec(program, {})
+    assert "near-duplicates of a positive" in capsys.readouterr().out
 
 
 @pytest.mark.slow

@@ -2,6 +2,10 @@
 
 from pathlib import Path
 
+from lce_tf.hard_negatives.config import NegativesConfig
+from lce_tf.multistage.distil import DistilConfig
+from lce_tf.multistage.mine import MineConfig
+from lce_tf.multistage.scoring import ScoringConfig
 from lce_tf.reranking.rerank import RerankConfig
 from lce_tf.settings import table
 from lce_tf.training.config import TrainConfig
@@ -14,6 +18,10 @@ def page() -> str:
     return (
         "# Settings\n\nDefaults of training are the paper's recipe; a preset or `--recipe` may set others.\n\n"
         f"## `lce train`\n\n{table(TrainConfig)}\n## `lce rerank`\n\n{table(RerankConfig)}"
+        f"\n## `lce negatives`\n\n{table(NegativesConfig)}"
+        f"\n## `lce mine`\n\nThose of `lce negatives` and `lce train`, and\n\n{table(MineConfig)}"
+        f"\n## `lce distil`\n\nThose of `lce train`, and\n\n{table(DistilConfig)}"
+        f"\n## `lce mine` and `lce distil`\n\n{table(ScoringConfig)}"
     )
 
 

@@ -1,0 +1,67 @@
+"""`python -m lce_tf.distil`: makes smaller models of a checkpoint, trained from its own scores, and compares them."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from lce_tf import settings
+from lce_tf.arguments import callable_door, parser_for, quiet_tensorflow
+from lce_tf.data.formats import add_format_option
+from lce_tf.errors import guarded
+from lce_tf.multistage.distil import DistilConfig, distil, training_like
+from lce_tf.multistage.scoring import ScoringConfig
+from lce_tf.reranking.rerank import CHECKPOINT
+from lce_tf.settings import add_options
+from lce_tf.training.options import add_training_options, training_of
+
+EXAMPLE = """python -m lce_tf.distil --checkpoint runs/lce8 --layers 3,2 --dataset pydocs --run bm25.train.trec \\
+      --steps 1000 --batch 16 --learning-rate 5e-5 --dev-run bm25.dev.trec --output small
+
+small/layers-3/model is a checkpoint like any other. With a --dev-run, small/table.md says what each student gives up in
+quality, and how many pairs a second it scores. The same command goes on where an interrupted one stopped."""
+# Not flags of their own: those that the door has, and those that distilling fills in.
+FILLED = ("dataset", "run", "split", "format", "backbone", "teacher")
+LOSS = "margin-mse"
+
+
+def parser() -> argparse.ArgumentParser:
+    """The door's command line; lengths that are not given are the checkpoint's."""
+    result = parser_for("distil", __doc__.partition(": ")[2], EXAMPLE)
+    add = result.add_argument
+    add("--checkpoint", required=True, help=f"the teacher: {CHECKPOINT}")
+    add("--dataset", default="pydocs", help="queries, passages and judgments: ir_datasets id, folder or pydocs")
+    add("--split", default="train", help="the data set's training split")
+    add("--run", required=True, help="run whose top passages are scored and are the negatives")
+    add("--output", required=True, help="folder for the teacher's scores, the students and the table")
+    add_format_option(result)
+    add_options(result, DistilConfig, fill=True)
+    add_options(result, ScoringConfig, fill=True)
+    add_training_options(result, FILLED)
+    return result
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Exit status 0, 130 after Ctrl-C, or 2 after one line about what is wrong."""
+    quiet_tensorflow()
+    return guarded(_main, parser().parse_args(argv))
+
+
+def _main(arguments: argparse.Namespace) -> None:
+    flags = vars(arguments).copy()
+    own = {name: flags.pop(name) for name in ("checkpoint", "output", "layers", "pick")}
+    own["scoring"] = ScoringConfig(**{name: flags.pop(name) for name in settings.defaults(ScoringConfig)})
+    flags["loss"] = flags["loss"] or LOSS
+    # The teacher's scores are still to be made; their place is taken until then.
+    flags = training_like(own["checkpoint"], {**flags, "teacher": "to be made"})
+    found = distil(DistilConfig(training=training_of(flags), **own))
+    for layers, folder in found.students.items():
+        print(f"{layers} layers: {folder}")
+    if found.table:
+        print(f"\n{found.table}")
+
+
+__all__ = ["distil", "main", "parser"]
+callable_door(__name__)
+
+if __name__ == "__main__":
+    sys.exit(main())

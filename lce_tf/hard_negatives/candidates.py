@@ -1,0 +1,148 @@
+"""Judged queries, and the candidates that runs rank for them within a window of ranks."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from lce_tf.data.lookup import IdLookup
+from lce_tf.data.qrels import Qrels, relevant
+from lce_tf.data.rows import stretches
+from lce_tf.data.runs import Run
+from lce_tf.errors import UserError
+from lce_tf.hard_negatives.passages import Passages
+
+
+class Candidates(NamedTuple):
+    """Candidates of a block of queries, a row each, in the order of query, run and rank.
+
+    Attributes:
+        owners: [rows] int64 place of the query in the block.
+        passages: [rows] int64 number among `Passages`.
+        runs: [rows] int64 which run it is from.
+        ranks: [rows] int64 rank in that run, from 1.
+        scores: [rows] float64 score in that run.
+    """
+
+    owners: np.ndarray
+    passages: np.ndarray
+    runs: np.ndarray
+    ranks: np.ndarray
+    scores: np.ndarray
+
+    def only(self, kept: np.ndarray) -> "Candidates":
+        """The rows that `kept`, a mask or row numbers, chooses."""
+        return Candidates(*(column[kept] for column in self))
+
+
+class Judged(NamedTuple):
+    """Queries of a block with their judged passages.
+
+    Attributes:
+        names: [queries] 'S' ids.
+        positives, offsets: flat int64 numbers of the relevant passages of the collection, and [queries + 1] bounds.
+        dropped, dropped_offsets: the same for the judged passages that are no negatives.
+    """
+
+    names: np.ndarray
+    positives: np.ndarray
+    offsets: np.ndarray
+    dropped: np.ndarray
+    dropped_offsets: np.ndarray
+
+    def block(self, first: int, last: int) -> "Judged":
+        """Queries [first, last)."""
+        a, b = self.offsets[[first, last]]
+        c, d = self.dropped_offsets[[first, last]]
+        offsets, dropped_offsets = self.offsets[first : last + 1] - a, self.dropped_offsets[first : last + 1] - c
+        return Judged(self.names[first:last], self.positives[a:b], offsets, self.dropped[c:d], dropped_offsets)
+
+
+class Left(NamedTuple):
+    """Ids of judged queries that get no negatives: none of the runs ranks for them, or no positive has a text."""
+
+    not_in_run: list[str]
+    no_positive: list[str]
+
+
+def queries_in_runs(qrels: Qrels, runs: Sequence[Run]) -> tuple[list[str], list[str]]:
+    """Ids of the queries with a relevant passage that a run ranks for, and of those that none does.
+
+    Raises:
+        UserError: there are none that a run ranks for.
+    """
+    judged = [query_id for query_id, ids in relevant(qrels).items() if ids]
+    names = np.array([query_id.encode() for query_id in judged], "S" if judged else "S1")
+    there = np.zeros(len(judged), bool)
+    for run in runs:
+        there |= IdLookup(run.query_ids).rows(names) >= 0
+    if not there.any():
+        raise UserError(
+            f"none of the {len(judged)} queries with a relevant passage is in the runs; name the runs of --split"
+        )
+    pairs = list(zip(judged, there.tolist(), strict=True))
+    return [name for name, is_there in pairs if is_there], [name for name, is_there in pairs if not is_there]
+
+
+def named_passages(names: Sequence[str], qrels: Qrels, windows: Sequence["Window"]) -> np.ndarray:
+    """[passages] 'S', each once: what the runs rank within the window, and what is judged for these queries."""
+    parts = [np.array([i.encode() for name in names for i in qrels[name]])]
+    parts += [np.unique(window.passage_ids()) for window in windows]
+    return np.unique(np.concatenate(parts))
+
+
+def judged_queries(names: Sequence[str], qrels: Qrels, passages: Passages, drop: str) -> tuple[Judged, list[str]]:
+    """The queries that have a positive in the collection, and the ids of those that have none.
+
+    Args:
+        drop: "relevant" or "all": which judged passages are no negatives.
+    """
+    positives = {name: [i for i, grade in qrels[name].items() if grade >= 1] for name in names}
+    dropped = {name: list(qrels[name]) for name in names} if drop == "all" else positives
+    good, offsets = _numbered(positives, passages)
+    usable = np.diff(offsets) > 0
+    without = [name for name, is_usable in zip(names, usable.tolist(), strict=True) if not is_usable]
+    if not usable.any():
+        raise UserError(f"no passage judged relevant to the runs' queries, such as {names[0]}, is in the collection")
+    kept = [name for name, is_usable in zip(names, usable.tolist(), strict=True) if is_usable]
+    good, offsets = _numbered({name: positives[name] for name in kept}, passages)
+    bad, bad_offsets = _numbered({name: dropped[name] for name in kept}, passages)
+    return Judged(np.array([name.encode() for name in kept]), good, offsets, bad, bad_offsets), without
+
+
+class Window:
+    """The ranks `first` to `last` of a run's queries."""
+
+    def __init__(self, run: Run, names: np.ndarray, first: int, last: int):
+        places = IdLookup(run.query_ids).rows(names)
+        self.run, self._skipped = run, first - 1
+        # Place -1 takes what is last: no rows.
+        lengths = np.append(np.minimum(np.diff(run.offsets), last), 0)[places]
+        self._starts, self._lengths = run.offsets[places] + self._skipped, np.maximum(lengths - self._skipped, 0)
+
+    def passage_ids(self) -> np.ndarray:
+        """[rows] 'S' of all queries."""
+        return self.run.passage_ids[stretches(self._starts, self._lengths)[0]]
+
+    def of(self, queries: np.ndarray, passages: Passages, number: int) -> Candidates:
+        """The candidates of queries given by their places; `number` is what the run is called in `Candidates.runs`."""
+        rows, offsets = stretches(self._starts[queries], self._lengths[queries])
+        owners = np.repeat(np.arange(len(queries)), np.diff(offsets))
+        ranks = np.arange(len(rows)) - offsets[owners] + self._skipped + 1
+        found = passages.rows(self.run.passage_ids[rows])
+        return Candidates(owners, found, np.full(len(rows), number), ranks, self.run.scores[rows])
+
+
+def gathered(windows: Sequence[Window], queries: np.ndarray, passages: Passages) -> Candidates:
+    """The candidates of all runs for these queries."""
+    parts = [window.of(queries, passages, number) for number, window in enumerate(windows)]
+    joined = Candidates(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+    return joined.only(np.argsort(joined.owners, kind="stable"))
+
+
+def _numbered(lists: dict[str, list[str]], passages: Passages) -> tuple[np.ndarray, np.ndarray]:
+    """The numbers of the passages that the collection has, flat, and the bounds of each list."""
+    owners = np.repeat(np.arange(len(lists)), [len(ids) for ids in lists.values()])
+    rows = passages.rows(np.array([i.encode() for ids in lists.values() for i in ids], "S" if len(owners) else "S1"))
+    known = (rows >= 0) & passages.known[rows]
+    return rows[known], np.concatenate([[0], np.cumsum(np.bincount(owners[known], minlength=len(lists)))])

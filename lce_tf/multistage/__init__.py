@@ -1,0 +1,1 @@
+"""Trainings of several stages: smaller models from a teacher's scores, and negatives mined in rounds."""

@@ -1,0 +1,132 @@
+"""Students of a trained cross-encoder: its scores, some of its layers, and a training for each number of layers."""
+
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from lce_tf.arguments import numbers
+from lce_tf.data.hashes import file_sha256
+from lce_tf.errors import UserError
+from lce_tf.files import read_json, write_json, written
+from lce_tf.losses import LOSSES
+from lce_tf.model import checkpoint, hub
+from lce_tf.multistage.quality import Model, check_dev, markdown, quality, trained_alone
+from lce_tf.multistage.rates import rates
+from lce_tf.multistage.scoring import ScoringConfig
+from lce_tf.multistage.student import PICKS, picked, write_student
+from lce_tf.settings import check, setting
+from lce_tf.steps import Steps
+from lce_tf.training.config import DEFAULTS, TrainConfig
+from lce_tf.training.job import train
+
+
+@dataclass(frozen=True)
+class DistilConfig:
+    """Students to make of a checkpoint; each field states what it means.
+
+    Attributes:
+        training: of every student. Its backbone and teacher are filled in; its `dev_run`, if there is one, is what the
+            students are compared on.
+        output: folder of all products.
+        scoring: engine and depth, of the teacher and of the students.
+    """
+
+    checkpoint: str = setting()
+    training: TrainConfig = setting()
+    output: str = setting()
+    layers: tuple[int, ...] = setting(
+        (3,), "layers of the student, or of several students, such as 6,3,2", read=numbers, metavar="N,N,..."
+    )
+    pick: str = setting("even", "which of the checkpoint's layers: evenly spaced, the first or the last", choices=PICKS)
+    scoring: ScoringConfig = setting(ScoringConfig())
+
+    def __post_init__(self):
+        check(self)
+        if not self.layers or len(set(self.layers)) != len(self.layers):
+            raise UserError("--layers: give one or more different numbers, such as 6,3,2")
+        if not LOSSES.about(self.training.loss).teacher:
+            taught = ", ".join(name for name in LOSSES if LOSSES.about(name).teacher)
+            raise UserError(f"--loss {self.training.loss}: has no teacher; give one of {taught}")
+
+
+@dataclass(frozen=True)
+class Distilled:
+    """What became of a checkpoint.
+
+    Attributes:
+        students: layers -> folder of the trained student.
+        table: what each gives up for its rate, as Markdown; None without a dev run.
+    """
+
+    students: dict[int, Path]
+    table: str | None
+
+
+def distil(config: DistilConfig) -> Distilled:
+    """Makes the students in `config.output`: `layers-N/model` each, and `table.md` where there is a dev run.
+
+    The teacher's scores (`teacher.trec`) and each student are kept; the same call goes on where an interrupted one
+    stopped, and makes only what is new where it asks for further students.
+
+    Raises:
+        UserError: bad input; or the folder's products were made otherwise.
+    """
+    teacher = checkpoint.locate(config.checkpoint)
+    depth = checkpoint.trained(teacher).config.num_hidden_layers
+    kept = {layers: picked(depth, layers, config.pick) for layers in config.layers}
+    check_dev(config.training)
+    with Steps(config.output, "distil", DEFAULTS).opened() as steps:
+        identity = checkpoint.identity(teacher)
+        run, depth = Path(config.training.run), config.training.negatives_depth
+        scores = config.scoring.teach(steps, "teacher.trec", teacher, config.training, run, depth)
+        students = {}
+        for layers, places in kept.items():
+            made_of = {"model": identity, "layers": places}
+            start = steps.make(
+                f"layers-{layers}/start", made_of, lambda path, places=places: write_student(teacher, places, path)
+            )
+            students[layers] = _trained(config, steps, layers, start, scores)
+        models = [Model("teacher", teacher)]
+        models += [Model(f"layers-{layers}", folder) for layers, folder in students.items()]
+        table = _table(config, steps, models) if config.training.dev_run else None
+    return Distilled(students, table)
+
+
+def training_like(teacher: str, flags: dict) -> dict:
+    """The flags of a training with the teacher's lengths, head and padding where they name none."""
+    about = checkpoint.trained(checkpoint.locate(teacher))
+    lengths, scoring = about.lengths, about.scoring
+    own = {"query_length": lengths.query, "sequence_length": lengths.sequence, "passage_length": lengths.passage}
+    if lengths.windows > 1:
+        own |= {"stride": lengths.stride, "windows": lengths.windows}
+    own |= {"padding_segment": scoring.padding_segment}
+    own |= {"head": scoring.head} if scoring.head == "dense" else {}
+    return {**own, **{name: value for name, value in flags.items() if value is not None}}
+
+
+def _trained(config: DistilConfig, steps: Steps, layers: int, start: Path, scores: Path) -> Path:
+    training = replace(trained_alone(config.training), backbone=str(start), teacher=str(scores))
+    hashes = {"run": training.run, "teacher": str(scores), "backbone": str(hub.weight_file(start))}
+    settings = {**asdict(training), **{f"{name}_sha256": file_sha256(file) for name, file in hashes.items()}}
+    return steps.make(f"layers-{layers}/model", settings, lambda path: train(training, path))
+
+
+def _table(config: DistilConfig, steps: Steps, models: list[Model]) -> str:
+    """What each student gives up, and what for; also written to `table.md` and `table.json`."""
+    facts = quality(steps, models, config.training, config.scoring)
+    settings = {model.name: checkpoint.identity(model.folder) for model in models}
+    settings |= {**asdict(config.scoring), "run_sha256": file_sha256(config.training.dev_run)}
+    name = f"rates-{'-'.join(map(str, config.layers))}.json"
+    timed = read_json(
+        steps.make(name, settings, lambda path: write_json(path, rates(models, config.training, config.scoring)))
+    )
+    per_second = timed["pairs_per_second"]
+    columns = {
+        "pairs/s": {name: f"{rate:.0f}" for name, rate in per_second.items()},
+        "rate": {name: f"{rate / per_second['teacher']:.2f}×" for name, rate in per_second.items()},
+    }
+    about = f"Rates on {timed['pairs']} pairs by {timed['engine']} in {timed['precision']}, {timed['processor']}."
+    text = markdown(facts, columns, about)
+    write_json(steps.folder / "table.json", {**facts, "rates": timed})
+    with written(steps.folder / "table.md") as file:
+        file.write(text)
+    return text

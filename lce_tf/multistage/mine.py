@@ -1,0 +1,153 @@
+"""Negatives mined in rounds: the model of a round scores the candidates that the next round's negatives come from."""
+
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lce_tf.data.hashes import file_sha256
+from lce_tf.data.runs import read_run
+from lce_tf.errors import UserError
+from lce_tf.files import write_json, written
+from lce_tf.hard_negatives.config import NegativesConfig
+from lce_tf.hard_negatives.make import negatives
+from lce_tf.hard_negatives.records import read_record
+from lce_tf.model import hub
+from lce_tf.multistage.quality import Model, check_dev, markdown, quality, trained_alone
+from lce_tf.multistage.scoring import ScoringConfig
+from lce_tf.settings import check, setting
+from lce_tf.settings import defaults as defaults_of
+from lce_tf.steps import Steps
+from lce_tf.training.config import DEFAULTS, TrainConfig
+from lce_tf.training.job import train
+
+STARTS = ("backbone", "previous")
+# What stands for a teacher's run that each round has of its own.
+OWN = ("scores of the round before",)
+# A rank below any list of candidates.
+WHOLE = 1 << 30
+
+
+@dataclass(frozen=True)
+class MineConfig:
+    """Rounds of training and mining; each field states what it means.
+
+    Attributes:
+        training: of every round. Its run is filled in; on its `dev_run`, if there is one, the rounds are compared.
+        negatives: what candidates are, and how many a round's list has. Its output is filled in. Where its teacher is
+            `OWN`, the model of the round before removes false negatives; another teacher does so for all rounds.
+        output: folder of all products.
+    """
+
+    training: TrainConfig = setting()
+    negatives: NegativesConfig = setting()
+    output: str = setting()
+    rounds: int = setting(2, "trainings, each but the first with negatives that the one before mined", at_least=1)
+    start: str = setting(
+        "backbone", "what a round's training starts from: the backbone, or the previous round's model", choices=STARTS
+    )
+    scoring: ScoringConfig = setting(ScoringConfig())
+
+    def __post_init__(self):
+        check(self)
+        if self.training.positives == "run":
+            raise UserError("--positives run: no relevant passage is in a list of negatives; give --positives judged")
+
+
+@dataclass(frozen=True)
+class Mined:
+    """What became of the rounds.
+
+    Attributes:
+        models: folders of the trained checkpoints, in the order of the rounds.
+        lists: runs that their negatives came from.
+        table: how good each is, as Markdown; None without a dev run.
+    """
+
+    models: list[Path]
+    lists: list[Path]
+    table: str | None
+
+
+def mine(config: MineConfig) -> Mined:
+    """Trains `config.rounds` models in `config.output`: `round-N/negatives.trec` and `round-N/model` each.
+
+    The same call goes on where an interrupted one stopped, and with more rounds after the last one made.
+
+    Raises:
+        UserError: bad input; or the folder's products were made otherwise.
+    """
+    check_dev(config.training)
+    with Steps(config.output, "mine", {**defaults_of(NegativesConfig), **DEFAULTS}).opened() as steps:
+        candidates = _candidates(config, steps)
+        longest = int(np.diff(read_run(candidates).offsets).max())
+        models: list[Path] = []
+        lists: list[Path] = []
+        source = candidates
+        for number in range(1, config.rounds + 1):
+            lists.append(_drawn(config, steps, number, source))
+            models.append(_trained(config, steps, number, lists[-1], models))
+            if number < config.rounds:
+                name = f"round-{number}/scored.trec"
+                source = config.scoring.teach(steps, name, models[-1], config.training, candidates, longest)
+        table = _table(config, steps, models, lists) if config.training.dev_run else None
+    return Mined(models, lists, table)
+
+
+def _candidates(config: MineConfig, steps: Steps) -> Path:
+    """All that the rounds draw from: the runs' window, less what needs no model of a round to be removed."""
+    every = replace(config.negatives, per_query=None, draw="top")
+    if every.teacher == OWN:
+        every = replace(every, teacher=(), teacher_margin=None, teacher_share=None)
+    return _listed(steps, "candidates.trec", every)
+
+
+def _drawn(config: MineConfig, steps: Steps, number: int, source: Path) -> Path:
+    """The list of a round, drawn from the candidates as they are ranked by the first stage or the round before."""
+    own = config.negatives.teacher == OWN and number > 1
+    settings = {"teacher": (str(source),)} if own else {"teacher": (), "teacher_margin": None, "teacher_share": None}
+    settings |= {"runs": (str(source),), "shares": None, "first_rank": 1, "last_rank": WHOLE, "near_duplicates": 0.0}
+    return _listed(steps, f"round-{number}/negatives.trec", replace(config.negatives, **settings))
+
+
+def _listed(steps: Steps, name: str, config: NegativesConfig) -> Path:
+    config = replace(config, output=str(steps.folder / name))
+    hashes = {"runs_sha256": [file_sha256(run) for run in config.runs]}
+    hashes["teacher_sha256"] = [file_sha256(run) for run in config.teacher]
+    return steps.make(name, {**asdict(config), **hashes}, lambda path: negatives(config))
+
+
+def _trained(config: MineConfig, steps: Steps, number: int, run: Path, models: list[Path]) -> Path:
+    training = replace(trained_alone(config.training), run=str(run))
+    if config.start == "previous" and models:
+        training = replace(training, backbone=str(models[-1]))
+    weights = hub.weight_file(hub.locate(training.backbone))
+    settings = {**asdict(training), "run_sha256": file_sha256(run), "backbone_sha256": file_sha256(weights)}
+    return steps.make(f"round-{number}/model", settings, lambda path: train(training, path))
+
+
+def _table(config: MineConfig, steps: Steps, models: list[Path], lists: list[Path]) -> str:
+    """How good each round's model is, and what its negatives were; also written to `table.md` and `table.json`."""
+    rounds = [Model(f"round-{number}", folder) for number, folder in enumerate(models, 1)]
+    facts = quality(steps, rounds, config.training, config.scoring)
+    records = {one.name: read_record(file) for one, file in zip(rounds, lists, strict=True)}
+    columns = {"negatives": {name: f"{record['negatives_kept']}" for name, record in records.items()}}
+    columns["false negatives removed"] = {name: f"{_false(record)}" for name, record in records.items()}
+    pairs = [_pairs(file) for file in lists]
+    new = [f"{len(now - before) / len(now):.0%}" for before, now in zip([set(), *pairs], pairs, strict=False)]
+    columns["new"] = dict(zip(records, new, strict=True))
+    text = markdown(facts, columns)
+    write_json(steps.folder / "table.json", {**facts, "rounds": columns})
+    with written(steps.folder / "table.md") as file:
+        file.write(text)
+    return text
+
+
+def _false(record: dict[str, Any]) -> int:
+    kinds = ("teacher_margin", "teacher_share")
+    return sum(record["removed"][kind]["passages"] for kind in kinds if kind in record["removed"])
+
+
+def _pairs(file: Path) -> set[tuple[str, str]]:
+    return {(query, passage) for query, row in read_run(file).as_dict().items() for passage in row}

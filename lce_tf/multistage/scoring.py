@@ -1,0 +1,55 @@
+"""How the models of a training of several stages score pairs."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from lce_tf.data.hashes import file_sha256
+from lce_tf.model import checkpoint
+from lce_tf.reranking.engine import ENGINES
+from lce_tf.reranking.rerank import RerankConfig, rerank
+from lce_tf.settings import check, setting
+from lce_tf.steps import Steps
+from lce_tf.training.config import TrainConfig
+
+
+@dataclass(frozen=True)
+class ScoringConfig:
+    """Each field states what it means."""
+
+    engine: str = setting("auto", "engine that scores, see lce rerank", read=ENGINES.known, metavar="ENGINE")
+    scoring_precision: str = setting("auto", "its precision, see --precision of lce rerank", metavar="NAME")
+    depth: int = setting(100, "passages a query of the --dev-run that are reranked to compare models", at_least=1)
+
+    def __post_init__(self):
+        check(self)
+
+    def teach(self, steps: Steps, name: str, model: Path, training: TrainConfig, run: Path, depth: int) -> Path:
+        """The run with the model's scores of the top `depth` of `run` and of the judged relevant passages."""
+        return self._scored(steps, name, model, training, run, training.split, depth, judged=True)
+
+    def rerank(self, steps: Steps, name: str, model: Path, training: TrainConfig) -> Path:
+        """The training's dev run as the model reranks it."""
+        return self._scored(steps, name, model, training, Path(training.dev_run), training.dev_split, self.depth)
+
+    def _scored(self, steps, name, model, training, run, split, depth, judged=False) -> Path:
+        settings = {"model": checkpoint.identity(model), "run_sha256": file_sha256(run), "depth": depth}
+        settings |= {"engine": self.engine, "precision": self.scoring_precision}
+
+        def make(path: Path) -> None:
+            rerank(
+                RerankConfig(
+                    checkpoint=str(model),
+                    dataset=training.dataset,
+                    run=str(run),
+                    output=str(path),
+                    split=split,
+                    depth=depth,
+                    engine=self.engine,
+                    precision=self.scoring_precision,
+                    tag=Path(name).name.partition(".")[0],
+                    format=training.format,
+                    judged=judged,
+                )
+            )
+
+        return steps.make(name, settings, make)

@@ -1,0 +1,54 @@
+"""A cross-encoder of some of another's layers, to be trained."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from lce_tf.errors import UserError
+from lce_tf.model import checkpoint
+
+PICKS = ("even", "first", "last")
+
+
+def picked(depth: int, layers: int, pick: str) -> list[int]:
+    """Which of `depth` layers, counted from 0, a student of `layers` layers keeps.
+
+    "even" spaces them evenly, the first and the last one included, as DistilBERT's 6 of 12 are 0, 2, 4, 7, 9, 11 (Sanh
+    et al. 2019, section 2, "student initialization").
+
+    Raises:
+        UserError: a student would not be smaller than its teacher.
+    """
+    if not 1 <= layers < depth:
+        raise UserError(f"--layers {layers}: the checkpoint has {depth}; give 1 to {depth - 1}")
+    if pick == "first":
+        return list(range(layers))
+    if pick == "last":
+        return list(range(depth - layers, depth))
+    steps = max(layers - 1, 1)
+    return [(2 * place * (depth - 1) + steps) // (2 * steps) for place in range(layers)]
+
+
+def write_student(teacher: Path, kept: list[int], folder: Path) -> None:
+    """Writes the teacher with the layers `kept` alone, as a folder that training takes as its backbone."""
+    from lce_tf.model.cross_encoder import CrossEncoder
+
+    about = checkpoint.trained(teacher)
+    model = checkpoint.load(teacher)
+    student = CrossEncoder(replace(about.config, num_hidden_layers=len(kept)), about.scoring)
+    blocks = model.encoder.blocks
+    for block, place in zip(student.encoder.blocks, kept, strict=True):
+        _copy(blocks[place].variables, block.variables)
+    _copy(_outside(model.encoder), _outside(student.encoder))
+    _copy(model.head.variables, student.head.variables)
+    checkpoint.save(student, folder, teacher, about.lengths, {"layers": kept})
+
+
+def _outside(encoder) -> list:
+    """The variables of an encoder that no block holds."""
+    inside = {id(variable) for block in encoder.blocks for variable in block.variables}
+    return [variable for variable in encoder.variables if id(variable) not in inside]
+
+
+def _copy(sources: list, targets: list) -> None:
+    for source, target in zip(sources, targets, strict=True):
+        target.assign(source)
