@@ -1,4 +1,4 @@
-"""What groups are drawn from: each training query's positives and its top-ranked passages that are not relevant."""
+"""The candidates that groups are drawn from: each training query's positives and its top-ranked negatives."""
 
 import hashlib
 from dataclasses import dataclass, field
@@ -15,19 +15,19 @@ from lce_tf.tokens.store import TokenStore
 
 SHORT_LISTS = ("skip", "replace")
 POSITIVES = ("judged", "run")
-# Queries whose lists are looked up at a time: MS MARCO's hundred million rows would not fit as numbers at once.
+# Queries whose lists are looked up at a time; the rows of all hundred million MS MARCO pairs would not fit at once.
 BLOCK = 4096
 
 
 @dataclass(frozen=True)
 class PoolConfig:
-    """How queries are admitted to training.
+    """Which queries are used in training.
 
     Attributes:
-        group: passages a group, the positive included (n).
+        group: passages per group, including the positive (n).
         depth: negatives come from this many top-ranked passages; 200 in the paper.
-        short_lists: a query with fewer than n - 1 negatives is left out ("skip", as a group of distinct
-            negatives cannot be made of it) or draws them with replacement ("replace").
+        short_lists: what to do with a query with fewer than n - 1 negatives: leave it out ("skip", since a group needs
+            distinct negatives) or draw its negatives with replacement ("replace").
         positives: "judged" passages of the collection, or only those that the "run" retrieves within the depth.
     """
 
@@ -54,17 +54,17 @@ class PoolConfig:
 
 @dataclass(frozen=True)
 class Findings:
-    """What became of the queries; each list holds query ids.
+    """Which queries are left out and why; each list holds query ids.
 
     Attributes:
-        judged: queries with a relevant passage in the judgments.
-        not_in_run: judged, but the run does not rank for them.
+        judged: number of queries with a relevant passage in the judgments.
+        not_in_run: judged, but not in the run.
         no_text: judged and in the run, but the data set has no such query.
         no_positive: none of their relevant passages is in the collection.
         few_negatives: fewer negatives than a group needs.
-        missing_passages: passages that the run has for them within the depth and the collection lacks (passage ids).
-        positives_outside: queries whose positives the run does not retrieve within the depth; they still serve.
-        relevant_among_top: relevant passages found within the depth and kept out of the negatives.
+        missing_passages: ids of passages that the run lists within the depth but the collection lacks.
+        positives_outside: queries whose positives the run does not retrieve within the depth; they are still used.
+        relevant_among_top: number of relevant passages within the depth; they are kept out of the negatives.
     """
 
     judged: int = 0
@@ -77,7 +77,7 @@ class Findings:
     relevant_among_top: int = 0
 
     def summary(self) -> str:
-        """One line of counts: how many queries are judged, how many are left out for which reason, what is missing."""
+        """One line of counts: judged queries, queries left out by reason, missing passages."""
         reasons = {
             "not in the run": self.not_in_run,
             "without text": self.no_text,
@@ -99,10 +99,11 @@ class TrainingPool:
 
     Attributes:
         query_rows: [queries] int64 rows of the query store.
-        query_keys: [queries] uint64, a hash of each query's id: draws depend on it, not on any order.
+        query_keys: [queries] uint64, a hash of each query's id. Draws depend on it, so the queries' order does not
+            matter.
         positives, positive_offsets: flat int64 passage rows and [queries + 1] bounds.
-        negatives, negative_offsets: the same for the candidates that are not relevant, best ranked first; int32
-            where that is enough.
+        negatives, negative_offsets: the same for the candidates that are not relevant, best ranked first; int32 rows if
+            they fit.
     """
 
     query_rows: np.ndarray
@@ -118,16 +119,16 @@ class TrainingPool:
 
 
 def build_pool(run: Run, qrels: Qrels, queries: TokenStore, passages: TokenStore, config: PoolConfig) -> TrainingPool:
-    """The queries that can serve, and the reasons why the others cannot.
+    """The usable queries, and the reasons why the others are left out.
 
     Raises:
-        UserError: no query is left, with the reasons counted.
+        UserError: no query is usable; the message counts the reasons.
     """
     names, owners, relevant_ids = _judged(qrels)
     in_run = IdLookup(run.query_ids).rows(names)
     query_rows = queries.rows(names)
 
-    # Pairs as single numbers (query * passages + row), so that membership is one sorted search.
+    # Pairs as single numbers (query * passages + row), so that one search in a sorted array tests membership.
     width = max(len(passages), 1)
     good_rows = passages.rows(relevant_ids)
     good = np.unique((owners * width + good_rows)[good_rows >= 0])
@@ -161,10 +162,11 @@ def build_pool(run: Run, qrels: Qrels, queries: TokenStore, passages: TokenStore
 
 
 def refuse_strangers(run: Run, qrels: Qrels, queries: TokenStore) -> None:
-    """Raises the error of `build_pool` where no judged query is in the run and has a text, before there are passages.
+    """Raises the error of `build_pool` early, before the passages are tokenised, if no judged query is in the run with
+    a text.
 
     Raises:
-        UserError: that is so, with the reasons counted.
+        UserError: no query is usable; the message counts the reasons.
     """
     names, _, _ = _judged(qrels)
     in_run, known = IdLookup(run.query_ids).rows(names) >= 0, queries.rows(names) >= 0
@@ -174,8 +176,8 @@ def refuse_strangers(run: Run, qrels: Qrels, queries: TokenStore) -> None:
 
 
 class _Top(NamedTuple):
-    """The judged queries' top passages: rows of those not relevant, their number and the number of relevant ones,
-    the ids that the collection lacks, and the numbers of the relevant pairs."""
+    """The judged queries' top passages: rows of the negatives, numbers of negatives and of relevant passages per
+    query, ids that the collection lacks, and numbers of the relevant pairs."""
 
     negatives: np.ndarray
     counts: np.ndarray
@@ -188,11 +190,11 @@ def _top(run: Run, places: np.ndarray, depth: int, passages: TokenStore, good: n
     """What the run ranks for each judged query, in the order of the judgments and, within a query, of the run.
 
     Args:
-        places: [queries] where each judged query stands in the run, -1 for nowhere.
+        places: [queries] position of each judged query in the run, -1 if it is missing.
         good: sorted numbers of the relevant pairs, see `build_pool`.
     """
     width = max(len(passages), 1)
-    # Place -1 takes what is last: no rows.
+    # Index -1 takes the last element, whose length is set to 0.
     starts, lengths = run.offsets[places], np.append(np.minimum(np.diff(run.offsets), depth), 0)[places]
     negatives = np.empty(lengths.sum(), np.int32 if width < 1 << 31 else np.int64)
     counts, hits = np.zeros(len(places), np.int64), np.zeros(len(places), np.int64)
@@ -220,7 +222,7 @@ def _top(run: Run, places: np.ndarray, depth: int, passages: TokenStore, good: n
 
 
 def _judged(qrels: Qrels) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Ids of queries with a relevant passage, and for each such judgment the query's place and the passage's id."""
+    """Ids of queries with a relevant passage, and for each such judgment the query's index and the passage's id."""
     wanted = {query_id: ids for query_id, ids in relevant(qrels).items() if ids}
     if not wanted:
         raise UserError("the judgments name no relevant passage; training needs some with a grade of 1 or more")
