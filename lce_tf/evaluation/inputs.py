@@ -1,4 +1,4 @@
-"""The judgments and runs named on a command line, for the doors that evaluate and compare; and their plain tables."""
+"""Judgments and runs named on the command line, for the commands that evaluate and compare; and plain text tables."""
 
 import argparse
 import sys
@@ -14,7 +14,8 @@ from lce_tf.evaluation.measures import Coverage, coverage, evaluate, parse_measu
 
 
 def add_judgment_options(parser: argparse.ArgumentParser, required: bool = True) -> None:
-    """Adds `--dataset` or `--qrels`, exactly one of these or at most one unless `required`; `--split`, `--format`."""
+    """Adds `--split`, `--format`, and `--dataset` or `--qrels`: exactly one of the two if `required`, else at most
+    one."""
     source = parser.add_mutually_exclusive_group(required=required)
     source.add_argument("--dataset", help="take the judgments of this data set: ir_datasets id, folder or pydocs")
     source.add_argument("--qrels", help="take the judgments in this file (TREC's four columns, or BEIR's three)")
@@ -27,12 +28,12 @@ def judgments(dataset: str | None, split: str | None, qrels: str | None) -> Qrel
     if qrels is None:
         return load_dataset(dataset).qrels(split)
     if split is not None:
-        raise UserError(f"--split {split}: has no meaning beside --qrels {qrels}; leave it out")
+        raise UserError(f"--split {split}: has no meaning with --qrels {qrels}; leave it out")
     return read_qrels(qrels)
 
 
 def run_names(paths: Sequence[str]) -> dict[str, str]:
-    """Display name -> path: the file's name where that tells the runs apart, otherwise the path.
+    """Display name -> path. The name is the file's name if it is unique, otherwise the path.
 
     Raises:
         UserError: a path does not exist, or is given twice.
@@ -55,13 +56,13 @@ def judged_runs(
     qrels: str | None = None,
     format: str | None = None,
 ) -> Iterator[tuple[str, Run, Qrels]]:
-    """Yields (run name, run, judgments) for run files, read one at a time; notes on how they meet go to stderr.
+    """Yields (run name, run, judgments) for run files, read one at a time; notes about coverage go to stderr.
 
-    The judgments come from `dataset` and `split` or from the file `qrels`. Names are checked before anything is read.
-    `format` is that of `read_run`.
+    The judgments come from `dataset` and `split` or from the file `qrels`. Measures and paths are checked before
+    anything is read. `format` is as in `read_run`.
 
     Raises:
-        UserError: a file, a measure or the judgments are at fault, or a run holds none of the judged queries.
+        UserError: a fault in a file, a measure or the judgments, or a run without any judged query.
     """
     for measure in measures:
         parse_measure(measure)
@@ -72,10 +73,10 @@ def judged_runs(
 
 
 def read_judged(name: str, path: str | Path, judged: Qrels, format: str | None = None) -> Run:
-    """The run at `path`; notes on how it meets the judgments go to stderr under its `name`.
+    """The run at `path`; notes about its coverage of the judgments go to stderr under its `name`.
 
     Raises:
-        UserError: the file is at fault, or holds none of the judged queries.
+        UserError: a fault in the file, or no judged query in it.
     """
     run = read_run(path, format)
     for note in _met(path, coverage(run, judged)).notes():
@@ -94,7 +95,7 @@ def evaluate_files(
     qrels: str | None = None,
     format: str | None = None,
 ) -> dict[str, dict[str, dict[str, float]]]:
-    """run name -> measure -> query id -> value for run files; see `judged_runs`."""
+    """Run name -> measure -> query id -> value for run files; see `judged_runs`."""
     runs = judged_runs(paths, measures, dataset=dataset, split=split, qrels=qrels, format=format)
     return {name: evaluate(run, judged, measures) for name, run, judged in runs}
 
@@ -108,7 +109,7 @@ def _met(path: str | Path, found: Coverage) -> Coverage:
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> str:
-    """Rows of cells as lines of text in columns, every cell flush left."""
+    """Rows of cells as lines of text in left-aligned columns."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
     return "\n".join(lines)

@@ -109,6 +109,6 @@ CASES = [
         "`--split` beside `--qrels`",
         lambda: evaluated("--qrels", "qrels.txt", "--split", "dev", "run.trec"),
         {"qrels.txt": QRELS, "run.trec": RUN},
-        refused="--split dev: has no meaning beside --qrels qrels.txt; leave it out",
+        refused="--split dev: has no meaning with --qrels qrels.txt; leave it out",
     ),
 ]
