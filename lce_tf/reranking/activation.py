@@ -1,4 +1,4 @@
-"""The function that a public cross-encoder names for its scores: applied to what is written, never to the order."""
+"""The score function of a public cross-encoder: applied to the written scores, but not used for the order."""
 
 import numpy as np
 
@@ -6,28 +6,29 @@ from lce_tf.data.runs import Run
 
 
 def activate(scores: np.ndarray, activation: str) -> np.ndarray:
-    """Scores as they are written, float64 of the same shape: themselves ("identity") or their "sigmoid".
+    """Scores as they are written, float64 of the same shape: unchanged ("identity") or their "sigmoid".
 
-    Both keep the order. In float32 a sigmoid makes equal what lies well above 8, so order by the scores themselves.
+    Both keep the order. But in float32 the sigmoids of scores well above 8 are equal, so order by the scores
+    themselves.
     """
     wide = np.asarray(scores, np.float64)
     if activation == "identity":
         return wide
-    with np.errstate(invalid="ignore"):  # rows that were not scored are no numbers
+    with np.errstate(invalid="ignore"):  # rows that were not scored are NaN
         return np.exp(-np.logaddexp(0, -wide))
 
 
 def activated(run: Run, raw: np.ndarray, activation: str) -> tuple[Run, np.ndarray]:
-    """A reranked run with its scores activated, its order as it was.
+    """A reranked run with activated scores in the same order.
 
     Args:
-        run, raw: as `merged` gives them; rows that were not scored stay as far below the lowest score as they were.
+        run, raw: as `merged` gives them; rows that were not scored keep their distance from the lowest score.
     """
     if activation == "identity":
         return run, raw
     shift = np.zeros(len(run.query_ids))
     some = np.diff(run.offsets) > 0
-    if some.any():  # reduceat knows no empty stretches
+    if some.any():  # reduceat does not accept empty ranges
         lowest = np.minimum.reduceat(np.where(np.isnan(raw), np.inf, raw), run.offsets[:-1][some])
         shift[some] = activate(lowest, activation) - lowest
     values = activate(raw, activation)

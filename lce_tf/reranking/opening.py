@@ -1,4 +1,4 @@
-"""Opening a trained cross-encoder to rerank with: where it lies, its tokenizer, how pairs are cut and scored."""
+"""Opens a trained cross-encoder for reranking: its folder, tokenizer, pair lengths and scoring."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -8,13 +8,13 @@ from lce_tf.model import checkpoint, classifiers, hub
 from lce_tf.model.config import Lengths, Scoring
 from lce_tf.tokens.tokenizers import WordPieces
 
-# What words that spell a special token, such as [SEP], become: plain text, that token, or what they are in the library
-# that made the checkpoint.
+# How to read words that spell a special token, such as [SEP]: as plain text, as that token, or ("auto") as the library
+# that made the checkpoint does.
 SPECIAL_WORDS = ("auto", "text", "token")
 
 
 class Opened(NamedTuple):
-    """A trained cross-encoder but for its weights, which `open_engine(folder)` loads."""
+    """A trained cross-encoder without its weights, which `open_engine(folder)` loads."""
 
     folder: Path
     tokenizer: WordPieces
@@ -31,16 +31,17 @@ def open_checkpoint(
     windows: int | None = None,
     special_words: str = "auto",
 ) -> Opened:
-    """The parts of a checkpoint that belong together.
+    """The folder, tokenizer, scoring and lengths of a checkpoint, checked against each other.
 
     Args:
-        name: whatever `checkpoint.locate` takes.
-        query_length, sequence_length, window, stride, windows: instead of the checkpoint's own `Lengths`, in which a
+        name: anything that `checkpoint.locate` takes.
+        query_length, sequence_length, window, stride, windows: replace values of the checkpoint's `Lengths`, in which a
             window is as long as a passage.
         special_words: see `SPECIAL_WORDS`.
 
     Raises:
-        UserError: it is none, its parts do not fit together, or the model has fewer positions than asked for.
+        UserError: it is not a checkpoint, its parts do not fit together, or the model has fewer positions than
+            requested.
     """
     folder = checkpoint.locate(name)
     config, scoring, lengths = checkpoint.trained(folder)
@@ -59,7 +60,8 @@ def open_checkpoint(
         )
     sequence = lengths.sequence if sequence_length is None else sequence_length
     if query_length is None:
-        # Queries without a limit of their own leave room for a window, all others for one wordpiece of the passage.
+        # Queries without a limit of their own leave room for a window; other queries leave room for one passage
+        # wordpiece.
         unlimited = lengths.query == lengths.sequence - 4
         room = sequence - 3 - (window if unlimited and window else 1)
         query_length = min(lengths.query, max(room, 1))

@@ -1,4 +1,4 @@
-"""OpenVINO, imported so that it reports nothing to anyone."""
+"""Imports OpenVINO without its telemetry."""
 
 import sys
 from types import ModuleType
@@ -7,9 +7,9 @@ from types import ModuleType
 def openvino_runtime() -> ModuleType:
     """The `openvino` module, without the usage statistics that it sends over the network by default.
 
-    For each report it starts a copy of the whole process, writes into the home folder and waits up to 3 seconds for
-    an answer. Without its package `openvino_telemetry` it falls back on functions of its own that do nothing. In a
-    process that has imported OpenVINO before, it stays as it is.
+    For each report it would start a copy of the process, write into the home folder and wait up to 3 seconds for an
+    answer. If its package `openvino_telemetry` is missing, OpenVINO uses functions that do nothing; this is simulated
+    here. If the process has imported OpenVINO before, nothing changes.
     """
     sys.modules.setdefault("openvino_telemetry", None)
     import openvino

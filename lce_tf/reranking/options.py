@@ -1,4 +1,4 @@
-"""Command line options of the doors that score runs."""
+"""Command line options of the commands that score runs."""
 
 import argparse
 
@@ -10,7 +10,7 @@ CHECKPOINT = "trained cross-encoder: the --output of lce_tf.train, or one in Hug
 
 
 def add_scoring_options(parser: argparse.ArgumentParser) -> None:
-    """Adds what the run's columns hold, how pairs are cut and scored, and by which machines."""
+    """Adds the options for the run's format, for cutting and scoring pairs, and for several machines."""
     names = (
         "format",
         "engine",
@@ -33,11 +33,11 @@ def add_scoring_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run_job(arguments: argparse.Namespace, judged: bool = False) -> None:
-    """Does what a command line with these options asks for and says so in one line.
+    """Runs the job that a command line with these options describes, and prints one line.
 
     Args:
         arguments: fields of `RerankConfig`, the shard as text.
-        judged: see there.
+        judged: see `RerankConfig`.
     """
     shard = Shard.parse(arguments.shard) if arguments.shard is not None else None
     config = RerankConfig(**{**vars(arguments), "shard": shard, "judged": judged})

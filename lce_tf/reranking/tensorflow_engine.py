@@ -1,4 +1,4 @@
-"""The engines that run the Keras model itself: TensorFlow, and TensorFlow compiled by XLA."""
+"""Engines that run the Keras model itself: TensorFlow, and TensorFlow compiled by XLA."""
 
 import contextlib
 import os
@@ -16,11 +16,11 @@ from lce_tf.tokens.packing import Packed, Packer
 
 
 class TensorFlowEngine:
-    """Runs a `CrossEncoder` in TensorFlow, on a GPU or TPU where there is one.
+    """Runs a `CrossEncoder` in TensorFlow, on a GPU or TPU if there is one.
 
     Args:
-        model: a `CrossEncoder`; its weights may go on changing.
-        xla: whether XLA compiles the model, once for each width of pairs, since each has batches of one size.
+        model: a `CrossEncoder`; its weights may change later.
+        xla: whether XLA compiles the model, once for each width of pairs; all batches of a width have the same size.
 
     Attributes:
         tokens: padded wordpieces of a full batch.
