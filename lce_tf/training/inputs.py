@@ -1,4 +1,4 @@
-"""What a training run reads: pool of queries, token stores and their hashes."""
+"""The inputs of a training: pool of queries, token stores and their hashes."""
 
 from dataclasses import asdict
 from typing import NamedTuple
@@ -23,13 +23,13 @@ from lce_tf.training.config import TrainConfig
 
 
 class TrainingInputs(NamedTuple):
-    """Everything read from files before the first step.
+    """Everything that is read from files before the first step.
 
     Attributes:
-        teacher: of the pool's candidates, or None.
-        hashes: what the manifest records and a resumed run must find unchanged.
+        teacher: scores of the pool's candidates, or None.
+        hashes: written to the manifest; a resumed training must find the same.
         dev: a sample of the dev run with its judgments and packer, or None.
-        watched: the backbone's files as they were when they were hashed.
+        watched: state of the backbone's files when they were hashed.
     """
 
     pool: TrainingPool
@@ -41,7 +41,7 @@ class TrainingInputs(NamedTuple):
 
 
 class DevSample(NamedTuple):
-    """Dev queries that are reranked while training."""
+    """Dev queries that are reranked during training."""
 
     run: Run
     qrels: Qrels
@@ -49,10 +49,10 @@ class DevSample(NamedTuple):
 
 
 def read_inputs(config: TrainConfig) -> TrainingInputs:
-    """Reads and checks all inputs of a training run.
+    """Reads and checks all inputs of a training.
 
     Raises:
-        UserError: something is missing or does not fit, in one line.
+        UserError: an input is missing or does not fit, in one line.
     """
     folder = hub.locate(config.backbone)
     watched = hub.watched(folder)
@@ -74,7 +74,7 @@ def read_inputs(config: TrainConfig) -> TrainingInputs:
     queries = query_store(dataset, config.split, tokenizer)
     dev = _dev_queries(config, dataset, tokenizer) if config.evaluate_every else None
     if not passages_are_tokenised(dataset, tokenizer):
-        refuse_strangers(run, qrels, queries)  # rather than after the most of an hour that a large collection takes
+        refuse_strangers(run, qrels, queries)  # before tokenising, which takes most of an hour for MS MARCO
     passages = passage_store(dataset, tokenizer)
 
     def packer(queries):
@@ -97,7 +97,7 @@ def read_inputs(config: TrainConfig) -> TrainingInputs:
     sample = None
     if dev:
         sample = DevSample(dev.run, dev.qrels, packer(dev.queries))
-        # Texts that are not there are found now, not at the first evaluation.
+        # Missing texts are found now, not at the first evaluation.
         pair_rows(dev.run, sample.packer, config.dev_run, config.dataset)
         hashes["dev_run"] = dev.run.sha256
     return TrainingInputs(pool, packer(queries), hashes, sample, teacher, watched)
@@ -110,7 +110,8 @@ class _DevQueries(NamedTuple):
 
 
 def _dev_queries(config: TrainConfig, dataset: Dataset, tokenizer: WordPieces) -> _DevQueries:
-    """The first `dev_queries` judged queries of the run, in the order of their ids so that files may be reordered."""
+    """The first `dev_queries` judged queries of the run in order of their ids, independent of the order of the
+    files."""
     run, qrels = read_run(config.dev_run, config.format), dataset.qrels(config.dev_split)
     judged = [query_id for query_id in sorted(run.query_ids.tolist()) if query_id.decode() in qrels]
     if not judged:
