@@ -1,4 +1,4 @@
-"""What the server is given on its command line: limits, and the token that clients must know."""
+"""The server's command line settings: limits, and the token that clients must send."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -13,18 +13,18 @@ TOKEN_VARIABLE = "LCE_TOKEN"
 
 @dataclass(frozen=True)
 class Limits:
-    """How much is taken, and how it is joined.
+    """Limits on requests, and how they are batched.
 
     Attributes:
         max_body_mb: of a request's body, in 10⁶ bytes.
-        max_pairs: of a request.
-        max_chars: of a text, in Unicode characters.
+        max_pairs: per request.
+        max_chars: per text, in Unicode characters.
         timeout: seconds from a request's first line to its answer.
         max_queue_pairs: pairs that may wait to be scored.
-        max_batch_pairs: pairs scored together, unless one request alone has more.
-        batch_wait_ms: milliseconds for which an idle model waits for more pairs.
-        max_connections: that may be open, and requests that may be in work; probes have room beyond it.
-        header_timeout: seconds for which a request's head may take to arrive.
+        max_batch_pairs: pairs scored together, unless a single request has more.
+        batch_wait_ms: milliseconds that an idle model waits for more pairs.
+        max_connections: open connections, and requests in progress; probes have some extra.
+        header_timeout: seconds in which a request's head must arrive.
     """
 
     max_body_mb: float = 8.0
@@ -51,14 +51,14 @@ class Limits:
 
     @property
     def body_bytes(self) -> int:
-        """Bytes that a body may have."""
+        """Maximum bytes of a body."""
         return int(self.max_body_mb * 1_000_000)
 
     def check(self, pairs: Sequence[Pair]) -> None:
-        """Lets a request's pairs pass.
+        """Checks a request's pairs.
 
         Raises:
-            Refused: they are too many, or a text is too long; with status 413.
+            Refused: too many pairs, or a text that is too long; status 413.
         """
         if len(pairs) > self.max_pairs:
             raise Refused(413, f"{len(pairs)} pairs in one request; {self.max_pairs} are allowed, send several")
@@ -74,11 +74,11 @@ def read_token(file: str | None, environment: Mapping[str, str]) -> str | None:
     """The token that clients must send; None: anyone is served.
 
     Args:
-        file: whose only line is the token; goes before the environment.
+        file: its only line is the token; it takes precedence over the environment.
         environment: may have LCE_TOKEN.
 
     Raises:
-        UserError: it is empty or holds what no HTTP header can, since nobody wants such a server to be open.
+        UserError: the token is empty or cannot stand in an HTTP header; the server is not started without protection.
     """
     if file is not None:
         source, text = file, Path(file).read_bytes().decode("utf-8", "replace").strip()
