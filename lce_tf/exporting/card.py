@@ -11,7 +11,7 @@ from lce_tf.model.checkpoint import Trained
 from lce_tf.model.config import Lengths
 
 TITLES = {"electra": "ELECTRA", "bert": "BERT"}
-# Settings of a training that a reader of the card asks for, in this order.
+# The training's settings shown on the card, in this order.
 SHOWN = (
     "dataset", "split", "run", "negatives_depth", "backbone", "recipe", "loss", "group", "batch", "steps",
     "learning_rate", "warmup", "decay", "head", "query_length", "sequence_length", "passage_length", "sampling",
@@ -58,15 +58,15 @@ def model_card(
     """The text of `README.md`.
 
     Args:
-        name: of the folder that the card lies in.
+        name: of the folder that holds the card.
         about: encoder, scoring and lengths.
-        training: the settings of the training, empty where unknown.
-        manifest: what training recorded beside them: departures from its recipe and versions.
-        measured: lines of figures that have a `dev_mrr_10`, in the order of their steps.
+        training: the settings of the training; empty if unknown.
+        manifest: further records of the training: departures from its recipe, and versions.
+        measured: lines of figures that have a `dev_mrr_10`, in order of their steps.
         license: SPDX identifier.
 
     Raises:
-        UserError: the licence is no such identifier.
+        UserError: the licence is not an SPDX identifier.
     """
     check_license(license)
     config = about.config
@@ -100,7 +100,7 @@ def check_license(license: str) -> None:
 def _front_matter(training: Mapping[str, Any], license: str) -> list[str]:
     lines = ["---", f"license: {license}", "library_name: sentence-transformers", "pipeline_tag: text-ranking"]
     base = PUBLIC.get(str(training.get("backbone")), str(training.get("backbone")))
-    if re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", base):  # a folder's name would be a dead link
+    if re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", base):  # a folder's name would make a dead link
         lines.append(f"base_model: {base}")
     return [*lines, "tags:", "- sentence-transformers", "- cross-encoder", "- reranker", "---", ""]
 
@@ -167,6 +167,6 @@ def _scores(training: Mapping[str, Any], measured: list[dict]) -> str:
 
 
 def _shown(value: Any) -> str:
-    """A setting without the folders of the machine that it was used on, or what would end a table's cell."""
+    """A setting without the folders of the machine it was used on, and without what would end a table cell."""
     text = PurePath(value).name if isinstance(value, str) and PurePath(value).is_absolute() else str(value)
     return text.replace("|", "\\|")

@@ -1,4 +1,4 @@
-"""Pairs of strings cut and packed inside a TensorFlow graph, as `lce_tf.tokens.packing` does it outside."""
+"""Cuts and packs pairs of strings inside a TensorFlow graph, as `lce_tf.tokens.packing` does outside."""
 
 from typing import NamedTuple
 
@@ -10,13 +10,13 @@ from lce_tf.tokens.tokenizers import WordPieces
 
 
 class PackedStrings(NamedTuple):
-    """Packed pairs; one whose passage has several windows is in several rows, beside each other.
+    """Packed pairs; a pair whose passage has several windows takes several adjacent rows.
 
     Attributes:
         input_ids: [rows, length] int32, padded to the longest.
-        query_lengths: [rows] int32, wordpieces of the query as kept.
+        query_lengths: [rows] int32, wordpieces of the query after cutting.
         lengths: [rows] int32, of the whole row with its three special tokens.
-        pair: [rows] int64, which of the pairs each row is of.
+        pair: [rows] int64, the pair that each row belongs to.
     """
 
     input_ids: tf.Tensor
@@ -48,12 +48,12 @@ class GraphPairs(tf.Module):
         first, between = (tf.fill([tf.size(pair), 1], token) for token in (cls, sep))
         rows = tf.concat([first, queries, between, windows, between], axis=1)
         sizes = (tf.cast(ragged.row_lengths(), tf.int32) for ragged in (queries, rows))
-        # Without pairs there is still room for a row, of which the encoder reads the first token.
+        # Without pairs there must still be three columns, because the encoder reads the first token.
         width = tf.maximum(rows.bounding_shape(axis=1), 3)
         return PackedStrings(rows.to_tensor(pad, shape=tf.stack([-1, width])), *sizes, pair)
 
     def _windows(self, query_lengths: tf.Tensor, passages: tf.RaggedTensor) -> tuple[tf.Tensor, tf.RaggedTensor]:
-        """Which pair each window is of, [windows], and its wordpieces; see `lce_tf.tokens.windows.window_counts`."""
+        """The pair of each window, [windows], and its wordpieces; see `lce_tf.tokens.windows.window_counts`."""
         cut = self.lengths
         found, room = passages.row_lengths(), cut.sequence - 3 - query_lengths
         if cut.passage is not None:

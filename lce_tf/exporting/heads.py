@@ -1,4 +1,4 @@
-"""Our score heads as the ones that Hugging Face's sequence classifiers compute, with one logit: the ranking score."""
+"""Converts score heads to those of Hugging Face's sequence classifiers, with one logit: the ranking score."""
 
 import numpy as np
 
@@ -14,18 +14,18 @@ Arrays = dict[str, np.ndarray]
 
 
 def native_head(family: str, scoring: Scoring, arrays: Arrays) -> Arrays:
-    """The head's weights under Hugging Face's names, [outputs, inputs] as PyTorch keeps them, float32.
+    """The head's weights under Hugging Face's names, [outputs, inputs] as in PyTorch, float32.
 
-    A `linear` head becomes the family's two layers exactly: ELECTRA's by gelu(z) - gelu(-z) = z, BERT's by tanh of a
-    score so small that tanh does nothing, scaled back.
+    A `linear` head becomes the family's two layers exactly: for ELECTRA by gelu(z) - gelu(-z) = z, for BERT by a tanh
+    of a score scaled so small that tanh is the identity, and scaled back.
 
     Args:
         family: a key of `FAMILIES`.
-        scoring: what is exported is its ranking score.
-        arrays: the head's weights by the names of checkpoints of ours, such as "head.weight" [outputs, inputs].
+        scoring: how the ranking score is computed from the logits.
+        arrays: the head's weights under this package's names, such as "head.weight" [outputs, inputs].
 
     Raises:
-        UserError: the family's head cannot compute what this one does.
+        UserError: the family's head cannot compute this head.
     """
     native, names = FAMILIES[family].head, FAMILIES[family].head_names
     if scoring.head == native:
@@ -41,7 +41,7 @@ def native_head(family: str, scoring: Scoring, arrays: Arrays) -> Arrays:
 def _one_logit(name: str, scoring: Scoring, arrays: Arrays) -> tuple[np.ndarray, np.ndarray]:
     """The last layer with the ranking score as its only output: weight [1, inputs] and bias [1]."""
     weight, bias = arrays[f"{name}.weight"], arrays[f"{name}.bias"]
-    # The rule is linear, so that of the logits is that of the weights.
+    # The score is linear in the logits, so the same rule can be applied to the weights.
     return scoring.score(weight.T)[None], scoring.score(bias)[None]
 
 

@@ -1,4 +1,4 @@
-"""A trained cross-encoder as a folder in Hugging Face's layout, for transformers, sentence-transformers and others."""
+"""Exports a trained cross-encoder to Hugging Face's layout, for transformers, sentence-transformers and others."""
 
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from lce_tf.model.families import FAMILIES
 from lce_tf.model.weights import encoder_arrays
 from lce_tf.reranking.opening import open_checkpoint
 
-# What a folder says of its own past, beside what `checkpoint.load` reads.
+# A training's records, which `checkpoint.load` does not read.
 MANIFEST, METRICS = "manifest.json", "metrics.jsonl"
 MODULES = {"Identity": "torch.nn.modules.linear.Identity", "Sigmoid": "torch.nn.modules.activation.Sigmoid"}
 
@@ -22,16 +22,16 @@ MODULES = {"Identity": "torch.nn.modules.linear.Identity", "Sigmoid": "torch.nn.
 def export_huggingface(folder: str | Path, output: str | Path, license: str = "unknown") -> Path:
     """Writes a sequence classifier with one label, whose logit is the ranking score, and returns its folder.
 
-    It holds `config.json`, `model.safetensors` (float32), the tokenizer cut to the checkpoint's sequence length, and
-    `README.md`, a model card filled in from what the checkpoint's folder says of its training.
+    The folder holds `config.json`, `model.safetensors` (float32), the tokenizer set to the checkpoint's sequence
+    length, and `README.md`, a model card filled in from the training's records.
 
     Args:
-        folder: whatever `checkpoint.locate` takes.
-        output: a new or empty folder; complete, or not there at all.
+        folder: anything that `checkpoint.locate` takes.
+        output: a new or empty folder; written completely or not at all.
         license: SPDX identifier for the card.
 
     Raises:
-        UserError: no trained cross-encoder, one whose head the layout cannot carry, or an output that holds something.
+        UserError: not a trained cross-encoder, a head that the layout cannot represent, or an output that is not empty.
     """
     folder = open_checkpoint(folder).folder
     about, output = checkpoint.trained(folder), vacant(output)
@@ -52,7 +52,7 @@ def _arrays(folder: Path) -> dict:
     for name, layer in model.head.layers.items():
         ours |= {f"{name}.weight": layer.kernel.numpy().T, f"{name}.bias": layer.bias.numpy()}
     head = native_head(family, model.scoring, ours)
-    # BERT's pooler counts as a part of its encoder.
+    # BERT's pooler belongs to its encoder.
     head = {f"bert.{name}" if name.startswith("pooler.") else name: array for name, array in head.items()}
     return encoder_arrays(model.encoder, f"{family}.") | head
 
@@ -64,11 +64,11 @@ def _save_weights(arrays: dict, file: Path) -> None:
 
 
 def save_tokenizer(folder: Path, target: Path, sequence: int) -> None:
-    """The tokenizer as every tool reads it, `tokenizer.json`; it cuts pairs where we do."""
+    """Saves the tokenizer as `tokenizer.json`, with the checkpoint's sequence length as its limit."""
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False, local_files_only=True)
-    # What a sentence encoder's tokenizer was last used with would cut and pad every text.
+    # A sentence encoder's tokenizer keeps its last truncation and padding, which would apply to every text.
     tokenizer.backend_tokenizer.no_truncation()
     tokenizer.backend_tokenizer.no_padding()
     tokenizer.model_max_length = sequence
@@ -76,13 +76,13 @@ def save_tokenizer(folder: Path, target: Path, sequence: int) -> None:
 
 
 def config_of(about: checkpoint.Trained) -> dict[str, Any]:
-    """`config.json`: the encoder, one label, and the function that sentence-transformers is to apply, in both places.
+    """`config.json`: the encoder, one label, and the activation for sentence-transformers under its old and new key.
 
-    Without the latter it would apply a sigmoid to a single logit.
+    Without the activation, sentence-transformers would apply a sigmoid to a single logit.
     """
     encoder = about.config.to_huggingface()
     if about.config.model_type == "bert":
-        del encoder["embedding_size"]  # BERT knows no such thing
+        del encoder["embedding_size"]  # BERT has no such setting
     name = next(theirs for theirs, ours in ACTIVATIONS.items() if ours == about.scoring.activation)
     return {
         "architectures": [FAMILIES[about.config.model_type].architecture],
@@ -98,7 +98,7 @@ def config_of(about: checkpoint.Trained) -> dict[str, Any]:
 
 
 def _records(folder: Path) -> tuple[dict[str, Any], list[dict]]:
-    """What training left beside the checkpoint: the manifest, and the lines that measure MRR@10 on the dev sample."""
+    """The training's records beside the checkpoint: the manifest, and the figures with MRR@10 on the dev sample."""
     manifest = read_json(folder / MANIFEST) if (folder / MANIFEST).is_file() else {}
     measured = []
     if (folder / METRICS).is_file():

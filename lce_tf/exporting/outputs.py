@@ -1,4 +1,4 @@
-"""Where an export goes, and what it says of itself in a file beside the model."""
+"""The output folder of an export, and the description of the exported model."""
 
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -12,7 +12,7 @@ from lce_tf.model import checkpoint
 
 
 def vacant(output: str | Path) -> Path:
-    """The folder to write; a UserError where it holds something already, or is none."""
+    """The output folder; raises a UserError if it is not a folder or not empty."""
     output = Path(output)
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise UserError(f"--output {output}: exists already; choose another, or delete it first")
@@ -22,16 +22,16 @@ def vacant(output: str | Path) -> Path:
 def facts(
     folder: Path, license: str, inputs: Mapping[str, str], outputs: Mapping[str, str], made_with: tuple[str, ...]
 ) -> dict[str, Any]:
-    """What whoever runs the exported model has to know of it, ready for JSON.
+    """What users of the exported model must know about it, ready for JSON.
 
     Args:
         folder: the checkpoint's.
         license: SPDX identifier.
-        inputs, outputs: name -> dtype, shape and meaning, in words.
-        made_with: distributions whose versions count.
+        inputs, outputs: name -> dtype, shape and meaning, as text.
+        made_with: distributions whose versions are recorded.
 
     Raises:
-        UserError: the licence is no such identifier.
+        UserError: the licence is not an SPDX identifier.
     """
     check_license(license)
     about = checkpoint.trained(folder)
