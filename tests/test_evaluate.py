@@ -1,4 +1,4 @@
-"""The evaluate door: its table, its JSON, its notes, and what it refuses."""
+"""The evaluate command: its table, its JSON, its notes, and its errors."""
 
 import json
 import shlex

@@ -1,4 +1,4 @@
-"""The door to reranking: what works prints one line, what is wrong is one line and status 2, nothing half-written."""
+"""The rerank command: success prints one line; an error is one line and status 2, and nothing is half-written."""
 
 import gzip
 import json

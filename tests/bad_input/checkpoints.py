@@ -27,7 +27,7 @@ FILES = {
 
 
 class Code:
-    """Pickled, it asks whoever loads it to make a folder."""
+    """An object whose pickle makes a folder when it is loaded."""
 
     def __reduce__(self):
         return os.mkdir, ("executed",)

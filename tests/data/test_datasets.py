@@ -1,4 +1,4 @@
-"""Datasets by name: folder or id, split aliases, texts, and what a failed download tells."""
+"""Datasets by name: folder or id, split aliases, texts, and the errors of failed downloads."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""Folders in MS MARCO's layout: splits, identity, and rows that are refused by line."""
+"""Folders in MS MARCO's layout: splits, identity, and rows that are refused with their line."""
 
 import gzip
 import json
@@ -166,7 +166,7 @@ def test_a_collection_that_changes_between_key_and_reading_is_refused(make):
         list(dataset.passages())
     again = FolderDataset(dataset.path)
     assert [passage.text for passage in again.passages()] == ["other"]
-    (dataset.path / "collection.tsv").write_text("p1\tone\n")  # the key is of what was read
+    (dataset.path / "collection.tsv").write_text("p1\tone\n")  # the key is of the contents that were read
     assert again.collection_key != "my-set-47528fe9add812ed"
 
 

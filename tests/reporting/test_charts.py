@@ -1,4 +1,4 @@
-"""Charts as numbers: what lies where, what is left out of long curves, and what stands on the axes."""
+"""Charts as numbers: positions, thinning of long curves, and labels of the axes."""
 
 import math
 

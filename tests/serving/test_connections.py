@@ -1,4 +1,4 @@
-"""Connections that bring no request, too many of them, and requests that are framed in two ways."""
+"""Connections without a request, too many connections, and requests with two lengths."""
 
 import concurrent.futures
 import json

@@ -1,4 +1,4 @@
-"""Who the workers are: TF_CONFIG and Slurm's variables, right and wrong."""
+"""The workers: TF_CONFIG and Slurm's variables, right and wrong."""
 
 import json
 

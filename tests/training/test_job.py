@@ -140,7 +140,7 @@ def test_interrupted_and_called_again_it_ends_bitwise_the_same(
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_real_signal_saves_the_step_in_progress(files, tmp_path, number):
-    """The door in a process of its own, interrupted twice; each time it goes on where it was."""
+    """The command in a separate process, interrupted twice; it resumes each time."""
     door = [sys.executable, "-m", "lce_tf.train", "--dataset", str(files.data), "--run", str(files.run)]
     door += ["--backbone", str(files.backbone), "--group", "4", "--batch", "4", "--steps", "1000000"]
     door += ["--query-length", "8", "--sequence-length", "32", "--log-every", "1", "--output", str(tmp_path / "job")]

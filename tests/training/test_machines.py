@@ -1,6 +1,6 @@
-"""Two processes that train together, stopped, shot and started again, against one process with two devices.
+"""Two processes that train together, stopped, killed and restarted, compared with one process with two devices.
 
-All with dropout: masks that belong to another replica, or groups dealt to another one, would give other weights.
+All with dropout: masks or groups of the wrong replica would give other weights.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""What workers agree on, here two threads whose sums are those of a real cluster."""
+"""What workers agree on; here two threads whose sums are those of a real cluster."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
