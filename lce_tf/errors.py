@@ -35,6 +35,6 @@ def guarded(run, *args, **kwargs) -> int:
             raise
         print(f"error: {error.filename or 'I/O'}: {error.strerror or error}", file=sys.stderr)
     except KeyboardInterrupt:
-        print("interrupted; the same command goes on from here", file=sys.stderr)
+        print("interrupted; the same command resumes from here", file=sys.stderr)
         return 130
     return 2

@@ -206,7 +206,7 @@ def read_json(path: str | Path) -> Any:
     except json.JSONDecodeError as error:
         raise UserError(f"{path}:{error.lineno}: is not JSON ({error.msg})") from error
     except (RecursionError, ValueError) as error:  # nested too deeply, or a number with thousands of digits
-        raise UserError(f"{path}: is no JSON that can be read ({str(error)[:80]}); make it again") from error
+        raise UserError(f"{path}: cannot be read as JSON ({str(error)[:80]}); make it again") from error
     except IsADirectoryError as error:
         raise UserError(f"{path}: is a folder, not a file") from error
 

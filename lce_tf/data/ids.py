@@ -43,4 +43,4 @@ def refuse_unfit(data: bytes, number: int, path: str) -> None:
         what = f"the character U+{ord(found[0].decode()):04X}"
     if found:
         line = number + data.count(b"\n", 0, found.start())
-        raise UserError(f"{path}:{line}: holds {what}, which other readers take for a gap; mend or drop the line")
+        raise UserError(f"{path}:{line}: holds {what}, which other readers treat as a gap; fix or delete the line")

@@ -55,7 +55,9 @@ class IrDataset(Dataset):
         try:
             self._whole = self._library.registry[name]
         except KeyError:
-            raise UserError(f"'{name}': is no folder and no ir_datasets id; {_alike(name, self._library)}") from None
+            raise UserError(
+                f"'{name}': is neither a folder nor an ir_datasets id; {_alike(name, self._library)}"
+            ) from None
         if not self._whole.has("docs"):
             raise UserError(f"{name}: has no passages; name a dataset with a collection")
 

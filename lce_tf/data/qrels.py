@@ -105,5 +105,5 @@ def _check_ids(columns: list[str], where: str) -> None:
 
 def _grade(token: str, path: str | Path, number: int) -> int:
     if not (found := _GRADE.fullmatch(token)):
-        raise UserError(f"{path}:{number}: grade '{token}' is not an integer; mend or drop the line")
+        raise UserError(f"{path}:{number}: grade '{token}' is not an integer; fix or delete the line")
     return int(found[1])

@@ -75,7 +75,7 @@ def _refuse_repeated_rank(
     if len(inside):
         query_id, rank = query_ids[query[inside[0]]], int(ranks[same[inside[0]]])
         where = trec.line_of(source, {0: query_id, 2: str(rank).encode()}, nth=2)
-        way = "; number the ranks anew" + (", or say --format scores if these are scores" if guessed else "")
+        way = "; renumber the ranks" + (", or say --format scores if these are scores" if guessed else "")
         raise UserError(f"{where}: rank {rank} is given twice for query {query_id.decode()}{way}")
 
 
@@ -96,6 +96,6 @@ def _refuse_gaps(source: Source, layout: str, query_ids: np.ndarray, offsets: np
         "colbert": "these look like judgments; say --format colbert if the columns are query, passage, rank and score",
     }
     raise UserError(
-        f"{where}: query {query_id.decode()} has {int(ranks[row])} where rank {expected} is due, so these are no "
+        f"{where}: query {query_id.decode()} has {int(ranks[row])} where rank {expected} is expected, so these are not "
         f"ranks; {ways[layout]}"
     )

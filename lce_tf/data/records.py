@@ -80,7 +80,7 @@ def checked_text(text: str, where: str) -> str:
     """
     if ("\0" in text or not text.isascii()) and (found := _UNREADABLE.search(text)):
         what = "a NUL character" if found[0] == "\0" else f"half of a surrogate pair (U+{ord(found[0]):04X})"
-        raise UserError(f"{where}: its text holds {what}; mend or drop it")
+        raise UserError(f"{where}: its text holds {what}; fix or delete it")
     return one_line(text)
 
 

@@ -52,20 +52,20 @@ def json_rows(source: Source, kind: str) -> Iterator[tuple[int, str, str]]:
         try:
             row = json.loads(line)
         except (ValueError, RecursionError) as error:
-            raise UserError(f"{where}: is not JSON ({str(error).splitlines()[0]}); mend or drop the line") from error
+            raise UserError(f"{where}: is not JSON ({str(error).splitlines()[0]}); fix or delete the line") from error
         row_id, title, text = _strings(row, where, kind)
         yield number, checked_id(row_id, kind, where), checked_text(f"{title} {text}", where)
 
 
 def _strings(row: Any, where: str, kind: str) -> tuple[str, str, str]:
     if not isinstance(row, dict):
-        raise UserError(f'{where}: is no JSON object; a {kind} is {{"_id": "...", "text": "..."}}')
+        raise UserError(f'{where}: is not a JSON object; a {kind} is {{"_id": "...", "text": "..."}}')
     for name in ("_id", "text"):
         if not isinstance(row.get(name), str):
-            raise UserError(f'{where}: its "{name}" is no string; a {kind} is {{"_id": "...", "text": "..."}}')
+            raise UserError(f'{where}: its "{name}" is not a string; a {kind} is {{"_id": "...", "text": "..."}}')
     title = row.get("title") or ""
     if not isinstance(title, str):
-        raise UserError(f'{where}: its "title" is no string; mend the line')
+        raise UserError(f'{where}: its "title" is not a string; fix the line')
     return row["_id"], title, row["text"]
 
 
@@ -104,7 +104,7 @@ def distinct_queries(path: Path, rows: Rows, layout: str) -> dict[str, str]:
     with Source(path) as source:
         for number, query_id, text in rows(source, "query"):
             if query_id in queries:
-                raise UserError(f"{path}:{number}: query id {query_id} is there twice; keep one of the lines")
+                raise UserError(f"{path}:{number}: query id {query_id} occurs twice; keep one of the lines")
             if not text:
                 raise UserError(f"{path}:{number}: query {query_id} has no text; fill in or drop the line")
             queries[query_id] = text
@@ -118,7 +118,5 @@ def _refuse_repeated(source: Source, rows: Rows, suspects: set[int]) -> None:
     for number, passage_id, _ in rows(source, "passage"):
         if hash(passage_id) in suspects:
             if passage_id in seen:
-                raise UserError(
-                    f"{source.path}:{number}: passage id {passage_id} is there twice; keep one of the lines"
-                )
+                raise UserError(f"{source.path}:{number}: passage id {passage_id} occurs twice; keep one of the lines")
             seen.add(passage_id)

@@ -144,7 +144,7 @@ def _split(data: bytes, number: int, path: str, width: int | None) -> _Block:
     if (found != expected).any():
         row = int((found != expected).argmax())
         raise UserError(
-            f"{path}:{number + rows[row]}: {found[row]} column(s), but the rows before have {expected}; mend the line, "
+            f"{path}:{number + rows[row]}: {found[row]} column(s), but the rows before have {expected}; fix the line, "
             "or make the file again if it is torn"
         )
     return _Block(path, array, starts.reshape(-1, expected), ends.reshape(-1, expected), number + rows)
@@ -225,7 +225,7 @@ def _numbers(block: _Block, column: int, dtype: type, name: str, wanted: str) ->
     if not good.all():
         row = int(good.argmin())
         value = tokens[row].decode()
-        raise UserError(f"{block.path}:{block.lines[row]}: {name} '{value}' is not {wanted}; mend or drop the line")
+        raise UserError(f"{block.path}:{block.lines[row]}: {name} '{value}' is not {wanted}; fix or delete the line")
     return values
 
 

@@ -162,7 +162,7 @@ def unlike_ids(run: Run, qrels: Qrels) -> str | None:
             strangers = strangers or (listed[0].decode(), next(iter(judged)))
     if strangers is None:
         return None
-    return "ranks not one judged passage; are ids spelt alike? The run has {}, the judgments {}".format(*strangers)
+    return "ranks no judged passage; are ids spelt alike? The run has {}, the judgments {}".format(*strangers)
 
 
 def query_rows(run: Run) -> dict[str, slice]:
@@ -190,7 +190,7 @@ def _judged_rankings(run: Run, qrels: Qrels) -> Iterator[dict[str, dict[str, flo
             passage_ids = run.passage_ids[places[query_id]].tolist()
             ranking = {pid.decode(): float(len(passage_ids) - rank) for rank, pid in enumerate(passage_ids)}
             if len(ranking) != len(passage_ids):
-                raise UserError(f"query {query_id}: the run holds a passage twice; keep the better place of the two")
+                raise UserError(f"query {query_id}: the run holds a passage twice; keep the better of the two ranks")
             block[query_id] = ranking
         yield block
 

@@ -73,7 +73,7 @@ def curve(title: str, points: Sequence[Point]) -> Chart:
 
 def _told(points: Sequence[Point], finite: Sequence[float]) -> str:
     if not finite:
-        return "no number at all"
+        return "no finite value"
     gaps = f"; {len(points) - len(finite)} not a number" if len(finite) < len(points) else ""
     return f"from {finite[0]:.3g} to {finite[-1]:.3g}, lowest {min(finite):.3g}, highest {max(finite):.3g}{gaps}"
 

@@ -103,7 +103,9 @@ def _part(file: str) -> Part:
         if not all(isinstance(facts[key], (int, float)) for key in ("run_queries", "pairs", "seconds")):
             raise TypeError
     except (KeyError, TypeError, ValueError, UserError) as error:
-        raise UserError(f"{file}: is no shard, its manifest says; write shards with lce rerank --shard I/K") from error
+        raise UserError(
+            f"{file}: is not a shard (see its manifest); write shards with lce rerank --shard I/K"
+        ) from error
     return Part(file, shard, facts)
 
 

@@ -87,7 +87,7 @@ class Worker:
 
         fault = self._fault
         if not fault and not ray.get(self._tries.begin.remote(row["chunk"])):
-            fault = f"--ray: too many workers died over chunk {row['chunk']}; have their machines the memory?"
+            fault = f"--ray: too many workers died over chunk {row['chunk']}; do their machines have enough memory?"
         if fault:
             return {"chunk": row["chunk"], "logits": b"", "outputs": 0, "fault": fault}
         columns = np.frombuffer(row["columns"], np.int64).reshape(row["count"], -1)
@@ -187,7 +187,7 @@ def connected(address: str, workers: int) -> Iterator[None]:
             ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False, **own)
     except (ConnectionError, ValueError, RuntimeError) as error:
         reason = str(error).strip().partition("\n")[0]
-        raise UserError(f"--ray {address}: no Ray cluster answers ({reason}); ray start --head begins one") from error
+        raise UserError(f"--ray {address}: no Ray cluster answers ({reason}); ray start --head starts one") from error
     try:
         yield
     finally:

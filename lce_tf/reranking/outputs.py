@@ -58,7 +58,7 @@ def read_manifest(output: str) -> dict[str, Any]:
         raise UserError(f"{output}: has no manifest {file}; write the run again with lce rerank")
     facts = read_json(file)
     if not isinstance(facts, dict) or "output_sha256" not in facts or "scores_sha256" not in facts:
-        raise UserError(f"{file}: is no manifest of lce rerank; write the run again")
+        raise UserError(f"{file}: is not a manifest of lce rerank; write the run again")
     return facts
 
 
@@ -72,7 +72,7 @@ def check_sums(output: str, facts: dict[str, Any]) -> None:
     """Refuses a run or scores that changed after the manifest was written."""
     for file, key in ((output, "output_sha256"), (scores_file(output), "scores_sha256")):
         if not Path(file).is_file():
-            raise UserError(f"{file}: no such file, though {manifest_file(output)} speaks of it; write the run again")
+            raise UserError(f"{file}: no such file, though {manifest_file(output)} names it; write the run again")
         check_sum(file, sha256_of(file), facts[key], output)
 
 

@@ -94,7 +94,7 @@ class BoundedProtocol(H11Protocol):
         if self.cycle is not None and self.cycle.response_started and not self.cycle.response_complete:
             self.transport.abort()  # an answer has already begun
         else:
-            self._refuse("400 Bad Request", "the request is no HTTP that this server reads")
+            self._refuse("400 Bad Request", "the request is not HTTP that this server can read")
 
     def on_response_complete(self) -> None:
         if self._timer is not None:  # the next request may have arrived already

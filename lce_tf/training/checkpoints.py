@@ -51,7 +51,7 @@ class Checkpoints:
         self._workers.everywhere(lambda: None if self._workers.chief else self._await(prefix))
         self._state.restore(str(prefix)).assert_existing_objects_matched()
         if self._workers.chief:
-            print(f"{self._training}: goes on from step {step} (ckpt-{step})", flush=True)
+            print(f"{self._training}: resumes from step {step} (ckpt-{step})", flush=True)
 
     def _newest_whole(self) -> int:
         """The step of the newest checkpoint that can be read to its end, -1 if there is none."""
@@ -71,7 +71,7 @@ class Checkpoints:
         while fault := _fault(prefix):
             if time.monotonic() > end:
                 raise UserError(
-                    f"{prefix}: worker {self._workers.number} cannot read what worker 0 goes on from ({fault}); "
+                    f"{prefix}: worker {self._workers.number} cannot read the checkpoint of worker 0 ({fault}); "
                     "--output must lie on a file system that all workers share"
                 )
             time.sleep(1)

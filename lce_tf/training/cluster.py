@@ -105,7 +105,7 @@ def from_slurm() -> Cluster:
         addresses = tuple(resolver.cluster_spec().job_tasks("worker"))
         own = f"{os.environ['SLURMD_NODENAME']}:{port + int(os.environ['SLURM_LOCALID'])}"
     except KeyError as error:
-        raise UserError(f"{error.args[0]}: is not set, so this is no step of Slurm's; start it with srun") from error
+        raise UserError(f"{error.args[0]}: is not set, so this is not a Slurm step; start it with srun") from error
     except (RuntimeError, ValueError) as error:
         raise UserError(f"Slurm's variables do not say who the workers are ({error}); start it with srun") from error
     if own not in addresses:

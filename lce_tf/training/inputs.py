@@ -115,7 +115,7 @@ def _dev_queries(config: TrainConfig, dataset: Dataset, tokenizer: WordPieces) -
     run, qrels = read_run(config.dev_run, config.format), dataset.qrels(config.dev_split)
     judged = [query_id for query_id in sorted(run.query_ids.tolist()) if query_id.decode() in qrels]
     if not judged:
-        raise UserError(f"--dev-run {config.dev_run}: ranks for none of the judged queries of {config.dev_split}")
+        raise UserError(f"--dev-run {config.dev_run}: has none of the judged queries of {config.dev_split}")
     sample = judged[: config.dev_queries]
     kept = {query_id.decode(): qrels[query_id.decode()] for query_id in sample}
     top = run.only(sample).cut(config.dev_depth)

@@ -264,7 +264,7 @@ class Job:
         for variable in self.model.trainable_variables:
             if not tf.reduce_all(tf.math.is_finite(variable)):
                 raise UserError(
-                    f"{folder}: not written, as the weights {variable.name} are no numbers after step "
+                    f"{folder}: not written, as the weights {variable.name} are not finite after step "
                     f"{int(self.step)}; lower --learning-rate or try --precision float32"
                 )
         about = {"loss": self.config.loss, "training": asdict(self.config)}

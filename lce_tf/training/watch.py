@@ -91,6 +91,6 @@ def give_up(step: int, loss: float, norm: float, dealt: Groups, queries: TokenSt
     ]
     write_json(to, {"step": step, "loss": str(loss), "gradient_norm": str(norm), "groups": named})
     raise UserError(
-        f"step {step}: the loss or its gradient has been no number for {PATIENCE} steps (the loss is {loss}); {to} "
+        f"step {step}: the loss or its gradient has not been finite for {PATIENCE} steps (the loss is {loss}); {to} "
         "names the last step's queries; lower --learning-rate or try --precision float32"
     )

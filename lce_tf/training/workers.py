@@ -99,7 +99,7 @@ class Workers:
                 raise
             raise LostWorker(
                 f"worker {self.number} of {self.count}: another one is gone ({type(error).__name__}); the same "
-                "command, started for all of them, goes on from the newest checkpoint"
+                "command, started for all of them, resumes from the newest checkpoint"
             ) from error
 
 

@@ -190,7 +190,7 @@ CASES = [
     ),
     rerank_with(
         "--dataset nowhere/at-all",
-        "'nowhere/at-all': is no folder and no ir_datasets id; https://ir-datasets.com lists the ids",
+        "'nowhere/at-all': is neither a folder nor an ir_datasets id; https://ir-datasets.com lists the ids",
     ),
     Case(
         "Settings",

@@ -61,7 +61,7 @@ def test_a_passage_of_a_megabyte(make):
         ("a\tx\nb y\n", 2, "'b y' has no tab"),
         ("a\tx\n\tx\n", 2, "passage id '' is empty"),
         ("a\tx\nb c\tx\n", 2, "passage id 'b c' holds white space"),
-        ("a\tx\n\nb\ty\na\tz\n", 4, "passage id a is there twice"),
+        ("a\tx\n\nb\ty\na\tz\n", 4, "passage id a occurs twice"),
         (b"a\tx\nb\t\xff\n", 2, "byte 0xff is not UTF-8"),
         (b"a\tx\nb\ty\0\n", 2, "NUL byte"),
     ],
@@ -77,7 +77,7 @@ def test_collection_faults_are_told_by_line(make, data, line, words):
     ("data", "line", "words"),
     [
         ("a\tx\nb\t \n", 2, "query b has no text"),
-        ("a\tx\nb\ty\na\tx\n", 3, "query id a is there twice"),
+        ("a\tx\nb\ty\na\tx\n", 3, "query id a occurs twice"),
         ("a\tx\nnothing\n", 2, "has no tab"),
     ],
 )
