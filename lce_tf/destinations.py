@@ -1,4 +1,4 @@
-"""Where an output path leads: to a regular file, written as a whole, or to a stream, written as it comes."""
+"""Resolves an output path to a regular file, which is written as a whole, or a stream, which is written directly."""
 
 import os
 import re
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lce_tf.errors import UserError
 
-# /dev/fd/N and /dev/stdout lead here: a file that this process has open already, and writes on from where it is.
+# /dev/fd/N and /dev/stdout lead here: a file that this process has open, which is continued at its position.
 _OPEN_FILE = re.compile(r"/proc/(self|\d+)/fd")
 _LINKS = 40
 
@@ -16,17 +16,17 @@ def is_stream(path: str | Path) -> bool:
     """Whether `path` leads to a pipe, a terminal or the like, or to an open file of this process.
 
     Raises:
-        UserError: it leads to what nothing can be written to: a socket, a block device, a circle of links.
+        UserError: it leads to something that cannot be written: a socket, a block device, a circle of links.
     """
     return not isinstance(destination(path), Path)
 
 
 def destination(path: str | Path) -> Path | str | int:
-    """What is to be written for `path`, symbolic links followed.
+    """The target of the output `path`, with symbolic links followed.
 
     Returns:
-        The Path of a regular file or folder, which need not be there; or the name of a pipe or character device to
-        open, or the number of a file that is open, both of them streams.
+        The Path of a regular file or folder, which need not exist; or, for a stream, the name of a pipe or character
+            device to open, or the descriptor of an open file.
 
     Raises:
         UserError: as `is_stream`.
@@ -44,7 +44,7 @@ def destination(path: str | Path) -> Path | str | int:
     try:
         mode = os.stat(end).st_mode
     except OSError:
-        return end  # not there yet, or not to be reached, which writing will tell
+        return end  # missing, or not accessible; then writing it fails with the reason
     if stat.S_ISFIFO(mode) or stat.S_ISCHR(mode):
         return str(end)
     kinds = {stat.S_IFSOCK: "a socket", stat.S_IFBLK: "a block device"}

@@ -1,24 +1,24 @@
-"""The one exception that means "the input is wrong", and the door frame that turns it into exit status 2."""
+"""Errors caused by the input, and the wrapper of all commands that turns them into exit statuses."""
 
 import sys
 
-# sysexits.h's EX_TEMPFAIL: nothing is wrong with what was asked for, and it may well succeed when it is tried again.
+# sysexits.h's EX_TEMPFAIL: the request is not wrong, and may succeed when it is repeated.
 TRY_AGAIN = 75
 
 
 class UserError(Exception):
-    """Something the user gave is wrong: one line that names the file, line or value and the way out."""
+    """A fault in what the user gave: one line that names the file, line or value and what to do."""
 
 
 class LostWorker(Exception):
-    """Another process that this one works with went away: one line, and the same command goes on once all are back."""
+    """Another process of the same job ended: one line; the same command resumes once all are back."""
 
 
 def guarded(run, *args, **kwargs) -> int:
     """Calls `run` and returns its exit status: 2 with one line for bad input, 75 for a lost worker, 130 after Ctrl-C.
 
-    A full disk or a folder that cannot be written is the user's to mend as well, so an OSError that names a
-    file is reported in the same way.
+    A full disk or an unwritable folder is also for the user to fix, so an OSError that names a file is reported in the
+    same way.
     """
     from lce_tf.homes import settle_places
 
@@ -35,6 +35,6 @@ def guarded(run, *args, **kwargs) -> int:
             raise
         print(f"error: {error.filename or 'I/O'}: {error.strerror or error}", file=sys.stderr)
     except KeyboardInterrupt:
-        print("interrupted; the same command goes on from here", file=sys.stderr)
+        print("interrupted; the same command resumes from here", file=sys.stderr)
         return 130
     return 2

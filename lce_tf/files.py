@@ -1,4 +1,4 @@
-"""Files that are complete or absent: written under a temporary name, synced, then renamed."""
+"""Writes files completely or not at all: under a temporary name, synced, then renamed."""
 
 import contextlib
 import errno
@@ -25,7 +25,7 @@ def cache_dir() -> Path:
     """The folder for everything that can be built again: `$LCE_CACHE`, else `~/.cache/lce_tf`.
 
     Raises:
-        UserError: neither is there to be had.
+        UserError: LCE_CACHE is not set and there is no home folder.
     """
     if (place := cache_place()) is None:
         raise UserError("there is no home folder for the cache; set LCE_CACHE to a folder that can be written")
@@ -36,7 +36,7 @@ def scratch_place() -> str:
     """A folder for temporary files: the system's, such as `/tmp` or `$TMPDIR`, else one in the cache.
 
     Raises:
-        UserError: neither can be written.
+        UserError: neither is writable.
     """
     try:
         return tempfile.gettempdir()
@@ -46,7 +46,7 @@ def scratch_place() -> str:
 
 @contextlib.contextmanager
 def cached_in(folder: str | Path) -> Iterator[None]:
-    """A block in which `folder` is the cache."""
+    """Uses `folder` as the cache within the block."""
     before = os.environ.get("LCE_CACHE")
     os.environ["LCE_CACHE"] = str(folder)
     try:
@@ -59,7 +59,7 @@ def cached_in(folder: str | Path) -> Iterator[None]:
 
 
 def make_folder(path: str | Path) -> Path:
-    """Creates `path` and its parents; a UserError says why where that is impossible."""
+    """Creates `path` and its parents; a UserError gives the reason if that fails."""
     path = Path(path)
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -72,11 +72,11 @@ def make_folder(path: str | Path) -> Path:
 def written(path: str | Path, mode: str = "w") -> Iterator[Any]:
     """A file object whose contents appear at `path` only if the block ends without an exception.
 
-    Text is UTF-8 with `\\n` line ends whatever the platform. A symbolic link is followed and stays. A stream, such as
-    a pipe or `/dev/stdout`, is given what is written at once: it cannot be taken back.
+    Text is UTF-8 with `\\n` line ends on every platform. A symbolic link is followed and kept. A stream, such as a pipe
+    or `/dev/stdout`, is written directly, so output before an exception stays.
 
     Raises:
-        UserError: the disk is full, the folder is read-only or the like; what was at `path` is still there. Or `path`
+        UserError: the disk is full, the folder is read-only or the like; the old contents of `path` are kept. Or `path`
             is a folder, a socket or a block device.
     """
     text = {} if "b" in mode else {"encoding": "utf-8", "newline": "\n"}
@@ -109,10 +109,10 @@ def written(path: str | Path, mode: str = "w") -> Iterator[Any]:
 
 
 def check_output(path: str | Path, option: str = "output") -> None:
-    """Finds out before long work whether `written` will be able to write at `path`; makes its folder.
+    """Checks before long work that `written` can write to `path`; creates its folder.
 
     Raises:
-        UserError: it will not.
+        UserError: it cannot.
     """
     if is_stream(path):
         return
@@ -136,9 +136,9 @@ def vacant(output: str | Path) -> Path:
 
 @contextlib.contextmanager
 def built_folder(path: str | Path) -> Iterator[Path]:
-    """A scratch folder that becomes `path`, or what a link there leads to, if the block ends without an exception.
+    """A temporary folder that becomes `path` (or the target of a link there) if the block ends without an exception.
 
-    Where another process finished the same folder first, its copy is kept and ours dropped.
+    If another process finished the same folder first, its copy is kept and ours dropped.
 
     Raises:
         UserError: as `written`.
@@ -174,9 +174,9 @@ def built_folder(path: str | Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def confined_archives() -> Iterator[None]:
-    """Within the block, no tar archive that a library unpacks can write outside the folder it is unpacked into.
+    """Within the block, tar archives that a library unpacks cannot write outside their target folder.
 
-    Absolute paths, `..`, links that lead out and device files end the unpacking with a `tarfile.FilterError`.
+    Absolute paths, `..`, links that lead out of the folder and device files raise `tarfile.FilterError`.
     """
     before = tarfile.TarFile.extraction_filter
     tarfile.TarFile.extraction_filter = staticmethod(tarfile.data_filter)
@@ -187,7 +187,7 @@ def confined_archives() -> Iterator[None]:
 
 
 def sha256_of(*paths: str | Path) -> str:
-    """The SHA-256 of the files' bytes, one after the other, as 64 hexadecimal digits."""
+    """The SHA-256 of the files' bytes, concatenated, as 64 hexadecimal digits."""
     digest = hashlib.sha256()
     for path in paths:
         with open(path, "rb") as file:
@@ -197,14 +197,14 @@ def sha256_of(*paths: str | Path) -> str:
 
 
 def write_json(path: str | Path, value: Any) -> None:
-    """Writes `value` as indented JSON with a final newline, complete or not at all."""
+    """Writes `value` as indented JSON with a final newline, completely or not at all."""
     with written(path) as file:
         json.dump(value, file, indent=2, ensure_ascii=False, default=str)
         file.write("\n")
 
 
 def read_json(path: str | Path) -> Any:
-    """The JSON value in `path`; a UserError names the file and line of a fault."""
+    """The JSON value in `path`; a UserError names the file and the line of a fault."""
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
@@ -213,14 +213,14 @@ def read_json(path: str | Path) -> Any:
         raise UserError(f"{path}: is not UTF-8 text (byte {error.start})") from error
     except json.JSONDecodeError as error:
         raise UserError(f"{path}:{error.lineno}: is not JSON ({error.msg})") from error
-    except (RecursionError, ValueError) as error:  # nested too deeply, or a number of thousands of digits
-        raise UserError(f"{path}: is no JSON that can be read ({str(error)[:80]}); make it again") from error
+    except (RecursionError, ValueError) as error:  # nested too deeply, or a number with thousands of digits
+        raise UserError(f"{path}: cannot be read as JSON ({str(error)[:80]}); make it again") from error
     except IsADirectoryError as error:
         raise UserError(f"{path}: is a folder, not a file") from error
 
 
 def read_json_lines(path: str | Path) -> list[dict[str, Any]]:
-    """The JSON objects in `path`, one a line; a line that a crash left torn is left out."""
+    """The JSON objects in `path`, one per line; a line torn by a crash is left out."""
     found = []
     for line in Path(path).read_text(encoding="utf-8", errors="replace").splitlines():
         with contextlib.suppress(json.JSONDecodeError):
@@ -229,10 +229,10 @@ def read_json_lines(path: str | Path) -> list[dict[str, Any]]:
 
 
 def read_array(path: str | Path, mapped: bool = False) -> "np.ndarray":
-    """The array in an .npy file, `mapped` from it or read; no Python objects.
+    """The array in an .npy file, memory-mapped if `mapped`; arrays of Python objects are refused.
 
     Raises:
-        UserError: there is no file, it is torn, or it holds something else.
+        UserError: no such file, a torn file, or other contents.
     """
     import numpy as np
 
@@ -240,7 +240,7 @@ def read_array(path: str | Path, mapped: bool = False) -> "np.ndarray":
         array = np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False)
     except FileNotFoundError as error:
         raise UserError(f"{path}: no such file") from error
-    except Exception as error:  # a torn header is parsed as Python: it may raise SyntaxError, TokenError and more
+    except Exception as error:  # NumPy parses the header as Python: a torn one may raise anything
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise UserError(f"{path}: cannot be read as an array ({reason})") from error
     if not isinstance(array, np.ndarray):
@@ -248,12 +248,12 @@ def read_array(path: str | Path, mapped: bool = False) -> "np.ndarray":
     return array
 
 
-# What a full, read-only or failing disk raises; NumPy raises an OSError without a number for a short write.
+# Errors of a full, read-only or failing disk; NumPy raises an OSError without errno for a short write.
 _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO)
 
 
 def _tells_of_the_disk(error: BaseException, temporary: str | Path) -> bool:
-    """Whether writing `temporary`, or a file in it, failed, rather than something else within the block."""
+    """Whether the error comes from writing `temporary`, or a file in it, and not from something else in the block."""
     if not isinstance(error, OSError):
         return False
     ours = error.filename is None or str(error.filename).startswith(str(temporary))
@@ -262,8 +262,8 @@ def _tells_of_the_disk(error: BaseException, temporary: str | Path) -> bool:
 
 @contextlib.contextmanager
 def _stream(end: str | int, mode: str, text: dict[str, str], named: str | Path) -> Iterator[Any]:
-    """A pipe or device by its name, or a copy of an open file's number, opened for writing."""
-    sys.stdout.flush()  # what was printed comes before what is written
+    """Opens a pipe or device by its name, or a duplicate of a file descriptor, for writing."""
+    sys.stdout.flush()  # so that printed text comes before the output
     try:
         file = open(end if isinstance(end, str) else os.dup(end), mode, **text)
     except OSError as error:
@@ -283,7 +283,7 @@ def _unwritable(path: Path, error: OSError) -> UserError:
 
 
 def _way_out(path: Path) -> str:
-    """What to do where `path` cannot be written: the cache has a variable of its own."""
+    """What to do if `path` cannot be written; the cache can be moved by its variable."""
     with contextlib.suppress(UserError):
         if path.is_relative_to(cache_dir()):
             return "set LCE_CACHE to a folder that can be written"
@@ -297,7 +297,7 @@ def _umask() -> int:
 
 
 def _sync_folder(path: Path) -> None:
-    """Makes a rename durable; some file systems do not sync folders, and then the rename alone must do."""
+    """Makes a rename durable. Errors are ignored, since some file systems cannot sync folders."""
     with contextlib.suppress(OSError):
         handle = os.open(path, os.O_RDONLY)
         try:

@@ -1,11 +1,11 @@
-"""Places that a user's account may lack: a home folder, and a folder for temporary files."""
+"""Replaces folders that a user's account may lack: a home folder, and a folder for temporary files."""
 
 import contextlib
 import os
 import tempfile
 from pathlib import Path
 
-# Variables by which libraries are told where to write, and where they write below the home folder otherwise.
+# Variables that tell libraries where to write, and their default places below the home folder.
 _AT_HOME = {
     "HF_HOME": ".cache/huggingface",
     "MPLCONFIGDIR": ".config/matplotlib",
@@ -24,10 +24,10 @@ def cache_place() -> Path | None:
 
 
 def settle_places() -> None:
-    """Gives the libraries that are called a place in the cache for what they write at home and in `/tmp`.
+    """Gives libraries a place in the cache for files that they would write into the home folder and `/tmp`.
 
-    Changes the environment of this process, and only where a place is missing or cannot be written. Where the cache
-    cannot be written either, nothing is changed: what needs it says so.
+    Changes the environment of this process, and only if such a place is missing or not writable. If the cache is not
+    writable either, nothing is changed; the code that needs it raises an error.
     """
     cache = cache_place()
     if cache is None:

@@ -1,4 +1,4 @@
-"""One process at a time on an output: a second one is told of the first and leaves everything as it is."""
+"""Locks an output for one process; a second process gets an error and changes nothing."""
 
 import contextlib
 import os
@@ -17,17 +17,17 @@ except ImportError:  # not a POSIX system
 
 @contextlib.contextmanager
 def alone(output: str | Path) -> Iterator[None]:
-    """A block in which no other process makes `output`, a file or folder whose parent exists.
+    """Within the block, no other process writes `output`, a file or folder whose parent exists.
 
-    The lock is the operating system's, on a file `.NAME.lock` beside the output: it ends with the process, however
-    that dies. File systems without locks, and systems without POSIX, get none.
+    The lock is the operating system's, on a file `.NAME.lock` beside the output, so it ends with the process in any
+    case. File systems without locks and systems without POSIX are not locked.
 
     Raises:
-        UserError: another process is in such a block.
+        UserError: another process holds the lock.
     """
     end = destination(output)
     if isinstance(end, Path):
-        output = end  # the file that is written: two links to it are one output
+        output = end  # the file itself, since two links to it are one output
     output = Path(output)
     path = output.parent / f".{output.name}.lock"
     handle = _locked(path, output)
@@ -35,14 +35,15 @@ def alone(output: str | Path) -> Iterator[None]:
         yield
     finally:
         if handle is not None:
-            # Removed while it is held: whoever opened it meanwhile finds another file, or none, under its name.
+            # Removed while it is locked: a process that opened it meanwhile then finds that its file is no longer the
+            # named one.
             with contextlib.suppress(OSError):
                 path.unlink()
             os.close(handle)
 
 
 def _locked(path: Path, output: Path) -> int | None:
-    """The open lock file, which says who holds it; None where there are no locks."""
+    """The locked file's descriptor; the file names its holder. None if there are no locks."""
     while fcntl is not None:
         handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         try:
@@ -58,7 +59,7 @@ def _locked(path: Path, output: Path) -> int | None:
             os.close(handle)
             return None
         if _is_still(path, handle):
-            with contextlib.suppress(OSError):  # a full disk: the lock holds all the same
+            with contextlib.suppress(OSError):  # a full disk does not affect the lock
                 os.truncate(handle, 0)
                 os.pwrite(handle, f"process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
             return handle
@@ -67,7 +68,7 @@ def _locked(path: Path, output: Path) -> int | None:
 
 
 def _is_still(path: Path, handle: int) -> bool:
-    """Whether the open file is the one that is now under its name."""
+    """Whether the open file is still the one at `path`."""
     try:
         there = path.stat()
     except FileNotFoundError:

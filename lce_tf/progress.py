@@ -1,11 +1,11 @@
-"""Progress of long work: a bar on a terminal, a line now and then in a log."""
+"""Progress of long work: a bar on a terminal, a line from time to time in a log."""
 
 import sys
 import time
 
 from tqdm import tqdm
 
-# Seconds between two lines where there is no terminal.
+# Seconds between two lines without a terminal.
 LINE_EVERY = 30.0
 
 
@@ -14,14 +14,14 @@ class Progress:
 
     Args:
         what: name of the work.
-        total: amount of work, None where it is not known before.
+        total: amount of work; None if unknown.
         unit: of the work, such as "pairs" or "steps".
         initial: work done by an earlier, interrupted call.
         quiet: show nothing.
     """
 
     def __init__(self, what: str, total: int | None, unit: str, initial: int = 0, quiet: bool = False):
-        hidden = True if quiet else None  # None: tqdm looks whether there is a terminal
+        hidden = True if quiet else None  # None: tqdm shows the bar only on a terminal
         self._bar = tqdm(
             total=total, initial=initial, desc=what, unit=f" {unit}", disable=hidden, dynamic_ncols=True, leave=False
         )
@@ -34,7 +34,7 @@ class Progress:
 
     def __exit__(self, kind, *_) -> None:
         self._bar.close()
-        # Where the lines did not say how much is left, the log should tell that it is done.
+        # Without a total the lines do not show the end, so one more line reports it.
         if self._total is None and self._last > self._start and kind is None and not self._quiet:
             clock = _clock(time.monotonic() - self._start)
             print(f"{self._what}: {self._done} {self._unit} in {clock}", file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""A cross-encoder as a transformer of PyTerrier: `first_stage >> LceReranker("models/lce8")`."""
+"""A cross-encoder as a PyTerrier transformer: `first_stage >> LceReranker("models/lce8")`."""
 
 from pathlib import Path
 
@@ -17,10 +17,10 @@ from lce_tf.reranking.pairs import checked_pairs
 
 
 class LceReranker(pt.Transformer):
-    """Scores the results of a pipeline anew and ranks them by these scores; starts no Java.
+    """Scores the results of a pipeline and ranks them by these scores; does not start Java.
 
     Attributes:
-        checkpoint: what `Reranker.load` takes, or a `Reranker`, for lengths or an engine other than its own.
+        checkpoint: anything that `Reranker.load` takes, or a `Reranker` (for other lengths or another engine).
         text_field: the column that holds the passages' texts.
     """
 
@@ -28,16 +28,16 @@ class LceReranker(pt.Transformer):
         """Opens the checkpoint.
 
         Raises:
-            UserError: it is no such thing, or its parts do not fit together.
+            UserError: it is not a checkpoint, or its parts do not fit together.
         """
         super().__init__()
         self.checkpoint, self.text_field = checkpoint, text_field
         self._reranker = checkpoint if isinstance(checkpoint, Reranker) else Reranker.load(checkpoint)
 
     def transform(self, inp: pd.DataFrame) -> pd.DataFrame:
-        """The rows of `inp` in their order, with a new `score` and `rank`, from 0; its other columns stay.
+        """The rows of `inp` in their order, with new `score` and `rank` (from 0); other columns are kept.
 
-        Ranks are in the order of `best_first`: by the scores before any activation.
+        Ranks follow `best_first`: by the scores before any activation.
 
         Args:
             inp: with qid, query, docno and `text_field`.

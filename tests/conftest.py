@@ -1,4 +1,4 @@
-"""What every test runs under: a cache of its own, no GPU, no model hub, and a count of the slow tests left out."""
+"""Common settings of all tests: a separate cache, no GPU, no model hub, and a count of the slow tests left out."""
 
 import collections
 import gc
@@ -37,7 +37,7 @@ def pytest_unconfigure(config):
 
 @pytest.fixture(autouse=True)
 def _what_a_test_leaves_is_not_searched_for_garbage_again():
-    """Each training collects garbage once, which takes a second over all that TensorFlow and the tests so far hold."""
+    """Each training collects garbage once, which takes a second with all objects of TensorFlow and the tests so far."""
     yield
     gc.collect()
     gc.freeze()

@@ -6,9 +6,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 
-# What make hands on to the commands that it starts, and what would steer a pytest, git or Python started by a test.
-# With them a make started by a test runs as a part of the outer one: it takes over its options and its variables,
-# and prints which folder it enters.
+# Variables that make passes to its commands, and variables that affect a pytest, git or Python started by a test. With
+# them a make started by a test would run as part of the outer one: it would inherit options and variables, and print
+# the folder it enters.
 NAMES = {
     "MAKEFLAGS", "MFLAGS", "GNUMAKEFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MAKEFILES", "MAKE_TERMOUT", "MAKE_TERMERR",
     "PYTEST_ADDOPTS", "PYTHONHOME", "PYTHONSTARTUP", "VIRTUAL_ENV", "TF_CONFIG", "JOB_COMPLETION_INDEX",
@@ -22,9 +22,9 @@ def makefile_variables() -> set[str]:
 
 
 def clean(environment: MutableMapping[str, str]) -> None:
-    """Makes an environment the same for whoever starts the tests: a shell, make or a cluster's job.
+    """Makes the environment the same whoever starts the tests: a shell, make or a cluster's job.
 
-    What would steer the programs that tests start is removed, and PYTHONPATH names the checkout first, so that a
+    Variables that affect the programs started by tests are removed, and PYTHONPATH begins with the checkout, so that a
     Python in another folder imports the code that is tested.
     """
     for name in [name for name in environment if name in NAMES | makefile_variables() or name.startswith(PREFIXES)]:

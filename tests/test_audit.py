@@ -1,4 +1,4 @@
-"""The audit door, with the packaged tokenizer over a small folder."""
+"""The audit command, with the packaged tokenizer on a small folder."""
 
 import json
 import shlex

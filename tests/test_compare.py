@@ -1,4 +1,4 @@
-"""The compare door: letters, p-values, JSON, and what it refuses."""
+"""The compare command: letters, p-values, JSON, and its errors."""
 
 import json
 import shlex

@@ -1,4 +1,4 @@
-"""Outputs that are no regular files: links are followed and stay, streams are written to, all else is refused."""
+"""Special outputs: links are followed and kept, streams are written directly, all others are refused."""
 
 import os
 import socket

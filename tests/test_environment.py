@@ -1,4 +1,4 @@
-"""Who starts the tests makes no difference to what they start; .ci/run starts them as the README does."""
+"""The tests start programs in the same environment whoever starts the tests; .ci/run starts them as the README does."""
 
 import os
 import re

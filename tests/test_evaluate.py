@@ -1,4 +1,4 @@
-"""The evaluate door: its table, its JSON, its notes, and what it refuses."""
+"""The evaluate command: its table, its JSON, its notes, and its errors."""
 
 import json
 import shlex
@@ -53,7 +53,7 @@ def test_a_run_that_spells_ids_otherwise_is_told(tmp_path, capsys):
     Path(run).write_text("q1 Q0 D1 1 2.0 t\nq2 Q0 D2 1 2.0 t\n")
     assert main(["--qrels", qrels, run]) == 0
     said = capsys.readouterr().err
-    assert "note: run.trec: ranks not one judged passage; are ids spelt alike? The run has D1, the judgments p1" in said
+    assert "note: run.trec: ranks no judged passage; are ids spelt alike? The run has D1, the judgments p1" in said
 
 
 def small(tmp_path):

@@ -1,4 +1,4 @@
-"""The export door: a folder and one line, or one line and no folder."""
+"""The export command: a folder and one line, or one line and no folder."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""Arrays read from files that may be anything."""
+"""Arrays read from files with any contents."""
 
 import io
 

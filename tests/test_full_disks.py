@@ -1,4 +1,4 @@
-"""Full and read-only disks, which are real mounts: one line, exit status 2, and what was there stays whole."""
+"""Full and read-only disks, as real mounts: one line, exit status 2, and existing files stay as they were."""
 
 import subprocess
 import sys
@@ -86,7 +86,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def refused(capsys, name: str, run, *args) -> str:
-    """Makes sure that the call ends like a door with bad input, and tells what was said."""
+    """Checks that the call ends like a command with bad input, and returns its message."""
     capsys.readouterr()
     assert guarded(run, *args) == 2
     said = capsys.readouterr().err
@@ -141,7 +141,7 @@ def test_a_door_on_a_full_disk(disk, capsys):
 
 
 def test_a_token_store_on_a_full_disk(disk, capsys, monkeypatch):
-    """The cache is full: nothing half-built is taken for a store later."""
+    """The cache is full: nothing incomplete is used as a store later."""
 
     class Letters:
         key, size = "letters", 1 << 16
@@ -157,7 +157,7 @@ def test_a_token_store_on_a_full_disk(disk, capsys, monkeypatch):
 
 
 def test_a_trained_model_on_a_full_disk(disk, tmp_path, capsys):
-    """`checkpoint.save` of a real cross-encoder: the one before stays loadable, whole."""
+    """`checkpoint.save` of a real cross-encoder: the checkpoint before stays complete and loadable."""
     from lce_tf.model.config import EncoderConfig, Lengths, Scoring
     from lce_tf.model.cross_encoder import CrossEncoder
     from lce_tf.model.precision import PRECISIONS

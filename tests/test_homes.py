@@ -1,4 +1,4 @@
-"""Users without a home folder, with one that cannot be written, or without a place for temporary files."""
+"""Users without a home folder, with an unwritable one, or without a place for temporary files."""
 
 import os
 import pwd

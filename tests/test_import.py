@@ -1,7 +1,7 @@
-"""Importing costs nothing: no framework, JVM or plotting library comes along.
+"""Importing is cheap: it loads no framework, JVM or plotting library.
 
-Modules are looked for instead of seconds, since seconds depend on the machine: `import lce_tf` itself loads only the
-standard library, which keeps it far under a tenth of a second.
+The test checks modules instead of seconds, which depend on the machine: `import lce_tf` loads only the standard
+library, which keeps it far below a tenth of a second.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""`lce list` names every piece that there is."""
+"""`lce list` names every piece."""
 
 import pytest
 

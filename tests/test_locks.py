@@ -1,4 +1,4 @@
-"""One process at a time: a second one is refused while the first lives, and only then."""
+"""Locks: a second process is refused while the first one lives, and only then."""
 
 import os
 import signal
@@ -51,7 +51,7 @@ def test_a_killed_process_holds_nothing(holder, tmp_path):
 
 
 def test_a_lock_file_that_was_replaced_meanwhile_is_not_taken_for_ours(tmp_path, monkeypatch):
-    """The first holder leaves, and removes its file, between our opening and our locking it."""
+    """The first holder ends and removes its file between our opening and our locking it."""
     path, flock, calls = tmp_path / ".out.lock", locks.fcntl.flock, []
 
     def late(handle, how):

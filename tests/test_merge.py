@@ -1,4 +1,4 @@
-"""The door to merging."""
+"""The merge command."""
 
 import json
 from pathlib import Path

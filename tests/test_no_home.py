@@ -1,4 +1,4 @@
-"""No home, one that cannot be written, no folder for temporary files: one line and a way out, or another place."""
+"""No home, an unwritable one, or no folder for temporary files: one line with what to do, or another place."""
 
 import os
 import subprocess

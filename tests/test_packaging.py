@@ -1,4 +1,4 @@
-"""The lock file serves setup.cfg, the Makefile helps and refuses in words, and the wheel runs outside the checkout."""
+"""The lock file fits setup.cfg, the Makefile explains itself, and the wheel runs outside the checkout."""
 
 import configparser
 import os

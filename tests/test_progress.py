@@ -1,4 +1,4 @@
-"""Progress in a log: a line now and then with rate and time left, and none for short work."""
+"""Progress in a log: a line from time to time with rate and time left, and none for short work."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from lce_tf.progress import Progress
 
 @pytest.fixture
 def clock(monkeypatch):
-    """A clock that moves only when told to."""
+    """A clock that is moved by hand."""
 
     class Clock:
         now = 1000.0

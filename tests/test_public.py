@@ -1,4 +1,4 @@
-"""The public API: what `lce_tf` itself lends, loaded when it is taken, in any order of imports."""
+"""The public API: the names that `lce_tf` exports, loaded on first use, in any order of imports."""
 
 import subprocess
 import sys

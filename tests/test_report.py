@@ -1,4 +1,4 @@
-"""The report door: real runs measured by trec_eval's own numbers, and what it refuses."""
+"""The report command: real runs with trec_eval's own figures, and its errors."""
 
 import shlex
 import subprocess

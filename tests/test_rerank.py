@@ -1,4 +1,4 @@
-"""The door to reranking: what works prints one line, what is wrong is one line and status 2, nothing half-written."""
+"""The rerank command: success prints one line; an error is one line and status 2, and nothing is half-written."""
 
 import gzip
 import json
@@ -214,7 +214,7 @@ def test_ctrl_c_is_status_130_and_the_next_call_goes_on(call, capsys, monkeypatc
     with monkeypatch.context() as patch:
         patch.setattr(job, "score_pairs", stopped)
         assert call() == 130
-    assert "goes on from here" in capsys.readouterr().err
+    assert "resumes from here" in capsys.readouterr().err
     assert call() == 0
 
 

@@ -1,4 +1,4 @@
-"""Nothing in data or checkpoints is executed, and nothing is written outside the folder it belongs in."""
+"""Nothing in data or checkpoints is executed, and nothing is written outside its folder."""
 
 import ast
 import io
@@ -18,7 +18,7 @@ from lce_tf.model.weight_files import read_arrays
 from lce_tf.retrieval import prebuilt
 
 ROOT = Path(__file__).parents[1]
-# Modules that run what they read, or whose objects do.
+# Modules that execute what they read, or whose objects do.
 UNSAFE_MODULES = ("pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "marshal", "shelve", "yaml")
 # The one name that is taken from pickle: an exception to catch.
 ALLOWED = {"pickle.UnpicklingError"}
@@ -111,7 +111,7 @@ def test_what_is_found(source, count):
 
 
 class Code:
-    """Pickled, it asks whoever loads it to make a folder."""
+    """An object whose pickle makes a folder when it is loaded."""
 
     def __reduce__(self):
         return os.mkdir, ("executed",)
@@ -134,7 +134,7 @@ def test_code_in_a_pickled_checkpoint_is_not_run(tmp_path, monkeypatch, zipped):
 
 
 def archive(path: Path, **member) -> Path:
-    """A tar file with one member that wants to be somewhere else, or something else than a file."""
+    """A tar file with one member that would be written outside the folder, or is not a regular file."""
     with tarfile.open(path, "w") as tar:
         entry = tarfile.TarInfo(member.pop("name"))
         entry.size = 0 if member else 4

@@ -1,4 +1,4 @@
-"""Every door ranks in the same order, where a sigmoid makes all scores the same float32."""
+"""Every command ranks in the same order, even if a sigmoid makes all scores the same float32."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""A teacher's scores are those that reranking gives, and a student learns from them."""
+"""A teacher's scores equal those of reranking, and a student learns from them."""
 
 import json
 

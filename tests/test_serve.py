@@ -1,4 +1,4 @@
-"""The serve door: one line about what is wrong, or a server that answers until it is told to stop."""
+"""The serve command: one line for an error, or a server that answers until it is told to stop."""
 
 import json
 import os
@@ -126,7 +126,7 @@ def test_bad_arguments_are_one_line(model, capsys, tmp_path, monkeypatch):
 
 
 def test_places_where_it_cannot_listen(capsys):
-    """Found before the model, which is not there, is looked for."""
+    """Reported before the model is looked for, which does not exist."""
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         found = refused(capsys, "--checkpoint", "./nowhere", "--port", port)

@@ -1,4 +1,4 @@
-"""The tables door, and the smoke preset from end to end."""
+"""The tables command, and the smoke preset from end to end."""
 
 import json
 import shlex

@@ -1,4 +1,4 @@
-"""The train door: which configuration its flags mean, and what it refuses."""
+"""The train command: the configuration that its flags make, and its errors."""
 
 import shlex
 from collections import Counter

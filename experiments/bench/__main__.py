@@ -37,7 +37,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Measures what the arguments say and prints the table."""
+    """Measures what the arguments select and prints the table."""
     return guarded(_main, parser().parse_args(argv))
 
 

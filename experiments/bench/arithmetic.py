@@ -1,4 +1,4 @@
-"""From the figures of several rounds to medians, ratios and verdicts."""
+"""Medians, ratios and verdicts from the figures of several rounds."""
 
 import statistics
 from collections.abc import Sequence
@@ -21,17 +21,17 @@ def spread(values: Sequence[float]) -> Spread:
 
 
 def ratios(ours: Sequence[float], theirs: Sequence[float]) -> Spread:
-    """How many times theirs ours are, round by round.
+    """The ratios of our figures to theirs, round by round.
 
-    The rounds alternate, so what slows the machine for a while slows both sides of a round, and the ratio of the two
-    keeps still where the ratio of two medians would not.
+    The rounds alternate, so a temporary slowdown of the machine affects both sides of a round, and the ratio is
+    steadier than the ratio of two medians.
 
     Raises:
-        ValueError: unequally many rounds.
+        ValueError: different numbers of rounds.
     """
     return spread([mine / other for mine, other in zip(ours, theirs, strict=True)])
 
 
 def met(value: float, direction: str, target: float) -> bool:
-    """Whether a figure keeps a target that is AT_LEAST or AT_MOST so much; it may equal it."""
+    """Whether a figure meets a target, AT_LEAST or AT_MOST a value (inclusive)."""
     return value >= target if direction == AT_LEAST else value <= target

@@ -1,4 +1,4 @@
-"""Figures: bars for ways to compute, curves for what a rate follows."""
+"""Figures: bars that compare methods, and curves of a rate."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +13,7 @@ BLUE, RED = COLOURS["bm25"], COLOURS["dense"]
 
 
 def draw(result: Mapping[str, Any], folder: Path) -> Path | None:
-    """Writes the figure of a row as SVG and PNG and returns the PNG; None where nothing was measured."""
+    """Writes the figure of a row as SVG and PNG and returns the PNG; None if nothing was measured."""
     from matplotlib.figure import Figure
 
     heading, axis = result["chart"]

@@ -1,4 +1,4 @@
-"""How the rate of reranking follows length, batch and the number of processes."""
+"""The rate of reranking by pair length, batch size and number of processes."""
 
 import concurrent.futures
 import multiprocessing
@@ -20,10 +20,11 @@ from lce_tf.tokens.store import TokenStore
 
 
 def lengths(job: dict[str, Any]) -> Callable[[], dict[str, Any]]:
-    """Pairs a second at each of the `lengths`, where every pair has just so many wordpieces.
+    """Pairs per second at each of the `lengths`; every pair has exactly that many wordpieces.
 
     Args:
-        job: `data`, the prepared folder; `pairs` of 128 wordpieces, of which the other lengths get as many tokens.
+        job: `data`, the prepared folder; `pairs`, number of pairs of 128 wordpieces; other lengths get as many
+            wordpieces in total.
     """
     scorer = Scorer(Path(job["data"]) / "model")
     engine = open_engine(scorer.folder)
@@ -84,7 +85,7 @@ def shards(job: dict[str, Any]) -> Callable[[], dict[str, Any]]:
 
 
 def _shard(job: dict[str, Any], index: int, count: int, cores: list[int], barrier: Any) -> tuple[float, float]:
-    """Begin and end of one process's scoring, by the machine's clock; all begin when all are ready."""
+    """Start and end of one process's scoring, by the machine's clock; all start when all are ready."""
     os.sched_setaffinity(0, cores)
     pairs = read_pairs(job["data"]).first(job["pairs"])
     part = Pairs(pairs.queries, pairs.passages, pairs.pairs[index::count])

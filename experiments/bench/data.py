@@ -1,4 +1,4 @@
-"""What is scored and trained on: pairs and groups of real text, the same for every side."""
+"""The texts to score and train on: real pairs and groups, the same for every side."""
 
 import json
 from collections.abc import Callable
@@ -10,11 +10,11 @@ import numpy as np
 from experiments.bench.pairs import only, read_groups, read_pairs
 from lce_tf.files import built_folder
 
-# Longer texts are left out: then no pair is cut at 256 wordpieces, by whichever rule, and all sides read the same.
+# Longer texts are left out, so that no pair is cut at 256 wordpieces and all sides read the same text.
 QUERY, PASSAGE = 50, 200
-# Candidates of a query, as a first stage would give; and the fewest that are written for training.
+# Candidates per query, as a first stage would give; and the fewest that are written for training.
 DEPTH, CANDIDATES = 50, 160
-# Words of a passage that fills any sequence.
+# Words of a passage that is longer than any sequence.
 LONG = 256
 
 
@@ -88,7 +88,7 @@ def _texts(dataset: str, tokenizer_folder: Path) -> tuple[dict[str, str], dict[s
     tokenizer = WordPieces(tokenizer_folder)
 
     def short(texts: dict[str, str], most: int) -> dict[str, str]:
-        # Other tools take text that spells a special token for the token; ours does not.
+        # Other tools read text that spells a special token as that token; ours reads it as text.
         plain = {name: text for name, text in texts.items() if not {"[CLS]", "[SEP]", "[MASK]"} & set(text.split())}
         sizes = map(len, tokenizer(list(plain.values())))
         return {name: text for (name, text), size in zip(plain.items(), sizes, strict=True) if size <= most}
@@ -101,7 +101,7 @@ def _texts(dataset: str, tokenizer_folder: Path) -> tuple[dict[str, str], dict[s
 
 
 def _candidates(rng: np.random.Generator, positive: str, passages: dict[str, str], depth: int) -> list[str]:
-    """The positive among random passages, `depth` in all where there are so many: lengths are what counts here."""
+    """The positive among random passages, `depth` in all if there are enough: only their lengths matter here."""
     names = list(passages)
     drawn = [names[i] for i in rng.choice(len(names), min(depth, len(names)), replace=False)]
     return [positive, *[name for name in drawn if name != positive]][:depth]

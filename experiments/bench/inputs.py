@@ -1,4 +1,4 @@
-"""The input side: what padding costs in training, how fast batches are packed and texts tokenised."""
+"""The input side: padding in training, and the rates of packing batches and tokenising texts."""
 
 import time
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from lce_tf.reranking.layout import by_width
 from lce_tf.reranking.scoring import score_pairs
 from lce_tf.reranking.steady import CPU_TOKENS
 
-# Words of a passage of MS MARCO's, on average.
+# Mean number of words of a passage of MS MARCO.
 WORDS = 52
 
 
@@ -64,7 +64,7 @@ def rerank_padding(job: dict[str, Any]) -> Callable[[], dict[str, Any]]:
     packer = packer_of(passages=20_000, queries=2_000)
 
     class Counting:
-        """An engine that computes nothing and adds up what it would have to."""
+        """An engine that computes nothing and counts the wordpieces it would compute."""
 
         ahead, computed = 0, 0
 

@@ -1,7 +1,7 @@
-"""MS MARCO's lengths, and groups of texts of such lengths: what padding costs depends on nothing else.
+"""MS MARCO's text lengths, and groups of texts of such lengths; padding depends only on lengths.
 
-The counts are of 1,000 passages sampled from the collection and of the 6,980 queries of the small dev set, cut into
-BERT's uncased wordpieces: 69.2 and 7.0 on average, 79.2 a packed pair.
+The counts are from 1,000 passages sampled from the collection and the 6,980 queries of the small dev set, in BERT's
+uncased wordpieces: 69.2 and 7.0 on average, 79.2 for a packed pair.
 """
 
 import numpy as np
@@ -10,7 +10,7 @@ from lce_tf.groups.pool import Findings, TrainingPool
 from lce_tf.tokens.packing import Packer
 from lce_tf.tokens.store import TokenStore
 
-# The length of the shortest, then how many there are of each length from there on.
+# The shortest length, then the number of texts of each length from there on.
 PASSAGES = (
     13,
     (
@@ -28,7 +28,7 @@ QUERIES = (
         "2 0 0 1"
     ),
 )
-# [CLS], [SEP] and [PAD] in BERT's vocabulary, and the ids that texts are made of.
+# [CLS], [SEP] and [PAD] in BERT's vocabulary, and the ids used for texts.
 SPECIAL, WORDS = (101, 102, 0), (1000, 28000)
 
 

@@ -1,4 +1,4 @@
-"""What a figure was measured on: processor, memory, versions."""
+"""The machine of a measurement: processor, memory, versions."""
 
 import importlib.metadata
 import os
@@ -6,7 +6,7 @@ import platform
 from pathlib import Path
 from typing import Any
 
-# Instructions that decide what a precision costs.
+# Instruction sets that affect the speed of a precision.
 ISA = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_tile", "amx_bf16", "amx_int8")
 PACKAGES = (
     "lce_tf",

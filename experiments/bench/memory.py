@@ -1,4 +1,4 @@
-"""Peak memory of training steps above what the process held before the first of them."""
+"""Peak memory of training steps, above the memory held before the first step."""
 
 import time
 from collections.abc import Callable
@@ -53,7 +53,7 @@ class Watch:
     def attach(self, job: Job) -> None:
         """To a job that has not run yet."""
         optimizer = getattr(job.optimizer, "inner_optimizer", job.optimizer)
-        # The moments are made in the first step otherwise, and would count as its own.
+        # Otherwise the moments are made in the first step and count as its memory.
         with job.strategy.scope():
             optimizer._create_all_weights(job.model.trainable_variables)
         self._step, job.take_step = job.take_step, self
@@ -64,7 +64,7 @@ class Watch:
     def __call__(self, *arguments: Any) -> Any:
         if not self.seconds:
             self.rest = resident("VmRSS")
-        CLEAR.write_text("5")  # the peak counts from now
+        CLEAR.write_text("5")  # the peak counts from here
         before = _allocated("current", reset=True)
         begin = time.perf_counter()
         result = self._step(*arguments)

@@ -36,7 +36,7 @@ def read_pairs(folder: str | Path) -> Pairs:
 
 
 def read_groups(folder: str | Path) -> list[tuple[str, list[str]]]:
-    """(query, its passages with the positive first) in the order in which our training deals them."""
+    """(query, its passages with the positive first), in the order in which our training draws them."""
     found = json.loads((Path(folder) / "groups.json").read_text(encoding="utf-8"))
     return [(query, passages) for query, passages in found]
 

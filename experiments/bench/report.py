@@ -69,7 +69,7 @@ def _notes(results: Sequence[Result]) -> list[str]:
 
 
 def _versions(results: Sequence[Result]) -> str:
-    """Side -> versions, as far as the sides say."""
+    """Side -> versions, as far as known."""
     found: dict[str, dict[str, str]] = {}
     for result in results:
         for side in result["sides"].values():

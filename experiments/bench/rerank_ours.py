@@ -1,4 +1,4 @@
-"""Our side of reranking: from texts to scores, tokenising included."""
+"""Our side of reranking: from texts to scores, including tokenising."""
 
 import tempfile
 import time
@@ -22,7 +22,7 @@ from lce_tf.tokens.packing import Packer
 from lce_tf.tokens.store import TokenStore
 from lce_tf.tokens.tokenizers import WordPieces
 
-# Pairs that settings are tried out on.
+# Pairs used to try out settings.
 TRIAL = 512
 
 
@@ -87,6 +87,6 @@ class Scorer:
 
 @contextmanager
 def fresh_cache() -> Iterator[None]:
-    """Lets what is cached in the block go to a folder of its own, which is then deleted."""
+    """Within the block the cache is a temporary folder, which is then deleted."""
     with tempfile.TemporaryDirectory(prefix="lce_tf_bench_") as folder, cached_in(folder):
         yield

@@ -1,4 +1,4 @@
-"""What each device of our reranking brings: each taken away or exchanged, the rest as it comes."""
+"""The effect of each optimisation of our reranking: each is turned off or replaced alone."""
 
 import tempfile
 import time
@@ -24,7 +24,7 @@ Scoring = Callable[[Packer, Rows], None]
 
 
 def start(job: dict[str, Any]) -> Callable[[], dict[str, Any]]:
-    """Scores the prepared pairs in each way, one after the other in a round; tokenising is left out.
+    """Scores the prepared pairs in each way, one after the other in a round; tokenising is not counted.
 
     Args:
         job: `data`, the prepared folder; `pairs`, how many of its pairs.
@@ -114,7 +114,7 @@ def _all_tokens(model: Any) -> Any:
 
 
 def _never_plain(kind: type) -> Callable[[Any], Any]:
-    """Of a model whose parts of a kind keep the form that is the faster one in TensorFlow."""
+    """A model in which parts of one kind keep the form that is faster in TensorFlow."""
 
     def alter(model):
         for part in model.submodules:

@@ -1,4 +1,4 @@
-"""What is measured, row by row, and what it should come to."""
+"""The rows of the bench: what is measured, and its targets."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ US, TORCH, OPENVINO, FLAG = "lce_tf", "sentence-transformers", "sentence-transfo
 
 @dataclass(frozen=True)
 class Job:
-    """What one process does: whose environment it runs in, and the job for `experiments.bench.worker`."""
+    """The work of one process: the environment to run in, and the job for `experiments.bench.worker`."""
 
     side: str
     job: Mapping[str, Any]
@@ -41,14 +41,14 @@ class Check:
 
 @dataclass(frozen=True)
 class Row:
-    """Processes that are measured together, and what is made of their figures.
+    """Processes that are measured together, and the checks on their figures.
 
     Attributes:
         name: for `--only` and for files.
         jobs: label -> job, ours first.
-        checks: what the table shows of them.
-        chart: title of a figure and what its horizontal axis is; "" on the axis: bars with names.
-        fresh: a process for each round.
+        checks: the figures that the table shows.
+        chart: title of a figure and label of its horizontal axis; an empty label: bars with names.
+        fresh: start a process for each round.
     """
 
     name: str
@@ -158,7 +158,7 @@ def _memory(name: str, scale: Scale, data: str, members: tuple[int, ...], title:
                 "data": data,
                 "length": 128,
                 "steps": scale.memory_steps,
-                # Given, since the choice by itself would depend on what memory is free.
+                # Set explicitly, since the automatic choice depends on the free memory.
                 "settings": {"batch": scale.memory_groups, "group": n, "micro_batch": 16 * 128},
             },
         )

@@ -1,4 +1,4 @@
-"""Measures rows one after the other; each finished row is kept, so that a stopped run goes on."""
+"""Measures rows one after the other; finished rows are kept, so that a stopped run can resume."""
 
 import hashlib
 import json
@@ -22,13 +22,13 @@ LOCK = Path(__file__).with_name("peers.lock")
 
 @dataclass(frozen=True)
 class Bench:
-    """Where and with what rows are measured.
+    """The settings of a run of the bench.
 
     Attributes:
         output: folder for results.
-        rounds: of each row that has no number of its own.
+        rounds: of each row that does not set its own number.
         peers: the other tools' interpreter; None leaves them out.
-        folders: what is to be prepared, and how.
+        folders: the folders to prepare, and how.
     """
 
     output: Path
@@ -89,7 +89,7 @@ class Bench:
         return {**result, "stale": False}
 
     def kept(self, row: Row) -> dict[str, Any] | None:
-        """What an earlier run found for this row and these sides; `stale` if its settings or our sources changed."""
+        """The kept result of this row and these sides; `stale` if its settings or our sources changed."""
         row = self.cut(row)
         if not self.file(row).is_file():
             return None

@@ -1,4 +1,4 @@
-"""How much is measured: all of it on two cores in a third of an hour, or a toy to see that everything works."""
+"""Sizes of the bench: full (20 minutes on two cores), or a quick check that everything works."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""The sides of a comparison: processes that are ready at the same time and compute one after the other."""
+"""The sides of a comparison: processes that are ready at the same time and compute in turn."""
 
 import contextlib
 import json
@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
-# Thread pools spin for a moment after their work; the next side starts when they have stopped.
+# Thread pools spin for a moment after their work; the next side starts after that.
 PAUSE = 0.5
 
 
 class SideError(Exception):
-    """A side died; the message ends with the last lines that it wrote."""
+    """A side ended unexpectedly; the message has the last lines that it wrote."""
 
 
 class Side:
@@ -97,7 +97,7 @@ def alternate(
     with contextlib.ExitStack() as stack:
         ready: dict[str, Side] = {}
         for number in range(rounds):
-            # By turns who goes first, so that no side always follows the same other.
+            # The side that goes first alternates, so that no side always follows the same one.
             for label in list(jobs)[:: 1 if number % 2 == 0 else -1]:
                 python, job = jobs[label]
                 if "error" in found.get(label, {}):

@@ -1,4 +1,4 @@
-"""A token store of a collection's full size: how long it takes to open and what it keeps in memory."""
+"""A token store of a collection's full size: time to open it, and its memory."""
 
 import time
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Our side of training: real runs of a few steps, of which the steady ones count."""
+"""Our side of training: real trainings of a few steps, whose steady steps are timed."""
 
 import json
 import tempfile
@@ -14,7 +14,7 @@ from experiments.bench.pairs import Pairs, read_groups
 from lce_tf.groups.pipeline import BatchShape
 from lce_tf.training.job import Job, train
 
-# Steps that compile, allocate and fill queues; they are taken and do not count.
+# Steps that compile, allocate and fill queues; they are not timed.
 WARM_UP = 2
 
 
@@ -34,7 +34,8 @@ def start(job: dict[str, Any]) -> Callable[[], dict[str, Any]]:
 
 
 def tricks(job: dict[str, Any]) -> Callable[[], dict[str, Any]]:
-    """Trains as `start` does with each of our devices taken away or exchanged, one after the other in a round.
+    """Trains as `start` does with each of our optimisations turned off or replaced alone, one after the other in a
+    round.
 
     Args:
         job: as for `start`, and `float32`, whether to compare precisions at all.
@@ -46,7 +47,7 @@ def tricks(job: dict[str, Any]) -> Callable[[], dict[str, Any]]:
         "slices of 16 pairs, to a multiple of 16": ({}, _coarse),
         "one slice, padded to its longest pair": ({}, _one_slice),
         "one slice, padded to 256": ({}, _padded),
-        # At other lengths it would compile in steps that count.
+        # With other lengths it would compile during the timed steps.
         "one slice, padded to 256, compiled by XLA": ({"xla": True}, _padded),
         "float32 products": ({"precision": "float32"}, None),
         "mixed_bfloat16 throughout": ({"precision": "mixed_bfloat16"}, None),

@@ -1,4 +1,4 @@
-"""Which of several settings is the fastest, found out on a few pairs before the rounds."""
+"""Chooses the fastest of several settings on a few pairs, before the rounds."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -6,10 +6,10 @@ from typing import Any
 
 
 def fastest(variants: Sequence[dict[str, Any]], try_out: Callable[[dict[str, Any]], Any]) -> tuple[dict, list[dict]]:
-    """The variant that `try_out` takes the least time for, and the seconds of each.
+    """The fastest variant under `try_out`, and the seconds of each.
 
-    Each is tried twice, and the second time counts: the first one compiles. A single variant is tried all the same,
-    which makes it warm.
+    Each is tried twice and the second time counts, because the first one compiles. A single variant is tried too, as a
+    warm-up.
     """
     tried = []
     for variant in variants:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-# Encoders with random weights, by their departures from the base size; all else is the name of a backbone.
+# Encoders with random weights, by their differences from the base size; any other name is a backbone.
 SHAPES = {
     "electra-base": {},
     "tiny": {
@@ -15,7 +15,7 @@ SHAPES = {
     },
 }
 SEED = 1
-# The head's initial weights make scores that hardly differ; these have the spread of a trained model's.
+# A new head gives almost equal scores; these weights give the spread of a trained model.
 HEAD_SCALE = 10.0
 
 

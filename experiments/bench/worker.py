@@ -37,7 +37,7 @@ TASKS = {
 
 def main(arguments: list[str]) -> int:
     """Serves rounds of the job given as JSON: one line with facts once ready, then one line of figures a round."""
-    # Libraries print what they like: the answers have a channel of their own, and all else goes to the log.
+    # Libraries may print anything on stdout, so the answers have their own channel and stdout goes to the log.
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     job = json.loads(arguments[0])

@@ -1,1 +1,1 @@
-"""The way of MS MARCO passage at its full size, walked on files of its layout and sizes that are drawn, not copied."""
+"""The whole path on MS MARCO passage at full size, with generated files of the same layout and sizes."""

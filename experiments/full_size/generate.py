@@ -1,4 +1,4 @@
-"""`python -m experiments.full_size.generate`: writes files with MS MARCO passage's layout and sizes, all drawn."""
+"""`python -m experiments.full_size.generate`: writes random files with MS MARCO passage's layout and sizes."""
 
 import argparse
 import shutil
@@ -28,7 +28,7 @@ Blocks = Iterator[tuple[int, bytes]]
 
 
 class FullSize:
-    """The files' contents, block by block: they depend on nothing but sizes and seed."""
+    """The files' contents, block by block; they depend only on sizes and seed."""
 
     def __init__(self, sizes: Sizes, seed: int):
         self.sizes, self.seed = sizes, seed
@@ -71,9 +71,9 @@ class FullSize:
         passages = self._scattered[(start[:, None] + np.arange(depth)) % self.sizes.passages].astype(np.int64)
         share = draw(self.seed, _HITS, query_ids) / 2.0**64
         hits = np.flatnonzero((share < _RETRIEVED) & ~(passages == relevant[:, None]).any(axis=1))
-        # Better ranks are likelier.
+        # Better ranks are more likely.
         passages[hits, (depth * (share[hits] / _RETRIEVED) ** 3).astype(np.int64)] = relevant[hits]
-        # From between 20 and 40 down to 11 at least, in steps of any size.
+        # From between 20 and 40 down to at least 11, in random steps.
         top = 200_000_000 + self._below(200_000_000, _SCORES, query_ids, 0)
         steps = 1 + self._below(90_000_000 // depth, _SCORES, query_ids[:, None], 1 + np.arange(depth))
         return passages, top[:, None] - np.cumsum(steps, axis=1)

@@ -1,4 +1,4 @@
-"""How many rows MS MARCO passage's files have, and what their rows look like."""
+"""The number of rows of MS MARCO passage's files, and the format of their rows."""
 
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -13,7 +13,7 @@ DEV_QUERIES, DEV_QRELS, DEV_RUN = "queries.dev.small.tsv", "qrels.dev.small.tsv"
 TRAIN_DEPTH, DEV_DEPTH = 200, 1000
 # Query ids are drawn from as many numbers as the official ones of train, dev and eval.
 QUERY_IDS = 1_185_870
-# Bytes a row at full size, rounded up: what the disk must have room for.
+# Bytes per row at full size, rounded up, for the check of the disk space.
 _ROW_BYTES = {COLLECTION: 330, TRAIN_QUERIES: 45, TRAIN_QRELS: 20, TRAIN_RUN: 45, DEV_QUERIES: 45, DEV_QRELS: 20}
 _ROW_BYTES |= {DEV_RUN: 45}
 _TAG = b"lce_tf"

@@ -1,4 +1,4 @@
-"""Where the proof's files are, what a step tells, and what it asks the system."""
+"""The folders of the full-size run, the record of a step, and calls to the operating system."""
 
 import os
 from pathlib import Path
@@ -11,7 +11,7 @@ GROUPS, GROUP = 16, 8  # the paper's
 
 
 class Place(NamedTuple):
-    """Where the proof's files are: `data` holds the generated ones, `proof` all that is made of them."""
+    """The folders: `data` holds the generated files, `proof` everything made from them."""
 
     data: Path
 
@@ -45,7 +45,7 @@ class Place(NamedTuple):
 
 
 class Done(NamedTuple):
-    """What a step did: an amount of a unit, the files and folders it left, and what else is worth telling."""
+    """What a step did: an amount with its unit, the files and folders it wrote, and further notes."""
 
     amount: int
     unit: str

@@ -1,4 +1,4 @@
-"""What the steps of the proof took, as a Markdown table, and the machine that they ran on."""
+"""The time and memory of the steps as a Markdown table, and the machine."""
 
 import os
 import platform

@@ -25,7 +25,7 @@ def make_backbone(place: Place) -> Done:
     import transformers
 
     source = hub.locate("minilm")
-    transformers.utils.logging.disable_progress_bar()  # no terminal is asked after
+    transformers.utils.logging.disable_progress_bar()  # there is no terminal to ask
     words = len((source / "vocab.txt").read_text(encoding="utf-8").splitlines())
     transformers.set_seed(1)
     config = transformers.ElectraConfig(
@@ -181,7 +181,7 @@ def _rerank(place: Place, output: Path, written: str, *options: str) -> Done:
 
     known = ["--checkpoint", place.model, "--dataset", place.data, "--split", "dev"]
     known += ["--run", place.data / layout.DEV_RUN, "--depth", layout.DEV_DEPTH, "--output", output]
-    # In float32 a score hangs on its pair alone on every processor, so that the shards can be compared with the whole.
+    # In float32 a score depends only on its pair on every processor, so shards and whole can be compared.
     known += ["--precision", "float32"]
     _succeed(main([*map(str, known), *options]))
     return _reranked(Path(written))

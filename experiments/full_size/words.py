@@ -1,4 +1,4 @@
-"""Texts drawn so that their lengths, and the wordpieces of their words, are like those of MS MARCO's."""
+"""Random texts whose lengths, and whose words' numbers of wordpieces, are distributed as in MS MARCO."""
 
 import functools
 import re
@@ -9,7 +9,7 @@ import numpy as np
 from lce_tf.data.draws import draw
 from lce_tf.model import hub
 
-# Words are drawn from a table of so many places; a word has as many of them as its share of the text.
+# Words are drawn from a table with this many places; a word has places in proportion to its frequency.
 _PLACES = 1 << 20
 _SHIFT = np.uint64(64 - 20)
 # Ranks fall by Zipf's law in Mandelbrot's form, 1 / (rank + offset) ** power: fitted to the most frequent word's
@@ -47,7 +47,7 @@ QUERIES = Texts((2, 3, 3, 4, 4, 4, 4, 5, 5, 5, 6, 6, 6, 6, 7, 7, 8, 8, 9, 10, 14
 
 
 def drawn(texts: Texts, seed: int, block: int, count: int) -> list[bytes]:
-    """The `count` texts of a block, which any number of its own names: they depend on nothing but the arguments."""
+    """The `count` texts of block `block`; they depend only on the arguments."""
     shares = draw(seed, texts.kind, block, 0, np.arange(count)) / 2.0**64
     lengths = np.interp(shares, _SHARES, texts.words).round().astype(np.int64)
     bounds = np.concatenate(([0], np.cumsum(lengths)))
@@ -66,7 +66,7 @@ def _table(texts: Texts) -> np.ndarray:
     table = whole[ranks]
     chance = [draw(texts.kind, number, np.arange(_PLACES)) / 2.0**64 for number in range(6)]
     rare = np.flatnonzero(chance[0] < texts.rare)
-    # A rare word is any word, whatever its rank, with pieces after it, so that there are many.
+    # A rare word is any word with further pieces after it, so that there are many of them.
     table[rare] = whole[(chance[1][rare] * len(whole)).astype(np.int64)]
     following = 1 + np.searchsorted(np.cumsum(_PIECES), chance[2][rare])
     for number in range(1, len(_PIECES) + 1):
@@ -81,7 +81,7 @@ def _table(texts: Texts) -> np.ndarray:
 def _vocabulary() -> tuple[np.ndarray, np.ndarray]:
     """The packaged model's words in the order of its vocabulary, frequent ones first, and its pieces within words."""
     entries = (hub.locate("minilm") / "vocab.txt").read_text(encoding="utf-8").split("\n")
-    # A letter alone is a word in "a" only; the letters stand before all words, whatever their frequency.
+    # Single letters other than "a" are not words, but the vocabulary has them before all words.
     whole = ["a", *(entry for entry in entries if re.fullmatch("[a-z]{2,}", entry))]
     pieces = [entry[2:] for entry in entries if re.fullmatch("##[a-z]{2,3}", entry)]
     return tuple(np.array([word.encode() for word in words], object) for words in (whole, pieces))

@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-# In the order in which they are measured: what matters most first, in case the time is up.
+# In the order in which they are measured: the most important first, in case the time runs out.
 ROWS = (
     ("ours", "train_16x8"),
     ("ours", "score_store"),

@@ -1,4 +1,4 @@
-"""A data set of MS MARCO's lengths, its run, and a random ELECTRA, drawn into a folder; the same on every machine."""
+"""Generates a data set of MS MARCO's lengths, its run, and a random ELECTRA; the same on every machine."""
 
 import itertools
 import json

@@ -69,7 +69,7 @@ def train_16x8_bfloat16(folder: Path, tiny: bool) -> dict:
 
 
 def train_64x8(folder: Path, tiny: bool) -> dict:
-    """A batch that fills the card."""
+    """A batch as large as fits on the card."""
     return trained(folder, tiny, "64x8", batch=64, steps=6 if tiny else 120)
 
 

@@ -1,4 +1,4 @@
-"""What people use today, on the same card: PyTorch eager, compiled, by hand, and sentence-transformers.
+"""Common PyTorch implementations on the same card: eager, compiled, by hand, and sentence-transformers.
 
 usage: python -m experiments.gpu.peers PART FOLDER OUTPUT [--tiny]; needs PyTorch and transformers, and for
 `sentence_transformers` that package.
@@ -21,7 +21,7 @@ SEQUENCE = 256
 
 
 def synchronised() -> float:
-    """The time once the card has done all it was asked for."""
+    """The time after the card has finished all its work."""
     if DEVICE == "cuda":
         torch.cuda.synchronize()
     return time.perf_counter()

@@ -1,4 +1,4 @@
-"""`python -m experiments.serving.attack`: tries to stop a server on this machine, and asks for its health meanwhile."""
+"""`python -m experiments.serving.attack`: sends costly requests to a server on this machine and checks its health."""
 
 import argparse
 import asyncio
@@ -13,13 +13,13 @@ import httpx
 from lce_tf.arguments import HelpFormatter
 from lce_tf.errors import UserError, guarded
 
-# Seconds in which /health has to answer, and between two askings.
+# Seconds within which /health must answer, and between two requests for it.
 PATIENCE, PAUSE = 0.5, 0.05
 MB = 1_000_000
 
 
 def bodies(size: int) -> dict[str, bytes]:
-    """Name -> a body of about `size` bytes that costs more to read than it looks."""
+    """Name -> a body of about `size` bytes that is costly to read."""
     head, room = b'{"query":"q","documents":[', size - 64
     units = {
         "numbers": b"1,", "empty objects": b"{},", "empty lists": b"[],", "objects": b'{"a":1},',
@@ -35,11 +35,11 @@ def bodies(size: int) -> dict[str, bytes]:
 
 
 class Health:
-    """Asks /health again and again, over a new connection each time, and keeps the slowest answer.
+    """Requests /health again and again, each time over a new connection, and keeps the slowest answer.
 
     Attributes:
         slowest: seconds.
-        lost: how often there was no answer at all.
+        lost: number of requests without an answer.
     """
 
     def __init__(self, url: str):
@@ -101,7 +101,7 @@ async def small_chunks(url: str, connections: int = 4, size: int = 2_000_000) ->
 
 
 async def half_heads(url: str, connections: int, seconds: float) -> str:
-    """Opens connections, sends half a head over each, and opens those anew that the server closes."""
+    """Opens connections, sends half a head over each, and opens new ones for those that the server closes."""
     end, opened, closed = time.monotonic() + seconds, 0, 0
     parts = urlsplit(url)
 
@@ -126,7 +126,7 @@ async def half_heads(url: str, connections: int, seconds: float) -> str:
 
 
 async def attack(url: str, size: int, copies: int, connections: int, seconds: float) -> bool:
-    """Prints a line for each attack; whether /health was answered in time throughout."""
+    """Prints a line for each attack; returns whether /health always answered in time."""
     attacks: dict[str, Callable[[], Awaitable[str]]] = {
         "costly bodies": lambda: costly_bodies(url, size, copies),
         "small chunks": lambda: small_chunks(url),
@@ -160,7 +160,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Exit status 0 where /health was answered within half a second throughout, else 1; 2 for bad input."""
+    """Exit status 0 if /health always answered within half a second, else 1; 2 for bad input."""
     return guarded(_main, parser().parse_args(argv))
 
 

@@ -1,4 +1,4 @@
-"""`python -m experiments.serving.load`: asks a server on this machine from many clients at once, and counts answers."""
+"""`python -m experiments.serving.load`: sends requests from many clients at once, and counts the answers."""
 
 import argparse
 import asyncio
@@ -16,19 +16,19 @@ from lce_tf.arguments import HelpFormatter
 from lce_tf.errors import UserError, guarded
 
 MOST_CLIENTS, MOST_REQUESTS = 512, 100_000
-# Words that a passage is drawn from, and how many it has: about MS MARCO's mean.
+# Words used in passages, and words per passage: about MS MARCO's mean.
 WORDS = "the of and to in is for that with as on by this are be from or an at it water people time other city".split()
 LENGTH = 52
-# Rounding may differ from batch to batch; scores of another client's texts differ by more.
+# Rounding may differ between batches; scores of another client's texts differ by more.
 SAME = 1e-3
 
 
 @dataclass
 class Outcome:
-    """What became of all requests.
+    """The results of all requests.
 
     Attributes:
-        statuses: HTTP status -> how many answers had it.
+        statuses: HTTP status -> number of answers.
         latencies: seconds of each answer with status 200.
         lost: requests without an answer.
         wrong: answers with status 200 that lack a document or differ from the client's first one.
@@ -116,7 +116,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Exit status 0 where each request was answered and no answer was wrong, else 1; 2 for bad input."""
+    """Exit status 0 if each request was answered and no answer was wrong, else 1; 2 for bad input."""
     return guarded(_main, parser().parse_args(argv))
 
 

@@ -1,1 +1,1 @@
-"""What queries, passages, runs and judgments are, and how they are read and written without silent loss."""
+"""Datasets, runs and judgments: their types, and how they are read, checked and written."""

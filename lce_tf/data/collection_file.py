@@ -1,4 +1,4 @@
-"""A collection's file: the key that its contents are kept under, and the promise that no others are."""
+"""The file of a collection: the cache key made from its contents, and a check that the file did not change."""
 
 import functools
 from pathlib import Path
@@ -20,10 +20,11 @@ class CollectionFile:
         return f"{slug(self._folder.resolve().name)}-{self._sha256[:16]}"
 
     def was_read(self, sha256: str) -> None:
-        """Tells which bytes were read: what is kept under `key` is made of no others.
+        """Records the SHA-256 of the bytes that were read, so that everything cached under `key` comes from the same
+        bytes.
 
         Raises:
-            UserError: they are not those that `key` was made of.
+            UserError: the digest differs from the one in `key`.
         """
         if self.__dict__.setdefault("_sha256", sha256) != sha256:
             raise UserError(f"{self.path}: changed while it was read; try again once it is complete")

@@ -1,4 +1,4 @@
-"""A dataset by the name that a user gives it: a folder, an ir_datasets id, or `pydocs`."""
+"""Loads a dataset by name: a folder, an ir_datasets id, or `pydocs`."""
 
 import os
 from pathlib import Path
@@ -13,14 +13,14 @@ __all__ = ["SPLITS", "Dataset", "Passage", "load_dataset"]
 
 
 def load_dataset(name: str) -> Dataset:
-    """The dataset called `name`; nothing is read or downloaded before it is asked for.
+    """The dataset called `name`; nothing is read or downloaded until it is needed.
 
     A path to a folder is opened in the layout that it is in (`lce list datasets`), `package.module.Class:FOLDER` in
     that class's. All else is an ir_datasets id, `pydocs` among them. A folder that merely bears an id's name but holds
     no collection does not hide the id.
 
     Raises:
-        UserError: no such folder, or no such id, with those that look like it.
+        UserError: no such folder, or no such id; the message lists similar ids.
     """
     path = os.path.expanduser(name)
     if name.strip() and (layout := layout_of(path)):

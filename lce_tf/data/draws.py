@@ -1,4 +1,4 @@
-"""Random numbers that are a pure function of their key: no state, so no order of drawing to get wrong."""
+"""Random numbers as a pure function of a key. There is no state, so the order of the draws does not matter."""
 
 import hashlib
 from collections.abc import Iterable
@@ -23,7 +23,7 @@ def mix(values: np.ndarray) -> np.ndarray:
 
 
 def draw(*key: int | np.ndarray) -> np.ndarray:
-    """uint64 draws for keys given part by part; the parts are broadcast against each other."""
+    """uint64 draws for keys given as several parts; the parts are broadcast against each other."""
     value = np.uint64(0)
     for part in key:
         value = mix(value ^ mix(np.asarray(part).astype(np.uint64)))

@@ -1,4 +1,4 @@
-"""The layouts of run files: how many columns a row has, and what stands in them."""
+"""The layouts of run files: the number of columns and what each column holds."""
 
 import argparse
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class Format(NamedTuple):
-    """A layout: columns a row, and the places of three of them; None for a column that it lacks."""
+    """A layout: its number of columns, and the positions of passage, rank and score (None if it has no such column)."""
 
     width: int
     passage: int
@@ -24,19 +24,19 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
         "colbert": Format(4, 1, 2, 3, "query passage rank score"),
     }
 )
-# What `--format` can say: the layouts that do not show in the number of columns.
+# Values of `--format`: the layouts that the number of columns does not determine.
 CHOICES = ("ranks", "scores", "colbert")
 FORMAT_HELP = "what run files of three or four columns hold: " + ", ".join(
     f"{name} ({FORMATS[name].words})" for name in CHOICES
 )
-# What a file is where nobody says; then its ranks must be ranks, see `lce_tf.data.ranked`.
+# The layout assumed when `--format` is not given. Its ranks are then checked, see `lce_tf.data.ranked`.
 BY_WIDTH: Mapping[int, str] = MappingProxyType({6: "trec", 3: "ranks", 4: "colbert"})
 SHAPES = "a run has 6 (query Q0 passage rank score tag) or 3 (query passage rank)"
 
-# How the first column of a header row is called.
+# Names of the first column that mark a header row.
 HEADER = frozenset({"query-id", "query_id", "queryid", "qid", "query", "topic", "topic_id", "topic-id"})
 
 
 def add_format_option(parser: argparse.ArgumentParser) -> None:
-    """Adds `--format` to a door that reads runs."""
+    """Adds `--format` to the parser of a command that reads runs."""
     parser.add_argument("--format", choices=CHOICES, help=FORMAT_HELP)

@@ -1,4 +1,4 @@
-"""SHA-256 of input files, remembered for those of gigabytes, so that each is read for it once."""
+"""SHA-256 of input files. Digests of large files are cached, so that each is read only once."""
 
 import contextlib
 from pathlib import Path
@@ -7,21 +7,21 @@ from lce_tf.data.source import Source
 from lce_tf.errors import UserError
 from lce_tf.files import cache_dir, read_json, write_json
 
-# Bytes from which on a file is worth remembering: reading less takes a moment.
+# Bytes from which on a digest is cached; smaller files are hashed in a moment.
 LARGE = 50_000_000
 
 
 def is_large(path: str | Path) -> bool:
-    """Whether there is a file at `path` with so many bytes that what is made of it should be kept."""
+    """Whether `path` is a file so large that what is derived from it should be cached."""
     with contextlib.suppress(OSError):
         return Path(path).is_file() and Path(path).stat().st_size >= LARGE
     return False
 
 
 def file_sha256(path: str | Path) -> str:
-    """The SHA-256 of a file as 64 hexadecimal digits, remembered if the file is large.
+    """The SHA-256 of a file as 64 hexadecimal digits, cached if the file is large.
 
-    To record what was read, take the digest of the reading itself: `Source.sha256`, or `Run.sha256`.
+    To record what was read, use the digest of that reading: `Source.sha256` or `Run.sha256`.
 
     Raises:
         UserError: no such file.
@@ -31,7 +31,7 @@ def file_sha256(path: str | Path) -> str:
 
 
 def source_sha256(source: Source) -> str:
-    """The SHA-256 of an open input; a large file is read for it only if its size, times or place have changed."""
+    """The SHA-256 of an open input; a large file is read only if its size, times or inode are not as cached."""
     if source.state is None or source.state[0] < LARGE:
         return source.read_through()
     name, memory = str(Path(source.path).resolve()), cache_dir() / "hashes.json"
@@ -45,7 +45,7 @@ def source_sha256(source: Source) -> str:
 
 
 def _hashes_in(memory: Path) -> dict:
-    """What was remembered; a damaged memory is as good as none, since it can be made again."""
+    """The cached digests; {} if the cache is damaged, since it can be made again."""
     try:
         known = read_json(memory)
     except (UserError, OSError):

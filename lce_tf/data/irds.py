@@ -1,4 +1,4 @@
-"""The one door to ir_datasets: its ids, splits and texts, and what to do by hand when a download fails."""
+"""All access to ir_datasets: its ids, splits and texts, and instructions for when a download fails."""
 
 import contextlib
 import difflib
@@ -15,7 +15,7 @@ from lce_tf.data.records import Dataset, Passage, checked_id, checked_text, slug
 from lce_tf.errors import UserError
 from lce_tf.files import cache_dir, confined_archives, make_folder
 
-# Short names for the splits that the literature means; any other split is looked up as id/split.
+# Short names for the splits used in the literature; any other split is looked up as id/split.
 SPLITS: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {
         "msmarco-passage": {
@@ -35,18 +35,18 @@ SPLITS: Mapping[str, Mapping[str, str]] = MappingProxyType(
     }
 )
 _EMBEDDED = "pydocs"
-_ALL_LOCAL = 5_000_000  # bytes; ir_datasets looks for copies made by hand of files from this size on
+_ALL_LOCAL = 5_000_000  # bytes; ir_datasets looks for local copies of files of at least this size
 
 
 class IrDataset(Dataset):
-    """The dataset that ir_datasets knows by `name`; files are fetched on first use.
+    """The dataset that ir_datasets knows by `name`; files are downloaded on first use.
 
-    Texts are what ir_datasets calls the record's default text (BEIR: title and text). What ir_datasets keeps lies in
-    `$IR_DATASETS_HOME`, else in `~/.ir_datasets` where that exists, else in this package's cache.
+    Texts are ir_datasets' default text of a record (BEIR: title and text). ir_datasets keeps its files in
+    `$IR_DATASETS_HOME`, else in `~/.ir_datasets` if that exists, else in this package's cache.
 
     Raises:
-        UserError: unknown id, with those that look like it; later, unknown split, with those there are, or a failed
-            download, with its address and the place for a copy made by hand.
+        UserError: unknown id (lists similar ones). Later: unknown split (lists the known ones), or a failed download
+            (gives its address and where to put a local copy).
     """
 
     def __init__(self, name: str):
@@ -55,20 +55,22 @@ class IrDataset(Dataset):
         try:
             self._whole = self._library.registry[name]
         except KeyError:
-            raise UserError(f"'{name}': is no folder and no ir_datasets id; {_alike(name, self._library)}") from None
+            raise UserError(
+                f"'{name}': is neither a folder nor an ir_datasets id; {_alike(name, self._library)}"
+            ) from None
         if not self._whole.has("docs"):
             raise UserError(f"{name}: has no passages; name a dataset with a collection")
 
     @functools.cached_property
     def splits(self) -> tuple[str, ...]:
-        """The aliases first, then every id below this one that has queries."""
+        """The aliases first, then all ids below this one that have queries."""
         below = [key[len(self.name) + 1 :] for key in self._library.registry if key.startswith(f"{self.name}/")]
         named = [alias for alias, split in SPLITS.get(self.name, {}).items() if split in below]
         return (*named, *(split for split in sorted(below) if split not in named and self._has(split, "queries")))
 
     @functools.cached_property
     def collection_key(self) -> str:
-        """The id that owns the collection and its number of passages; for pydocs its recorded contents instead."""
+        """The id that owns the collection and its number of passages; for pydocs, the hash of its contents."""
         owner = self._library.docs_parent_id(self.name)
         if owner == _EMBEDDED:
             from lce_tf.data.pydocs import collection as pydocs
@@ -84,7 +86,7 @@ class IrDataset(Dataset):
                 yield Passage(passage_id, checked_text(_text(record), f"{self.name}, passage {passage_id}"))
 
     def queries(self, split: str | None = None) -> dict[str, str]:
-        """The queries of `split`; None is those of the id itself, or of the only split."""
+        """The queries of `split`; None means those of the id itself, or of the only split."""
         name = self._resolved(split, "queries")
         with downloads(name):
             records = list(self._library.registry[name].queries_iter())
@@ -92,7 +94,7 @@ class IrDataset(Dataset):
         return {query_id: checked_text(text, f"{name}, query {query_id}") for query_id, text in texts.items()}
 
     def qrels(self, split: str | None = None) -> Qrels:
-        """The judgments of `split`; None is those of the id itself, or of the only split."""
+        """The judgments of `split`; None means those of the id itself, or of the only split."""
         name = self._resolved(split, "qrels")
         qrels: Qrels = {}
         with downloads(name):
@@ -102,7 +104,7 @@ class IrDataset(Dataset):
         return qrels
 
     def has_judged(self, split: str | None = None) -> bool:
-        """Whether ir_datasets lists queries and judgments of `split`; None is those of the id itself."""
+        """Whether ir_datasets lists queries and judgments of `split`; None means those of the id itself."""
         try:
             return bool(self._resolved(split, "queries") and self._resolved(split, "qrels"))
         except UserError:
@@ -133,11 +135,11 @@ class IrDataset(Dataset):
 
 
 def library(name: str = ""):
-    """The ir_datasets module, its home settled before the import, since the import fixes it."""
+    """The ir_datasets module. Its home is set before the import, because the import fixes it."""
     if "ir_datasets" not in sys.modules:
         if not os.environ.get("IR_DATASETS_HOME") and not os.path.isdir(os.path.expanduser("~/.ir_datasets")):
             os.environ["IR_DATASETS_HOME"] = str(make_folder(cache_dir() / "ir_datasets"))
-        # Look for copies made by hand whatever the size; without this small files can only be downloaded.
+        # Accept local copies of files of any size; by default ir_datasets always downloads small files.
         os.environ.setdefault("IR_DATASETS_SMALL_FILE_SIZE", "0")
     import ir_datasets
 
@@ -155,7 +157,7 @@ def downloads(name: str) -> Iterator[None]:
         with confined_archives():
             yield
     except tarfile.FilterError as error:
-        raise UserError(f"{name}: its archive was refused ({error}); tell who offers it") from error
+        raise UserError(f"{name}: its archive was refused ({error}); report it to its publisher") from error
     except ValueError as error:
         if str(error).startswith("Insufficient disk space"):
             raise UserError(f"{name}: {error}; or set IR_DATASETS_HOME to a larger disk") from error
@@ -167,12 +169,12 @@ def downloads(name: str) -> Iterator[None]:
             ) from error
         url, reason = _failed(error)
         if url is None and (isinstance(error, RuntimeError) or error.errno is not None):
-            raise  # a folder that cannot be written, a fault in the program: no download's
+            raise  # not a download: a folder that cannot be written, or a fault in the program
         raise UserError(f"{name}: {_by_hand(url, reason, name)}") from error
 
 
 def _failed(error: Exception) -> tuple[str | None, str]:
-    """The address that could not be fetched, if the exception tells, and why."""
+    """(address that could not be fetched, or None if the exception does not tell it; reason)."""
     if len(error.args) == 2 and isinstance(error.args[1], list):  # "All download sources failed", [(mirror, error)]
         tried = [(source.url, reason) for source, reason in error.args[1] if hasattr(source, "url")]
         if tried:
@@ -194,7 +196,7 @@ def _by_hand(url: str | None, reason: str, name: str) -> str:
 
 
 def _entry(table: dict, url: str) -> dict:
-    """ir_datasets' own description of the file at `url`, from anywhere in its nested table; {} where it has none."""
+    """ir_datasets' description of the file at `url`, from anywhere in its nested table; {} if it has none."""
     if table.get("url") == url:
         return table
     return next((hit for value in table.values() if isinstance(value, dict) and (hit := _entry(value, url))), {})
@@ -210,7 +212,7 @@ def _alike(name: str, ir_datasets) -> str:
 
 
 def _text(record: tuple) -> str:
-    """The record's default text; the few kinds of records without one give all their texts but the id."""
+    """The record's default text; for record types without one, all text fields except the id, joined by spaces."""
     if hasattr(record, "default_text"):
         return record.default_text()
     return " ".join(value for value in record[1:] if isinstance(value, str))

@@ -1,4 +1,4 @@
-"""Runs with the passages that were judged relevant beside those retrieved."""
+"""Adds the judged relevant passages to a run."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from lce_tf.data.runs import Run
 
 
 def with_judged(run: Run, qrels: Qrels) -> Run:
-    """The run, each query's relevant passages that it lacks added at the end of its list, one below its last score."""
+    """The run with each query's missing relevant passages appended, scored one below the query's last score."""
     wanted = relevant(qrels)
     owners, added = [], []
     for place, query_id in enumerate(run.query_ids.tolist()):

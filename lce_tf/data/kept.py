@@ -1,4 +1,4 @@
-"""Arrays that take minutes to make: kept in the cache as files, and memory-mapped from then on."""
+"""Arrays that take minutes to make: kept in the cache as files and memory-mapped from there."""
 
 import shutil
 import sys
@@ -15,14 +15,14 @@ Arrays = dict[str, np.ndarray]
 
 
 def kept_arrays(folder: Path, make: Callable[[], tuple[Arrays, dict[str, Any]]]) -> tuple[Arrays, dict[str, Any]]:
-    """The arrays and facts kept in `folder`, whose name must change with whatever they are made of.
+    """The arrays and facts kept in `folder`, whose name must identify everything they depend on.
 
     Args:
-        make: called where nothing is there yet, or something torn; gives arrays by name, and facts that JSON can hold.
+        make: called if the folder is missing or incomplete; returns arrays by name, and facts that JSON can hold.
 
     Returns:
-        Arrays that cannot be written to and need memory only as far as they are used, and the facts. Where the cache
-        cannot be written, a note says so, and they are what `make` gave.
+        Read-only memory-mapped arrays, and the facts. If the cache cannot be written, a note says so and the result of
+            `make` is returned.
     """
     if found := _opened(folder):
         return found
@@ -37,12 +37,12 @@ def kept_arrays(folder: Path, make: Callable[[], tuple[Arrays, dict[str, Any]]])
     except (OSError, UserError) as error:
         print(f"note: {folder}: could not be kept, and will be made again each time ({error})", file=sys.stderr)
         return arrays, facts
-    del arrays  # the mapped ones take their place
+    del arrays  # use the mapped ones from here on, to free the memory
     return _opened(folder) or make()
 
 
 def _opened(folder: Path) -> tuple[Arrays, dict[str, Any]] | None:
-    """What `kept_arrays` wrote into `folder`; None where nothing is there or it is not whole."""
+    """What `kept_arrays` wrote into `folder`; None if it is missing or incomplete."""
     try:
         record = read_json(folder / "kept.json")
         arrays = {name: read_array(folder / f"{name}.npy", mapped=True) for name in record["arrays"]}

@@ -1,4 +1,4 @@
-"""Where ids stand among millions of others: by 64-bit hashes, a tenth of the time of searching sorted strings."""
+"""Finds the positions of ids among millions by 64-bit hashes, ten times as fast as searching sorted strings."""
 
 import itertools
 
@@ -6,16 +6,16 @@ import numpy as np
 
 from lce_tf.data.rows import id_hashes
 
-# Ids looked up at a time, so that a hundred million of them need little more memory than their rows.
+# Ids looked up at a time; limits the memory for a hundred million ids.
 LOOK_UP = 1 << 20
 
 
 class IdLookup:
-    """Finds ids among `ids`, [ids] 'S'; of an id that is there twice either place may be found."""
+    """Finds ids among `ids`, [ids] 'S'; for an id that occurs twice, either position may be returned."""
 
     def __init__(self, ids: np.ndarray):
         self._ids = np.asarray(ids)
-        # Ids of more than eight bytes may share a hash; under another salt these two will not.
+        # Ids of more than eight bytes may share a hash; another salt then separates them.
         for self._salt in itertools.count():
             hashes = self._hashed(self._ids)
             order = np.argsort(hashes)
@@ -26,16 +26,16 @@ class IdLookup:
         self._hashes, self._order = hashes, order.astype(np.int32 if len(order) < 1 << 31 else np.int64)
 
     def rows(self, wanted: np.ndarray) -> np.ndarray:
-        """[wanted] int64, where each id stands, -1 for nowhere."""
+        """[wanted] int64: the position of each id, -1 if it is missing."""
         wanted = np.asarray(wanted).astype(np.bytes_, copy=False)
         rows = np.full(len(wanted), -1)
         if not len(self._ids):
             return rows
         for start in range(0, len(wanted), LOOK_UP):
             part = wanted[start : start + LOOK_UP]
-            # Cut to the width of those known; that an id was longer is found out when it is compared.
+            # Cut to the width of the known ids; the comparison below rejects ids that were longer.
             hashes = self._hashed(part.astype(self._ids.dtype, copy=False))
-            # In the order of the table, so that each search begins where the memory of the one before is at hand.
+            # In the order of the table, so that successive searches touch neighbouring memory.
             order = np.argsort(hashes)
             place = np.empty(len(part), np.int64)
             place[order] = np.searchsorted(self._hashes, hashes[order])

@@ -1,4 +1,4 @@
-"""Compressed inputs: gzip, bzip2, xz and zstd, told by their first bytes and unpacked while they are read."""
+"""Compressed inputs: gzip, bzip2, xz and zstd, recognised by their first bytes and decompressed while read."""
 
 import bz2
 import lzma
@@ -10,8 +10,8 @@ from typing import Any
 from lce_tf.data.source import Source
 from lce_tf.errors import UserError
 
-# How each kind begins, and bytes read at a time. A few bytes of gzip or zstd can stand for a thousandfold, and their
-# decompressors give all of it at once; those of bzip2 and xz stop at `_PIECE`.
+# First bytes of each kind, and bytes read at a time. A few bytes of gzip or zstd can expand a thousandfold, and their
+# decompressors return it all at once, so zstd is read in smaller pieces; those of bzip2 and xz stop at `_PIECE`.
 _KINDS = {
     "gzip": (rb"\x1f\x8b\x08", 1 << 16),
     "bzip2": (rb"BZh[1-9](1AY&SY|\x17rE8P\x90)", 1 << 16),
@@ -21,7 +21,7 @@ _KINDS = {
 _PIECE = 1 << 22
 _LONGEST_MAGIC = 262
 
-# What is refused by name, since its bytes would be taken for damaged text.
+# Formats refused by name; otherwise their bytes would be reported as damaged text.
 _FOREIGN = {
     rb"PK(\x03\x04|\x05\x06)": "a zip archive; unpack it and name the file",
     rb"7z\xbc\xaf\x27\x1c": "a 7z archive; unpack it and name the file",
@@ -40,12 +40,12 @@ _FOREIGN = {
 
 
 def unpacked(source: Source, size: int) -> Iterator[bytes]:
-    """Yields the bytes of `source` from its beginning, decompressed where they are compressed, in pieces.
+    """Yields the bytes of `source` from its beginning in pieces, decompressed if they are compressed.
 
-    Several compressed parts one after the other, as `cat a.gz b.gz` and parallel compressors write them, are one text.
+    Several compressed parts in a row, as `cat a.gz b.gz` and parallel compressors write them, are read as one text.
 
     Args:
-        size: bytes read at a time from a file that is not compressed.
+        size: bytes read at a time from an uncompressed file.
 
     Raises:
         UserError: damaged or cut-off data, with the offset in the file; an archive or a binary format, by its name.
@@ -82,7 +82,7 @@ def _parts(source: Source, kind: str, data: bytes) -> Iterator[bytes]:
                     raise _damaged(source, kind, start, "cut off")
             try:
                 piece = part.decompress(data, _PIECE) if stops else part.decompress(data)
-            except Exception as error:  # each library has exceptions of its own, zstandard's is imported late
+            except Exception as error:  # each library has its own exceptions, and zstandard is imported late
                 raise _damaged(source, kind, start, str(error).splitlines()[0]) from error
             data = b""
             if piece:
@@ -95,7 +95,7 @@ def _parts(source: Source, kind: str, data: bytes) -> Iterator[bytes]:
 
 
 def _filled(source: Source, data: bytes, least: int) -> bytes:
-    """`data` and what follows it, at least that many bytes if there are as many."""
+    """`data` and the bytes after it, at least `least` bytes if the source has them."""
     while len(data) < least and (more := source.read(1 << 16)):
         data += more
     return data

@@ -1,4 +1,4 @@
-"""Judgments: which passages are relevant to a query, and how much."""
+"""Judgments: which passages are relevant to a query, and their grades."""
 
 import hashlib
 import json
@@ -12,22 +12,23 @@ from lce_tf.data.text import lines
 from lce_tf.errors import UserError
 from lce_tf.files import written
 
-# query_id -> passage_id -> grade, for every judged pair, those of grade 0 included.
+# query_id -> passage_id -> grade for every judged pair, including those of grade 0.
 Qrels = dict[str, dict[str, int]]
 
 _GRADE = re.compile(r"([+-]?[0-9]{1,9})(\.0*)?", re.ASCII)
 
 
 def read_qrels(path: str | Path) -> Qrels:
-    """The judgments in a file of four columns (query, ignored, passage, grade), by spaces or tabs, compressed or not.
+    """The judgments in a file of four columns (query, ignored, passage, grade), separated by spaces or tabs, compressed
+    or not.
 
-    A header row is skipped. Under one, rows may have three columns (query, passage, grade), as BEIR's have. Grades may
-    be written as 1.0. Queries and passages keep the order of their first row. A judgment given twice with the same
-    grade counts once.
+    A header row is skipped. After one, rows may have three columns (query, passage, grade), as in BEIR. A grade may be
+    written as 1.0. Queries and passages keep the order of their first row. A judgment given twice with the same grade
+    counts once.
 
     Raises:
-        UserError: names file, line and value: other columns, a grade that is no integer, two grades for a pair, an id
-            that cannot stand in a run, NUL, bytes that are not UTF-8, a damaged or empty file.
+        UserError: with file, line and value: a wrong number of columns, a grade that is not an integer, two grades for
+            a pair, an id that cannot stand in a run, NUL, bytes that are not UTF-8, a damaged or empty file.
     """
     qrels: Qrels = {}
     with Source(path) as source:
@@ -58,7 +59,7 @@ def read_qrels(path: str | Path) -> Qrels:
 
 
 def write_qrels(qrels: Qrels, path: str | Path) -> None:
-    """Writes judgments as tab-separated query, 0, passage and grade, in the order they have.
+    """Writes judgments as tab-separated query, 0, passage and grade, in their order.
 
     Raises:
         UserError: an id that is empty or holds white space, or a path that cannot be written.
@@ -73,7 +74,7 @@ def write_qrels(qrels: Qrels, path: str | Path) -> None:
 
 
 def relevant(qrels: Qrels, min_grade: int = 1) -> dict[str, list[str]]:
-    """The passages of at least `min_grade` for every judged query; a query without any has an empty list."""
+    """The passages of grade `min_grade` or higher for every judged query; [] for a query without any."""
     return {
         query_id: [passage_id for passage_id, grade in grades.items() if grade >= min_grade]
         for query_id, grades in qrels.items()
@@ -81,12 +82,12 @@ def relevant(qrels: Qrels, min_grade: int = 1) -> dict[str, list[str]]:
 
 
 def judgments_key(qrels: Qrels) -> str:
-    """The SHA-256 of the judgments in the order they have, as 64 hexadecimal digits."""
+    """The SHA-256 of the judgments in their order, as 64 hexadecimal digits."""
     return hashlib.sha256(json.dumps(qrels).encode()).hexdigest()
 
 
 def _unlike(columns: list[str], width: int) -> str:
-    """What is wrong with a row of other columns, and what it seems to be."""
+    """What is wrong with a row of another number of columns, and what it seems to be."""
     if width == 3:
         return f"{len(columns)} column(s), but under this header row there are 3 (query passage grade)"
     hints = {
@@ -104,5 +105,5 @@ def _check_ids(columns: list[str], where: str) -> None:
 
 def _grade(token: str, path: str | Path, number: int) -> int:
     if not (found := _GRADE.fullmatch(token)):
-        raise UserError(f"{path}:{number}: grade '{token}' is not an integer; mend or drop the line")
+        raise UserError(f"{path}:{number}: grade '{token}' is not an integer; fix or delete the line")
     return int(found[1])

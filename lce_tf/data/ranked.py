@@ -1,4 +1,4 @@
-"""A run file's rows in the order that counts, a query's together and best first; kept where that takes minutes."""
+"""A run file's rows, grouped by query and sorted best first; the result for a large file is cached."""
 
 from pathlib import Path
 
@@ -13,14 +13,14 @@ from lce_tf.data.source import Source
 from lce_tf.errors import UserError
 from lce_tf.files import cache_dir
 
-# What is kept lies under this name and the file's hash; a change in how files are read must change it.
+# Version of the reading code, part of the cached folder's name; change it when files are read differently.
 _READING = "2"
 
 
 def ranked_rows(path: str | Path, format: str | None = None) -> tuple[Arrays, dict[str, str]]:
-    """The arrays, tag and SHA-256 of a `lce_tf.data.runs.Run`, by the rules of `lce_tf.data.runs.read_run`.
+    """The arrays, tag and SHA-256 of a `lce_tf.data.runs.Run`, read as `lce_tf.data.runs.read_run` describes.
 
-    The SHA-256 is that of the bytes that the arrays were read from.
+    The SHA-256 is computed from the same bytes as the arrays.
     """
     with Source(path) as source:
         if source.state is None or not is_large(path):
@@ -44,9 +44,9 @@ def _read(source: Source, format: str | None = None) -> tuple[Arrays, dict[str, 
     passage_ids, scores, ranks = columns.passage_ids, columns.scores, columns.ranks
     query_ids, offsets, order = grouped(columns.segment_ids, columns.segment_rows)
     tag, layout, guessed = columns.tag or "lce_tf", columns.format, columns.guessed
-    del columns  # so that the scattered columns can go as soon as their grouped copies stand
+    del columns  # frees the ungrouped columns as soon as their grouped copies exist
     if order is not None:
-        # One after the other, so that only one column at a time is there twice.
+        # One at a time, so that only one column is in memory twice.
         passage_ids = passage_ids[order]
         scores = scores[order]
         ranks = ranks[order]
@@ -68,19 +68,20 @@ def _read(source: Source, format: str | None = None) -> tuple[Arrays, dict[str, 
 def _refuse_repeated_rank(
     source: Source, query_ids: np.ndarray, offsets: np.ndarray, ranks: np.ndarray, guessed: bool
 ) -> None:
-    """MS MARCO's own script keeps only the last passage of a rank, so a rank given twice loses one in silence."""
+    """Refuses a rank given twice for a query: MS MARCO's own script silently keeps only the last passage of a rank."""
     same = np.flatnonzero(ranks[1:] == ranks[:-1])
     query = np.searchsorted(offsets, same, "right") - 1
     inside = np.flatnonzero(same + 1 < offsets[query + 1])
     if len(inside):
         query_id, rank = query_ids[query[inside[0]]], int(ranks[same[inside[0]]])
         where = trec.line_of(source, {0: query_id, 2: str(rank).encode()}, nth=2)
-        way = "; number the ranks anew" + (", or say --format scores if these are scores" if guessed else "")
+        way = "; renumber the ranks" + (", or say --format scores if these are scores" if guessed else "")
         raise UserError(f"{where}: rank {rank} is given twice for query {query_id.decode()}{way}")
 
 
 def _refuse_gaps(source: Source, layout: str, query_ids: np.ndarray, offsets: np.ndarray, ranks: np.ndarray) -> None:
-    """Refuses a column taken for ranks that are not 1, 2, 3, ... for each query: it may hold scores or grades."""
+    """Refuses ranks that are not 1, 2, 3, ... for each query where the layout was guessed: they may be scores or
+    grades."""
     lengths = np.diff(offsets)
     wrong = np.flatnonzero(ranks != np.arange(1, len(ranks) + 1) - np.repeat(offsets[:-1], lengths))
     if not len(wrong):
@@ -95,6 +96,6 @@ def _refuse_gaps(source: Source, layout: str, query_ids: np.ndarray, offsets: np
         "colbert": "these look like judgments; say --format colbert if the columns are query, passage, rank and score",
     }
     raise UserError(
-        f"{where}: query {query_id.decode()} has {int(ranks[row])} where rank {expected} is due, so these are no "
+        f"{where}: query {query_id.decode()} has {int(ranks[row])} where rank {expected} is expected, so these are not "
         f"ranks; {ways[layout]}"
     )

@@ -1,4 +1,4 @@
-"""What a collection and its queries look like to the rest of the package, wherever they come from."""
+"""The interface of a dataset: a collection, its queries and its judgments, from any source."""
 
 import abc
 import re
@@ -13,7 +13,7 @@ _UNREADABLE = re.compile("[\0\ud800-\udfff]")
 
 
 class Passage(NamedTuple):
-    """One passage of a collection; white space in `text` is single spaces, and `text` may be empty."""
+    """One passage of a collection; `text` has single spaces as white space and may be empty."""
 
     passage_id: str
     text: str
@@ -23,10 +23,10 @@ class Dataset(abc.ABC):
     """A collection of passages with queries and judgments, in splits.
 
     Attributes:
-        name: what the user called it.
-        splits: the splits that can be asked for; None stands for the one that needs no name, where there is one.
-        collection_key: names the collection's contents, fit for a file name; what is derived from them is kept
-            under it.
+        name: as the user gave it.
+        splits: the named splits; None as a split means the default one, if there is one.
+        collection_key: identifies the collection's contents and is fit for a file name; derived files are kept under
+            it.
     """
 
     name: str
@@ -35,7 +35,7 @@ class Dataset(abc.ABC):
 
     @abc.abstractmethod
     def passages(self) -> Iterator[Passage]:
-        """Yields every passage once, in an order that never changes."""
+        """Yields every passage once, always in the same order."""
 
     @abc.abstractmethod
     def queries(self, split: str | None = None) -> dict[str, str]:
@@ -46,24 +46,24 @@ class Dataset(abc.ABC):
         """Query id -> passage id -> grade, for every judged pair."""
 
     def has_judged(self, split: str | None = None) -> bool:
-        """Whether there are queries and judgments of `split`, as far as names tell; nothing is read or downloaded."""
+        """Whether `split` has queries and judgments, judged by names alone; nothing is read or downloaded."""
         return split in self.splits
 
 
 def one_line(text: str) -> str:
-    """`text` with every run of white space, line ends and tabs included, as one space, and none at its ends."""
+    """`text` with each run of white space (including line ends and tabs) as one space, stripped at both ends."""
     return " ".join(text.split())
 
 
 def checked_id(name: str, kind: str, where: str) -> str:
-    """`name`, which every reader gives here before anything is made of it.
+    """Returns `name` if it can stand in a run; every reader passes its ids through here.
 
     Args:
         kind: "query" or "passage".
-        where: file and line, or data set.
+        where: file and line, or data set, for the message.
 
     Raises:
-        UserError: it could not stand in a run: empty, white space, control characters, more than 512 bytes.
+        UserError: the id is empty, holds white space or control characters, or has more than 512 bytes.
     """
     if not (name.isascii() and name.isalnum() and len(name) < 100) and (fault := unfit(name)):
         raise UserError(f"{where}: {kind} id {name[:40]!r} {fault}; give it one word")
@@ -71,19 +71,19 @@ def checked_id(name: str, kind: str, where: str) -> str:
 
 
 def checked_text(text: str, where: str) -> str:
-    """`text` as one line, which every reader gives here before anything is made of it.
+    """Returns `text` as one line; every reader passes its texts through here.
 
-    Control characters other than white space stay as they are; BERT's tokenizers drop them.
+    Control characters other than white space stay; BERT's tokenizers drop them.
 
     Raises:
-        UserError: it holds NUL, or half of a surrogate pair, which no file in UTF-8 can.
+        UserError: the text holds NUL, or half of a surrogate pair, which UTF-8 cannot encode.
     """
     if ("\0" in text or not text.isascii()) and (found := _UNREADABLE.search(text)):
         what = "a NUL character" if found[0] == "\0" else f"half of a surrogate pair (U+{ord(found[0]):04X})"
-        raise UserError(f"{where}: its text holds {what}; mend or drop it")
+        raise UserError(f"{where}: its text holds {what}; fix or delete it")
     return one_line(text)
 
 
 def slug(name: str) -> str:
-    """`name` as part of a file name: letters, digits, dots, underscores, and hyphens for all the rest."""
+    """`name` as part of a file name: letters, digits, dots and underscores stay, all else becomes hyphens."""
     return re.sub(r"[^A-Za-z0-9._]+", "-", name).strip("-.") or "collection"

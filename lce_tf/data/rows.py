@@ -1,4 +1,4 @@
-"""Rows that belong to queries, as flat arrays and offsets: grouped, sorted, searched for repeats, without loops."""
+"""Vectorised operations on the rows of a run, flat arrays with offsets per query: group, sort, find repeats."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ _LARGEST_FINITE = 0x7F7F_FFFF
 
 
 def stretches(starts: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The row numbers of several stretches of rows, one after the other, and the offsets of their beginnings."""
+    """The row numbers of several ranges, one range after the other, and the offset at which each range begins."""
     offsets = np.concatenate(([0], np.cumsum(lengths, dtype=np.int64)))
     rows = np.arange(offsets[-1], dtype=np.int64)
     rows += np.repeat(starts - offsets[:-1], lengths)
@@ -18,15 +18,15 @@ def stretches(starts: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.n
 
 
 def grouped(ids: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-    """Brings scattered stretches of the same query together, in the order of first appearance.
+    """Brings scattered ranges of the same query together, in the order of first appearance.
 
     Args:
-        ids: [stretches] the query of each stretch of rows.
-        lengths: [stretches] its number of rows.
+        ids: [ranges] the query of each range of rows.
+        lengths: [ranges] its number of rows.
 
     Returns:
-        Query ids [queries], offsets [queries + 1] and the order [rows] in which to take the rows, or None if they
-        lie together as they are.
+        Query ids [queries], offsets [queries + 1], and the order [rows] in which to take the rows, or None if they are
+            already grouped.
     """
     _, first, code = np.unique(ids, return_index=True, return_inverse=True)
     if len(first) == len(ids):
@@ -44,7 +44,7 @@ def grouped(ids: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarra
 def sort_best_first(
     offsets: np.ndarray, passage_ids: np.ndarray, scores: np.ndarray, ranks: np.ndarray | None = None
 ) -> None:
-    """Sorts the rows of each query in place: score descending, then rank ascending, then the order they have."""
+    """Sorts the rows of each query in place: score descending, then rank ascending, then the present order."""
     for first, last in _chunks(offsets):
         a, b = offsets[first], offsets[last]
         score = scores[a:b]
@@ -60,7 +60,7 @@ def sort_best_first(
 def repeated_passage(offsets: np.ndarray, passage_ids: np.ndarray) -> tuple[int, int] | None:
     """(query number, row) of a passage that its query lists more than once, or None.
 
-    Sorts 64-bit hashes, which takes a tenth of the time of sorting ids, and compares ids only where hashes agree.
+    Sorts 64-bit hashes, which is ten times as fast as sorting ids, and compares ids only if their hashes are equal.
     """
     for first, last in _chunks(offsets):
         a, b = offsets[first], offsets[last]
@@ -78,11 +78,11 @@ def repeated_passage(offsets: np.ndarray, passage_ids: np.ndarray) -> tuple[int,
 
 
 def decreasing(offsets: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    """Scores rounded to float32 and, where they do not fall from row to row, lowered until they do: [rows] float32.
+    """Scores rounded to float32, lowered where needed so that they strictly decrease within each query: [rows] float32.
 
-    Each score becomes the largest float32 that is neither above its own rounding nor at or above the score before
-    it; a list that falls already is not touched. All are finite and none is subnormal, since some readers take
-    those for zero; a list that reaches the lowest float32 is lifted from its end by as little as it needs.
+    Each score becomes the largest float32 that is at most its rounded value and below the score before it; a list that
+    already decreases stays as it is. All are finite and none is subnormal, since some readers take subnormals for zero.
+    If a list would pass the lowest float32, its last scores are raised by as little as needed.
     """
     falling = np.empty(len(scores), np.float32)
     for first, last in _chunks(offsets):
@@ -92,11 +92,11 @@ def decreasing(offsets: np.ndarray, scores: np.ndarray) -> np.ndarray:
 
 
 def id_hashes(ids: np.ndarray, salt: np.ndarray | int) -> np.ndarray:
-    """64-bit hashes of (salt, id), a multiply and a shift for every eight bytes of the id.
+    """64-bit hashes of (salt, id): one multiplication and one shift for every eight bytes of the id.
 
     Args:
-        ids: [ids] 'S'; the hashes of ids of up to eight bytes under one salt are as distinct as they are.
-        salt: a number, or one for each id.
+        ids: [ids] 'S'; ids of up to eight bytes never collide under the same salt.
+        salt: one number, or one for each id.
     """
     width = ids.dtype.itemsize
     padded = np.zeros((len(ids), -(-width // 8) * 8), np.uint8)
@@ -113,8 +113,8 @@ def _decreasing(offsets: np.ndarray, scores: np.ndarray) -> np.ndarray:
     row = np.arange(offsets[-1]) - np.repeat(offsets[:-1], lengths)
     after = np.repeat(lengths, lengths) - 1 - row
     limit = np.finfo(np.float32).max
-    # In this numbering of the float32 values the next lower value is one less, so "one less than the row before"
-    # becomes a running minimum of number + row; each query is shifted below the one before it to keep them apart.
+    # In this numbering of the float32 values the next lower value is one less. "Below the row before" thus becomes a
+    # running minimum of number + row; each query is shifted below the one before it to keep them apart.
     apart = np.repeat(np.arange(len(lengths)) << 33, lengths)
     number = _ordinals(np.clip(scores, -limit, limit).astype(np.float32)) + row - apart
     number = np.minimum.accumulate(number) + apart - row
@@ -123,7 +123,7 @@ def _decreasing(offsets: np.ndarray, scores: np.ndarray) -> np.ndarray:
 
 
 def _ordinals(values: np.ndarray) -> np.ndarray:
-    """float32 -> int64 such that successive values have successive numbers; zeros and subnormals are number 0."""
+    """float32 -> int64 such that successive values have successive numbers; zeros and subnormals get 0."""
     bits = values.view(np.int32).astype(np.int64)
     size = np.maximum((bits & 0x7FFF_FFFF) - (_SMALLEST_NORMAL - 1), 0)
     return np.where(bits < 0, -size, size)
@@ -136,7 +136,7 @@ def _from_ordinals(numbers: np.ndarray) -> np.ndarray:
 
 
 def _chunks(offsets: np.ndarray) -> Iterator[tuple[int, int]]:
-    """Ranges of queries that hold about a million rows together, so that scratch arrays stay small."""
+    """Ranges of queries with about a million rows together, to keep scratch arrays small."""
     first = 0
     while first < len(offsets) - 1:
         last = int(np.searchsorted(offsets, offsets[first] + _CHUNK_ROWS, "right")) - 1
@@ -150,6 +150,6 @@ def _query_numbers(offsets: np.ndarray, first: int, last: int) -> np.ndarray:
 
 
 def _inner_bounds(offsets: np.ndarray, first: int, last: int) -> np.ndarray:
-    """Where, among the pairs of neighbouring rows of a chunk, the second one begins another query."""
+    """Positions in a chunk's row-to-row differences where the second row begins another query."""
     bounds = offsets[first + 1 : last] - offsets[first] - 1
     return bounds[(bounds >= 0) & (bounds < offsets[last] - offsets[first] - 1)]

@@ -20,9 +20,9 @@ _ROWS_A_WRITE = 1 << 16
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """Ranked lists of many queries, held as arrays, since a training run has a hundred million rows.
+    """Ranked lists of many queries, kept as arrays because a training run has a hundred million rows.
 
-    Ids are UTF-8 bytes in fixed-width arrays and otherwise opaque: leading zeros and case count.
+    Ids are UTF-8 bytes in fixed-width arrays, compared as they are: leading zeros and case count.
 
     Attributes:
         query_ids: [queries] 'S', each once, in the order of first appearance.
@@ -30,7 +30,7 @@ class Run:
         passage_ids: [rows] 'S', best first within a query, none twice.
         scores: [rows] float64, finite, not increasing within a query.
         tag: the run's name in a TREC file.
-        sha256: of the bytes of the file that the rows, or more than those, were read from; None for other runs.
+        sha256: of the file that the rows come from; None for runs not read from a file.
     """
 
     query_ids: np.ndarray
@@ -89,7 +89,7 @@ class Run:
         return self._rows(self.query_ids, self.offsets[:-1], np.minimum(lengths, depth))
 
     def only(self, query_ids: Iterable[str | bytes]) -> "Run":
-        """The rows of `query_ids`, in that order; ids that the run does not have are left out."""
+        """The rows of `query_ids`, in that order; ids missing from the run are left out."""
         place = {query_id: index for index, query_id in enumerate(self.query_ids.tolist())}
         wanted = (query_id.encode() if isinstance(query_id, str) else query_id for query_id in query_ids)
         kept = np.array([place[query_id] for query_id in wanted if query_id in place], np.int64)
@@ -100,7 +100,7 @@ class Run:
         return self._rows(self.query_ids[queries], self.offsets[:-1][queries], np.diff(self.offsets)[queries])
 
     def as_dict(self) -> dict[str, dict[str, float]]:
-        """Query id -> passage id -> score, as pytrec_eval wants it; for runs that fit in memory as Python objects."""
+        """Query id -> passage id -> score, as pytrec_eval wants it; only for runs that fit in memory as dicts."""
         bounds = self.offsets.tolist()
         return {
             query_id.decode(): dict(
@@ -123,22 +123,23 @@ class Run:
 def read_run(path: str | Path, format: str | None = None) -> Run:
     """The run in a TREC file (six columns), an MS MARCO file (three) or a ColBERT file (four).
 
-    Files may be compressed by gzip, bzip2, xz or zstd, and a pipe will do. The order is ours to declare, because
-    evaluators differ on ties: rows with scores go by score, highest first, ties by the rank column, then by their
-    order in the file. Rows of query, passage and rank go by rank and get the score -rank. Rows of one query may be
-    scattered over the file. CRLF, a byte order mark, blank lines and a missing final newline are accepted.
+    Files may be compressed by gzip, bzip2, xz or zstd, or be a pipe. Evaluators differ on ties, so the order is defined
+    here: rows with scores are sorted by score, highest first, ties by the rank column, then by their order in the file.
+    Rows of query, passage and rank are sorted by rank and get the score -rank. The rows of a query may be scattered
+    over the file. CRLF, a byte order mark, blank lines and a missing final newline are accepted.
+
+    The rows of a file of 50 MB or more are cached and memory-mapped from there until the file changes, because a
+    training run of MS MARCO takes minutes to read.
 
     Args:
         format: "ranks", "scores" or "colbert": what a file of three or four columns holds, see `lce_tf.data.formats`.
             None: three columns are ranks, and the ranks of three or four must be 1, 2, 3, ... for each query.
 
-    What is read of a file of 50 MB or more is kept in the cache, and as long as the file does not change it is mapped
-    from there, in no time and with hardly any memory: a training run of MS MARCO takes minutes to read.
-
     Raises:
-        UserError: names file, line and value: other columns, a score that is no finite number, a rank that is no
-            integer (three columns: positive, and once for a query), a passage twice for a query, control bytes,
-            white space beyond ASCII, bytes that are not UTF-8, a torn or empty file, one that is still being written.
+        UserError: with file, line and value: a wrong number of columns, a score that is not a finite number, a rank
+            that is not an integer (three columns: positive, and once per query), a passage twice for a query, control
+            bytes, white space beyond ASCII, bytes that are not UTF-8, a torn or empty file, one that is still being
+            written.
     """
     arrays, facts = ranked_rows(path, format)
     return Run(**arrays, **facts)
@@ -147,9 +148,9 @@ def read_run(path: str | Path, format: str | None = None) -> Run:
 def written_scores(run: Run) -> np.ndarray:
     """The scores that `write_trec` writes: [rows] float32, finite, strictly decreasing within a query.
 
-    A run whose scores still fall after rounding to float32 keeps them; otherwise as few as needed are lowered to
-    the next float32 below their predecessor. trec_eval and pytrec_eval compare scores in float32 and settle ties by
-    passage id; without ties they, and readers of the rank column, all see the run's own order.
+    A run whose scores still decrease after rounding to float32 keeps them; otherwise as few as needed are lowered to
+    the next float32 below the score before. trec_eval and pytrec_eval compare scores in float32 and break ties by
+    passage id; without ties they see the run's own order, as do readers of the rank column.
     """
     return decreasing(run.offsets, run.scores)
 
@@ -157,8 +158,8 @@ def written_scores(run: Run) -> np.ndarray:
 def write_trec(run: Run, path: str | Path) -> None:
     """Writes `run` as a TREC file that every evaluator reads in the run's own order; gzipped if named `.gz`.
 
-    The scores are `written_scores` with nine digits, which carry a float32 exactly. They serve the order: raw model
-    scores belong in a file of their own.
+    The scores are `written_scores` with nine digits, which represent a float32 exactly. They keep the order; raw model
+    scores are written to a file of their own.
 
     Raises:
         UserError: a tag or id that is empty or holds white space, a passage twice for a query, an unwritable path.
@@ -182,7 +183,7 @@ def write_msmarco(run: Run, path: str | Path) -> None:
 
 
 def check_ids(run: Run, path: str | Path) -> None:
-    """Refuses, with a UserError about `path`, a run whose ids would break the rows of its file."""
+    """Raises a UserError about `path` if an id would break the rows of a run file."""
     for name, ids in (("query", run.query_ids), ("passage", run.passage_ids)):
         if (wrong := _unfit_id(ids)) is not None:
             raise UserError(f"{path}: {name} id {wrong!r} cannot stand in a run: empty, white space or not UTF-8")
@@ -203,7 +204,7 @@ def _checked_output(run: Run, path: str | Path) -> Iterator[BinaryIO]:
 
 
 def _row_chunks(run: Run) -> Iterator[tuple[list[bytes], slice, list[int]]]:
-    """Query ids, the slice of rows and ranks from 1, for some ten thousand rows at a time."""
+    """Query ids, the slice of rows and ranks from 1, for `_ROWS_A_WRITE` rows at a time."""
     for a in range(0, len(run), _ROWS_A_WRITE):
         rows = np.arange(a, min(a + _ROWS_A_WRITE, len(run)))
         query = np.searchsorted(run.offsets, rows, "right") - 1

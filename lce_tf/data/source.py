@@ -1,4 +1,4 @@
-"""An input opened once: its bytes, and the SHA-256 of the very bytes that were read."""
+"""An input that is opened once, with the SHA-256 of exactly the bytes that were read."""
 
 import hashlib
 import os
@@ -10,21 +10,21 @@ from typing import BinaryIO
 from lce_tf.errors import UserError
 from lce_tf.files import scratch_place
 
-_IN_MEMORY = 16 << 20  # bytes of a pipe that are kept in memory; more go to a temporary file
+_IN_MEMORY = 16 << 20  # bytes of a pipe kept in memory; beyond that they go to a temporary file
 _COPY = 1 << 20
 
 
 class Source:
-    """A file or pipe that is read from its beginning, as often as needed, through one open file.
+    """A file or pipe that can be read from its beginning several times through one open file.
 
-    A file that is replaced while it is read changes nothing: every reading sees the file that was opened. A pipe
-    gives its bytes only once, so they are copied to a temporary file first.
+    If the file is replaced meanwhile, every reading still sees the file that was opened. A pipe can be read only once,
+    so its bytes are first copied to a temporary file.
 
     Attributes:
         path: as the user named it.
         position: bytes read since `rewind`.
         sha256: of the bytes from `rewind` to the end, as 64 hexadecimal digits; None until the end is reached.
-        state: size, times and place on the disk, which a new content cannot leave as they are; None for a pipe.
+        state: size, times and inode, of which at least one changes with the contents; None for a pipe.
 
     Raises:
         UserError: no such file, a folder, a device, or a file that cannot be opened.
@@ -51,12 +51,12 @@ class Source:
         self._file.close()
 
     def rewind(self) -> None:
-        """Begins a new reading."""
+        """Starts a new reading from the beginning."""
         self._file.seek(0)
         self.position, self.sha256, self._digest = 0, None, hashlib.sha256()
 
     def read(self, size: int) -> bytes:
-        """The next bytes, at most `size`; none at the end, from which on `sha256` is known."""
+        """The next bytes, at most `size`; b"" at the end, after which `sha256` is known."""
         data = self._file.read(size)
         self._digest.update(data)
         self.position += len(data)
@@ -65,7 +65,7 @@ class Source:
         return data
 
     def read_through(self) -> str:
-        """The SHA-256 of all bytes, by a reading of its own."""
+        """The SHA-256 of all bytes, by reading from the beginning."""
         self.rewind()
         while self.read(_COPY):
             pass

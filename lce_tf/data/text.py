@@ -1,4 +1,4 @@
-"""Text inputs, plain or compressed, read in blocks of whole lines; a fault is told by file and line."""
+"""Text inputs, plain or compressed, read in blocks of whole lines; errors name file and line."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,12 +14,12 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 def blocks(source: Source, size: int = BLOCK_BYTES) -> Iterator[tuple[int, bytes]]:
     """Yields (number of the first line, bytes) for blocks of about `size` bytes that end at a line end.
 
-    Only the last block can lack its final newline. A byte order mark is dropped; compression is told by the first
-    bytes, whatever the file's name. Everything yielded is UTF-8 without NUL.
+    Only the last block can lack its final newline. A byte order mark is dropped. Compression is recognised by the first
+    bytes, not by the file's name. All bytes yielded are UTF-8 without NUL.
 
     Raises:
-        UserError: damaged compressed data, an archive or binary format, a NUL byte, bytes that are not UTF-8, or line
-            ends that are CR alone.
+        UserError: damaged compressed data, an archive or binary format, a NUL byte, bytes that are not UTF-8, or CR
+            alone as line end.
     """
     number, pending = 1, []
     for chunk in _chunks(source, size):
@@ -40,10 +40,10 @@ def blocks(source: Source, size: int = BLOCK_BYTES) -> Iterator[tuple[int, bytes
 def lines(source: Source | str | Path) -> Iterator[tuple[int, str]]:
     """Yields (line number from 1, text without its line end) for every line that is not empty.
 
-    Lines end at LF or CRLF and nowhere else: passages do hold U+2028, form feeds and the like.
+    Lines end at LF or CRLF only, because passages may hold U+2028, form feeds and the like.
 
     Args:
-        source: an open input, or the path of one that is opened here.
+        source: an open input, or a path, which is opened here.
     """
     if not isinstance(source, Source):
         with Source(source) as opened:
@@ -56,7 +56,7 @@ def lines(source: Source | str | Path) -> Iterator[tuple[int, str]]:
 
 
 def _chunks(source: Source, size: int) -> Iterator[bytes]:
-    """The pieces of `unpacked`, joined or cut to chunks of about `size` bytes."""
+    """The pieces of `unpacked`, joined or cut into chunks of about `size` bytes."""
     gathered, held = [], 0
     for piece in unpacked(source, size):
         for start in range(0, len(piece), size):

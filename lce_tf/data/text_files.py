@@ -1,4 +1,4 @@
-"""Files of passages and queries: rows of id and text, tab-separated or as JSON objects, each id once."""
+"""Files of passages and queries: rows of id and text, tab-separated or JSON objects, each id once."""
 
 import json
 from array import array
@@ -13,7 +13,7 @@ from lce_tf.data.source import Source
 from lce_tf.data.text import lines
 from lce_tf.errors import UserError
 
-# Endings of compressed files; what a file holds is told by its first bytes, not by these.
+# Endings of compressed files; used only to find the files, the compression is recognised by the first bytes.
 PACKED = ("", ".gz", ".bz2", ".xz", ".zst")
 
 # Yields (line number, id, text) for each row of a file; the second argument is "passage" or "query".
@@ -21,7 +21,7 @@ Rows = Callable[[Source, str], Iterator[tuple[int, str, str]]]
 
 
 def one_of(folder: Path, stem: str, endings: tuple[str, ...]) -> Path | None:
-    """The first file in `folder` that is called so, compressed or not."""
+    """The first file in `folder` with this stem and one of these endings, compressed or not; None if there is none."""
     names = [f"{stem}.{ending}{packed}" for ending in endings for packed in PACKED]
     return next((folder / name for name in names if (folder / name).is_file()), None)
 
@@ -44,7 +44,7 @@ def json_rows(source: Source, kind: str) -> Iterator[tuple[int, str, str]]:
     """Rows of BEIR's JSON objects, {"_id": ..., "title": ..., "text": ...}; title and text are joined by a space.
 
     Raises:
-        UserError: names file and line: no JSON object, `_id` or `text` missing or no strings, or an id that cannot
+        UserError: with file and line: not a JSON object, `_id` or `text` missing or not a string, or an id that cannot
             stand in a run.
     """
     for number, line in lines(source):
@@ -52,34 +52,34 @@ def json_rows(source: Source, kind: str) -> Iterator[tuple[int, str, str]]:
         try:
             row = json.loads(line)
         except (ValueError, RecursionError) as error:
-            raise UserError(f"{where}: is not JSON ({str(error).splitlines()[0]}); mend or drop the line") from error
+            raise UserError(f"{where}: is not JSON ({str(error).splitlines()[0]}); fix or delete the line") from error
         row_id, title, text = _strings(row, where, kind)
         yield number, checked_id(row_id, kind, where), checked_text(f"{title} {text}", where)
 
 
 def _strings(row: Any, where: str, kind: str) -> tuple[str, str, str]:
     if not isinstance(row, dict):
-        raise UserError(f'{where}: is no JSON object; a {kind} is {{"_id": "...", "text": "..."}}')
+        raise UserError(f'{where}: is not a JSON object; a {kind} is {{"_id": "...", "text": "..."}}')
     for name in ("_id", "text"):
         if not isinstance(row.get(name), str):
-            raise UserError(f'{where}: its "{name}" is no string; a {kind} is {{"_id": "...", "text": "..."}}')
+            raise UserError(f'{where}: its "{name}" is not a string; a {kind} is {{"_id": "...", "text": "..."}}')
     title = row.get("title") or ""
     if not isinstance(title, str):
-        raise UserError(f'{where}: its "title" is no string; mend the line')
+        raise UserError(f'{where}: its "title" is not a string; fix the line')
     return row["_id"], title, row["text"]
 
 
 def distinct_passages(path: Path, rows: Rows, layout: str, was_read: Callable[[str], None]) -> Iterator[Passage]:
     """Yields the passages in the file's order; empty texts are kept.
 
-    A repeated id is found at the end of the file, by 8 bytes a passage: a set of ids would take a gigabyte.
+    Repeated ids are found at the end of the file from 8 bytes per passage; a set of ids would take a gigabyte.
 
     Args:
-        layout: of a row, in words.
-        was_read: called with the SHA-256 of the file's bytes once all of them are read.
+        layout: describes a row, for the error message.
+        was_read: called with the SHA-256 of the file's bytes after all of them are read.
 
     Raises:
-        UserError: no passages, or an id that is there twice.
+        UserError: no passages, or an id that occurs twice.
     """
     hashes = array("q")
     with Source(path) as source:
@@ -98,13 +98,13 @@ def distinct_queries(path: Path, rows: Rows, layout: str) -> dict[str, str]:
     """Query id -> text, in the file's order.
 
     Raises:
-        UserError: no queries, one without text, or an id that is there twice.
+        UserError: no queries, one without text, or an id that occurs twice.
     """
     queries: dict[str, str] = {}
     with Source(path) as source:
         for number, query_id, text in rows(source, "query"):
             if query_id in queries:
-                raise UserError(f"{path}:{number}: query id {query_id} is there twice; keep one of the lines")
+                raise UserError(f"{path}:{number}: query id {query_id} occurs twice; keep one of the lines")
             if not text:
                 raise UserError(f"{path}:{number}: query {query_id} has no text; fill in or drop the line")
             queries[query_id] = text
@@ -118,7 +118,5 @@ def _refuse_repeated(source: Source, rows: Rows, suspects: set[int]) -> None:
     for number, passage_id, _ in rows(source, "passage"):
         if hash(passage_id) in suspects:
             if passage_id in seen:
-                raise UserError(
-                    f"{source.path}:{number}: passage id {passage_id} is there twice; keep one of the lines"
-                )
+                raise UserError(f"{source.path}:{number}: passage id {passage_id} occurs twice; keep one of the lines")
             seen.add(passage_id)

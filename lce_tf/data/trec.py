@@ -1,4 +1,4 @@
-"""Run files to columns: whole blocks split by NumPy, since a training run has a hundred million rows."""
+"""Run files to columns: NumPy splits whole blocks at once, because a training run has a hundred million rows."""
 
 from typing import NamedTuple
 
@@ -17,10 +17,11 @@ _NEWLINE, _TAB, _RETURN, _SPACE, _UNDERSCORE = b"\n\t\r _"
 class Columns(NamedTuple):
     """The rows of a run file, in file order.
 
-    `segment_ids` ('S') and `segment_rows` (int64) say which query each stretch of successive rows belongs to;
-    a query whose rows are scattered has several stretches. `passage_ids` ('S'), `scores` (float64, finite) and
-    `ranks` (int32) have one entry a row. A file without scores has the score -rank, one without ranks the rank 0.
-    `format` is its name in `FORMATS`, and `guessed` says that nobody named it, so that its ranks are to be looked at.
+    `segment_ids` ('S') and `segment_rows` (int64) give the query and the length of each range of successive rows; a
+    query whose rows are scattered has several ranges. `passage_ids` ('S'), `scores` (float64, finite) and `ranks`
+    (int32) have one entry per row. Without a score column the score is -rank, without a rank column the rank is 0.
+    `format` is the layout's name in `FORMATS`. `guessed`: the user did not name the layout, so its ranks must be
+    checked.
     """
 
     segment_ids: np.ndarray
@@ -34,7 +35,7 @@ class Columns(NamedTuple):
 
 
 class _Column:
-    """An array that grows in place; parts joined at the end would need the memory twice."""
+    """An array that grows in place; joining parts at the end would need twice the memory."""
 
     def __init__(self):
         self._values, self._rows = None, 0
@@ -56,7 +57,7 @@ class _Column:
 
 
 class _Block(NamedTuple):
-    """Bytes and the place of every token in them: `starts`, `ends` are [rows, width], `lines` is [rows]."""
+    """Bytes and the position of every token in them: `starts`, `ends` are [rows, width], `lines` is [rows]."""
 
     path: str
     data: np.ndarray
@@ -69,14 +70,17 @@ class _Block(NamedTuple):
 
 
 def read_columns(source: Source, format: str | None = None) -> Columns:
-    """The rows of a run as arrays; `UserError` names the first line that cannot be one.
+    """The rows of a run as arrays.
 
-    Columns are separated by spaces or tabs; blank lines are skipped. Nothing is sorted, and repeated passages are not
-    looked for.
+    Columns are separated by spaces or tabs; blank lines are skipped. Rows are not sorted and not checked for repeated
+    passages.
 
     Args:
-        format: a name in `FORMATS`, for files with as many columns as that has; all others are what the number of
-            columns in the first row says.
+        format: a name in `FORMATS`, used if the file has that layout's number of columns; otherwise the number of
+            columns in the first row decides.
+
+    Raises:
+        UserError: names the first line that is not a row of a run.
     """
     layout, guessed, tag, whole = None, True, "", True
     columns = {name: _Column() for name in ("segment_ids", "segment_rows", "passage_ids", "scores", "ranks")}
@@ -105,7 +109,7 @@ def read_columns(source: Source, format: str | None = None) -> Columns:
 
 
 def line_of(source: Source, tokens: dict[int, bytes], nth: int) -> str:
-    """`path:line` of the `nth` row whose columns hold `tokens`, by a second, slow reading: only for messages."""
+    """`path:line` of the `nth` row whose columns hold `tokens`. Reads the file again, slowly: only for messages."""
     wanted = {column: token.decode() for column, token in tokens.items()}
     for number, line in lines(source):
         row = line.replace("\t", " ").split(" ")
@@ -118,9 +122,9 @@ def line_of(source: Source, tokens: dict[int, bytes], nth: int) -> str:
 
 
 def _split(data: bytes, number: int, path: str, width: int | None) -> _Block:
-    """Finds the tokens of a block and makes sure that every line with any has `width` of them."""
+    """Finds the tokens of a block and checks that every line that is not blank has `width` of them."""
     refuse_unfit(data, number, path)
-    # A newline before and zeros after, so that every token has two edges and fixed-width reads stay inside.
+    # A newline before and zeros after, so that every token has two edges and fixed-width reads stay within the array.
     array = np.frombuffer(b"".join((b"\n", data, bytes(LONGEST_ID))), np.uint8)
     text = array[1 : len(data) + 1]
     blank = array <= _SPACE
@@ -140,14 +144,15 @@ def _split(data: bytes, number: int, path: str, width: int | None) -> _Block:
     if (found != expected).any():
         row = int((found != expected).argmax())
         raise UserError(
-            f"{path}:{number + rows[row]}: {found[row]} column(s), but the rows before have {expected}; mend the line, "
+            f"{path}:{number + rows[row]}: {found[row]} column(s), but the rows before have {expected}; fix the line, "
             "or make the file again if it is torn"
         )
     return _Block(path, array, starts.reshape(-1, expected), ends.reshape(-1, expected), number + rows)
 
 
 def _refuse_judgments(block: _Block) -> None:
-    """Four columns are judgments where the second is that of an iteration, which nobody uses, or the third no rank."""
+    """Refuses four columns as judgments if the second is always 0 or Q0 (the unused iteration), or the third is not a
+    rank."""
     unused = all(block.token(row, 1) in (b"0", b"Q0", b"q0") for row in range(len(block.lines)))
     if unused or not _parses(block.token(0, 2), np.int64):
         raise UserError(f"{block.path}:{block.lines[0]}: 4 column(s), but {SHAPES}; these look like judgments")
@@ -171,7 +176,7 @@ def _parsed(block: _Block, layout: str, guessed: bool) -> dict[str, np.ndarray]:
 
 
 def _ranks(block: _Block, shape: Format, guessed: bool) -> np.ndarray:
-    """The column of ranks; where a file without scores has none, the message says what it may hold instead."""
+    """The column of ranks; for a file without scores the error says what the column may hold instead."""
     alone = shape.score is None
     hint = f"; for rows of {FORMATS['scores'].words}, say --format scores" if alone and guessed else ""
     if hint and not _parses(token := block.token(0, shape.rank), np.int64):
@@ -193,7 +198,7 @@ def _ranks(block: _Block, shape: Format, guessed: bool) -> np.ndarray:
 
 
 def _gathered(block: _Block, column: int, longest: int, name: str) -> np.ndarray:
-    """One column as a fixed-width 'S' array, by copying as many bytes as the longest token has from each start."""
+    """One column as a fixed-width 'S' array; the width of the longest token is copied from each start."""
     starts = block.starts[:, column]
     lengths = block.ends[:, column] - starts
     width = int(lengths.max())
@@ -208,19 +213,19 @@ def _gathered(block: _Block, column: int, longest: int, name: str) -> np.ndarray
 
 
 def _numbers(block: _Block, column: int, dtype: type, name: str, wanted: str) -> np.ndarray:
-    """One column parsed as `dtype`; the first token that is no such number, or not finite, is refused by line."""
+    """One column parsed as `dtype`; the first token that is not such a number, or not finite, is refused."""
     tokens = _gathered(block, column, _LONGEST_NUMBER, name)
     try:
         values = tokens.astype(dtype)
         good = np.isfinite(values)
     except (ValueError, OverflowError):
         good = np.fromiter((_parses(token, dtype) for token in tokens.tolist()), bool, len(tokens))
-    # Python reads 1_0 as ten, C and Java do not.
+    # Python reads 1_0 as ten, but C and Java do not.
     good &= ~(tokens.view(np.uint8).reshape(len(tokens), -1) == _UNDERSCORE).any(axis=1)
     if not good.all():
         row = int(good.argmin())
         value = tokens[row].decode()
-        raise UserError(f"{block.path}:{block.lines[row]}: {name} '{value}' is not {wanted}; mend or drop the line")
+        raise UserError(f"{block.path}:{block.lines[row]}: {name} '{value}' is not {wanted}; fix or delete the line")
     return values
 
 
@@ -232,7 +237,7 @@ def _parses(token: bytes, dtype: type) -> bool:
 
 
 def _refuse_torn_tag(block: _Block, tag: str) -> None:
-    """A file that stops inside its last tag has the right number of columns, yet rows after it are missing."""
+    """Refuses a file that ends inside its last tag: the columns are complete, but later rows are probably missing."""
     last = block.token(len(block.lines) - 1, 5).decode()
     if last != tag and tag.startswith(last):
         raise UserError(
@@ -242,6 +247,6 @@ def _refuse_torn_tag(block: _Block, tag: str) -> None:
 
 
 def _merged(ids: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Stretches of the same query that follow each other (a block ended between them) made one."""
+    """Joins neighbouring ranges of the same query, which arise where a block ended."""
     first = np.flatnonzero(np.concatenate(([True], ids[1:] != ids[:-1])))
     return ids[first], np.add.reduceat(rows, first)

@@ -1,4 +1,4 @@
-"""Files that libraries read for us, in ways that cannot be followed: whether they stayed as they were."""
+"""Detects changes of files while a library reads them, since its reading cannot be hashed."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -7,16 +7,16 @@ from lce_tf.errors import UserError
 
 
 class Watched:
-    """The files at `paths` as they are now; those that are not there must not come into being either."""
+    """Records the state of the files at `paths`; a file that is missing now must stay missing."""
 
     def __init__(self, paths: Iterable[Path]):
         self._states = {path: _state(path) for path in paths}
 
     def check(self) -> None:
-        """Call once the files are read, and whatever is recorded about them is known.
+        """Call this after the files were read and everything recorded about them was computed.
 
         Raises:
-            UserError: one of them has changed since, so that what was read need not be what is recorded.
+            UserError: a file has changed since, so the record may not describe what was read.
         """
         for path, state in self._states.items():
             if _state(path) != state:

@@ -1,1 +1,1 @@
-"""How good a run is (`measures`) and whether one run is better than another (`significance`)."""
+"""Measures of a run's quality (`measures`) and tests whether one run is better than another (`significance`)."""

@@ -1,8 +1,8 @@
-"""The exact expectation of a measure where passages with equal scores stand in random order.
+"""The exact expectation of a measure over random orders of passages with equal scores.
 
 Source of the closed forms: McSherry and Najork, "Computing Information Retrieval Performance Measures Efficiently in
-the Presence of Tied Scores", ECIR 2008. Success, R-precision and bpref follow by the same argument. The definitions
-of the measures are trec_eval's.
+the Presence of Tied Scores", ECIR 2008. Success, R-precision and bpref follow by the same argument. The measures are
+defined as in trec_eval.
 """
 
 from collections.abc import Callable
@@ -16,12 +16,12 @@ UNJUDGED = -1
 
 
 class TiedList(NamedTuple):
-    """One query's list of which only the order between groups of equal scores is known.
+    """One query's ranked list; the order within each group of equal scores is unknown.
 
     Attributes:
-        grades: [rows] int64, best score first, in any order within a group; `UNJUDGED` and less is not judged.
+        grades: [rows] int64, best score first, in any order within a group; `UNJUDGED` or less means not judged.
         bounds: [groups + 1] int64, where each group of equal scores begins; the last is the number of rows.
-        judged: [judgments] int64, the grades of all that is judged for the query, in the list or not.
+        judged: [judgments] int64, the grades of all the query's judged passages, in the list or not.
     """
 
     grades: np.ndarray
@@ -30,9 +30,10 @@ class TiedList(NamedTuple):
 
 
 def expected_value(measure: Measure, ties: TiedList) -> float:
-    """The mean of `measure` over all orders of the list's ties, each as likely as the next.
+    """The mean of `measure` over all orders of the list's ties, all equally likely.
 
-    Set measures, which no order changes, have no entry here (KeyError).
+    Raises:
+        KeyError: a set measure; it does not depend on the order and has no formula here.
     """
     return float(_EXPECTED[measure.trec_name.partition(".")[0]](ties, measure.rel, measure.cutoff))
 
@@ -59,7 +60,8 @@ def _ndcg(ties: TiedList, rel: int, cutoff: int | None) -> float:
 
 
 def _average_precision(ties: TiedList, rel: int, cutoff: int | None) -> float:
-    """A row counts with its chance r/n of being relevant, times the relevant rows that are then expected up to it."""
+    """Sum over rows: the probability r/n that the row is relevant, times the expected number of relevant rows up to
+    it."""
     relevant = (ties.judged >= rel).sum()
     if not relevant:
         return 0.0
@@ -82,7 +84,7 @@ def _success(ties: TiedList, rel: int, cutoff: int) -> float:
 
 
 def _bpref(ties: TiedList, rel: int, cutoff: int | None) -> float:
-    """Of the k rows of a group that are judged not relevant, a relevant one has 0 to k above it, all as likely."""
+    """A relevant row has 0 to k of its group's k non-relevant rows above it, all equally likely."""
     relevant, other = (ties.judged >= rel).sum(), ((ties.judged >= 0) & (ties.judged < rel)).sum()
     if not relevant:
         return 0.0
@@ -98,7 +100,7 @@ def _bpref(ties: TiedList, rel: int, cutoff: int | None) -> float:
 
 
 def _first_relevant(ties: TiedList, rel: int, cutoff: int | None) -> tuple[np.ndarray, np.ndarray]:
-    """The ranks within the cut-off where the first relevant passage can stand, and their chances."""
+    """The ranks within the cut-off at which the first relevant passage can be, and their probabilities."""
     hits = np.flatnonzero(ties.grades >= rel)
     if not len(hits):
         return np.zeros(0, np.int64), np.zeros(0)
@@ -113,7 +115,7 @@ def _first_relevant(ties: TiedList, rel: int, cutoff: int | None) -> tuple[np.nd
 
 
 def _shared(values: np.ndarray, bounds: np.ndarray) -> np.ndarray:
-    """Each row's expected value: the mean of its group."""
+    """Each row's expected value: the mean over its group."""
     sizes = np.diff(bounds)
     return np.repeat(np.add.reduceat(values.astype(np.float64), bounds[:-1]) / sizes, sizes)
 
@@ -122,7 +124,7 @@ def _discounts(rows: int) -> np.ndarray:
     return 1 / np.log2(np.arange(2, rows + 2))
 
 
-# By the first part of trec_eval's name.
+# Keyed by the first part of trec_eval's name.
 _EXPECTED: dict[str, Callable[[TiedList, int, int | None], float]] = {
     "recip_rank": _reciprocal_rank,
     "map": _average_precision,

@@ -1,4 +1,4 @@
-"""The judgments and runs named on a command line, for the doors that evaluate and compare; and their plain tables."""
+"""Judgments and runs named on the command line, for the commands that evaluate and compare; and plain text tables."""
 
 import sys
 from collections.abc import Iterator, Sequence
@@ -48,7 +48,7 @@ class Judged:
 
 
 def run_names(paths: Sequence[str]) -> dict[str, str]:
-    """Display name -> path: the file's name where that tells the runs apart, otherwise the path.
+    """Display name -> path. The name is the file's name if it is unique, otherwise the path.
 
     Raises:
         UserError: a path does not exist, or is given twice.
@@ -68,7 +68,7 @@ def judged_runs(paths: Sequence[str], measures: Sequence[str], by: Judged) -> It
     Names are checked before anything is read.
 
     Raises:
-        UserError: a file, a measure or the judgments are at fault, or a run holds none of the judged queries.
+        UserError: a fault in a file, a measure or the judgments, or a run without any judged query.
     """
     for measure in measures:
         parse_measure(measure)
@@ -79,10 +79,10 @@ def judged_runs(paths: Sequence[str], measures: Sequence[str], by: Judged) -> It
 
 
 def read_judged(name: str, path: str | Path, judged: Qrels, format: str | None = None) -> Run:
-    """The run at `path`; notes on how it meets the judgments go to stderr under its `name`.
+    """The run at `path`; notes about its coverage of the judgments go to stderr under its `name`.
 
     Raises:
-        UserError: the file is at fault, or holds none of the judged queries.
+        UserError: a fault in the file, or no judged query in it.
     """
     run = read_run(path, format)
     for note in _met(path, coverage(run, judged)).notes():
@@ -101,7 +101,7 @@ def _met(path: str | Path, found: Coverage) -> Coverage:
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> str:
-    """Rows of cells as lines of text in columns, every cell flush left."""
+    """Rows of cells as lines of text in left-aligned columns."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
     return "\n".join(lines)

@@ -1,12 +1,12 @@
-"""Per-query values of the field's measures, computed by trec_eval's own code through pytrec_eval.
+"""Per-query values of the usual measures, computed by trec_eval's code through pytrec_eval.
 
-Three rules make one run give one figure:
+Three rules make the figures of a run well defined:
 
-* Every query of the judgments counts, as with `trec_eval -c` and the MS MARCO script: a judged query that the run
-  lacks scores 0, and so does one without any relevant passage. Queries of the run without judgments are left out.
-* The order of the `Run` decides (higher score first, ties as the file ranks them). trec_eval would break ties by
-  passage id; here every measure sees strictly decreasing scores, made from the order, so that no tie is left.
-* A measure with a cut-off sees the run cut there. trec_eval's own recip_rank has no cut-off.
+* Every query of the judgments counts, as with `trec_eval -c` and the MS MARCO script: a judged query that is missing
+from the run scores 0, and so does one without a relevant passage. Queries of the run without judgments are left out.
+* The order of the `Run` counts (higher score first, ties as in the file). trec_eval would break ties by passage id;
+here every measure gets strictly decreasing scores made from the order, so there are no ties.
+* For a measure with a cut-off the run is cut there first. trec_eval's own recip_rank has no cut-off.
 """
 
 import math
@@ -40,13 +40,13 @@ _TREC_NAMES = {
     "SetAP": ("set_map", None),
 }
 
-# pytrec_eval wants dicts of dicts; this many queries at a time bounds what they cost (1,000 passages each: 0.1 GB).
+# Queries evaluated at a time. pytrec_eval needs dicts of dicts; this bounds their memory (1,000 passages each: 0.1 GB).
 _QUERIES_AT_ONCE = 500
 
 
 @dataclass(frozen=True)
 class Measure:
-    """One measure: its name as asked for, trec_eval's name, the lowest relevant grade and the cut-off (None: all)."""
+    """One measure: its name as given, trec_eval's name, the lowest relevant grade and the cut-off (None: all ranks)."""
 
     name: str
     trec_name: str
@@ -90,10 +90,10 @@ def figure_name(measure: str, name: str = "") -> str:
 
 
 def evaluate(run: Run, qrels: Qrels, measures: Sequence[str]) -> dict[str, dict[str, float]]:
-    """The values measure -> query id -> float, one for every query in `qrels`, under the names in `measures`.
+    """measure -> query id -> value, for every query in `qrels`, under the names in `measures`.
 
     Args:
-        run: any run; its order within a query is what is measured.
+        run: any run; only its order within each query counts.
         qrels: query id -> passage id -> grade. Grades of 1 and more are relevant unless the measure says `rel=`.
         measures: names as `parse_measure` takes them.
 
@@ -121,7 +121,7 @@ def evaluate(run: Run, qrels: Qrels, measures: Sequence[str]) -> dict[str, dict[
 
 
 def mean(values: Mapping[str, float] | Iterable[float]) -> float:
-    """The arithmetic mean of per-query values, the same whatever their order."""
+    """The arithmetic mean of per-query values; independent of their order."""
     numbers = list(values.values() if isinstance(values, Mapping) else values)
     if not numbers:
         raise UserError("no per-query values to average; give judgments with at least one query")
@@ -130,14 +130,15 @@ def mean(values: Mapping[str, float] | Iterable[float]) -> float:
 
 @dataclass(frozen=True)
 class Coverage:
-    """How a run and its judgments meet: `judged` queries in all, `missing` from the run, `unjudged` but in the run."""
+    """Overlap of a run and judgments: number of `judged` queries; those `missing` from the run; `unjudged` ones in
+    it."""
 
     judged: int
     missing: tuple[str, ...]
     unjudged: tuple[str, ...]
 
     def notes(self) -> list[str]:
-        """What a reader of the figures should know: at most one line for either kind, with five ids at most."""
+        """Notes for the reader of the figures: at most one line per kind, with at most five ids."""
         lines = []
         if self.missing:
             named = f"{len(self.missing)} of {self.judged} judged queries not in the run, scored 0"
@@ -150,7 +151,7 @@ class Coverage:
 def coverage(run: Run, qrels: Qrels) -> Coverage:
     """Which judged queries the run lacks (in the order of the judgments), and which of its queries are not judged.
 
-    A query that the run names without a single passage counts as missing.
+    A query without any passage in the run counts as missing.
     """
     places = query_rows(run)
     missing = tuple(query_id for query_id in qrels if query_id not in places)
@@ -158,9 +159,10 @@ def coverage(run: Run, qrels: Qrels) -> Coverage:
 
 
 def unlike_ids(run: Run, qrels: Qrels) -> str | None:
-    """A line for a run without a single judged passage for its judged queries, as where ids are spelt otherwise.
+    """A note if the run has no judged passage for any of its judged queries, for example since ids are spelt
+    differently.
 
-    Such a run scores 0 throughout, which may be true but seldom is; None where at least one passage is judged.
+    Such a run scores 0 on every query, which is seldom meant. None if at least one passage is judged.
     """
     places = query_rows(run)
     strangers = None
@@ -172,11 +174,11 @@ def unlike_ids(run: Run, qrels: Qrels) -> str | None:
             strangers = strangers or (listed[0].decode(), next(iter(judged)))
     if strangers is None:
         return None
-    return "ranks not one judged passage; are ids spelt alike? The run has {}, the judgments {}".format(*strangers)
+    return "ranks no judged passage; are ids spelt alike? The run has {}, the judgments {}".format(*strangers)
 
 
 def query_rows(run: Run) -> dict[str, slice]:
-    """query id -> its rows in the run, for every query with at least one."""
+    """Query id -> its rows in the run, for every query with at least one."""
     bounds = zip(run.query_ids.tolist(), run.offsets[:-1].tolist(), run.offsets[1:].tolist(), strict=True)
     return {query_id.decode(): slice(start, end) for query_id, start, end in bounds if end > start}
 
@@ -184,11 +186,11 @@ def query_rows(run: Run) -> dict[str, slice]:
 def _judged_rankings(run: Run, qrels: Qrels) -> Iterator[dict[str, dict[str, float]]]:
     """Blocks of query id -> passage id -> score, best first, for the queries of the run that can score more than 0.
 
-    Without a relevant passage every measure is 0, and trec_eval's code is not asked: where all grades are below 0, it
-    reads memory that it has not filled, and crashes or never ends.
+    A query without a relevant passage scores 0 and is not passed to trec_eval: if all its grades are below 0, trec_eval
+    reads uninitialised memory and crashes or never ends.
 
-    The scores count down to 1: Python floats, since pytrec_eval refuses numpy's, and whole numbers, since it holds
-    them in float32, which keeps whole numbers apart up to 2^24.
+    The scores count down to 1: Python floats because pytrec_eval refuses NumPy's, whole numbers because pytrec_eval
+    stores them as float32, which is exact for whole numbers up to 2^24.
     """
     places = query_rows(run)
     shared = [
@@ -200,7 +202,7 @@ def _judged_rankings(run: Run, qrels: Qrels) -> Iterator[dict[str, dict[str, flo
             passage_ids = run.passage_ids[places[query_id]].tolist()
             ranking = {pid.decode(): float(len(passage_ids) - rank) for rank, pid in enumerate(passage_ids)}
             if len(ranking) != len(passage_ids):
-                raise UserError(f"query {query_id}: the run holds a passage twice; keep the better place of the two")
+                raise UserError(f"query {query_id}: the run holds a passage twice; keep the better of the two ranks")
             block[query_id] = ranking
         yield block
 

@@ -1,4 +1,4 @@
-"""Which runs are really better: paired t-tests over queries with Bonferroni's correction, and intervals for means."""
+"""Significance of differences between runs: paired t-tests over queries with Bonferroni's correction, and intervals."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,7 +10,7 @@ import numpy as np
 from lce_tf.errors import UserError
 from lce_tf.evaluation.measures import mean
 
-# Two values of one query that differ by less than this differ by the rounding of their sums, not in their rankings.
+# Differences between two values of a query below this are rounding errors, not differences in ranking.
 _ROUNDING = 1e-12
 
 Pair = tuple[str, str]
@@ -18,17 +18,17 @@ Pair = tuple[str, str]
 
 @dataclass(frozen=True)
 class Comparison:
-    """The outcome of comparing runs: who beats whom, and every number that this rests on.
+    """The result of comparing runs.
 
     Attributes:
         names: the runs, in the order given.
         means: name -> mean over the queries.
-        queries: number of queries that each mean and test is over.
-        alpha: the level that a corrected p-value must stay below.
+        queries: number of queries in each mean and test.
+        alpha: the level that a corrected p-value must be below.
         comparisons: the number m that Bonferroni's correction multiplies by.
         p_values: (first, second) -> two-sided p of the paired t-test, in the order of the pairs.
         corrected: the same keys -> min(1, p * m).
-        beats: name -> the names whose mean is lower with corrected p < alpha, in the order of `names`.
+        beats: name -> the names with a lower mean and corrected p < alpha, in the order of `names`.
     """
 
     names: tuple[str, ...]
@@ -50,17 +50,17 @@ def compare(
     """Paired two-sided t-tests over per-query values, Bonferroni-corrected for the number of comparisons.
 
     Args:
-        per_query: run name -> query id -> value; all runs over the same queries, two queries at least.
+        per_query: run name -> query id -> value; the same queries in all runs, at least two.
         alpha: level for the corrected p-value, above 0 and below 1.
-        pairs: the pairs of names to test; default all k(k-1)/2.
-        comparisons: the number to correct for; default the number of pairs.
+        pairs: the pairs of names to test; None: all k(k-1)/2.
+        comparisons: the number to correct for; None: the number of pairs.
 
-    Two runs that agree on every query have p = 1. A difference that is the same on every query and not 0 has p = 0,
-    the limit as its spread goes to 0; the t statistic itself is undefined in both cases.
+    Two runs that are equal on every query have p = 1. A difference that is not 0 and the same on every query has p = 0,
+    the limit as its spread goes to 0. The t statistic is undefined in both cases.
 
     Raises:
-        UserError: fewer than two runs or queries, other queries in one run than in another, a value that is not
-            finite, a pair that names an unknown run or stands twice, alpha or comparisons out of range.
+        UserError: fewer than two runs or queries, different queries in two runs, a value that is not finite, a pair
+            that is given twice or names an unknown run, alpha or comparisons out of range.
     """
     names = tuple(per_query)
     values = _matrix(per_query)
@@ -90,7 +90,7 @@ def letters(names: Sequence[str]) -> dict[str, str]:
 def mean_interval(values: Mapping[str, float] | Iterable[float], level: float = 0.95) -> tuple[float, float]:
     """The lower and upper end of the t confidence interval for the mean of per-query values.
 
-    Values that are all equal give an interval of no width.
+    Equal values give an interval of width 0.
 
     Raises:
         UserError: fewer than two values, a value that is not finite, or a level that is not between 0 and 1.

@@ -1,4 +1,4 @@
-"""What equal scores leave open: the best, the worst and the expected value of a measure, and how much is tied."""
+"""Effect of tied scores: the best, worst and expected value of a measure, and the number of ties."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -18,13 +18,14 @@ Values = dict[str, dict[str, float]]
 class Ties:
     """The range of a run's values over all orders of its ties.
 
-    Two passages of one query are tied where the run has the same 64-bit score for both.
+    Two passages of a query are tied if the run gives them the same 64-bit score.
 
     Attributes:
         worst, expected, best: measure -> query id -> value, for every judged query. `expected` is exact: the mean over
-            all orders within the groups of equal scores, each as likely as the next.
-        queries: judged queries of the run with a tie.
-        tied_pairs, pairs: unordered pairs of passages of one query that are tied, and all; over the judged queries.
+            all orders within the groups of equal scores, all equally likely.
+        queries: number of judged queries with a tie in the run.
+        tied_pairs, pairs: number of unordered pairs of passages of one query that are tied, and of all; over the judged
+            queries.
     """
 
     worst: Values
@@ -36,20 +37,20 @@ class Ties:
 
     @property
     def share(self) -> float:
-        """Tied pairs among all pairs; 0 where no query has two passages."""
+        """Share of tied pairs among all pairs; 0 if no query has two passages."""
         return self.tied_pairs / self.pairs if self.pairs else 0.0
 
 
 def ties(run: Run, qrels: Qrels, values: Mapping[str, Mapping[str, float]]) -> Ties:
-    """What the ties of `run` leave open.
+    """The effect of the ties of `run` on its values.
 
-    In the best order the passages of a tie stand by grade, highest first, in the worst lowest first; for every measure
-    that `parse_measure` knows, no other order gives more or less. Both are evaluated like the run itself.
+    The best order sorts tied passages by grade, highest first, the worst lowest first; for every measure that
+    `parse_measure` knows, no other order gives more or less. Both orders are evaluated like the run itself.
 
     Args:
-        run: with the scores of its file, as `read_run` gives it.
+        run: with the scores of its file, from `read_run`.
         qrels: see `evaluate`.
-        values: what `evaluate` gave for this run and these judgments; its keys are the measures.
+        values: the result of `evaluate` for this run and these judgments; its keys are the measures.
     """
     shared = run.only(qrels)
     lengths, sizes = np.diff(shared.offsets), np.diff(_bounds(shared))
@@ -68,7 +69,7 @@ def ties(run: Run, qrels: Qrels, values: Mapping[str, Mapping[str, float]]) -> T
             measure = parse_measure(name)
             for query_id, ranking in lists.items():
                 low, high = worst[name][query_id], best[name][query_id]
-                # What no order changes needs no formula; set measures have none.
+                # If no order changes the value, no formula is needed; set measures have none.
                 expected[name][query_id] = low if low == high else expected_value(measure, ranking)
     return Ties(worst, expected, best, **counts)
 
@@ -107,7 +108,7 @@ def _reordered(run: Run, key: np.ndarray) -> Run:
 
 
 def _tied_lists(run: Run, qrels: Qrels, grades: np.ndarray) -> dict[str, TiedList]:
-    """Query id -> its list; the queries of `run` and `qrels` are the same, in the same order."""
+    """Query id -> its list; `run` and `qrels` have the same queries in the same order."""
     bounds, lists = _bounds(run), {}
     for (query_id, judged), start, end in zip(qrels.items(), run.offsets[:-1], run.offsets[1:], strict=True):
         inside = bounds[np.searchsorted(bounds, start) : np.searchsorted(bounds, end) + 1]

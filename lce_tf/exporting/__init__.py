@@ -1,1 +1,1 @@
-"""Trained cross-encoders for other tools: the same weights and scores in formats that those read."""
+"""Exports trained cross-encoders to the formats of other tools, with the same weights and scores."""

@@ -74,7 +74,7 @@ def model_card(
     """The text of `README.md`.
 
     Args:
-        name: of the folder that the card lies in.
+        name: of the folder that holds the card.
         about: encoder, scoring and lengths.
         training: the settings of the training, empty where unknown.
         manifest: what training recorded beside them: departures from its recipe and versions.
@@ -82,7 +82,7 @@ def model_card(
         license: SPDX identifier.
 
     Raises:
-        UserError: the licence is no such identifier.
+        UserError: the licence is not an SPDX identifier.
     """
     check_license(license)
     config = about.config
@@ -120,7 +120,7 @@ def check_license(license: str) -> None:
 def _front_matter(training: Mapping[str, Any], license: str) -> list[str]:
     lines = ["---", f"license: {license}", "library_name: sentence-transformers", "pipeline_tag: text-ranking"]
     base = PUBLIC.get(str(training.get("backbone")), str(training.get("backbone")))
-    if re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", base):  # a folder's name would be a dead link
+    if re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", base):  # a folder's name would make a dead link
         lines.append(f"base_model: {base}")
     return [*lines, "tags:", "- sentence-transformers", "- cross-encoder", "- reranker", "---", ""]
 
@@ -194,6 +194,6 @@ def _scores(training: Mapping[str, Any], measured: list[dict]) -> str:
 
 
 def _shown(value: Any) -> str:
-    """A setting without the folders of the machine that it was used on, or what would end a table's cell."""
+    """A setting without the folders of the machine it was used on, and without what would end a table cell."""
     text = PurePath(value).name if isinstance(value, str) and PurePath(value).is_absolute() else str(value)
     return text.replace("|", "\\|")

@@ -1,4 +1,4 @@
-"""What an export format is, and the formats by name: `EXPORTERS["hf"]`."""
+"""The base class of export formats, and the formats by name: `EXPORTERS["hf"]`."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ from lce_tf.registry import Registry
 
 
 class Exporter:
-    """A format that a trained cross-encoder is written in.
+    """A format for a trained cross-encoder.
 
     Attributes:
         key: its name after `--format`; a class outside this package is named by its class path instead.
@@ -18,10 +18,10 @@ class Exporter:
 
     @staticmethod
     def write(folder: str | Path, output: str | Path, license: str = "unknown") -> Path:
-        """Writes the checkpoint in `folder` to the new or empty folder `output` and returns what was written.
+        """Writes the checkpoint in `folder` to the new or empty folder `output` and returns that folder.
 
         Args:
-            license: SPDX identifier to name in it.
+            license: SPDX identifier to record in it.
         """
         raise TypeError("this exporter does not define how it writes")
 

@@ -1,4 +1,4 @@
-"""Pairs of strings cut and packed inside a TensorFlow graph, as `lce_tf.tokens.packing` does it outside."""
+"""Cuts and packs pairs of strings inside a TensorFlow graph, as `lce_tf.tokens.packing` does outside."""
 
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ from lce_tf.tokens.tokenizers import WordPieces
 
 
 class PackedStrings(NamedTuple):
-    """Packed pairs; one whose passage has several windows is in several rows, beside each other.
+    """Packed pairs; a pair whose passage has several windows takes several adjacent rows.
 
     Attributes:
         input_ids: [rows, length] int32, padded to the longest.
@@ -79,7 +79,7 @@ class GraphPairs(tf.Module):
         return tf.gather(texts.flat_values, tf.ragged.range(begin, begin + kept))
 
     def _windows(self, query_lengths: tf.Tensor, passages: tf.RaggedTensor) -> tuple[tf.Tensor, tf.RaggedTensor]:
-        """Which pair each window is of, [windows], and its wordpieces; see `lce_tf.tokens.windows.window_counts`."""
+        """The pair of each window, [windows], and its wordpieces; see `lce_tf.tokens.windows.window_counts`."""
         cut = self.lengths
         found, room = passages.row_lengths(), cut.sequence - self.template.size - query_lengths
         if cut.passage is not None:

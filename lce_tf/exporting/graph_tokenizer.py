@@ -1,9 +1,9 @@
-"""A checkpoint's tokenizer inside a TensorFlow graph: strings in, the ids that `WordPieces` gives out.
+"""A checkpoint's tokenizer inside a TensorFlow graph: from strings to the same ids as `WordPieces`.
 
-What BERT's tokenizers do to a text before they look its words up (cleaning, spaces around Chinese characters,
-stripping accents, lower case, splitting at punctuation) they do to each code point by itself. So the checkpoint's own
-tokenizer is asked once for every code point there is, and the graph looks the answers up. Nothing depends on which
-version of Unicode some other library knows.
+Before they look words up, BERT's tokenizers process each code point separately: cleaning, spaces around Chinese
+characters, stripping accents, lower case, splitting at punctuation. So the checkpoint's own tokenizer is called once
+for every code point, and the graph looks the results up. Thus the ids do not depend on another library's version of
+Unicode.
 """
 
 import itertools
@@ -16,10 +16,10 @@ from lce_tf.errors import UserError
 from lce_tf.tokens.tokenizers import WordPieces
 
 CODE_POINTS, BLOCK = 0x110000, 4096
-# Letters that every tokenizer here keeps as they are; no code point comes out as the two.
+# Letters that every tokenizer here keeps as they are; no code point is turned into these two.
 FENCE = "xq"
 SAME = {"normalizer": "BertNormalizer", "pre_tokenizer": "BertPreTokenizer", "model": "WordPiece"}
-# Tokenised at every export, beside the whole vocabulary, by the graph and by the tokenizer.
+# Texts that every export tokenises, beside the whole vocabulary, with the graph and with the tokenizer.
 PROBES = (
     "",
     " \t\r\n\u00a0\u2028\u3000",
@@ -38,7 +38,7 @@ class GraphTokenizer(tf.Module):
     """The ids of a batch of strings, as TensorFlow operations.
 
     Args:
-        tokenizer: the checkpoint's; one that `check` lets through.
+        tokenizer: the checkpoint's; `check` must accept it.
     """
 
     def __init__(self, tokenizer: WordPieces):
@@ -48,7 +48,7 @@ class GraphTokenizer(tf.Module):
         self.longest, self.unknown = model["max_input_chars_per_word"], model["unk_token"]
         values = tf.lookup.KeyValueTensorInitializer(words, ids, tf.string, tf.int64)
         self.vocabulary = tf.lookup.StaticHashTable(values, -1)
-        # It counts bytes, of which a character has up to four.
+        # It counts bytes; a character has up to four.
         self.pieces = WordpieceTokenizer(
             self.vocabulary, model["continuing_subword_prefix"], 4 * self.longest, unknown_token=self.unknown
         )
@@ -58,7 +58,7 @@ class GraphTokenizer(tf.Module):
         """The wordpiece ids of each text, [texts, (wordpieces)] int32; nothing is cut, no special token added.
 
         Args:
-            texts: [texts] UTF-8 strings; bytes that are none count as U+FFFD.
+            texts: [texts] UTF-8 strings; invalid bytes count as U+FFFD.
         """
         codes = tf.strings.unicode_decode(texts, "UTF-8", errors="replace").with_row_splits_dtype(tf.int32)
         spelled = codes.with_flat_values(tf.gather(self.spellings, codes.flat_values)).merge_dims(1, 2)
@@ -69,16 +69,16 @@ class GraphTokenizer(tf.Module):
 
 
 def spellings(tokenizer: WordPieces) -> tuple[np.ndarray, np.ndarray]:
-    """What becomes of each code point before words are looked up, with a space wherever a word ends.
+    """The replacement of each code point before words are looked up, with a space wherever a word ends.
 
-    "É" gives "e", a comma " , ", a line end " ", and what is taken out nothing.
+    "É" gives "e", a comma " , ", a line end " ", and a removed character "".
 
     Returns:
-        [all of them] int32 code points, one answer after the other, and [0x110000 + 1] int32, where each begins.
+        [total] int32 code points, all replacements concatenated, and [0x110000 + 1] int32, where each begins.
     """
     found: list[str] = []
     for start in range(0, CODE_POINTS, BLOCK):
-        # No text holds a surrogate, so it does not matter what stands in for one.
+        # Texts hold no surrogates, so any replacement will do.
         codes = [0xFFFD if 0xD800 <= code < 0xE000 else code for code in range(start, start + BLOCK)]
         text = FENCE.join(["", *map(chr, codes), ""])
         found += " ".join(tokenizer.words(text)).split(FENCE)[1:-1]
@@ -87,7 +87,7 @@ def spellings(tokenizer: WordPieces) -> tuple[np.ndarray, np.ndarray]:
 
 
 def check(tokenizer: WordPieces, name: str) -> None:
-    """Raises UserError unless the tokenizer is one of BERT's kind; `name` is what to call the checkpoint."""
+    """Raises a UserError that names the checkpoint `name` unless the tokenizer is of BERT's kind."""
     definition = tokenizer.definition
     for part, wanted in SAME.items():
         found = (definition[part] or {}).get("type")
@@ -100,10 +100,10 @@ def check(tokenizer: WordPieces, name: str) -> None:
 
 
 def compared(graph: GraphTokenizer, tokenizer: WordPieces, name: str) -> int:
-    """How many texts, the whole vocabulary among them, have the same ids from both.
+    """The number of texts, the whole vocabulary included, for which both give the same ids.
 
     Raises:
-        UserError: one has not.
+        UserError: the ids of a text differ.
     """
     words = sorted(tokenizer.definition["model"]["vocab"])
     texts = [" ".join(words[i : i + 256]) for i in range(0, len(words), 256)]

@@ -28,7 +28,7 @@ def native_head(config: EncoderConfig, scoring: Scoring, arrays: Arrays) -> Arra
         arrays: the head's weights by the names of checkpoints of ours, such as "head.weight" [outputs, inputs].
 
     Raises:
-        UserError: the family's head cannot compute what this one does.
+        UserError: the family's head cannot compute this head.
     """
     family = config.family
     native, names = family.head, family.head_names
@@ -58,7 +58,7 @@ def ranking_row(scoring: Scoring, arrays: Arrays) -> np.ndarray:
 def _one_logit(name: str, scoring: Scoring, arrays: Arrays) -> tuple[np.ndarray, np.ndarray]:
     """The last layer with the ranking score as its only output: weight [1, inputs] and bias [1]."""
     weight, bias = arrays[f"{name}.weight"], arrays[f"{name}.bias"]
-    # The rule is linear, so that of the logits is that of the weights.
+    # The score is linear in the logits, so the same rule can be applied to the weights.
     return scoring.score(weight.T)[None], scoring.score(bias)[None]
 
 

@@ -1,4 +1,4 @@
-"""A trained cross-encoder as a folder in Hugging Face's layout, for transformers, sentence-transformers and others."""
+"""Exports a trained cross-encoder to Hugging Face's layout, for transformers, sentence-transformers and others."""
 
 from pathlib import Path
 from typing import Any
@@ -24,16 +24,16 @@ MODULES = {"Identity": "torch.nn.modules.linear.Identity", "Sigmoid": "torch.nn.
 def export_huggingface(folder: str | Path, output: str | Path, license: str = "unknown") -> Path:
     """Writes a sequence classifier with one label, whose logit is the ranking score, and returns its folder.
 
-    It holds `config.json`, `model.safetensors` (float32), the tokenizer cut to the checkpoint's sequence length, and
-    `README.md`, a model card filled in from what the checkpoint's folder says of its training.
+    The folder holds `config.json`, `model.safetensors` (float32), the tokenizer set to the checkpoint's sequence
+    length, and `README.md`, a model card filled in from the training's records.
 
     Args:
-        folder: whatever `checkpoint.locate` takes.
-        output: a new or empty folder; complete, or not there at all.
+        folder: anything that `checkpoint.locate` takes.
+        output: a new or empty folder; written completely or not at all.
         license: SPDX identifier for the card.
 
     Raises:
-        UserError: no trained cross-encoder, one whose head the layout cannot carry, or an output that holds something.
+        UserError: not a trained cross-encoder, a head that the layout cannot represent, or an output that is not empty.
     """
     opened, output = open_checkpoint(folder), vacant(output)
     refuse_further_settings(opened)
@@ -79,7 +79,7 @@ def save_tokenizer(opened: Opened, target: Path) -> None:
 
     folder = opened.folder
     tokenizer = AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False, local_files_only=True)
-    # What a sentence encoder's tokenizer was last used with would cut and pad every text.
+    # A sentence encoder's tokenizer keeps its last truncation and padding, which would apply to every text.
     tokenizer.backend_tokenizer.no_truncation()
     tokenizer.backend_tokenizer.no_padding()
     tokenizer.model_max_length = opened.lengths.sequence
@@ -92,9 +92,9 @@ def save_tokenizer(opened: Opened, target: Path) -> None:
 
 
 def config_of(about: checkpoint.Trained) -> dict[str, Any]:
-    """`config.json`: the encoder, one label, and the function that sentence-transformers is to apply, in both places.
+    """`config.json`: the encoder, one label, and the activation for sentence-transformers under its old and new key.
 
-    Without the latter it would apply a sigmoid to a single logit.
+    Without the activation, sentence-transformers would apply a sigmoid to a single logit.
     """
     family = about.config.family
     whole = {"architectures": [family.architecture], **about.config.to_huggingface(), "dtype": "float32"}

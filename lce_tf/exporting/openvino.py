@@ -1,4 +1,4 @@
-"""A trained cross-encoder as an OpenVINO model with the inputs of Hugging Face's, beside its tokenizer."""
+"""Exports a trained cross-encoder as an OpenVINO model with Hugging Face's inputs, and its tokenizer."""
 
 from pathlib import Path
 
@@ -23,17 +23,17 @@ MODEL_FILE = "openvino_model.xml"
 def export_openvino_folder(folder: str | Path, output: str | Path, license: str = "unknown") -> Path:
     """Writes a sequence classifier with one label, whose logit is the ranking score, and returns its folder.
 
-    It holds `openvino_model.xml` and `.bin` (float32) with the inputs `input_ids`, `attention_mask` and
-    `token_type_ids`, `config.json`, the tokenizer cut to the checkpoint's sequence length, and `lce_tf.json`, which
-    says how pairs are cut and what comes out.
+    The folder holds `openvino_model.xml` and `.bin` (float32) with the inputs `input_ids`, `attention_mask` and
+    `token_type_ids`, `config.json`, the tokenizer set to the checkpoint's sequence length, and `lce_tf.json`, which
+    describes inputs, outputs and how pairs are cut.
 
     Args:
-        folder: whatever `checkpoint.locate` takes.
-        output: a new or empty folder; complete, or not there at all.
+        folder: anything that `checkpoint.locate` takes.
+        output: a new or empty folder; written completely or not at all.
         license: SPDX identifier for `lce_tf.json`.
 
     Raises:
-        UserError: no trained cross-encoder, or an output that holds something.
+        UserError: not a trained cross-encoder, or an output that is not empty.
     """
     opened, output = open_checkpoint(folder), vacant(output)
     refuse_further_settings(opened)

@@ -26,16 +26,16 @@ def refuse_further_settings(opened: Opened) -> None:
 def facts(
     folder: Path, license: str, inputs: Mapping[str, str], outputs: Mapping[str, str], made_with: tuple[str, ...]
 ) -> dict[str, Any]:
-    """What whoever runs the exported model has to know of it, ready for JSON.
+    """What users of the exported model must know about it, ready for JSON.
 
     Args:
         folder: the checkpoint's.
         license: SPDX identifier.
-        inputs, outputs: name -> dtype, shape and meaning, in words.
-        made_with: distributions whose versions count.
+        inputs, outputs: name -> dtype, shape and meaning, as text.
+        made_with: distributions whose versions are recorded.
 
     Raises:
-        UserError: the licence is no such identifier.
+        UserError: the licence is not an SPDX identifier.
     """
     check_license(license)
     about = checkpoint.trained(folder)

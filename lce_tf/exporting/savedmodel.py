@@ -1,4 +1,4 @@
-"""A trained cross-encoder as a TensorFlow SavedModel that takes strings: the tokenizer is in the graph."""
+"""Exports a trained cross-encoder as a TensorFlow SavedModel that takes strings: the tokenizer is in the graph."""
 
 from pathlib import Path
 
@@ -10,29 +10,29 @@ from lce_tf.reranking.opening import Opened, open_checkpoint
 
 INPUTS = {"query": "string [pairs]", "passage": "string [pairs], one for each query"}
 OUTPUTS = {"score": "float32 [pairs], the higher the more relevant, after the activation"}
-# Beside it where there is an activation: as a float32, a sigmoid makes equal what lies well above 8.
+# Added if there is an activation: in float32 the sigmoids of scores well above 8 are equal.
 LOGIT = {"logit": "float32 [pairs], the score before the activation: what to rank by"}
-# Where a SavedModel keeps what its writer alone understands.
+# TensorFlow's place for additional files in a SavedModel.
 FACTS = "assets.extra/lce_tf.json"
 
 
 def export_savedmodel(folder: str | Path, output: str | Path, license: str = "unknown") -> Path:
-    """Writes a SavedModel of float32 weights whose scores are those of `Reranker.score`, and returns its folder.
+    """Writes a SavedModel with float32 weights whose scores equal those of `Reranker.score`, and returns its folder.
 
-    Its signatures take `query` and `passage`, [pairs] strings each: `serving_default` gives `score`, [pairs] float32,
-    and `logit` where the checkpoint names an activation, to rank by;
-    `tokenize` gives what the encoder reads, padded to the longest, [rows, length] int32 `input_ids`, `attention_mask`
-    and `token_type_ids`, and `pair`, [rows] int64, since each window of a document is a row.
+    Its signatures take `query` and `passage`, [pairs] strings each. `serving_default` returns `score`, [pairs] float32,
+    and, if the checkpoint has an activation, `logit` to rank by. `tokenize` returns the encoder's input, padded to the
+    longest: [rows, length] int32 `input_ids`, `attention_mask` and `token_type_ids`, and `pair`, [rows] int64, since
+    each window of a document is a row.
 
     Args:
-        folder: whatever `checkpoint.locate` takes.
-        output: a new or empty folder; complete, or not there at all.
+        folder: anything that `checkpoint.locate` takes.
+        output: a new or empty folder; written completely or not at all.
         license: SPDX identifier for `assets.extra/lce_tf.json`.
 
     Raises:
-        UserError: no trained cross-encoder, one whose tokenizer is not BERT's, or an output that holds something.
+        UserError: not a trained cross-encoder, a tokenizer that is not BERT's, or an output that is not empty.
     """
-    # The graph's tokenizer knows no special words: what spells one is plain text, for any checkpoint.
+    # The graph's tokenizer reads words that spell a special token as plain text, for any checkpoint.
     opened, output = open_checkpoint(folder, special_words="text"), vacant(output)
     outputs = OUTPUTS if opened.scoring.activation == "identity" else {**OUTPUTS, **LOGIT}
     about = facts(opened.folder, license, INPUTS, outputs, ("tensorflow", "tensorflow-text"))
@@ -51,7 +51,7 @@ def export_savedmodel(folder: str | Path, output: str | Path, license: str = "un
 
 
 def _module(opened: Opened):
-    """A `tf.Module` with the functions `score` and `tokenize`, and all that they need."""
+    """A `tf.Module` with the functions `score` and `tokenize`, and everything that they use."""
     import tensorflow as tf
 
     from lce_tf.exporting.graph_pairs import GraphPairs

@@ -1,1 +1,1 @@
-"""Training groups: one positive and n - 1 negatives a query, and the batches made of them."""
+"""Training groups, one positive and n - 1 negatives per query, and batches of them."""

@@ -1,4 +1,4 @@
-"""What a training run can teach: usable queries, truncation, doubtful negatives, groups against steps."""
+"""Statistics about a training run: usable queries, truncation, doubtful negatives, number of distinct groups."""
 
 import math
 import sys
@@ -12,7 +12,7 @@ from lce_tf.groups.pool import Findings, TrainingPool
 from lce_tf.tokens.packing import Packer
 from lce_tf.tokens.store import TokenStore
 
-# Query ids shown for each finding; the JSON has them all.
+# Query ids shown for each finding; the JSON lists all of them.
 SHOWN = 3
 
 
@@ -22,14 +22,14 @@ class Audit:
 
     Attributes:
         findings: why the other queries are left out.
-        usable: queries that serve.
-        members: passages a training example.
-        queries_cut, passages_cut: share of queries, and of (query, candidate) pairs, longer than what is kept.
-        windows: mean of the windows that a pair's passage has.
-        copies: negatives whose text is that of a positive of the same query, word for word.
-        same_queries: usable queries whose text another usable query has too.
-        examples: training examples that will be dealt: steps x batch.
-        groups: distinct examples that could be dealt.
+        usable: number of queries that training can use.
+        members: passages per training example.
+        queries_cut, passages_cut: share of queries, and of (query, candidate) pairs, that are truncated.
+        windows: mean number of windows per candidate passage.
+        copies: negatives with exactly the text of a positive of the same query.
+        same_queries: usable queries whose text occurs in another usable query too.
+        examples: training examples that will be drawn: steps x batch.
+        groups: number of distinct examples possible.
     """
 
     findings: Findings
@@ -44,7 +44,7 @@ class Audit:
     groups: float
 
     def text(self) -> str:
-        """The audit as lines to read."""
+        """The audit as lines of text."""
         found = self.findings
         left_out = {
             "not in the run": found.not_in_run,
@@ -70,16 +70,16 @@ class Audit:
         return "\n".join(f"{name:<{width}}  {value}" for name, value in rows)
 
     def as_json(self) -> dict[str, Any]:
-        """All of it as plain values, every id included."""
+        """All values as plain types, with every id."""
         return asdict(self)
 
 
 def audit(pool: TrainingPool, packer: Packer, members: int, examples: int) -> Audit:
-    """Audits what a pool gives.
+    """Audits a training pool.
 
     Args:
-        members: passages a training example (1: single pairs).
-        examples: how many will be dealt.
+        members: passages per training example (1: single pairs).
+        examples: number of examples that will be drawn.
     """
     counts = np.diff(pool.negative_offsets)
     owners = np.repeat(np.arange(len(pool)), counts)
@@ -90,7 +90,7 @@ def audit(pool: TrainingPool, packer: Packer, members: int, examples: int) -> Au
     positive_owners = np.repeat(np.arange(len(pool)), np.diff(pool.positive_offsets))
     rows, places = np.unique(pool.negatives, return_inverse=True)
     negatives = _text_hashes(packer.passages, rows)[places]
-    # A text and its query as one number, so that a copy is found only within the same query's positives.
+    # Combines the hashes of text and query, so that a negative matches only positives of the same query.
     copies = np.isin(negatives ^ mix(owners), positives ^ mix(positive_owners))
     _, repeats = np.unique(texts, return_counts=True)
     return Audit(
@@ -113,17 +113,17 @@ def _distinct(positives: np.ndarray, negatives: np.ndarray, members: int) -> flo
     pairs, times = np.unique(np.stack([positives, negatives]), axis=1, return_counts=True)
     columns = zip(*pairs.tolist(), times.tolist(), strict=True)
     total = sum(p * _choices(n, members - 1) * t for p, n, t in columns)
-    # Large groups from long lists have more combinations than a float can say.
+    # Large groups from long lists have more combinations than a float can represent.
     return float(min(total, int(sys.float_info.max)))
 
 
 def _choices(negatives: int, drawn: int) -> int:
-    """Sets of negatives; a list too short is drawn from with replacement."""
+    """Number of sets of negatives; a list that is too short is drawn from with replacement."""
     return math.comb(negatives, drawn) if negatives >= drawn else math.comb(negatives + drawn - 1, drawn)
 
 
 def _text_hashes(store: TokenStore, rows: np.ndarray) -> np.ndarray:
-    """[rows] uint64 that agree where the wordpieces of two texts do."""
+    """[rows] uint64 hashes, equal if the wordpieces of two texts are equal."""
     lengths = store.lengths(rows)
     ends = np.cumsum(lengths)
     place = np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - lengths, lengths)

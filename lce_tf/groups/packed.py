@@ -1,4 +1,4 @@
-"""tf.data: the batches of each step as pairs that share rows, in one of a few static shapes."""
+"""tf.data: the batches of each step, several pairs to a row, in one of a few static shapes."""
 
 import itertools
 from dataclasses import dataclass
@@ -10,9 +10,10 @@ from lce_tf.groups.sampler import GroupSampler
 from lce_tf.tokens.packing import Packer
 from lce_tf.tokens.rows import MULTIPLE, best_fit, end_to_end, rounded
 
-# Steps whose lengths decide the sizes; what is left above the largest of them, as a share of its spread.
+# The sizes are chosen from the lengths of the first LOOKED_AT steps. The largest size exceeds the largest need seen by
+# HEADROOM times the spread (max - min) of the needs.
 LOOKED_AT, HEADROOM = 256, 0.25
-# Sizes at most, each a program of its own.
+# Largest number of sizes; each is compiled as its own program.
 MOST_SIZES = 3
 
 
@@ -21,12 +22,14 @@ class PackedShape:
     """The static shape of one replica's batches.
 
     Attributes:
-        groups: groups (or single pairs) a step on one replica.
-        members: passages a group.
-        parts: the batch is computed in so many parts, each with the same number of pairs.
-        width: wordpieces of a row; None: the pairs of a part follow one another without rows.
-        sizes: wordpieces of a part, padding included, ascending; a batch takes the smallest that it fits into.
-        windows: windows a passage, each a pair of its own; a passage with fewer has empty pairs, which are masked out.
+        groups: groups (or single pairs) per step on one replica.
+        members: passages per group.
+        parts: number of parts that the batch is computed in, all with the same number of pairs.
+        width: wordpieces per row; None: the pairs of a part follow one another without rows.
+        sizes: possible numbers of wordpieces of a part, padding included, ascending; a batch takes the smallest that
+            holds it.
+        windows: number of windows per passage. Each window is scored as its own pair. A passage with fewer windows is
+            padded with empty pairs, which are masked out.
     """
 
     groups: int
@@ -38,12 +41,12 @@ class PackedShape:
 
     @property
     def pairs(self) -> int:
-        """Pairs a step on one replica."""
+        """Pairs per step on one replica."""
         return self.groups * self.members * self.windows
 
 
 class PackedBatches:
-    """Deals and packs the batches of any step; holds no state."""
+    """Draws and packs the batch of any step; holds no state."""
 
     def __init__(self, sampler: GroupSampler, packer: Packer, shape: PackedShape, replicas: int = 1):
         self.sampler, self.packer, self.shape, self.replicas = sampler, packer, shape, replicas
@@ -61,12 +64,13 @@ class PackedBatches:
         room: int,
         steps: int,
     ) -> "PackedBatches":
-        """Batches whose parts hold at most about `room` wordpieces, with sizes found from the first steps' lengths.
+        """Batches whose parts hold at most about `room` wordpieces, with sizes chosen from the lengths of the first
+        steps.
 
         Args:
             width: see `PackedShape`.
-            room: wordpieces of a part; a part is never smaller than the longest pair.
-            steps: of the whole training.
+            room: wordpieces per part; a part is never smaller than the longest pair.
+            steps: number of steps of the whole training.
         """
         pairs = groups * members * windows
         whole = cls(sampler, packer, PackedShape(groups, members, 1, width, (0,), windows), replicas)
@@ -84,12 +88,11 @@ class PackedBatches:
 
         Returns:
             labels: [groups, members] float32.
-            order: [groups * members * windows] int32; pair i of the group matrix, in which a passage's windows are
-                beside each other, is pair `order[i]` of the parts behind one another; -1 for a window that the
-                passage does not have.
+            order: [groups * members * windows] int32; pair i of the group matrix, in which the windows of a passage are
+                adjacent, is pair `order[i]` of the concatenated parts; -1 for a window that the passage does not have.
             input_ids, pairs: [parts, wordpieces] int32, see `PackedTokens`.
-            starts, query_lengths, lengths: [parts, pairs of a part] int32.
-            numbers: [parts, pairs of a part] int32, of each pair in the step's global batch.
+            starts, query_lengths, lengths: [parts, pairs per part] int32.
+            numbers: [parts, pairs per part] int32, each pair's number in the step's global batch.
         """
         dealt, columns, lengths = self._dealt(step, replica)
         chosen = self._chosen(lengths)
@@ -108,7 +111,7 @@ class PackedBatches:
         return dealt.labels, order, *(np.stack(column) for column in zip(*parts, strict=True)), numbers
 
     def efficiency(self, steps: int = 32) -> float:
-        """Real wordpieces over computed ones in the first steps."""
+        """Share of real wordpieces among the computed ones in the first steps."""
         real = computed = 0
         for step in range(steps):
             _, _, lengths = self._dealt(step, 0)
@@ -117,7 +120,7 @@ class PackedBatches:
         return real / computed
 
     def _dealt(self, step: int, replica: int):
-        """The groups, their pairs as (query rows, passage rows), and the pairs' lengths."""
+        """The groups, their pairs as (query rows, passage rows), and the lengths of the pairs."""
         first = (step * self.replicas + replica) * self.shape.groups
         dealt = self.sampler.at(np.arange(first, first + self.shape.groups))
         windows = np.arange(self.shape.windows)
@@ -126,7 +129,7 @@ class PackedBatches:
         return dealt, (queries, passages), self.packer.lengths(queries, passages)
 
     def _chosen(self, lengths: np.ndarray) -> list[np.ndarray]:
-        """The pairs of each part: dealt to and fro by length, so that parts are about equally long."""
+        """The pairs of each part, assigned in alternating order of length so that the parts are about equally long."""
         parts = self.shape.parts
         if parts == 1:
             return [np.arange(len(lengths))]
@@ -135,7 +138,7 @@ class PackedBatches:
         return list(np.sort(rounds.T, axis=1))
 
     def _placed(self, lengths: np.ndarray) -> tuple[np.ndarray, int]:
-        """Where each pair of a part starts, and the wordpieces that takes."""
+        """The start of each pair of a part, and the wordpieces that the part needs."""
         if self.shape.width is None:
             return end_to_end(lengths), int(lengths.sum())
         starts, rows = best_fit(lengths, self.shape.width)
@@ -146,7 +149,7 @@ class PackedBatches:
         return max(self._placed(lengths[rows])[1] for rows in self._chosen(lengths))
 
     def _size(self, need: int) -> int:
-        """The smallest size that is enough; a batch beyond all of them gets one of its own, and a program with it."""
+        """The smallest sufficient size; a batch larger than all sizes gets its own size and thus its own program."""
         return next((size for size in self.shape.sizes if size >= need), rounded(need, self._multiple))
 
     @property
@@ -154,10 +157,11 @@ class PackedBatches:
         return _multiple(self.shape.width)
 
     def dataset(self, first_step: int, last_step: int, replicas: list[int] | None = None):
-        """A tf.data.Dataset of `batch(...)` for steps [first_step, last_step), the given replicas by turns.
+        """A tf.data.Dataset of `batch(...)` for steps [first_step, last_step); the replicas of each step follow in
+        turn.
 
         Args:
-            replicas: the global numbers of the replicas fed from this host, all of them by default.
+            replicas: global numbers of the replicas fed from this host; None: all.
         """
         import tensorflow as tf
 
@@ -179,9 +183,9 @@ def _multiple(width: int | None) -> int:
 
 
 def _sizes(needs: np.ndarray, width: int | None) -> tuple[int, ...]:
-    """The up to `MOST_SIZES` numbers of wordpieces that cost least for these batches.
+    """The (at most `MOST_SIZES`) sizes with the lowest total cost for these batches.
 
-    The largest has room to spare for batches that were not looked at.
+    The largest leaves headroom for batches that were not measured.
     """
     multiple = _multiple(width)
     rounds = np.sort(-(-needs // multiple) * multiple)

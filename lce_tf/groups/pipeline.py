@@ -1,4 +1,4 @@
-"""tf.data: the batches of each step, packed and cut by length, as a pure function of the step."""
+"""tf.data: the batches of each step, packed and sliced by length, as a pure function of the step."""
 
 from dataclasses import dataclass
 
@@ -20,7 +20,7 @@ class BatchShape:
 
     Attributes:
         groups: groups (or single pairs) per step on one replica.
-        members: passages a group.
+        members: passages per group.
         slices: number of slices. The batch's pairs are sorted by length and cut into slices, and each slice is padded
             to its own longest pair. This saves padding and changes nothing else, since pairs may come in any order.
         multiple: each slice's width is rounded up to a multiple of this many wordpieces, so that few shapes occur.
@@ -46,7 +46,7 @@ class BatchShape:
         windows: int = 1,
         width: int | None = None,
     ) -> "BatchShape":
-        """Slices of at most `pairs_a_slice` pairs (by default what suits the batch's size), as few as will do."""
+        """As few slices as possible with at most `pairs_a_slice` pairs each; None: chosen by the batch's size."""
         pairs = groups * members * windows
         if pairs_a_slice is None:
             pairs_a_slice = min(max(-(-pairs // ENOUGH_SLICES), FEWEST_PAIRS), MOST_PAIRS)
@@ -54,17 +54,17 @@ class BatchShape:
 
     @property
     def pairs(self) -> int:
-        """Pairs a step on one replica."""
+        """Pairs per step on one replica."""
         return self.groups * self.members * self.windows
 
     @property
     def rows(self) -> list[int]:
-        """Pairs in each slice, which differ by one at most, the shortest pairs first."""
+        """Number of pairs in each slice, shortest pairs first; the numbers differ by at most one."""
         return [len(part) for part in np.array_split(np.arange(self.pairs), self.slices)]
 
 
 class TrainingBatches:
-    """Deals and packs the batches of any step; holds no state."""
+    """Draws and packs the batch of any step; holds no state."""
 
     def __init__(self, sampler: GroupSampler, packer: Packer, shape: BatchShape, replicas: int = 1):
         self.sampler, self.packer, self.shape, self.replicas = sampler, packer, shape, replicas
@@ -74,8 +74,8 @@ class TrainingBatches:
 
         Returns:
             labels: [groups, members] float32.
-            order: [groups * members * windows] int32; pair i of the group matrix, in which a passage's windows are
-                beside each other, is row `order[i]` of the slices' rows; -1 for a window that the passage has not.
+            order: [groups * members * windows] int32; pair i of the group matrix, in which the windows of a passage are
+                adjacent, is row `order[i]` of the concatenated slices; -1 for a window that the passage does not have.
             then for each slice: input_ids [rows, length] int32, query_lengths and lengths [rows] int32.
         """
         dealt, pairs, by_length = self._dealt(step, replica)
@@ -106,14 +106,15 @@ class TrainingBatches:
         return dealt, (queries, passages), by_length
 
     def _width(self, pairs: tuple[np.ndarray, np.ndarray], rows: np.ndarray) -> int:
-        """What a slice of these of the pairs is padded to."""
+        """The length in wordpieces that a slice of these pairs is padded to."""
         return self.shape.width or self.packer.width(*(column[rows] for column in pairs), self.shape.multiple)
 
     def dataset(self, first_step: int, last_step: int, replicas: list[int] | None = None):
-        """A tf.data.Dataset of `batch(...)` for steps [first_step, last_step), the given replicas by turns.
+        """A tf.data.Dataset of `batch(...)` for steps [first_step, last_step); the replicas of each step follow in
+        turn.
 
         Args:
-            replicas: the global numbers of the replicas fed from this host, all of them by default.
+            replicas: global numbers of the replicas fed from this host; None: all.
         """
         import tensorflow as tf
 
@@ -126,10 +127,11 @@ class TrainingBatches:
 
 
 def streamed(batch, first_step: int, last_step: int, replicas: list[int], kinds: list, shapes: list):
-    """A tf.data.Dataset of `batch(step, replica)` for steps [first_step, last_step), the given replicas by turns.
+    """A tf.data.Dataset of `batch(step, replica)` for steps [first_step, last_step); the replicas of each step follow
+    in turn.
 
     Args:
-        kinds, shapes: dtype and shape of each of a batch's arrays; None in a shape for an axis that varies.
+        kinds, shapes: dtype and shape of each array of a batch; None in a shape for an axis that varies.
     """
     import tensorflow as tf
 
@@ -142,5 +144,5 @@ def streamed(batch, first_step: int, last_step: int, replicas: list[int], kinds:
         return tuple(parts)
 
     numbers = tf.data.Dataset.range(first_step * len(replicas), last_step * len(replicas))
-    # Two at a time keep the device fed; the order stays that of the steps.
+    # Two calls in parallel keep the device busy; the order of the steps is kept.
     return numbers.map(load, num_parallel_calls=2, deterministic=True).prefetch(4)

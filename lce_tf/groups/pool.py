@@ -1,4 +1,4 @@
-"""What groups are drawn from: each training query's positives and its top-ranked passages that are not relevant."""
+"""The candidates that groups are drawn from: each training query's positives and its top-ranked negatives."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -22,10 +22,10 @@ BLOCK = 4096
 
 @dataclass(frozen=True)
 class PoolConfig:
-    """How queries are admitted to training.
+    """Which queries are used in training.
 
     Attributes:
-        group: passages a group, the positive included (n).
+        group: passages per group, including the positive (n).
         depth: negatives come from this many top-ranked passages; 200 in the paper.
         short_lists: a query with fewer than n - 1 negatives is left out ("skip", as a group of distinct
             negatives cannot be made of it) or draws them with replacement ("replace").
@@ -75,7 +75,8 @@ class TrainingPool:
 
     Attributes:
         query_rows: [queries] int64 rows of the query store.
-        query_keys: [queries] uint64, a hash of each query's id: draws depend on it, not on any order.
+        query_keys: [queries] uint64, a hash of each query's id. Draws depend on it, so the queries' order does not
+            matter.
         positives, positive_offsets: flat int64 passage rows and [queries + 1] bounds.
         negatives, negative_offsets: the same for the candidates that are not relevant, best ranked first; int32
             where that is enough. Of a pool without positives these are all candidates, relevant or not.
@@ -96,16 +97,16 @@ class TrainingPool:
 
 
 def build_pool(run: Run, qrels: Qrels, queries: TokenStore, passages: TokenStore, config: PoolConfig) -> TrainingPool:
-    """The queries that can serve, and the reasons why the others cannot.
+    """The usable queries, and the reasons why the others are left out.
 
     Raises:
-        UserError: no query is left, with the reasons counted.
+        UserError: no query is usable; the message counts the reasons.
     """
     names, owners, relevant_ids, grades = _asked(run, qrels, config)
     in_run = IdLookup(run.query_ids).rows(names)
     query_rows = queries.rows(names)
 
-    # Pairs as single numbers (query * passages + row), so that membership is one sorted search.
+    # Pairs as single numbers (query * passages + row), so that one search in a sorted array tests membership.
     width = max(len(passages), 1)
     good_rows = passages.rows(relevant_ids)
     good, places = np.unique((owners * width + good_rows)[good_rows >= 0], return_index=True)
@@ -146,7 +147,7 @@ def refuse_strangers(run: Run, qrels: Qrels, queries: TokenStore, config: PoolCo
     """Raises the error of `build_pool` where no query asked for is in the run and has a text, without passages.
 
     Raises:
-        UserError: that is so, with the reasons counted.
+        UserError: no query is usable; the message counts the reasons.
     """
     names, *_ = _asked(run, qrels, config)
     in_run, known = IdLookup(run.query_ids).rows(names) >= 0, queries.rows(names) >= 0
@@ -156,8 +157,8 @@ def refuse_strangers(run: Run, qrels: Qrels, queries: TokenStore, config: PoolCo
 
 
 class _Top(NamedTuple):
-    """The judged queries' top passages: rows of those not relevant, their number and the number of relevant ones,
-    the ids that the collection lacks, and the numbers of the relevant pairs."""
+    """The judged queries' top passages: rows of the negatives, numbers of negatives and of relevant passages per
+    query, ids that the collection lacks, and numbers of the relevant pairs."""
 
     negatives: np.ndarray
     counts: np.ndarray
@@ -170,11 +171,11 @@ def _top(run: Run, places: np.ndarray, depth: int, passages: TokenStore, good: n
     """What the run ranks for each judged query, in the order of the judgments and, within a query, of the run.
 
     Args:
-        places: [queries] where each judged query stands in the run, -1 for nowhere.
+        places: [queries] position of each judged query in the run, -1 if it is missing.
         good: sorted numbers of the relevant pairs, see `build_pool`.
     """
     width = max(len(passages), 1)
-    # Place -1 takes what is last: no rows.
+    # Index -1 takes the last element, whose length is set to 0.
     starts, lengths = run.offsets[places], np.append(np.minimum(np.diff(run.offsets), depth), 0)[places]
     negatives = np.empty(lengths.sum(), np.int32 if width < 1 << 31 else np.int64)
     counts, hits = np.zeros(len(places), np.int64), np.zeros(len(places), np.int64)

@@ -1,4 +1,4 @@
-"""The pool of a large run, kept: building MS MARCO's takes a minute, and every training asks for it again."""
+"""Caches the training pool of a large run, since building it for MS MARCO takes a minute."""
 
 import hashlib
 import json
@@ -28,12 +28,12 @@ def training_pool(
     config: PoolConfig,
     format: str | None = None,
 ) -> TrainingPool:
-    """What `build_pool` gives, mapped from the cache if the run's file is large and the pool was built before.
+    """The result of `build_pool`, mapped from the cache if the run's file is large and the pool was built before.
 
     Args:
-        file: where `run` was read from.
-        judgments: changes with `qrels`.
-        format: that `run` was read by; the same bytes read as scores are ranked the other way round than as ranks.
+        file: the file that `run` was read from.
+        judgments: key of `qrels`, see `judgments_key`.
+        format: the format that `run` was read as; ranks read as scores give the reverse order.
 
     Raises:
         UserError: as `build_pool`.

@@ -31,19 +31,19 @@ class Groups(NamedTuple):
 
 
 class GroupSampler:
-    """Deals the groups of any step; nothing is kept between calls, so a restart or another worker deals the same.
+    """Draws the groups of any step. It holds no state, so a restart or another worker draws the same groups.
 
-    Epochs follow one another without a seam: step s takes the groups at positions [s * batch, (s + 1) * batch) of
-    the endless sequence of epochs, each a permutation of the queries.
+    The epochs form one endless sequence, each epoch a permutation of the queries: step s takes the groups at positions
+    [s * batch, (s + 1) * batch).
 
     Args:
         pool: the usable queries; of one without positives, all n passages are drawn from the candidates.
         group: passages a group (n). Ignored for pairs.
         seed: of all draws.
-        pairs: deal single labelled pairs instead, positive and negative by turns, each of a query of its own:
-            the paper's cross entropy, where "each group only contains one data point".
-        replacement: draw negatives with replacement. Without, a query's negatives are distinct.
-        alternating: both pairs of a turn are of the same query, as in the released code.
+        pairs: draw single labelled pairs instead, positive and negative in turn, each from another query: the paper's
+            cross entropy, where "each group only contains one data point".
+        replacement: draw negatives with replacement; otherwise a query's negatives are distinct.
+        alternating: a positive and the next negative are from the same query, as in the released code.
         teacher: its scores are the labels. Not for pairs.
         positives: positives a group at most, distinct, as far as the query has so many; one place is left for a
             negative. The first positive and the negatives after the last are the same whatever the number. Not for
@@ -73,7 +73,7 @@ class GroupSampler:
         return self.at(np.arange(step * batch, (step + 1) * batch))
 
     def at(self, positions: np.ndarray) -> Groups:
-        """The groups at positions of the endless sequence."""
+        """The groups at positions of the endless sequence of epochs."""
         examples = positions // 2 if self.pairs and self.alternating else positions
         epochs, places = np.divmod(examples, len(self.pool))
         chosen = np.empty(len(positions), np.int64)
@@ -126,7 +126,7 @@ class GroupSampler:
         return chosen
 
     def _negatives(self, queries, epochs, keys, count) -> np.ndarray:
-        """[queries, count] places in `pool.negatives`."""
+        """[queries, count] positions in `pool.negatives`."""
         starts = self.pool.negative_offsets[queries]
         sizes = self.pool.negative_offsets[queries + 1] - starts
         if not count:
@@ -136,14 +136,14 @@ class GroupSampler:
         again = starts[:, None] + again.astype(np.int64)
         if self.replacement:
             return again
-        # Every candidate gets a random number and the smallest win: a sample without replacement in which each
-        # candidate's number depends on nothing but the seed, the epoch, the query and its place in the list.
+        # Every candidate gets a random number and the smallest are drawn: a sample without replacement. A candidate's
+        # number depends only on the seed, the epoch, the query and the candidate's position in the list.
         places = np.arange(max(int(sizes.max()), count))
         numbers = draw(self.seed, _NEGATIVE, epochs, keys, places)
         numbers[places >= sizes[:, None]] = np.iinfo(np.uint64).max
         smallest = np.argpartition(numbers, count - 1, axis=1)[:, :count]
         smallest = np.take_along_axis(smallest, np.argsort(np.take_along_axis(numbers, smallest, 1), axis=1), 1)
-        # Lists that are too short were admitted only under the option to draw with replacement.
+        # The pool admits lists that are too short only if drawing with replacement is allowed.
         return np.where((sizes < count)[:, None], again, starts[:, None] + smallest)
 
     def _order_of(self, epoch: int) -> np.ndarray:

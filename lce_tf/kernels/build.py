@@ -1,4 +1,4 @@
-"""`python -m lce_tf.kernels.build`: compiles `source` to the text that the package carries. Needs Triton 3.4."""
+"""`python -m lce_tf.kernels.build`: compiles `source` to the text files in the package. Needs Triton 3.4."""
 
 import hashlib
 import re
@@ -7,7 +7,7 @@ from pathlib import Path
 
 FOLDER, SOURCE = Path(__file__).parent / "ttir", "source.sha256"
 HALF, FLOAT, INT = "*fp16", "*fp32", "*i32"
-# Tokens of a tile, and those that it is compared with at a time: best of those tried on an H200.
+# Tokens per tile, and tokens that it is compared with at a time: the best of those tried on an H200.
 TILE, STEP = 64, 32
 ATTENTION = {"qkv": HALF, "keys": INT, "begin": INT, "end": INT, "params": INT, "out": HALF, "lse": FLOAT}
 ATTENTION |= {"upstream": HALF, "delta": FLOAT, "dqkv": HALF}
@@ -42,7 +42,7 @@ KERNELS = {
 
 
 def digest() -> str:
-    """SHA-256 of `source`, by which a test knows whether the files are those of this source."""
+    """SHA-256 of `source`; a test compares it to check that the text files are built from this source."""
     return hashlib.sha256((FOLDER.parent / "source.py").read_bytes()).hexdigest()
 
 
@@ -57,7 +57,7 @@ def text_of(function, types: dict[str, str], constants: dict[str, int]) -> str:
         function,
         {name: "constexpr" if name in constants else types[name] for name in names},
         constexprs={(names.index(name),): value for name, value in constants.items()},
-        # XLA's buffers are aligned; 16 bytes are what vector loads need.
+        # XLA aligns its buffers; vector loads need 16 bytes.
         attrs={(i,): [["tt.divisibility", 16]] for i, name in enumerate(names) if name not in constants},
     )
     text = triton.compile(source, target=GPUTarget("cuda", 90, 32), options={"num_warps": 4, "num_stages": 2}).asm[
@@ -68,7 +68,7 @@ def text_of(function, types: dict[str, str], constants: dict[str, int]) -> str:
 
 
 def main() -> int:
-    """Writes every kernel's file anew."""
+    """Writes the file of every kernel."""
     from lce_tf.kernels import source
 
     FOLDER.mkdir(exist_ok=True)

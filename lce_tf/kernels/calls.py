@@ -1,4 +1,4 @@
-"""Kernels in Triton's intermediate representation as operations of an XLA program."""
+"""Calls kernels in Triton's intermediate representation as operations of an XLA program."""
 
 import functools
 import re
@@ -7,7 +7,7 @@ from importlib.resources import files
 
 import tensorflow as tf
 
-# Warps of a program, and stages in which loops load ahead, where they are not 4 and 2: best of those tried on an H200.
+# Kernels whose number of warps and of pipeline stages is not 4 and 2: the best of those tried on an H200.
 TUNED = {"attention_forward": (4, 3), "norm_backward": (2, 2), "gelu_backward": (2, 2)}
 
 
@@ -18,14 +18,14 @@ def call(
     grid: Sequence[int],
     half: tf.DType,
 ) -> list[tf.Tensor]:
-    """The results of a kernel that XLA compiles for an NVIDIA GPU, within a function compiled by XLA.
+    """Calls a kernel, which XLA compiles for an NVIDIA GPU, within a function compiled by XLA; returns its results.
 
     Args:
         name: of its file in `ttir`.
-        operands: its inputs, in order; their shapes must be known.
+        operands: its inputs, in order; their shapes must be static.
         results: dtype and shape of each output.
-        grid: programs along up to three axes.
-        half: what the kernel's float16 stands for: float16 or bfloat16.
+        grid: number of programs along up to three axes.
+        half: the dtype to use for the kernel's float16: float16 or bfloat16.
     """
     from tensorflow.compiler.tf2xla.ops import gen_xla_ops
 
@@ -46,7 +46,7 @@ def call(
 
 @functools.cache
 def _kernel(name: str, half: str) -> tuple[str, str]:
-    """The kernel's function and its text, escaped as in a string of MLIR."""
+    """The kernel's function name and its text, escaped as an MLIR string."""
     text = (files(__package__) / "ttir" / f"{name}.ttir").read_text()
     if half == "bfloat16":
         text = re.sub(r"\bf16\b", "bf16", re.sub(r"xf16>", "xbf16>", text))
@@ -64,5 +64,5 @@ def params(place: int, rate: float, heads: int = 0, size: int = 0, rows: int = 0
 
 
 def rows_of(tokens: int, most: int) -> int:
-    """How many rows each program of a row-wise kernel works on: the largest divisor of `tokens` up to `most`."""
+    """Number of rows per program of a row-wise kernel: the largest divisor of `tokens` up to `most`."""
     return next(rows for rows in range(min(most, tokens), 0, -1) if tokens % rows == 0)

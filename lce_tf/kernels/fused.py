@@ -1,26 +1,26 @@
-"""Attention, residual norms and GELU as fused kernels with gradients, over one sequence of tokens."""
+"""Attention, residual norms and GELU as fused kernels with gradients, on one sequence of tokens."""
 
 import tensorflow as tf
 
 from lce_tf.kernels.calls import call, params, rows_of
 
-# Queries, and keys, that an attention kernel takes at a time; sequences are padded to a multiple.
+# Queries, and keys, per step of an attention kernel; sequences are padded to a multiple.
 TILE = 64
-# Columns that a program of the GELU's gradient works on; a layer is a multiple as wide.
+# Columns per program of the GELU's gradient; the layer's width must be a multiple.
 GELU_BLOCK = 512
-# Rows that a program of the row-wise kernels works on at most: few keep the card busy, more make fewer partial sums.
+# Maximum rows per program of the row-wise kernels: fewer keep the card busier, more give fewer partial sums.
 FORWARD_ROWS, BACKWARD_ROWS = 4, 16
 
 
 def attention(qkv, keys, begin, end, heads: int, rate: float, place: int, training: bool) -> tf.Tensor:
-    """[tokens, heads * size] attention of each token to those of its own pair, weights dropped at `rate`.
+    """[tokens, heads * size] attention of each token to the tokens of its pair, with weights dropped at `rate`.
 
     Args:
         qkv: [tokens, 3 * heads * size], float16 or bfloat16, size 32 or 64; tokens a multiple of `TILE`.
-        keys: [tokens] int32, the tokens' parts of the dropout seed.
+        keys: [tokens] int32, each token's part of the dropout seed.
         begin, end: [tokens] int32, the first token of each token's pair and the one after its last.
-        place: of this dropout in the model.
-        training: whether a gradient is asked for and weights are dropped.
+        place: number of this dropout in the model.
+        training: whether gradients are needed and weights are dropped.
     """
     tokens, width = qkv.shape
     size, half = width // 3 // heads, qkv.dtype

@@ -1,1 +1,1 @@
-"""The paper's tables: their rows as data (`rows`), what was measured beside them, and how a table is printed."""
+"""The paper's tables: their rows as data (`rows`), our results beside them, and the printed reports."""

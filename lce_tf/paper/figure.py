@@ -1,4 +1,4 @@
-"""The figure of a report, as its table's layout asks: MRR@10 row by row, or against the group size."""
+"""The figure of a report: MRR@10 row by row, or against the group size, as the table's layout requires."""
 
 import io
 

@@ -1,4 +1,4 @@
-"""MRR@10 against the group size, a curve with 95% intervals for each source of negatives, the paper's hollow."""
+"""MRR@10 against the group size: one curve with 95% intervals per source of negatives; the paper's are hollow."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from lce_tf.paper.figure_style import COLOURS, INK, bare, titled_figure
 from lce_tf.paper.outcome import MEASURED, Line, Outcome
 from lce_tf.paper.rows import PAPER_RETRIEVERS
 
-# Curves stand side by side at each group size (a factor on the axis), so that their intervals can be told apart.
+# Curves are shifted sideways by this factor at each group size, so that their intervals do not overlap.
 _APART = 1.05
 _MARKERS = ("o", "s")
 

@@ -1,4 +1,4 @@
-"""MRR@10 of every row with its 95% interval, the first stage as a line, the paper's beside."""
+"""MRR@10 of every row with its 95% interval, the first stage as a line, and the paper's figure."""
 
 from typing import Any, NamedTuple
 
@@ -10,7 +10,7 @@ from lce_tf.paper.rows import BASELINE, CITED, LEADERBOARD, PAPER_LOSSES, PAPER_
 
 
 class _Panel(NamedTuple):
-    """Lines that share axes under a title, in the colour of their first stage."""
+    """Rows that share axes under a title, in the colour of their first stage."""
 
     title: str
     colour: str
@@ -31,7 +31,7 @@ def draw(outcome: Outcome) -> Any:
 
 
 def _panels(outcome: Outcome) -> list[_Panel]:
-    """One for each first stage, with its baseline and the rows that rerank it; a leaderboard is one panel."""
+    """One panel per first stage, with its baseline and the rows that rerank it; a leaderboard is a single panel."""
     if outcome.table.layout == LEADERBOARD:
         return [_Panel("Dev and eval", COLOURS["dense"], list(outcome.lines))]
     by_role: dict[str, list[Line]] = {}
@@ -85,7 +85,7 @@ def _name(line: Line) -> str:
 
 
 def _scale(axes: Any, outcome: Outcome) -> None:
-    """Room for every marker and interval, with ticks below the last panel only."""
+    """Sets axes with room for every marker and interval, and ticks below the last panel only."""
     shown = outcome.table.layout == LEADERBOARD
     values = [value for line in outcome.lines if shown or line.row.kind != CITED for value in _extent(line)]
     margin = 0.04 * (max(values) - min(values))

@@ -1,4 +1,4 @@
-"""What the figures have in common: colours, size, settings of matplotlib, the title and bare axes."""
+"""Common style of the figures: colours, size, matplotlib's settings, title and axes."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,17 +7,17 @@ from typing import Any
 from lce_tf.paper.layout import heading
 from lce_tf.paper.outcome import Outcome
 
-# Blue and vermilion of the palette by Okabe and Ito, which colour-blind readers tell apart.
+# Blue and vermilion of Okabe and Ito's palette, which colour-blind readers can distinguish.
 COLOURS = {"bm25": "#0072B2", "dense": "#D55E00"}
 PAPER, INK, FAINT, GRID_LINES = "#555555", "#222222", "#888888", "#DDDDDD"
 
-# Eight inches: at 100 dots an inch the text is still readable, and the PNG has twice that.
+# Eight inches wide: at 100 dots per inch the text is readable, and the PNG has twice that.
 WIDTH, DPI = 8.0, 200
 
 
 @contextmanager
 def plain_style() -> Iterator[None]:
-    """matplotlib's own settings whatever the user's are, with text as outlines and ids that do not vary."""
+    """Uses matplotlib's defaults instead of the user's settings, with text as outlines and reproducible ids."""
     import matplotlib
 
     with matplotlib.rc_context():
@@ -27,7 +27,7 @@ def plain_style() -> Iterator[None]:
 
 
 def titled_figure(outcome: Outcome, height: float) -> Any:
-    """An empty figure of this height in inches under the report's title."""
+    """An empty figure of this height in inches with the report's title."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(WIDTH, height), layout="constrained")
@@ -46,6 +46,6 @@ def bare(ax: Any, grid: str, *hidden: str) -> None:
 
 
 def tested(outcome: Outcome, what: str) -> str:
-    """What the raised labels mean, for an axis; empty where nothing was compared."""
+    """Explains the raised labels, for an axis; "" if nothing was compared."""
     found = outcome.comparison
     return f"    ({what} significantly below it, p × {found.comparisons} < {found.alpha:g})" if found else ""

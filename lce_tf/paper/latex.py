@@ -24,7 +24,7 @@ _ESCAPES = str.maketrans(_SPECIAL)
 
 
 def latex(outcome: Outcome) -> str:
-    """The report as a `table` environment to \\input; a comment says what the preamble needs."""
+    """The report as a `table` environment to \\input; a comment lists the packages it needs."""
     name = outcome.table.name
     preamble = r"\documentclass{article}\usepackage[utf8]{inputenc}\usepackage{booktabs,graphicx}"
     parts = [
@@ -44,14 +44,14 @@ def latex(outcome: Outcome) -> str:
 
 
 def escaped(text: str) -> str:
-    """Text that LaTeX prints as it is, on one line."""
+    """The text with LaTeX's special characters escaped, on one line."""
     return " ".join(text.split()).translate(_ESCAPES)
 
 
 def _tabular(grid: Grid) -> str:
     places = "".join("r" if column.figures else "l" for column in grid.columns)
     headings = " & ".join(escaped(column.heading) for column in grid.columns)
-    # The table is wide, and its width depends on the names of models: it is fitted to the page.
+    # The table is wide, and its width depends on the models' names, so it is fitted to the page.
     lines = [r"\resizebox{\textwidth}{!}{%", rf"\begin{{tabular}}{{{places}}}", r"\toprule", rf"{headings} \\"]
     lines.append(r"\midrule")
     for place, row in enumerate(grid.rows):
@@ -71,6 +71,6 @@ def _section(section: Section, columns: int, first: bool) -> list[str]:
 
 def _cell(cell: Cell) -> str:
     text, up, low = map(escaped, cell)
-    if low:  # one above the other, as the paper has it
+    if low:  # one above the other, as in the paper
         return rf"{text}$^{{\textrm{{{up}}}}}_{{\textrm{{{low}}}}}$"
     return text + (rf"\textsuperscript{{{up}}}" if up else "")

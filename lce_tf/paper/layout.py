@@ -1,4 +1,4 @@
-"""What a report shows, before any format: grids of cells, by the layout of the table."""
+"""The contents of a report before formatting: grids of cells, by the layout of the table."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ DASH = "–"
 
 
 class Cell(NamedTuple):
-    """Text, and row labels to raise and to lower behind it."""
+    """A text, followed by raised and lowered row labels."""
 
     text: str
     raised: str = ""
@@ -20,7 +20,7 @@ class Cell(NamedTuple):
 
 
 class Column(NamedTuple):
-    """A heading and whether its cells are figures (flush right)."""
+    """A heading, and whether its cells are figures (aligned right)."""
 
     heading: str
     figures: bool = False
@@ -28,14 +28,14 @@ class Column(NamedTuple):
 
 @dataclass(frozen=True)
 class Section:
-    """A line between rows: the title of a block, or without one a gap."""
+    """A line between rows: the title of a block, or a gap if it has none."""
 
     title: str = ""
 
 
 @dataclass(frozen=True)
 class Grid:
-    """Columns, rows of as many cells with sections between them, and a title where it is not the table itself."""
+    """Columns, rows of cells with sections between them, and a title unless it is the table itself."""
 
     columns: tuple[Column, ...]
     rows: tuple[tuple[Cell, ...] | Section, ...]
@@ -78,16 +78,16 @@ _FIRST_STAGE = (
 
 
 def heading(outcome: Outcome) -> str:
-    """The report's title: which table of the paper, on what data."""
+    """The report's title: the table of the paper and the data."""
     table, setting = outcome.table, outcome.setting
     where = setting.dataset + (f" ({setting.split})" if setting.split else "")
     return f"Table {table.number}: {table.title}, on {where}"
 
 
 def grids(outcome: Outcome) -> list[Grid]:
-    """The table itself, and the tests of its rows against their first stages where it has those.
+    """The table itself, and the tests of its rows against their first stages, if there are any.
 
-    A line of a grid has room for one figure a cell, so there each further set is a grid of its own.
+    In the grid layout a cell has room for one figure, so each further set becomes a separate grid.
     """
     tests = _first_stage_cells(outcome)
     further = [_further_grid(outcome, known) for known in outcome.setting.also] if outcome.table.layout == GRID else []
@@ -96,9 +96,9 @@ def grids(outcome: Outcome) -> list[Grid]:
 
 
 def marks(outcome: Outcome, labels: Sequence[str]) -> tuple[str, str]:
-    """Labels as they stand behind a figure, (raised, lowered): run together where each is one character.
+    """Labels to print after a figure, (raised, lowered), without commas if each is one character.
 
-    In a grid the first line's cells are raised and the other's lowered, its letter once before the group sizes.
+    In the grid layout the first series' cells are raised and the other's lowered; the letter precedes its group sizes.
     """
     if outcome.table.layout != GRID:
         return ("" if all(len(label) == 1 for label in labels) else ",").join(labels), ""
@@ -111,7 +111,7 @@ def marks(outcome: Outcome, labels: Sequence[str]) -> tuple[str, str]:
 
 
 def _as_rows(outcome: Outcome) -> Grid:
-    """A line a row; a block has a title, and inside it a gap marks another retriever."""
+    """One line per row; a block has a title, and a gap within a block separates retrievers."""
     rows: list[tuple[Cell, ...] | Section] = []
     before = None
     for line in outcome.lines:
@@ -142,7 +142,7 @@ def _row_cells(outcome: Outcome, line: Line) -> tuple[Cell, ...]:
 
 
 def _as_grid(outcome: Outcome) -> Grid:
-    """Ours and the paper's line for each source of negatives, a column for each group size."""
+    """Our and the paper's line for each source of negatives, one column per group size."""
     groups = list(dict.fromkeys(row.group for row in outcome.table.rows))
     rows: list[tuple[Cell, ...] | Section] = []
     for series in _series(outcome):
@@ -159,7 +159,7 @@ def _as_grid(outcome: Outcome) -> Grid:
 
 
 def _as_leaderboard(outcome: Outcome) -> Grid:
-    """Dev beside eval; ours has no figure on an eval whose judgments nobody has."""
+    """Dev beside eval; we have no figure on an eval split with hidden judgments."""
     rows = []
     for line in outcome.lines:
         on_eval = "blind" if line.eval is None and outcome.setting.submission else _figure(line.eval)
@@ -174,7 +174,7 @@ def _as_leaderboard(outcome: Outcome) -> Grid:
 
 
 def _further_grid(outcome: Outcome, known: Further) -> Grid:
-    """A line of ours for each source of negatives, a column for each group size."""
+    """Our line for each source of negatives, one column per group size."""
     groups = list(dict.fromkeys(row.group for row in outcome.table.rows))
     rows = []
     for series in _series(outcome):
@@ -207,7 +207,7 @@ def _eval_status(outcome: Outcome, line: Line) -> str:
 
 
 def _first_stage_cells(outcome: Outcome) -> list[tuple[Cell, ...]]:
-    """A row for each measured row of ours whose first stage is measured too."""
+    """One row for each of our measured rows whose first stage is measured too."""
     rows = []
     for ours, base in outcome.own_first_stages():
         p, corrected = outcome.p_values(ours.row.label, base.row.label)
@@ -219,7 +219,7 @@ def _first_stage_cells(outcome: Outcome) -> list[tuple[Cell, ...]]:
 
 
 def _ours(outcome: Outcome, line: Line) -> Cell:
-    """Our MRR@10 with its spread over the seeds and its marks."""
+    """Our MRR@10 with its standard deviation over the seeds, and its marks."""
     spread = line.measured.spread if line.measured else None
     text = _figure(line.mrr) + ("" if spread is None else f" ± {spread:.3f}")
     return Cell(text, *marks(outcome, line.above))

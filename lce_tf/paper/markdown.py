@@ -1,4 +1,4 @@
-"""A report as Markdown whose pipes line up, to be read in a terminal or rendered."""
+"""A report as Markdown with aligned columns, readable in a terminal and rendered."""
 
 import re
 from collections.abc import Sequence
@@ -7,15 +7,15 @@ from lce_tf.paper.layout import Cell, Grid, Section, grids, heading
 from lce_tf.paper.notes import notes, summary
 from lce_tf.paper.outcome import Outcome
 
-# Characters that are raised themselves read as superscripts in plain text as well, where <sup> would not.
+# Unicode superscripts are readable in plain text too, which <sup> is not.
 _PLAIN = "0123456789abcdefghijklmnoprstuvwxyz,"
 _RAISED = dict(zip(_PLAIN, "⁰¹²³⁴⁵⁶⁷⁸⁹ᵃᵇᶜᵈᵉᶠᵍʰⁱʲᵏˡᵐⁿᵒᵖʳˢᵗᵘᵛʷˣʸᶻ˒", strict=True))
-# There is no lowered "b": letters and commas stand on the line, and the digits behind them are lowered.
+# Unicode has no subscript "b": letters and commas are not lowered, only the digits after them are.
 _LOWERED = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
 def markdown(outcome: Outcome) -> str:
-    """The whole report: title, table, what it says, p-values against the first stages, and notes."""
+    """The whole report: title, table, summary, p-values against the first stages, and notes."""
     table, *further = grids(outcome)
     parts = [f"# {heading(outcome)}", _table(table)]
     if found := summary(outcome):
@@ -27,14 +27,14 @@ def markdown(outcome: Outcome) -> str:
 
 
 def superscript(labels: str) -> str:
-    """Labels in raised characters where all of them exist, otherwise between <sup> tags."""
+    """Labels as Unicode superscripts if all characters have one, otherwise in <sup> tags."""
     if all(character in _RAISED for character in labels):
         return "".join(_RAISED[character] for character in labels)
     return f"<sup>{_escaped(labels)}</sup>"
 
 
 def subscript(labels: str) -> str:
-    """Labels with lowered digits: the cell of n = 16 in row b is b₁₆."""
+    """Labels with subscript digits: the cell of n = 16 in row b is b₁₆."""
     return _escaped(labels).translate(_LOWERED)
 
 
@@ -46,7 +46,7 @@ def _text(cell: Cell) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Text that Markdown shows as it is, on one line and in one cell."""
+    """The text with Markdown's special characters escaped, on one line and in one cell."""
     return re.sub(r"[\\|*`]|<(?=[A-Za-z/!?])|\](?=[(\[])", r"\\\g<0>", " ".join(text.split()))
 
 

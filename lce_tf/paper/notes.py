@@ -1,4 +1,4 @@
-"""What stands below a table: how its figures came about, and what they say, computed from them."""
+"""The notes below a table: how its figures were measured, and a summary computed from them."""
 
 from lce_tf.paper.outcome import MEASURED, NOT_RUN, Line, Outcome
 from lce_tf.paper.rows import GRID, OURS, PAPER_LOSSES, PAPER_MODEL, PAPER_RETRIEVERS
@@ -9,7 +9,7 @@ _GRID_MARKS += "significantly above in MRR@10"
 
 
 def notes(outcome: Outcome) -> list[str]:
-    """How the figures came about, a sentence or two a line: data, models, training, tests, what is missing."""
+    """How the figures were measured, one or two sentences per line: data, models, training, tests, missing rows."""
     setting = outcome.setting
     where = setting.dataset + (f", split {setting.split}" if setting.split else "")
     seeds = ", ".join(map(str, setting.seeds))
@@ -32,7 +32,7 @@ def notes(outcome: Outcome) -> list[str]:
 
 
 def summary(outcome: Outcome) -> list[str]:
-    """What the figures say, a sentence a line; empty where nothing was compared."""
+    """What the figures show, one sentence per line; [] if nothing was compared."""
     if outcome.comparison is None:
         return []
     pairs = outcome.own_first_stages()
@@ -53,14 +53,14 @@ def p_text(p: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """A time in the unit that suits it, such as 45 s, 38 min or 2.8 h."""
+    """A time in a suitable unit, such as 45 s, 38 min or 2.8 h."""
     if seconds < 120:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:,.1f} h"
 
 
 def _substitutes(outcome: Outcome) -> list[str]:
-    """Which of the paper's parts something else stands in for, and what that means for the two sets of figures."""
+    """The parts of the paper that were replaced, and how far the figures can be compared."""
     setting = outcome.setting
     names = [(setting.retrievers[role], paper) for role, paper in PAPER_RETRIEVERS.items()]
     names.append((setting.model, PAPER_MODEL))
@@ -93,7 +93,7 @@ def _tests(outcome: Outcome) -> list[str]:
 
 
 def _eval(outcome: Outcome) -> list[str]:
-    """What stands for the leaderboard's eval queries, and where the file to submit is."""
+    """The eval split used here, and the name of the file to submit."""
     setting = outcome.setting
     if not outcome.table.has_eval:
         return []
@@ -110,7 +110,7 @@ def _eval(outcome: Outcome) -> list[str]:
 
 
 def _further(outcome: Outcome) -> list[str]:
-    """What the further sets are and by which rule they were measured, and what their columns do not show."""
+    """The further sets, how they were measured, and figures that their columns do not show."""
     if not outcome.setting.also:
         return []
     lines = [
@@ -141,7 +141,7 @@ def _gaps(outcome: Outcome) -> list[str]:
 
 
 def _largest_lce(line: Line, pairs: list[tuple[Line, Line]]) -> bool:
-    """Whether the line is LCE with the largest group of those over the same first stage."""
+    """Whether the line is LCE with the largest group among the rows with the same first stage."""
     same = [ours.row for ours, _ in pairs if ours.row.first_stage == line.row.first_stage and ours.row.loss == "lce"]
     return line.row.loss == "lce" and line.row.group == max(row.group for row in same)
 
@@ -160,7 +160,8 @@ def _against_first_stage(outcome: Outcome, ours: Line, base: Line) -> str:
 
 
 def _by_group_size(outcome: Outcome) -> list[str]:
-    """For each line of a grid: the way from the smallest measured group to the largest, and what that one beats."""
+    """For each line of a grid: the figures of the smallest and the largest measured group, and what the latter
+    beats."""
     if outcome.table.layout != GRID:
         return []
     series: dict[str, list[Line]] = {}
@@ -182,7 +183,7 @@ def _by_group_size(outcome: Outcome) -> list[str]:
 
 
 def _beside_the_paper(outcome: Outcome) -> list[str]:
-    """How many of the paper's significant differences come out here, and how many of ours it does not print."""
+    """How many of the paper's significant differences are found here, and how many are found only here."""
     lines = {line.row.label: line for line in outcome.lines if line.status == MEASURED}
     theirs = {(line.row.label, low) for line in lines.values() for low in line.row.paper.above if low in lines}
     here = {(line.row.label, low) for line in lines.values() for low in line.above}

@@ -1,4 +1,4 @@
-"""What was measured for the rows of a table, under which setting, and which rows are significantly above which."""
+"""The results for the rows of a table, the setting, and which rows are significantly above which."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -14,20 +14,20 @@ from lce_tf.paper.rows import BASELINE, CITED, PAPER_MODEL, PAPER_RETRIEVERS, Ro
 
 MEASURED, NOT_RUN = "measured", "not run"
 
-# The backbone that makes a row of ours a monoELECTRA-Base: its hub id, or a folder of that name.
+# A backbone with this hub id or folder name makes our rows monoELECTRA-Base.
 _ELECTRA_BASE = "electra-base-discriminator"
 
 
 @dataclass(frozen=True)
 class Further:
-    """A further set that the rows were measured on: a column of the table.
+    """A further set on which the rows were measured: a column of the table.
 
     Attributes:
-        label: heads the column.
-        name: as it was asked for.
-        queries: judged ones, all of which count.
-        min_grade: the lowest grade that is relevant to binary measures.
-        measures: what was measured, the column's first.
+        label: the column's heading.
+        name: as the user gave it.
+        queries: number of judged queries; all of them count.
+        min_grade: the lowest grade that is relevant for binary measures.
+        measures: the measures; the first is shown in the column.
     """
 
     label: str
@@ -39,15 +39,16 @@ class Further:
 
 @dataclass(frozen=True)
 class Measured:
-    """What one row got.
+    """The results of one row.
 
     Attributes:
-        mrr: query id -> MRR@10. Where the row was trained with several seeds, each query's mean over the seeds: that
-            is what the significance tests and intervals are over.
+        mrr: query id -> MRR@10. With several seeds, each query's mean over the seeds; significance tests and intervals
+            use these values.
         recall: query id -> R@1000, for the same queries.
         seeds: mean MRR@10 of each seed; one value for a single run.
-        eval: query id -> MRR@10 on the eval split, over the seeds; None where it is blind or not asked for.
-        also: label of a further set -> measure -> query id -> value, over the seeds.
+        eval: query id -> MRR@10 on the eval split, mean over the seeds; None if the judgments are hidden or it was not
+            requested.
+        also: label of a further set -> measure -> query id -> value, mean over the seeds.
     """
 
     mrr: Mapping[str, float]
@@ -64,7 +65,7 @@ class Measured:
 
     @classmethod
     def of_seeds(cls, mrr: Sequence[Mapping[str, float]], recall: Sequence[Mapping[str, float]]) -> "Measured":
-        """One row from the per-query values of its seeds: query id -> value, one mapping for each seed."""
+        """The results of one row from its seeds' per-query values: query id -> value, one mapping per seed."""
         if any(values.keys() != mrr[0].keys() for values in (*mrr, *recall)):
             raise ValueError("the seeds are over different queries; evaluate all alike")
         return cls(averaged(mrr), averaged(recall), tuple(mean(values) for values in mrr))
@@ -80,23 +81,23 @@ class Measured:
 
 @dataclass(frozen=True)
 class Setting:
-    """Under what conditions the rows were measured; printed below the table.
+    """The conditions under which the rows were measured; printed below the table.
 
     Attributes:
         preset, dataset, split: names.
-        queries: judged dev queries that every mean is over.
+        queries: number of judged dev queries in every mean.
         depth: passages reranked per query.
-        steps, batch, learning_rate: of training; the batch in groups (cross entropy: in pairs), the rate's peak.
-        backbone: the pretrained encoder as really used, for display.
-        dense: the dense retriever's encoder as really used.
+        steps, batch, learning_rate: of training; the batch in groups (cross entropy: in pairs), the peak of the rate.
+        backbone: the pretrained encoder that was used, for display.
+        dense: the dense retriever's encoder that was used.
         retrievers: role -> display name, e.g. {"bm25": "BM25", "dense": "MiniLM (dense)"}.
         alpha: level of the tests.
-        seeds: that each row was trained with.
-        eval_split: the split that stands for the leaderboard's eval queries; None without one.
+        seeds: of each row's trainings.
+        eval_split: the split used in place of the leaderboard's eval queries; None without one.
         submission: name of the file with the ranking of those queries in the leaderboard's format; None without one.
-        also: further sets that every row was measured on, in the order of their columns.
-        msmarco: whether the data are the paper's own, so that the figures can be compared with its.
-        wall_seconds: time that all of it took; None where unknown.
+        also: further sets on which every row was measured, in the order of their columns.
+        msmarco: whether the data are the paper's, so that the figures can be compared.
+        wall_seconds: total time; None if unknown.
         version: of lce_tf.
         remarks: further lines for the notes.
     """
@@ -124,24 +125,24 @@ class Setting:
 
     @property
     def model(self) -> str:
-        """The name of our rows' model: the paper's only if the backbone is the paper's."""
+        """The model's name in our rows: the paper's only if the backbone is the paper's."""
         return PAPER_MODEL if PurePath(self.backbone).name == _ELECTRA_BASE else f"cross-encoder ({self.backbone})"
 
 
 @dataclass(frozen=True)
 class Line:
-    """A row with what there is to print of it; figures are None where nothing was measured.
+    """A row with everything to print; figures are None if nothing was measured.
 
     Attributes:
         row, measured: as given.
         status: "measured", "cited" or "not run".
-        model, retriever: display names, as really used; cited rows keep the paper's. The retriever is that of
-            negatives and first stage, both where they differ, and empty for baselines.
+        model, retriever: display names of what was used; cited rows keep the paper's. The retriever is that of
+            negatives and first stage, both if they differ, and empty for baselines.
         mrr, recall: means over the queries.
         interval: 95% confidence interval of the MRR@10.
         above: labels of the measured rows that this one is significantly above.
-        eval: mean MRR@10 on the eval split; None where it is blind or not asked for.
-        also: label of a further set -> measure -> mean over its queries; empty where nothing was measured.
+        eval: mean MRR@10 on the eval split; None if the judgments are hidden or it was not requested.
+        also: label of a further set -> measure -> mean over its queries; empty if nothing was measured.
     """
 
     row: Row
@@ -159,12 +160,12 @@ class Line:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A table with its results and setting; the rest follows from these.
+    """A table with its results and setting; everything else is computed from these.
 
     Raises:
-        ValueError: results for a label that is no row of the table, or for a cited one.
-        UserError: rows are measured over different queries, or not over `setting.queries` of them; or a further set
-            not over as many as it has.
+        ValueError: results for a label that is not a row of the table, or for a cited row.
+        UserError: rows measured over different queries, or not over `setting.queries` of them; or a further set
+            measured over a different number than it has.
     """
 
     table: Table
@@ -204,7 +205,7 @@ class Outcome:
         return self.comparison.p_values[pair], self.comparison.corrected[pair]
 
     def own_first_stages(self) -> list[tuple[Line, Line]]:
-        """(line of ours, line of its first stage) for every such pair that was measured."""
+        """(our line, line of its first stage) for every such pair that was measured."""
         measured = {line.row.label: line for line in self.lines if line.status == MEASURED}
         pairs = []
         for line in measured.values():
@@ -244,5 +245,5 @@ class Outcome:
 
 
 def averaged(seeds: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """Query id -> mean over the seeds' values, one mapping for each seed, all over the same queries."""
+    """Query id -> mean over the seeds; one mapping of the same queries per seed."""
     return {query_id: mean([values[query_id] for values in seeds]) for query_id in seeds[0]}

@@ -1,4 +1,4 @@
-"""A table of the paper with ours beside it, as Markdown, LaTeX, JSON and a figure."""
+"""A table of the paper with our results, as Markdown, LaTeX, JSON and a figure."""
 
 import json
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ class Report(Outcome):
         return latex(self)
 
     def as_json(self) -> dict[str, Any]:
-        """Every figure, per query too, every p-value and the setting, in JSON's types."""
+        """Every figure (also per query), every p-value and the setting, in JSON's types."""
         return {
             "table": self.table.name,
             "title": self.table.title,
@@ -79,18 +79,18 @@ def build(table: Table, results: Mapping[str, Measured], setting: Setting) -> Re
     """The report on `table`; `results` holds the measured rows by label, the others are marked as not run.
 
     Raises:
-        ValueError: results for a label that is no row of the table, or for a cited one.
-        UserError: rows are measured over different queries, or not over `setting.queries` of them.
+        ValueError: results for a label that is not a row of the table, or for a cited row.
+        UserError: rows measured over different queries, or not over `setting.queries` of them.
     """
     report = Report(table, results, setting)
-    _ = report.lines  # so that queries that do not match are found here, not when it is printed
+    _ = report.lines  # finds different queries now, not when it is printed
     return report
 
 
 def write_all(report: Report, folder: str | Path) -> list[Path]:
     """Writes `<table>.md`, `.tex`, `.json`, `.png` and `.svg` into `folder`, and returns their paths.
 
-    The same report gives the same bytes. All is drawn before anything is written.
+    The same report gives the same bytes. Everything is rendered before anything is written.
     """
     contents = {
         "md": report.markdown().encode(),

@@ -1,17 +1,18 @@
-"""The paper's tables as records: what each row trains, what it reranks and what the paper got.
+"""The paper's tables as records: what each row trains and reranks, and the paper's figures.
 
-Source: Pradeep, Liu, Zhang, Li, Yates, Lin: "Squeezing Water from a Stone", ECIR 2022. Retrievers are roles: "dense"
-is TCT-ColBERTv2 in the paper, and whatever stands in its place elsewhere.
+Source: Pradeep, Liu, Zhang, Li, Yates, Lin: "Squeezing Water from a Stone", ECIR 2022. Retrievers are roles: "dense" is
+TCT-ColBERTv2 in the paper, and may be another retriever elsewhere.
 """
 
 from dataclasses import dataclass
 
 BASELINE, CITED, OURS = "baseline", "cited", "ours"
 
-# How a table is laid out: a line a row; a cell a row, negatives down and group sizes across; dev beside eval.
+# The layout of a table: one line per row; one cell per row, with negatives down and group sizes across; dev beside
+# eval.
 ROWS, GRID, LEADERBOARD = "rows", "grid", "leaderboard"
 
-# Role of a retriever -> its name in the paper; name of a loss in our registry -> its name in the paper.
+# Role of a retriever -> its name in the paper; name of a loss in the registry -> its name in the paper.
 PAPER_RETRIEVERS = {"bm25": "BM25", "dense": "TCT-ColBERTv2"}
 PAPER_LOSSES = {"ce": "CE", "hinge": "Hinge", "lce": "LCE"}
 PAPER_MODEL = "monoELECTRA-Base"
@@ -19,7 +20,8 @@ PAPER_MODEL = "monoELECTRA-Base"
 
 @dataclass(frozen=True)
 class Printed:
-    """What the paper prints: MRR@10, R@1K (None: a dash), labels of the rows it is above, MRR@10 on eval, if any."""
+    """The paper's figures: MRR@10, R@1K (None: a dash), labels of the rows it is above, and MRR@10 on eval (or
+    None)."""
 
     mrr: float
     recall: float | None = None
@@ -29,12 +31,12 @@ class Printed:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """The identity of a trained cross-encoder: rows and tables that agree in it share one training.
+    """The identity of a trained cross-encoder; rows with equal checkpoints share one training.
 
     Attributes:
         negatives: role of the retriever whose top passages are the negatives.
         loss: name in the registry of losses.
-        group: passages a group, the positive included (n); 1 for cross entropy.
+        group: passages per group, including the positive (n); 1 for cross entropy.
     """
 
     negatives: str
@@ -52,15 +54,15 @@ class Row:
     """One row of a table.
 
     Attributes:
-        label: as superscripts name it, without parentheses; in a grid its series and group size, such as "a16".
-        kind: "baseline" (a first stage as it is), "cited" (figures from the literature) or "ours" (trained and
+        label: as in superscripts, without parentheses; in a grid its series and group size, such as "a16".
+        kind: "baseline" (an unchanged first stage), "cited" (figures from the literature) or "ours" (trained and
             measured).
-        block: title of the block of rows that it stands in.
+        block: title of its block of rows.
         model: name in the paper.
         paper: the paper's figures.
-        first_stage: role of the retriever that is reranked, or that a baseline is; None for other cited systems.
-        negatives: role of the retriever that gives the training negatives; None for baselines and such systems.
-        loss, group: see `Checkpoint`; None where there are no negatives.
+        first_stage: role of the retriever that is reranked, or of the baseline itself; None for other cited systems.
+        negatives: role of the retriever of the training negatives; None for baselines and other cited systems.
+        loss, group: see `Checkpoint`; None without negatives.
         reference: number in the paper's list of references, for cited rows.
     """
 
@@ -88,18 +90,18 @@ class Row:
 
     @property
     def checkpoint(self) -> Checkpoint | None:
-        """What has to be trained for this row; None where nothing has."""
+        """The checkpoint to train for this row; None if there is none."""
         return Checkpoint(self.negatives, self.loss, self.group) if self.kind == OURS else None
 
     @property
     def series(self) -> str:
-        """The letter of the grid's line that the row is a cell of: "a" of "a16"."""
+        """The letter of the grid's line to which the row belongs: "a" of "a16"."""
         return self.label.rstrip("0123456789")
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table of the paper: its number, what it shows (`title`), the paper's setting (`source`), rows and layout."""
+    """A table of the paper: its number, what it shows (`title`), the setting (`source`), its rows and layout."""
 
     number: int
     title: str
@@ -122,19 +124,19 @@ class Table:
 
     @property
     def has_eval(self) -> bool:
-        """Whether the table reports the leaderboard's eval queries too."""
+        """Whether the table also reports the leaderboard's eval queries."""
         return any(row.paper.eval is not None for row in self.rows)
 
     def row(self, label: str) -> Row:
-        """The row with this label; KeyError where there is none."""
+        """The row with this label; KeyError if there is none."""
         return {row.label: row for row in self.rows}[label]
 
     def baseline(self, role: str) -> Row | None:
-        """The row that is the retriever `role` itself, where the table has one."""
+        """The row of the retriever `role` without reranking; None if the table has none."""
         return next((row for row in self.rows if row.kind == BASELINE and row.first_stage == role), None)
 
     def checkpoints(self) -> tuple[Checkpoint, ...]:
-        """What has to be trained for the table, each once, in the order of the rows."""
+        """The checkpoints to train for the table, each once, in the order of the rows."""
         return tuple(dict.fromkeys(row.checkpoint for row in self.rows if row.checkpoint))
 
 
@@ -148,13 +150,13 @@ def _cited(label: str, model: str, reference: int, mrr: float) -> Row:
 
 
 def _trained(label: str, role: str, loss: str, group: int, mrr: float, recall: float, above: str) -> Row:
-    """A row of ours whose negatives come from its own first stage."""
+    """One of our rows whose negatives come from its own first stage."""
     paper = Printed(mrr, recall, tuple(above))
     return Row(label, OURS, "Cross-encoders", PAPER_MODEL, paper, role, role, loss, group)
 
 
 def _crossed(label: str, negatives: str, first_stage: str, mrr: float, recall: float, above: str = "") -> Row:
-    """A row of LCE with n = 8 whose negatives may come from another retriever than its first stage."""
+    """A row of LCE with n = 8; its negatives may come from another retriever than its first stage."""
     paper = Printed(mrr, recall, tuple(above))
     return Row(label, OURS, "LCE, n = 8", PAPER_MODEL, paper, first_stage, negatives, "lce", 8)
 

@@ -1,1 +1,1 @@
-"""One HTML page about a set of runs: measures, training curves, ranks of relevant passages, wins and losses."""
+"""An HTML page about a set of runs: measures, training curves, ranks of relevant passages, wins and losses."""

@@ -1,4 +1,4 @@
-"""Charts as plain geometry in a box of fixed size, for the page's template to draw as SVG in the page's own colours."""
+"""Charts as geometry in a box of fixed size; the page's template draws them as SVG in the page's colours."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -6,16 +6,16 @@ from dataclasses import dataclass
 
 from lce_tf.reporting.trainings import Point
 
-# The box, and the part of it that is drawn in.
+# The box, and the part of it used for drawing.
 WIDTH, HEIGHT = 360, 200
 LEFT, RIGHT, TOP, BOTTOM = 44, 340, 10, 172
-# Points of a curve; of longer ones each stretch keeps its lowest and its highest.
+# Maximum points of a curve; longer curves keep the lowest and the highest point of each stretch.
 MOST_POINTS = 300
 
 
 @dataclass(frozen=True)
 class Tick:
-    """A place on an axis and what stands there."""
+    """A position on an axis and its label."""
 
     at: float
     text: str
@@ -23,7 +23,7 @@ class Tick:
 
 @dataclass(frozen=True)
 class Mark:
-    """A point or, with a height, a bar or an interval: its upper end, and what it stands for in words."""
+    """A point or, with a height, a bar or an interval: its upper end, and a description."""
 
     x: float
     y: float
@@ -33,7 +33,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class Series:
-    """What is drawn in one colour: polylines as SVG's `points`, bars, dots with intervals."""
+    """Everything drawn in one colour: polylines as SVG's `points`, bars, dots with intervals."""
 
     label: str
     lines: tuple[str, ...] = ()
@@ -44,7 +44,7 @@ class Series:
 
 @dataclass(frozen=True)
 class Chart:
-    """A chart with its axes; `description` says in a sentence what it shows, for those who do not see it."""
+    """A chart with its axes; `description` says in a sentence what it shows, for screen readers."""
 
     title: str
     description: str
@@ -56,7 +56,7 @@ class Chart:
 
 
 def curve(title: str, points: Sequence[Point]) -> Chart:
-    """A figure over the steps of a training; a figure that is no number leaves a gap."""
+    """A curve of a figure over the training steps; a value that is not a number leaves a gap."""
     finite = [value for _, value in points if value is not None]
     x = _scale([step for step, _ in points], LEFT, RIGHT, padded=False)
     y = _scale(finite or [0.0], BOTTOM, TOP)
@@ -66,20 +66,20 @@ def curve(title: str, points: Sequence[Point]) -> Chart:
             strokes.append([])
         else:
             strokes[-1].append(f"{x.at(step):.1f},{y.at(value):.1f}")
-    # A point by itself is a line of no length, which round ends make visible.
+    # A single point becomes a line of length 0, which round line ends make visible.
     lines = tuple(" ".join(stroke if len(stroke) > 1 else stroke * 2) for stroke in strokes if stroke)
     return Chart(title, f"{title}: {_told(points, finite)}", "step", x.ticks, y.ticks, (Series(title, lines=lines),))
 
 
 def _told(points: Sequence[Point], finite: Sequence[float]) -> str:
     if not finite:
-        return "no number at all"
+        return "no finite value"
     gaps = f"; {len(points) - len(finite)} not a number" if len(finite) < len(points) else ""
     return f"from {finite[0]:.3g} to {finite[-1]:.3g}, lowest {min(finite):.3g}, highest {max(finite):.3g}{gaps}"
 
 
 def thinned(points: Sequence[Point], most: int = MOST_POINTS) -> list[Point]:
-    """At most `most` points and their gaps: the lowest and the highest of each stretch, in their order."""
+    """At most `most` points and their gaps: the lowest and the highest of each stretch, in order."""
     if len(points) <= most:
         return list(points)
     size = math.ceil(2 * len(points) / most)
@@ -93,7 +93,7 @@ def thinned(points: Sequence[Point], most: int = MOST_POINTS) -> list[Point]:
 
 
 def bars(title: str, x_label: str, names: Sequence[str], counts: Mapping[str, Sequence[int]]) -> Chart:
-    """Bars side by side: for each of `names` one of each series, label -> counts."""
+    """Grouped bars: for each of `names` one bar per series, label -> counts."""
     y = _scale([0, *(count for found in counts.values() for count in found)], BOTTOM, TOP, padded=False)
     step = (RIGHT - LEFT) / len(names)
     width = 0.8 * step / len(counts)
@@ -115,7 +115,7 @@ def bars(title: str, x_label: str, names: Sequence[str], counts: Mapping[str, Se
 def against_group(title: str, found: Mapping[str, Sequence[tuple[int, float, tuple[float, float] | None]]]) -> Chart:
     """Means with their intervals against the group size: label -> (n, mean, interval or None).
 
-    The line of a series goes through the mean of what it has at each n.
+    The line of a series goes through the average of its means at each n.
     """
     groups = sorted({n for rows in found.values() for n, _, _ in rows})
     x = {n: at for n, at in zip(groups, _logarithmic(groups), strict=True)}
@@ -123,7 +123,7 @@ def against_group(title: str, found: Mapping[str, Sequence[tuple[int, float, tup
     y = _scale(values, BOTTOM, TOP)
     series = []
     for place, (label, rows) in enumerate(found.items()):
-        # Side by side, so that intervals can be told apart.
+        # Shifted sideways, so that the intervals of different series do not overlap.
         shift = 5 * (place - (len(found) - 1) / 2)
         at = {n: [mean for other, mean, _ in rows if other == n] for n in groups}
         line = [f"{x[n] + shift:.1f},{y.at(sum(v) / len(v)):.1f}" for n, v in at.items() if v]
@@ -138,7 +138,7 @@ def against_group(title: str, found: Mapping[str, Sequence[tuple[int, float, tup
 
 @dataclass(frozen=True)
 class _Scale:
-    """A linear axis: the values at its two ends and where these are drawn."""
+    """A linear axis: the values at its two ends and their positions."""
 
     low: float
     high: float
@@ -151,7 +151,7 @@ class _Scale:
 
 
 def _scale(values: Sequence[float], start: float, end: float, padded: bool = True) -> _Scale:
-    """An axis that holds the values, with three to six round ticks; `padded` leaves a little room at both ends."""
+    """An axis for the values, with three to six round ticks; `padded` leaves some room at both ends."""
     low, high = min(values), max(values)
     if low == high:
         low, high = (low - abs(low) / 2, high + abs(high) / 2) if low else (0.0, 1.0)
@@ -166,6 +166,6 @@ def _scale(values: Sequence[float], start: float, end: float, padded: bool = Tru
 
 
 def _logarithmic(groups: Sequence[int]) -> list[float]:
-    """Where the group sizes stand, each doubling as wide as the last, with room at both ends."""
+    """Positions of the group sizes on a logarithmic axis, with room at both ends."""
     span = math.log2(groups[-1] / groups[0]) or 1.0
     return [LEFT + 20 + math.log2(n / groups[0]) / span * (RIGHT - LEFT - 40) for n in groups]

@@ -1,4 +1,4 @@
-"""What a run changes against its first stage: where relevant passages stand, and which queries win and lose."""
+"""Differences between a run and its first stage: ranks of relevant passages, and queries that win or lose."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,15 +8,15 @@ from lce_tf.data.qrels import Qrels, relevant
 from lce_tf.data.runs import Run
 from lce_tf.evaluation.measures import query_rows
 
-# The last rank of each group of ranks; the group after them holds relevant passages that a run lacks.
+# The last rank of each group of ranks; one more group counts the relevant passages missing from a run.
 BUCKETS = (1, 3, 5, 10, 30, 100, math.inf)
-# Relevant passages shown for a query beside the top ones.
+# Relevant passages shown per query in addition to the top ones.
 MOST_RELEVANT = 3
 
 
 @dataclass(frozen=True)
 class Placed:
-    """A passage of a query: its ranks from 1 in the run and in the first stage (None: not there), and its grade."""
+    """A passage of a query: its ranks from 1 in the run and in the first stage (None: missing), and its grade."""
 
     passage_id: str
     now: int | None
@@ -26,7 +26,7 @@ class Placed:
 
 @dataclass(frozen=True)
 class Change:
-    """A query whose value differs from the first stage's, and passages that show why, by their rank in the run."""
+    """A query whose value differs from the first stage's, and passages that explain it, by their rank in the run."""
 
     query_id: str
     before: float
@@ -36,12 +36,13 @@ class Change:
 
 @dataclass(frozen=True)
 class Against:
-    """A run against its first stage.
+    """A run compared with its first stage.
 
     Attributes:
-        ranks_before, ranks_now: relevant passages in each group of `BUCKETS`, and those that are not in the run.
-        better, worse, equal: queries by how their value changed.
-        wins, losses: those of them that are shown, the largest change first.
+        ranks_before, ranks_now: number of relevant passages in each group of `BUCKETS`, and of those missing from the
+            run.
+        better, worse, equal: number of queries by how their value changed.
+        wins, losses: the queries shown, largest change first.
     """
 
     ranks_before: tuple[int, ...]
@@ -54,17 +55,17 @@ class Against:
 
 
 class Lists:
-    """A run's ranked lists, looked into query by query."""
+    """A run's ranked lists, for look-ups by query."""
 
     def __init__(self, run: Run):
         self._ids, self._rows = run.passage_ids, query_rows(run)
 
     def top(self, query_id: str, depth: int) -> list[str]:
-        """The ids of the first `depth` passages; none for a query that the run lacks."""
+        """The ids of the first `depth` passages; [] for a query that the run lacks."""
         return [passage_id.decode() for passage_id in self._of(query_id)[:depth]]
 
     def ranks(self, query_id: str, passage_ids: Iterable[str]) -> list[int | None]:
-        """The rank of each passage, from 1; None where it is not in the list."""
+        """The rank of each passage, from 1; None if it is not in the list."""
         places = {passage_id: rank for rank, passage_id in enumerate(self._of(query_id), 1)}
         return [places.get(passage_id.encode()) for passage_id in passage_ids]
 
@@ -82,17 +83,17 @@ def against(
     shown: int,
     depth: int,
 ) -> Against:
-    """What `run` changes.
+    """Compares `run` with its first stage.
 
     Args:
-        qrels: the judgments; `min_grade` is the lowest grade that is relevant.
+        qrels: the judgments; `min_grade` is the lowest grade that counts as relevant.
         now, before: query id -> value of the run and of its first stage, for every judged query.
-        shown: wins, and losses, to show at most.
-        depth: passages of the top of either list that are shown for a query.
+        shown: maximum number of wins, and of losses, to show.
+        depth: passages shown per query from the top of either list.
     """
     wanted = relevant(qrels, min_grade)
     changes = {query_id: now[query_id] - before[query_id] for query_id in qrels}
-    # Largest first; of equal ones the first in the judgments, since sorting keeps their order.
+    # Largest first; equal ones in the order of the judgments, since sorting is stable.
     wins = sorted((query_id for query_id in qrels if changes[query_id] > 0), key=lambda q: -changes[q])
     losses = sorted((query_id for query_id in qrels if changes[query_id] < 0), key=lambda q: changes[q])
 
@@ -124,7 +125,7 @@ def _counted(lists: Lists, wanted: Mapping[str, Sequence[str]]) -> tuple[int, ..
 def _placed(
     query_id: str, run: Lists, first_stage: Lists, grades: Mapping[str, int], wanted: Sequence[str], depth: int
 ) -> tuple[Placed, ...]:
-    """The top passages of both lists and the best placed relevant ones."""
+    """The top passages of both lists and the best ranked relevant ones."""
     ranked = [(rank, passage_id) for rank, passage_id in zip(run.ranks(query_id, wanted), wanted, strict=True) if rank]
     ranked.sort()
     best = [passage_id for _, passage_id in ranked] or list(wanted)

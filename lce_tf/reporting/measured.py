@@ -1,4 +1,4 @@
-"""The figures of a report: runs are read one at a time, measured, and looked at against their first stages."""
+"""The figures of a report: each run is read, measured, and compared with its first stage."""
 
 import sys
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ Values = Mapping[str, Mapping[str, float]]
 
 @dataclass(frozen=True)
 class Measured:
-    """A run with its values and, where it reranks another, what it changes there."""
+    """A run with its values and, if it reranks another, the comparison with that."""
 
     entry: Entry
     values: Values
@@ -41,18 +41,18 @@ def measure(
     depth: int,
     format: str | None = None,
 ) -> tuple[Measured, ...]:
-    """The entries with their figures, in their order; notes a first stage that is not the one a run was made from.
+    """The entries with their figures, in their order; a note on stderr if a run was made from another first stage.
 
     Args:
         entries: first stages before the runs that rerank them.
-        measures: names as `parse_measure` takes them; by the first one queries win or lose, and its lowest relevant
-            grade is the lowest that counts as relevant.
-        shown: wins, and losses, to show on the whole page at most; the runs share them evenly.
+        measures: names as `parse_measure` takes them. The first decides which queries win or lose, and its lowest
+            relevant grade is used for all.
+        shown: maximum number of wins, and of losses, on the whole page; divided evenly among the runs.
         depth: see `against`.
         format: of the run files, see `read_run`.
 
     Raises:
-        UserError: a run is at fault, or holds none of the judged queries.
+        UserError: a fault in a run, or no judged query in it.
     """
     min_grade = parse_measure(measures[0]).rel
     reranked = sum(entry.first_stage is not None for entry in entries)
@@ -75,14 +75,14 @@ def measure(
 
 
 def comparisons(found: Sequence[Measured], measures: Sequence[str], alpha: float) -> dict[str, Comparison]:
-    """Measure -> the tests between all pairs of runs; empty where there are too few runs or queries to test."""
+    """Measure -> the tests between all pairs of runs; {} if there are fewer than two runs or queries."""
     if len(found) < 2 or len(next(iter(found[0].values.values()))) < 2:
         return {}
     return {name: compare({one.entry.name: one.values[name] for one in found}, alpha) for name in measures}
 
 
 def cells(found: Sequence[Measured], measures: Sequence[str], tests: Mapping[str, Comparison]) -> list[list[Cell]]:
-    """A row a run and a cell a measure: the mean, four digits, and its letters."""
+    """One row per run and one cell per measure: the mean with four decimals, and its letters."""
     letter = letters([one.entry.name for one in found])
     between = "" if len(letter) <= 26 else ","
     rows = []
@@ -96,9 +96,9 @@ def cells(found: Sequence[Measured], measures: Sequence[str], tests: Mapping[str
 
 
 def group_chart(found: Sequence[Measured], measure: str) -> Chart | None:
-    """The first measure against the group size of the training, a line for each loss and first stage.
+    """The first measure against the training's group size, one line for each loss and first stage.
 
-    None where there are not two group sizes.
+    None if there are fewer than two group sizes.
     """
     trained = [one for one in found if one.entry.training is not None]
     if len({one.entry.training.group for one in trained}) < 2:

@@ -1,4 +1,4 @@
-"""The report as one HTML page that loads nothing: what stands on it is worked out here and laid out in `page.html`."""
+"""The report as one HTML page without external resources; the contents are computed here, `page.html` is the layout."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from lce_tf.reporting.texts import Texts
 from lce_tf.reporting.trainings import Training
 from lce_tf.settings import setting
 
-# How the groups of ranks are called; the last holds relevant passages that are not in the run.
+# Names of the groups of ranks; the last is for relevant passages missing from the run.
 RANKS = ("1", "2–3", "4–5", "6–10", "11–30", "31–100", "101+", "none")
 assert len(RANKS) == len(BUCKETS) + 1
 
@@ -76,11 +76,11 @@ def page(sources: Sources, qrels: Qrels, judged_in: str, texts: Texts, settings:
     """The page's HTML; the same inputs give the same text.
 
     Args:
-        qrels: every query of it counts.
-        judged_in: where the judgments are from, in words.
+        qrels: all its queries count.
+        judged_in: the source of the judgments, as text.
 
     Raises:
-        UserError: a run, a measure or a file of texts is at fault.
+        UserError: a fault in a run, a measure or a file of texts.
     """
     shown, depth = settings.queries_shown, settings.passages_shown
     found = measure(sources.entries, qrels, settings.measures, shown, depth, settings.format)
@@ -111,7 +111,7 @@ def _rendered(context: Mapping[str, Any]) -> str:
     import jinja2
 
     loader = jinja2.PackageLoader("lce_tf.reporting", ".")
-    # Whatever is put into the page is escaped: ids and texts come from files that nobody has looked at.
+    # Everything inserted is escaped, since ids and texts come from files that may hold any markup.
     environment = jinja2.Environment(
         loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
@@ -121,7 +121,7 @@ def _rendered(context: Mapping[str, Any]) -> str:
 
 
 def _cut(text: str, characters: int) -> str:
-    """The first `characters` of a text, with an ellipsis where there were more."""
+    """The first `characters` of a text, with an ellipsis if it was longer."""
     return text if len(text) <= characters else text[: max(1, characters - 1)].rstrip() + "…"
 
 

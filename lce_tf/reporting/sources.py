@@ -1,4 +1,4 @@
-"""What the arguments of a report mean: which runs it is about, what they rerank, and which trainings they come from."""
+"""Resolves the arguments of a report: its runs, the runs that they rerank, and the trainings of their models."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ class Entry:
     """A run of the report.
 
     Attributes:
-        name: what the page calls it.
+        name: its name on the page.
         path: of its file.
         first_stage: name of the run that it reranks; None for a first stage.
-        training: where its model was trained, as far as known.
-        row: the row of a table that it stands in; empty without one.
-        made_from: SHA-256 of the run that it reranks, as its manifest has it; None where that is not known.
+        training: the training of its model; None if not known.
+        row: its row in a table; empty without one.
+        made_from: SHA-256 of the run that it reranks, from its manifest; None if not known.
     """
 
     name: str
@@ -34,12 +34,12 @@ class Entry:
 
 @dataclass(frozen=True)
 class Sources:
-    """What a report is about.
+    """Everything that a report covers.
 
     Attributes:
         entries: the runs, first stages first.
-        trainings: those of the runs and those given by themselves, each once.
-        tables: the folder of tables among the arguments, if there was one.
+        trainings: those of the runs and those given as arguments, each once.
+        tables: the folder of tables among the arguments, if there is one.
     """
 
     entries: tuple[Entry, ...]
@@ -48,13 +48,13 @@ class Sources:
 
 
 def gather(arguments: Sequence[str], first_stage: str | None) -> Sources:
-    """Runs, trainings and tables behind the arguments of the door, in their order.
+    """The runs, trainings and tables that the command's arguments name, in their order.
 
-    A run that `lce rerank` wrote names its checkpoint in the file beside it; where that is a training's folder, or
-    bears the name of one that was given, the run is shown with it.
+    The manifest beside a run that `lce rerank` wrote names its checkpoint. If that is a training's folder, or has the
+    name of one that was given, the run is shown with this training.
 
     Raises:
-        UserError: an argument is nothing of the kind, two folders of tables, or runs without a first stage.
+        UserError: an argument is none of these, two folders of tables, or runs without a first stage.
     """
     folders = [Path(name) for name in arguments if Path(name).is_dir()]
     files = [name for name in arguments if not Path(name).is_dir()]
@@ -93,17 +93,17 @@ def _given_runs(files: Sequence[str], first_stage: str | None, given: Sequence[P
         return []
     reranked = [name for name in files if name != first_stage]
     runs = [TableRun(Path(first_stage)), *(TableRun(Path(name), Path(first_stage)) for name in reranked)]
-    run_names([str(run.path) for run in runs])  # that all are there, before they are looked into
+    run_names([str(run.path) for run in runs])  # checks that all exist before any is read
     return runs[:1] + [_with_training(run, given) for run in runs[1:]]
 
 
 def _with_training(run: TableRun, given: Sequence[Path]) -> TableRun:
-    """The run with its training and the hash of its first stage, as far as the file beside it tells."""
+    """The run with its training and the hash of its first stage, if its manifest names them."""
     beside = run.path.with_name(f"{run.path.name}.json")
     facts = read_json(beside) if beside.is_file() else None
     if not isinstance(facts, dict) or not isinstance(facts.get("checkpoint"), str):
         return run
-    # A relative path counts from where `lce rerank` was called: here, or somewhere above the run.
+    # A relative path is relative to where `lce rerank` was called: here, or a folder above the run.
     places = (Path(), *run.path.resolve().parents)
     checkpoint = next((at for place in places if is_training(at := place / facts["checkpoint"])), None)
     same = [folder for folder in given if checkpoint and folder.resolve() == checkpoint.resolve()]

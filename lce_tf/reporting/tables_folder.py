@@ -1,4 +1,4 @@
-"""What a folder that `lce tables` wrote says of its runs, read from its tables as they lie on the disk."""
+"""Reads the runs of a folder that `lce tables` wrote from its tables."""
 
 import re
 from collections.abc import Iterator
@@ -18,10 +18,10 @@ class TableRun:
 
     Attributes:
         path: of its file.
-        first_stage: the run that it reranks; None for a first stage itself.
+        first_stage: the run that it reranks; None for a first stage.
         training: the folder of its checkpoint; None for a first stage.
-        row: where it stands, such as "table1 (4)"; empty for a first stage that is no row.
-        made_from: SHA-256 of the run that it reranks, as its manifest has it; None where that is not known.
+        row: its table and row, such as "table1 (4)"; empty for a first stage without a row.
+        made_from: SHA-256 of the run that it reranks, from its manifest; None if not known.
     """
 
     path: Path
@@ -33,13 +33,13 @@ class TableRun:
 
 @dataclass(frozen=True)
 class TablesFolder:
-    """The runs of a folder's tables, each once, and the queries that all of them were measured on.
+    """The runs of a folder's tables, each once, and the queries on which all were measured.
 
     Attributes:
         dataset, split: what `load_dataset` takes, and the split of the queries.
-        shown: the data set as the tables name it.
+        shown: the data set's name in the tables.
         queries: ids of the queries that count.
-        runs: first stages before what reranks them.
+        runs: first stages before the runs that rerank them.
     """
 
     dataset: str
@@ -50,15 +50,15 @@ class TablesFolder:
 
 
 def tables_in(folder: Path) -> list[Path]:
-    """The tables that `lce tables` wrote into `folder` (`table1.json` and so on), in their order."""
+    """The tables that `lce tables` wrote into `folder` (`table1.json` and so on), in order."""
     return sorted(path for path in folder.glob("table*.json") if re.fullmatch(r"table\d+\.json", path.name))
 
 
 def read_tables_folder(folder: Path) -> TablesFolder:
-    """The folder's runs; every row that was measured counts, of every table.
+    """The runs of every measured row of every table in the folder.
 
     Raises:
-        UserError: a table is not what `lce tables` writes, tables are of different queries, or a run is missing.
+        UserError: a table was not written by `lce tables`, tables have different queries, or a run is missing.
     """
     runs: dict[Path, TableRun] = {}
     queries: dict[tuple[str, ...], Path] = {}
@@ -91,7 +91,7 @@ def read_tables_folder(folder: Path) -> TablesFolder:
 
 
 def _row_runs(folder: Path, table: str, row: dict[str, Any], setting: dict[str, Any]) -> Iterator[TableRun]:
-    """The runs behind a row: of a baseline one, of ours its first stage's and one for each seed."""
+    """The runs behind a row: one for a baseline; for our rows the first stage and one run per seed."""
     where = f"{table} ({row['label']})"
     first_stage = folder / "first_stage" / f"{row['first_stage']}.{setting['split']}.trec"
     if not row["checkpoint"]:
@@ -103,7 +103,7 @@ def _row_runs(folder: Path, table: str, row: dict[str, Any], setting: dict[str, 
     for path in sorted((folder / "reranked").glob("*.trec")):
         if match := re.fullmatch(name, path.name):
             training = folder / "models" / match[1]
-            # A seed's number is part of the name unless it is the preset's own.
+            # The file name has the seed's number, except for the preset's own seed.
             if read_training(training).config["seed"] in setting["seeds"]:
                 found += 1
                 yield TableRun(path, first_stage, training, where)

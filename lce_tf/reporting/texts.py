@@ -1,4 +1,4 @@
-"""The texts of queries and passages by id, from a data set or from files, for those that a page shows."""
+"""Texts of queries and passages by id, from a data set or from files, for those that a page shows."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from lce_tf.data.text_files import tab_rows
 
 @dataclass(frozen=True)
 class Texts:
-    """Where the texts are; a file is asked before the data set, and without either there are none.
+    """The sources of texts: a file takes precedence over the data set; without either there are no texts.
 
     Attributes:
         dataset, split: what `load_dataset` takes, and the split of the queries.
@@ -23,7 +23,7 @@ class Texts:
     passage_file: str | None = None
 
     def queries(self, wanted: Collection[str]) -> dict[str, str]:
-        """Query id -> text for those of `wanted` that are there."""
+        """Query id -> text for those of `wanted` that have one."""
         if self.query_file is not None:
             return _found(self.query_file, "query", wanted)
         if self.dataset is None or not wanted:
@@ -32,7 +32,7 @@ class Texts:
         return {query_id: texts[query_id] for query_id in wanted if query_id in texts}
 
     def passages(self, wanted: Collection[str]) -> dict[str, str]:
-        """Passage id -> text for those of `wanted` that are there."""
+        """Passage id -> text for those of `wanted` that have one."""
         if self.passage_file is not None:
             return _found(self.passage_file, "passage", wanted)
         if self.dataset is None or not wanted:

@@ -1,4 +1,4 @@
-"""What a folder that `lce train` writes says of the training: its settings and its figures over the steps."""
+"""Reads a training from the folder that `lce train` wrote: its settings, and its figures over the steps."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ CURVES = {
     "learning_rate": "Learning rate",
     "gradient_norm": "Gradient norm",
 }
-# Setting -> how the page calls it.
+# Setting -> its name on the page.
 SETTINGS = {
     "loss": "loss",
     "group": "passages a group (n)",
@@ -28,19 +28,19 @@ SETTINGS = {
     "seed": "seed",
 }
 
-# A step and its figure; None where that was no finite number.
+# A step and its figure; None if it was not finite.
 Point = tuple[int, float | None]
 
 
 @dataclass(frozen=True)
 class Training:
-    """A training as it lies on the disk, finished or not.
+    """A training on the disk, finished or not.
 
     Attributes:
         name: of its folder.
-        folder: where it lies.
+        folder: its path.
         config: its settings.
-        curves: title -> points by rising step, for those curves that have any.
+        curves: title -> points by increasing step; curves without points are left out.
         finished: whether its weights are there.
     """
 
@@ -52,7 +52,7 @@ class Training:
 
     @property
     def group(self) -> int:
-        """Passages a group, n."""
+        """Passages per group, n."""
         return int(self.config["group"])
 
     @property
@@ -62,7 +62,7 @@ class Training:
 
     @property
     def settings(self) -> list[tuple[str, str]]:
-        """(what, value) of the settings that a reader asks for first, files without their folders."""
+        """(name, value) of the most important settings; files without their folders."""
         shown = [(label, self.config[name]) for name, label in SETTINGS.items() if self.config.get(name) is not None]
         return [(label, PurePath(value).name if label == "negatives from" else str(value)) for label, value in shown]
 
@@ -74,10 +74,10 @@ def is_training(folder: Path) -> bool:
 
 
 def read_training(folder: Path) -> Training:
-    """The training in `folder`, which may still be going on.
+    """The training in `folder`, which may still be running.
 
     Raises:
-        UserError: the manifest or the figures are not what training writes.
+        UserError: the manifest or the figures were not written by `lce train`.
     """
     here = TrainingFolder(folder)
     config = here.facts().get("config")

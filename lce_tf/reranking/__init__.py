@@ -1,1 +1,1 @@
-"""Scoring runs with a cross-encoder: engines, batches of fixed shapes, resumable jobs."""
+"""Scores runs with a cross-encoder: engines, batches of fixed shapes, resumable jobs."""

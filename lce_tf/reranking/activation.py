@@ -29,13 +29,13 @@ def activated(run: Run, raw: np.ndarray, shown: Shown) -> tuple[Run, np.ndarray]
     """A reranked run with its scores activated, its order as it was.
 
     Args:
-        run, raw: as `merged` gives them; rows that were not scored stay as far below the lowest score as they were.
+        run, raw: as `merged` gives them; rows that were not scored keep their distance from the lowest score.
     """
     if shown == "identity":
         return run, raw
     shift = np.zeros(len(run.query_ids))
     some = np.diff(run.offsets) > 0
-    if some.any():  # reduceat knows no empty stretches
+    if some.any():  # reduceat does not accept empty ranges
         lowest = np.minimum.reduceat(np.where(np.isnan(raw), np.inf, raw), run.offsets[:-1][some])
         shift[some] = activate(lowest, shown) - lowest
     values = activate(raw, shown)

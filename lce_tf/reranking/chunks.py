@@ -1,4 +1,4 @@
-"""The scores of a long job in pieces: what has been scored outlives whatever stops the job."""
+"""The scores of a long job in chunks, kept on disk so that an interrupted job can resume."""
 
 import hashlib
 import json
@@ -12,12 +12,12 @@ from lce_tf.files import make_folder, read_array, written
 
 
 class Chunks:
-    """A job's pairs cut into chunks, and a folder with a file of logits for each chunk that is done.
+    """A job's pairs cut into chunks, and a folder with one file of logits for each finished chunk.
 
     Args:
-        folder: made if it is not there.
-        manifest: JSON-ready, all that the logits depend on; `chunk` is the number of pairs in a chunk.
-        pairs: how many the job has.
+        folder: created if missing.
+        manifest: JSON-ready, everything that the logits depend on; `chunk` is the number of pairs per chunk.
+        pairs: the job's number of pairs.
 
     Raises:
         UserError: the folder holds the work of another manifest.
@@ -44,22 +44,22 @@ class Chunks:
         return slice(number * self._size, min((number + 1) * self._size, self.pairs))
 
     def missing(self) -> list[int]:
-        """The numbers of the chunks that have yet to be scored."""
+        """The numbers of the chunks that are not scored yet."""
         return [number for number in range(len(self)) if not self._file(number).is_file()]
 
     @property
     def done(self) -> int:
-        """Pairs whose logits are in the folder."""
+        """Number of pairs whose logits are in the folder."""
         left = (self.rows(number) for number in self.missing())
         return self.pairs - sum(rows.stop - rows.start for rows in left)
 
     def write(self, number: int, logits: np.ndarray) -> None:
-        """Keeps a chunk's logits, [pairs of the chunk, outputs] float32."""
+        """Writes a chunk's logits, [pairs of the chunk, outputs] float32."""
         with written(self._file(number), "wb") as handle:
             np.save(handle, logits)
 
     def logits(self) -> np.ndarray:
-        """The logits of all pairs, [pairs, outputs] float32; every chunk must be there."""
+        """The logits of all pairs, [pairs, outputs] float32; every chunk must be finished."""
         parts = [self._read(number) for number in range(len(self))]
         return np.concatenate(parts) if parts else np.zeros((0, 1), np.float32)
 

@@ -1,4 +1,4 @@
-"""What this process does when it faults: kept from libraries that change it."""
+"""Protects this process's signal handlers for faults from libraries that replace them."""
 
 import contextlib
 import ctypes
@@ -6,18 +6,17 @@ import signal
 from collections.abc import Iterator
 
 FAULTS = (signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGABRT)
-# More than the C library's `struct sigaction` takes on any platform (152 bytes on 64-bit Linux).
+# More bytes than `struct sigaction` has on any platform (152 on 64-bit Linux).
 ROOM = 512
 
 
 @contextlib.contextmanager
 def kept_fault_handlers() -> Iterator[None]:
-    """A block after which the process handles faults as before it.
+    """Restores the handlers for faults at the end of the block.
 
-    Ray puts its own handlers in place when it connects and the system's when it leaves. A JVM in the same process
-    stops its threads by reading a page that it has closed, and its handler is what makes that no fault: without it,
-    the process ends in a segmentation fault at some later moment. Python's `signal` cannot put back what a library
-    has set, the C library can.
+    Ray installs its own handlers when it connects and the system's when it leaves. But a JVM in the same process needs
+    its handlers: it stops its threads by making them read a protected page. Without them the process ends later in a
+    segmentation fault. Python's `signal` cannot restore handlers set by a library, but the C library can.
     """
     library = ctypes.CDLL(None)
     handlers = {number: ctypes.create_string_buffer(ROOM) for number in FAULTS}

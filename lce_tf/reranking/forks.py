@@ -1,4 +1,5 @@
-"""What happens to a model in a process that was forked after loading it: threads are not copied by a fork."""
+"""Refuses to use TensorFlow in a process that was forked after TensorFlow started, since a fork does not copy
+threads."""
 
 import os
 
@@ -8,11 +9,11 @@ _tensorflow_began: int | None = None
 
 
 def tensorflow_begins() -> None:
-    """Notes that this process runs TensorFlow, which is about to be started.
+    """Records that this process is about to start TensorFlow.
 
     Raises:
-        UserError: a parent process ran it before it forked. TensorFlow's threads are missing here, so that any call
-            would wait for ever.
+        UserError: a parent process started it before the fork. TensorFlow's threads are missing here, so any call would
+            hang.
     """
     global _tensorflow_began
     if _tensorflow_began is None:
@@ -21,7 +22,7 @@ def tensorflow_begins() -> None:
 
 
 def same_process(loaded: int) -> None:
-    """Refuses to use TensorFlow in another process than the one with the id `loaded`.
+    """Refuses to use TensorFlow in a process other than `loaded`, the id of the process that started it.
 
     Raises:
         UserError: this process was forked from that one.

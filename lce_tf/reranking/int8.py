@@ -1,19 +1,19 @@
-"""Dense layers in 8 bits, for CPUs that multiply those faster than floats."""
+"""8-bit dense layers, for CPUs that multiply int8 faster than floats."""
 
 import numpy as np
 
 from lce_tf.reranking.openvino_runtime import openvino_runtime
 
-# Wordpiece activations are rounded to 8 bits in groups of this many values, each with a scale of its own.
+# Activations are quantized to 8 bits in groups of this many values, each group with its own scale.
 GROUP = 128
-# Narrower layers gain nothing; the head, whose rounding would be the score's, is one.
+# Narrower layers stay in float: they gain nothing, and the head is one, where rounding would change the score directly.
 SMALLEST = 32
 
 
 def compressed(model):
-    """An OpenVINO model whose dense layers keep their weights as int8 with a float32 scale for each output.
+    """An OpenVINO model whose dense layers store their weights as int8 with a float32 scale for each output.
 
-    Symmetric, rounded to the nearest of 255 steps. OpenVINO's CPU plugin rounds the activations as it goes
+    The weights are rounded symmetrically to 255 steps. OpenVINO's CPU plugin quantizes the activations at run time
     (`DYNAMIC_QUANTIZATION_GROUP_SIZE`) and multiplies integers. The model is changed in place.
     """
     ops = openvino_runtime().opset13

@@ -1,4 +1,4 @@
-"""Pairs as batches: padded one by one to the width that their own length gives, or several in a row."""
+"""Batches of pairs: each pair padded to a width that depends on its own length, or several pairs per row."""
 
 from collections.abc import Iterator
 
@@ -7,11 +7,11 @@ import numpy as np
 from lce_tf.tokens.packing import Packed, PackedTokens, Packer
 from lce_tf.tokens.rows import RowShape
 
-# Pairs are padded to a multiple of this many wordpieces: 16 shapes at most up to 256.
+# Pairs are padded to a multiple of this many wordpieces: at most 16 shapes up to 256.
 MULTIPLE = 16
 # The number of pairs in a full batch is a multiple of this.
 BLOCK = 16
-# Share of the largest batch in rows from which on it is taken for the rest of the pairs.
+# The largest batch size is used while the remaining pairs fill more than this share of it.
 FULL = 0.9
 
 
@@ -23,18 +23,18 @@ def batch_rows(width: int, tokens: int) -> int:
 def by_width(
     packer: Packer, query_rows: np.ndarray, passage_rows: np.ndarray, tokens: int, fill: bool
 ) -> Iterator[tuple[np.ndarray, Packed]]:
-    """Yields (which of the pairs, these pairs packed), the widest first.
+    """Yields (indices of the pairs, these pairs packed), widest first.
 
     Args:
         query_rows, passage_rows: [pairs] rows of the packer's stores.
         tokens: padded wordpieces of a full batch.
-        fill: whether the last batch of a width is filled up with copies of its first pair, so that each width has
-            batches of one size only.
+        fill: whether the last batch of a width is filled up with copies of its first pair, so that all batches of a
+            width have the same size.
     """
     widths = -(-packer.lengths(query_rows, passage_rows) // MULTIPLE) * MULTIPLE
     # Rounding up must not go past the positions that the model has.
     widths = np.minimum(widths, packer.sequence)
-    # Longest first: what memory is needed is needed at once, and the estimate of the time left errs on the safe side.
+    # Longest first: the peak memory is reached at once, and the estimate of the remaining time is rather too high.
     for width in np.unique(widths)[::-1].tolist():
         rows = np.flatnonzero(widths == width)
         size = batch_rows(width, tokens)
@@ -47,9 +47,9 @@ def by_width(
 def in_rows(
     packer: Packer, query_rows: np.ndarray, passage_rows: np.ndarray, rows: RowShape
 ) -> Iterator[tuple[np.ndarray, PackedTokens]]:
-    """Yields (which of the pairs, these pairs in rows), as many as fit at a time, in their order.
+    """Yields (indices of the pairs, these pairs in rows): as many pairs as fit, in their order.
 
-    What would leave the largest size too empty goes in batches of the smallest.
+    If the remaining pairs would leave the largest size too empty, batches of the smallest size are used.
     """
     lengths = packer.lengths(query_rows, passage_rows)
     ends, start = np.cumsum(lengths), 0

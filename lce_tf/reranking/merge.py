@@ -1,4 +1,4 @@
-"""The shards of a reranked run made one run: what one machine alone would have written."""
+"""Merges the shards of a reranked run into the run that one machine would have written."""
 
 import re
 from collections.abc import Sequence
@@ -22,13 +22,13 @@ from lce_tf.reranking.outputs import (
 )
 from lce_tf.reranking.shards import Shard, joined
 
-# What the shards of one job may differ in; machines may have mounted the same data under other names.
+# Keys in which the shards of one job may differ (HOW: machines may have mounted the same data under other names).
 OWN = {"shard", "pairs", "seconds", "processor", "output", "output_sha256", "scores_sha256"}
 HOW = {"checkpoint", "dataset", "split", "run", "chunk", "ray", "workers"}
 
 
 class Part(NamedTuple):
-    """A shard's file, which shard it is, and its manifest."""
+    """A shard's file, its index and count, and its manifest."""
 
     file: str
     shard: Shard
@@ -36,12 +36,12 @@ class Part(NamedTuple):
 
 
 def merge(output: str, files: Sequence[str] | None = None) -> Run:
-    """The run whose shards `rerank` wrote, written to `output` with raw scores and manifest.
+    """Merges the shards that `rerank` wrote into `output`, with raw scores and manifest, and returns the run.
 
-    Run and scores are byte for byte what one unsharded job writes. The shards are left where they are.
+    Run and scores are byte for byte those of an unsharded job. The shards are kept.
 
     Args:
-        files: the shards; those that lie beside `output` by default.
+        files: the shards; None: those beside `output`.
 
     Raises:
         UserError: a shard that is missing, given twice, changed, without manifest, or of another job.
@@ -58,7 +58,7 @@ def merge(output: str, files: Sequence[str] | None = None) -> Run:
         _check_kin(parts[0], part)
     for part in parts:
         check_sums(part.file, part.facts)
-    # What is read is held to the manifest once more: a shard may be written anew meanwhile.
+    # Each file is checked against the manifest again as it is read, since a shard may be rewritten meanwhile.
     runs = [_run(part) for part in parts]
     raw = [_raw(part, run) for part, run in zip(parts, runs, strict=True)]
     first = parts[0].facts
@@ -73,10 +73,10 @@ def merge(output: str, files: Sequence[str] | None = None) -> Run:
 
 
 def found(output: str) -> list[str]:
-    """The shards of `output` that lie beside it, in order of index.
+    """The shards of `output` in its folder, in order of index.
 
     Raises:
-        UserError: there are none, or some of one division and some of another.
+        UserError: there are none, or they belong to different numbers of shards.
     """
     path = Path(output)
     name = re.compile(re.escape(path.name) + r"\.shard-(\d+)-of-(\d+)")
@@ -103,12 +103,14 @@ def _part(file: str) -> Part:
         if not all(isinstance(facts[key], (int, float)) for key in ("run_queries", "pairs", "seconds")):
             raise TypeError
     except (KeyError, TypeError, ValueError, UserError) as error:
-        raise UserError(f"{file}: is no shard, its manifest says; write shards with lce rerank --shard I/K") from error
+        raise UserError(
+            f"{file}: is not a shard (see its manifest); write shards with lce rerank --shard I/K"
+        ) from error
     return Part(file, shard, facts)
 
 
 def _complete(output: str, parts: list[Part]) -> list[Part]:
-    """The parts in order of index: every index once."""
+    """The parts in order of index; each index must occur exactly once."""
     count, by_index = parts[0].shard.count, {}
     for part in parts:
         if part.shard.count != count:
@@ -127,7 +129,7 @@ def _complete(output: str, parts: list[Part]) -> list[Part]:
 
 
 def _check_kin(first: Part, part: Part) -> None:
-    """Both must be of the same job: whatever decides the merged run must agree."""
+    """Refuses parts of different jobs: everything that decides the merged run must be equal."""
     for key in {**first.facts, **part.facts}:
         one, other = first.facts.get(key), part.facts.get(key)
         if key not in OWN | HOW and one != other:
@@ -135,7 +137,7 @@ def _check_kin(first: Part, part: Part) -> None:
 
 
 def _run(part: Part) -> Run:
-    empty = Path(part.file).stat().st_size == 0  # of a shard that has no queries; no other run may be empty
+    empty = Path(part.file).stat().st_size == 0  # a shard without queries; no other run may be empty
     run = Run.build([], [0], [], []) if empty else read_run(part.file)
     check_sum(part.file, run.sha256 or sha256_of(part.file), part.facts["output_sha256"], part.file)
     expected = part.shard.queries(part.facts["run_queries"])
@@ -154,7 +156,7 @@ def _raw(part: Part, run: Run) -> dict[str, np.ndarray]:
 
 
 def _check_queries(parts: list[Part], run: Run) -> None:
-    """No query may be in two shards."""
+    """Refuses shards that have a query in common."""
     order = np.argsort(run.query_ids, kind="stable")
     same = np.flatnonzero(run.query_ids[order[1:]] == run.query_ids[order[:-1]])
     if len(same):

@@ -1,4 +1,4 @@
-"""Scoring on a Ray cluster: the chunks of a job as rows of a Ray Data dataset, scored by a pool of actors."""
+"""Scores on a Ray cluster: a job's chunks are rows of a Ray Data dataset, scored by a pool of actors."""
 
 import collections
 import contextlib
@@ -22,15 +22,15 @@ from lce_tf.reranking.scoring import score_pairs
 from lce_tf.tokens.packing import Packer
 
 LOCAL = "local"
-# Bytes of a local Ray's object store, which holds a few chunks at a time and spills to disk what is more.
+# Bytes of a local Ray's object store; it holds a few chunks at a time and spills the rest to disk.
 STORE = 128 << 20
-# Workers that may die over one chunk. Ray Data restarts them for ever, but the chunk may be what kills them.
+# Workers that may die on one chunk. Ray Data would restart them without limit, but the chunk may be the cause.
 DEATHS = 8
 
 
 @dataclass(frozen=True)
 class Opening:
-    """What a worker, on whatever machine, opens before it scores."""
+    """What a worker, on any machine, opens before it scores."""
 
     checkpoint: Path
     engine: str
@@ -40,7 +40,7 @@ class Opening:
 
     @classmethod
     def of(cls, checkpoint: Path, engine: str, precision: str, packer: Packer) -> "Opening":
-        """Packers travel as the paths of their stores, which the worker maps."""
+        """The opening for a packer; packers are sent as the paths of their stores, which the worker maps."""
         folders = [store.folder for store in (packer.queries, packer.passages)]
         folders = tuple(folder.absolute() for folder in folders if folder is not None)
         return cls(checkpoint.absolute(), engine, precision, folders, pickle.dumps(packer))
@@ -57,22 +57,22 @@ class Opening:
 
 
 class Tries:
-    """Counts how often each chunk was begun: an actor of its own, since a worker that dies remembers nothing."""
+    """Counts how often each chunk was started; a separate actor, because a worker that dies loses its state."""
 
     def __init__(self, most: int):
         self._most, self._counts = most, collections.Counter()
 
     def begin(self, chunk: int) -> bool:
-        """Whether a chunk may be begun once more."""
+        """Whether a chunk may be started once more."""
         self._counts[chunk] += 1
         return self._counts[chunk] <= self._most
 
 
 class Worker:
-    """An actor of Ray Data: opens everything once, then scores a chunk a call.
+    """A Ray Data actor: opens everything once, then scores one chunk per call.
 
-    What is wrong with the input goes to the driver as a row with a `fault`, since Ray would wrap an exception up and
-    replace an actor that does not start by another, time and again.
+    Errors in the input are returned as a row with a `fault`: Ray would wrap an exception, and would endlessly replace
+    an actor that fails to start.
     """
 
     def __init__(self, opening: Opening, tries):
@@ -87,7 +87,7 @@ class Worker:
 
         fault = self._fault
         if not fault and not ray.get(self._tries.begin.remote(row["chunk"])):
-            fault = f"--ray: too many workers died over chunk {row['chunk']}; have their machines the memory?"
+            fault = f"--ray: too many workers died over chunk {row['chunk']}; do their machines have enough memory?"
         if fault:
             return {"chunk": row["chunk"], "logits": b"", "outputs": 0, "fault": fault}
         columns = np.frombuffer(row["columns"], np.int64).reshape(row["count"], -1)
@@ -99,7 +99,7 @@ class OnRay:
     """Scores chunks on the cluster that `connected` opened.
 
     Attributes:
-        name, precision: of the engine that the workers open, as `Engine` has them; a worker was asked.
+        name, precision: of the engine that the workers open, see `Engine`; found by asking one worker.
     """
 
     def __init__(self, opening: Opening, workers: int):
@@ -108,23 +108,23 @@ class OnRay:
         self._workers = workers
         cards = ray.cluster_resources().get("GPU", 0) if opening.engine != "openvino" else 0
         self._resources = {"num_cpus": 1, "num_gpus": 1 if cards else 0}
-        # A process of its own, ended after the call, so that a GPU's memory is free for the workers. It also converts
-        # the model for OpenVINO, once, before all workers look for it.
+        # A separate process, which ends after the call and so frees the GPU's memory for the workers. It also converts
+        # the model for OpenVINO once, before the workers need it.
         names = ray.remote(max_calls=1, **self._resources)(engine_names)
         try:
             self.name, self.precision = ray.get(names.remote(opening))
         except ray.exceptions.RayTaskError as error:
-            if isinstance(error.cause, UserError):  # without Ray's traceback around it
+            if isinstance(error.cause, UserError):  # without Ray's traceback
                 raise UserError(str(error.cause)) from error
             raise
         self._opening = replace(opening, engine=self.name, precision=self.precision)
 
     def score(self, chunks: Chunks, columns: Sequence[np.ndarray], advance: Callable[[int], None]) -> None:
-        """Writes the missing chunks in the order in which workers get done with them.
+        """Writes the missing chunks, in the order in which workers finish them.
 
         Args:
-            columns: [pairs] integers each, what `score_pairs` takes after its packer.
-            advance: told of every chunk's pairs.
+            columns: [pairs] integers each, the arguments of `score_pairs` after its packer.
+            advance: called with the number of pairs of each finished chunk.
         """
         import ray
 
@@ -137,11 +137,11 @@ class OnRay:
             for number in missing
         ]
         tries = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)(Tries).remote(DEATHS)
-        # Ray Data starts workers that died anew, gives them their chunks again, and spreads them over the machines.
+        # Ray Data restarts workers that died, repeats their chunks, and spreads the workers over the machines.
         dataset = ray.data.from_items(rows, override_num_blocks=len(rows)).map(
             Worker,
             fn_constructor_args=(self._opening, tries),
-            # One chunk in work and one waiting: a worker that dies takes no more with it.
+            # One chunk in work and one waiting, so that at most two must be repeated when a worker dies.
             compute=ray.data.ActorPoolStrategy(size=self._workers, max_tasks_in_flight_per_actor=2),
             **self._resources,
         )
@@ -161,12 +161,12 @@ def engine_names(opening: Opening) -> tuple[str, str]:
 
 @contextlib.contextmanager
 def connected(address: str, workers: int) -> Iterator[None]:
-    """A connection to the Ray cluster at `address`, or a Ray of our own for the block's duration.
+    """Connects to the Ray cluster at `address`, or starts a local Ray, for the duration of the block.
 
-    A process that is connected to Ray already stays so, and `address` goes for nothing.
+    If the process is connected to Ray already, that connection is used and `address` is ignored.
 
     Args:
-        address: "local" for `workers` processes on this machine; else as `ray.init` takes it, such as "auto".
+        address: "local" for `workers` processes on this machine; else as in `ray.init`, such as "auto".
 
     Raises:
         UserError: Ray is not installed, or no cluster answers.
@@ -187,7 +187,7 @@ def connected(address: str, workers: int) -> Iterator[None]:
             ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False, **own)
     except (ConnectionError, ValueError, RuntimeError) as error:
         reason = str(error).strip().partition("\n")[0]
-        raise UserError(f"--ray {address}: no Ray cluster answers ({reason}); ray start --head begins one") from error
+        raise UserError(f"--ray {address}: no Ray cluster answers ({reason}); ray start --head starts one") from error
     try:
         yield
     finally:
@@ -196,7 +196,7 @@ def connected(address: str, workers: int) -> Iterator[None]:
 
 
 def _hush(ray) -> None:
-    """Our own progress is shown instead of Ray Data's."""
+    """Hides Ray Data's progress; our own is shown instead."""
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = context.print_on_execution_start = False

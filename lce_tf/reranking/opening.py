@@ -1,4 +1,4 @@
-"""Opening a trained cross-encoder to rerank with: where it lies, its tokenizer, how pairs are cut and scored."""
+"""Opens a trained cross-encoder for reranking: its folder, tokenizer, pair lengths and scoring."""
 
 import sys
 from dataclasses import replace
@@ -14,8 +14,8 @@ from lce_tf.reranking.calibration import Calibration, read_calibration
 from lce_tf.tokens.template import PairTemplate
 from lce_tf.tokens.tokenizers import WordPieces
 
-# What words that spell a special token, such as [SEP], become: plain text, that token, or what they are in the library
-# that made the checkpoint.
+# How to read words that spell a special token, such as [SEP]: as plain text, as that token, or ("auto") as the library
+# that made the checkpoint does.
 SPECIAL_WORDS = ("auto", "text", "token")
 
 
@@ -62,7 +62,8 @@ def open_checkpoint(
             `checkpoint_settings`.
 
     Raises:
-        UserError: it is none, its parts do not fit together, or the model has fewer positions than asked for.
+        UserError: it is not a checkpoint, its parts do not fit together, or the model has fewer positions than
+            requested.
     """
     folder = checkpoint.locate(name)
     config, scoring, lengths = checkpoint.trained(folder)
@@ -87,7 +88,8 @@ def open_checkpoint(
     cut = {"cut": "passage"} if query_length is not None or (windows or 1) > 1 or window is not None else {}
     sequence = lengths.sequence if sequence_length is None else sequence_length
     if query_length is None:
-        # Queries without a limit of their own leave room for a window, all others for one wordpiece of the passage.
+        # Queries without a limit of their own leave room for a window; other queries leave room for one passage
+        # wordpiece.
         unlimited = lengths.query == lengths.sequence - 4
         room = sequence - 3 - (window if unlimited and window else 1)
         query_length = min(sequence - 4 if unlimited else lengths.query, max(room, 1))

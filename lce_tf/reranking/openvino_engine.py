@@ -1,4 +1,4 @@
-"""The engine for CPUs: an exported cross-encoder run by OpenVINO."""
+"""The engine for CPUs: OpenVINO runs an exported cross-encoder."""
 
 import itertools
 import os
@@ -24,8 +24,8 @@ class OpenVinoEngine(Engine):
     """Runs an exported cross-encoder through OpenVINO. In a forked process it is compiled again.
 
     Args:
-        model_file: `openvino.xml`, as `exported` gives.
-        precision: "float32", "bfloat16", or "int8" for the dense layers, beside the CPU's faster one of the others.
+        model_file: `openvino.xml`, from `exported`.
+        precision: "float32", "bfloat16", or "int8": int8 dense layers, the rest in the faster of the other two.
 
     Attributes:
         tokens: padded wordpieces of a full batch.
@@ -54,14 +54,14 @@ class OpenVinoEngine(Engine):
 
     def batches(self, packer: Packer, query_rows: np.ndarray, passage_rows: np.ndarray) -> Batches:
         if os.getpid() != self._process:
-            # OpenVINO's threads are not copied by a fork. To free what they used would wait for them, so it is kept.
+            # A fork does not copy OpenVINO's threads. Freeing their objects would wait for them, so they are kept.
             self._forked.append((self._compiled, self._requests))
             self._compile()
         return by_width(packer, query_rows, passage_rows, self.tokens, self._fill)
 
     def start(self, batch: Packed) -> Callable[[], np.ndarray]:
         request = next(self._requests)
-        request.wait()  # of a call that was interrupted
+        request.wait()  # for a call that was interrupted
         request.start_async(dict(zip(INPUTS, batch, strict=True)))
 
         def logits() -> np.ndarray:

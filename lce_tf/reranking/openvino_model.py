@@ -1,4 +1,4 @@
-"""Checkpoints as OpenVINO's model files: converted once and kept in the cache."""
+"""Converts checkpoints to OpenVINO model files, once, and keeps them in the cache."""
 
 import tempfile
 from collections.abc import Callable
@@ -15,9 +15,9 @@ INPUTS = ("input_ids", "query_lengths", "lengths")
 
 
 def exported(folder: str | Path) -> Path:
-    """The checkpoint as OpenVINO's model file in the cache, converted on first use; weights stay float32.
+    """The checkpoint's OpenVINO model file in the cache, converted on first use; weights stay float32.
 
-    Another version of OpenVINO or of this package converts it anew: the graph may be another.
+    Another version of OpenVINO or of this package converts it again, since the graph may differ.
     """
     watched = hub.watched(Path(folder))
     target = cache_dir() / "openvino" / f"{version('openvino')}-{__version__}-{checkpoint.identity(folder)}"
@@ -31,9 +31,9 @@ def exported(folder: str | Path) -> Path:
 
 
 def export_openvino(model, path: Path) -> None:
-    """Writes a `CrossEncoder` as an OpenVINO model with the inputs `INPUTS`, any batch and length.
+    """Writes a `CrossEncoder` as an OpenVINO model with the inputs `INPUTS`, for any batch size and length.
 
-    After the pairs' logits come those of rows without meaning, see `lce_tf.model.encoder.filled`.
+    The pairs' logits are followed by those of padding rows, see `lce_tf.model.encoder.filled`.
     """
     import tensorflow as tf
 
@@ -49,12 +49,12 @@ def export_openvino(model, path: Path) -> None:
 
 
 def save_openvino(model, logits: Callable, signature: list, path: Path) -> None:
-    """Writes a function of a Keras model's as an OpenVINO model with one output, "logits"; weights stay float32.
+    """Writes a function of a Keras model as an OpenVINO model with one output, "logits"; weights stay float32.
 
     Args:
         model: holds every weight that the function uses.
-        logits: of as many tensors as the signature has.
-        signature: their `tf.TensorSpec`s, whose names are those of the inputs.
+        logits: the function; takes as many tensors as the signature has.
+        signature: the inputs' `tf.TensorSpec`s with their names.
     """
     import tensorflow as tf
 

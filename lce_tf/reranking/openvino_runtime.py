@@ -1,4 +1,4 @@
-"""OpenVINO, imported so that it reports nothing to anyone."""
+"""Imports OpenVINO without its telemetry."""
 
 import sys
 from types import ModuleType

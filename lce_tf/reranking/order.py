@@ -1,4 +1,4 @@
-"""From a model's logits to the run in its new order."""
+"""From a model's logits to the reranked run."""
 
 import numpy as np
 
@@ -10,48 +10,49 @@ from lce_tf.tokens.store import TokenStore
 
 
 def best_first(scores: np.ndarray, groups: np.ndarray | None = None) -> np.ndarray:
-    """The order in which every door ranks: by falling score, equal ones as they came.
+    """The order in which every command ranks: by decreasing score; equal scores keep their order.
 
-    Scores are those that `scores_of` gives, float32 and before any activation: a sigmoid makes equal in float32 what
-    lies well above 8.
+    Scores must be those of `scores_of`, float32 and before any activation, because in float32 the sigmoids of scores
+    well above 8 are equal.
 
     Args:
         scores: [passages].
-        groups: [passages] integers, each passage's query, whose passages then stand together; None: there is one query.
+        groups: [passages] integers, each passage's query; passages of a query are then adjacent. None: there is one
+            query.
 
     Returns:
-        [passages] int64 places in `scores`, the best one first.
+        [passages] int64 indices into `scores`, best first.
     """
     return np.lexsort([-scores] if groups is None else [-scores, groups])
 
 
 def scores_of(logits: np.ndarray, scoring: Scoring = PAPER_SCORING) -> np.ndarray:
-    """[pairs] float32 ranking scores from logits [pairs, outputs], by the rule and dtype of `scoring`."""
+    """[pairs] float32 ranking scores from logits [pairs, outputs], computed as `scoring` says and in its dtype."""
     return scoring.score(logits).astype(scoring.dtype).astype(np.float32)
 
 
 def best_windows(scores: np.ndarray, offsets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """MaxP: the scores of (query, document) pairs from those of their windows.
+    """MaxP: the scores of (query, document) pairs from the scores of their windows.
 
     Args:
-        scores: [windows] float32, those of a pair beside each other.
+        scores: [windows] float32; the windows of a pair are adjacent.
         offsets: [pairs + 1], see `Packer.expanded`; every pair has a window.
 
     Returns:
-        [pairs] float32 highest score, and [pairs] int32 which window has it, the first of equal ones counted from 0.
+        [pairs] float32 highest score, and [pairs] int32 index of the window that has it, the first if several do.
     """
     first, counts = offsets[:-1], np.diff(offsets)
     best = np.maximum.reduceat(scores, first) if len(counts) else np.zeros(0, np.float32)
-    # Not "equal to": a score that is not a number makes its pair's one, and is found where runs are merged.
+    # Not "equal to": a NaN score makes its pair's score NaN and still finds a window; `merged` refuses it.
     places = np.flatnonzero(~(scores < np.repeat(best, counts)))
     return best, (places[np.searchsorted(places, first)] - first).astype(np.int32)
 
 
 def pair_rows(run: Run, packer: Packer, file: str = "the run", where: str = "the data set"):
-    """The store rows of each of the run's pairs, (query_rows, passage_rows); every one must have both its texts.
+    """The store rows of each of the run's pairs, (query_rows, passage_rows); every pair must have both texts.
 
     Args:
-        file, where: what to call the run and the data set in an error.
+        file, where: names of the run and the data set for errors.
     """
     query_rows = known_queries(run, packer.queries, file, where)
     passage_rows = packer.passages.rows(run.passage_ids)
@@ -65,7 +66,7 @@ def pair_rows(run: Run, packer: Packer, file: str = "the run", where: str = "the
 
 
 def known_queries(run: Run, queries: TokenStore, file: str, where: str) -> np.ndarray:
-    """[queries] the store's row of each of the run's queries, all of which must be there; see `pair_rows`."""
+    """[queries] the store row of each of the run's queries, all of which must be there; see `pair_rows`."""
     rows = queries.rows(run.query_ids)
     if (rows < 0).any():
         unknown = run.query_ids[rows < 0]
@@ -77,7 +78,7 @@ def known_queries(run: Run, queries: TokenStore, file: str, where: str) -> np.nd
 
 
 def merged(run: Run, top: Run, values: np.ndarray, tag: str) -> tuple[Run, np.ndarray]:
-    """The whole run with its top rows in the order of `values`, the rest below in their old order.
+    """The whole run with its top rows in the order of `values`; the other rows follow in their old order.
 
     Returns:
         The run, and the raw scores in its row order ([rows] float32, NaN for rows that were not scored).
@@ -104,25 +105,25 @@ def merged_beside(run: Run, top: Run, values: np.ndarray, column: np.ndarray, mi
 
 
 def _spread(run: Run, top: Run, values: np.ndarray, missing) -> np.ndarray:
-    """What belongs to the top rows at their places among all of the run's rows, and `missing` elsewhere."""
+    """Values of the top rows at their positions among all rows of the run, and `missing` elsewhere."""
     result = np.full(len(run), missing, values.dtype)
     result[_ranks(run) < np.repeat(np.diff(top.offsets), np.diff(run.offsets))] = values
     return result
 
 
 def _ranks(run: Run) -> np.ndarray:
-    """[rows] place of each row within its query, from 0."""
+    """[rows] position of each row within its query, from 0."""
     return np.arange(len(run)) - np.repeat(run.offsets[:-1], np.diff(run.offsets))
 
 
 def _new_order(run: Run, top: Run, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The run's rows in their new order, and each row's score in the old one."""
+    """The run's rows in their new order, and each row's score in the old order."""
     sizes, rank = np.diff(run.offsets), _ranks(run)
     raw = _spread(run, top, values, np.nan)
-    # What was not scored goes below the lowest score of its query, one apart, in the old order.
+    # Rows that were not scored get scores below the lowest of their query, one apart, in the old order.
     floor = np.zeros(len(sizes), np.float32)
     some = sizes > 0
-    if some.any():  # reduceat knows no empty stretches
+    if some.any():  # reduceat does not accept empty ranges
         floor[some] = np.minimum.reduceat(values, top.offsets[:-1][some])
     final = np.where(np.isnan(raw), np.repeat(floor, sizes) - rank, raw).astype(np.float64)
     return best_first(final, np.repeat(np.arange(len(sizes)), sizes)), final

@@ -1,4 +1,4 @@
-"""The three files of a reranked run: the run, its raw scores, and the facts about both."""
+"""The three files of a reranked run: the run, its raw scores, and its manifest."""
 
 import hashlib
 import io
@@ -16,17 +16,17 @@ from lce_tf.files import sha256_of, written
 
 
 def scores_file(output: str | Path) -> str:
-    """Where the raw model scores of the run at `output` are."""
+    """The path of the raw model scores of the run at `output`."""
     return f"{output}.scores.npz"
 
 
 def manifest_file(output: str | Path) -> str:
-    """Where the facts about the run at `output` are."""
+    """The path of the manifest of the run at `output`."""
     return f"{output}.json"
 
 
 def refuse_stream(output: str | Path) -> None:
-    """Refuses to send a reranked run into a pipe or device: its scores and manifest are written beside it."""
+    """Refuses a pipe or device as output of a reranked run, since its scores and manifest are written beside it."""
     if is_stream(output):
         raise UserError(
             f"--output {output}: is a stream, but {scores_file('OUTPUT')} and {manifest_file('OUTPUT')} are written "
@@ -35,7 +35,7 @@ def refuse_stream(output: str | Path) -> None:
 
 
 def write_reranked(run: Run, raw: dict[str, np.ndarray], output: str, facts: dict[str, Any]) -> None:
-    """Writes a run with its raw scores; `facts` and the SHA-256 of both files come last, as the manifest.
+    """Writes a run with its raw scores, and last the manifest: `facts` and the SHA-256 of both files.
 
     Args:
         raw: what is kept beside the rows, each [rows] in the run's row order. `scores` is float32, NaN for rows that
@@ -52,7 +52,7 @@ def read_manifest(output: str) -> dict[str, Any]:
     """The manifest of the reranked run at `output`.
 
     Raises:
-        UserError: there is none, or it is no manifest of ours.
+        UserError: there is none, or it was not written by `write_reranked`.
     """
     file = manifest_file(output)
     if not Path(file).is_file():
@@ -64,24 +64,24 @@ def read_manifest(output: str) -> dict[str, Any]:
 
 
 def check_sum(file: str, found: str, expected: str, output: str) -> None:
-    """Refuses a file of the run `output` whose SHA-256, as read, is not the one in the manifest."""
+    """Refuses a file of the run `output` if the SHA-256 of what was read differs from the manifest."""
     if found != expected:
         raise UserError(f"{file}: has changed since {manifest_file(output)} was written; write the run again")
 
 
 def check_sums(output: str, facts: dict[str, Any]) -> None:
-    """Refuses a run or scores that are no longer what the manifest was written for."""
+    """Refuses a run or scores that changed after the manifest was written."""
     for file, key in ((output, "output_sha256"), (scores_file(output), "scores_sha256")):
         if not Path(file).is_file():
-            raise UserError(f"{file}: no such file, though {manifest_file(output)} speaks of it; write the run again")
+            raise UserError(f"{file}: no such file, though {manifest_file(output)} names it; write the run again")
         check_sum(file, sha256_of(file), facts[key], output)
 
 
 def read_raw(output: str, sha256: str | None = None) -> dict[str, np.ndarray]:
-    """What `write_reranked` kept beside the rows of the run at `output`, under the names it was given.
+    """The arrays that `write_reranked` kept beside the rows of the run at `output`, by name.
 
     Args:
-        sha256: of the file, where the manifest is to be held to it.
+        sha256: the file's expected digest, from the manifest; None: not checked.
     """
     file = scores_file(output)
     try:

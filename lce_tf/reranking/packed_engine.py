@@ -15,12 +15,12 @@ from lce_tf.reranking.layout import in_rows
 from lce_tf.tokens.packing import PackedTokens, Packer
 from lce_tf.tokens.rows import RowShape, rounded
 
-# Wordpieces of a small and of a large batch. Each size is compiled into its own program; small batches take the rest of
-# a job that would leave a large one too empty.
+# Wordpieces of a small and of a large batch. Each size is compiled into its own program. The small size is for the end
+# of a job, where a large batch would be too empty.
 SIZES = (8192, 65536)
-# A batch has at most (its wordpieces / this number) pairs. Shorter pairs than that leave the rest of it empty.
+# A batch has at most (its wordpieces / this number) pairs. If pairs are shorter on average, part of it stays empty.
 FEWEST_WORDPIECES = 16
-# Rows are a multiple of this many wordpieces wide.
+# The width of rows is a multiple of this many wordpieces.
 ROW_MULTIPLE = 128
 
 
@@ -28,11 +28,11 @@ class PackedEngine(Engine):
     """Runs a `CrossEncoder` over packed rows, compiled by XLA on a GPU, with the fused kernels where they run.
 
     Args:
-        model: its weights may go on changing.
+        model: its weights may change later.
         sizes: wordpieces of a batch, ascending.
 
     Attributes:
-        programs: how many programs were traced.
+        programs: number of programs traced.
     """
 
     key = "packed"

@@ -1,4 +1,4 @@
-"""Pairs of texts that callers give, checked before anything is computed."""
+"""Checks pairs of texts from callers before anything is computed."""
 
 from collections.abc import Callable, Iterable, Mapping, Set
 from typing import Any
@@ -9,13 +9,13 @@ Pair = tuple[str, str]
 
 
 def listed(values: Iterable[Any], what: str) -> list[Any]:
-    """All of `values`, whose order is to count.
+    """All of `values` as a list; their order must be defined.
 
     Args:
         what: their name in an error, such as "passages".
 
     Raises:
-        TypeError: they are one string, a set, a mapping, or no iterable.
+        TypeError: a string, a set, a mapping, or not an iterable.
     """
     if isinstance(values, str | bytes | Set | Mapping) or not isinstance(values, Iterable):
         why = ", which has no order of its own" if isinstance(values, Set) else ""
@@ -26,14 +26,14 @@ def listed(values: Iterable[Any], what: str) -> list[Any]:
 def checked_pairs(
     pairs: Iterable[tuple[str, str]], name: Callable[[int], str] = lambda place: f"pair {place}"
 ) -> list[Pair]:
-    """The pairs, once all of them are known to be a query and a passage.
+    """The pairs as a list, after checking that each is a query and a passage.
 
     Args:
-        name: what to call the pair at a place in an error.
+        name: gives the name of the pair at an index, for errors.
 
     Raises:
         TypeError: a pair is not a tuple or list of two strings.
-        UserError: a text holds half of a surrogate pair, which no encoding has.
+        UserError: a text holds half of a surrogate pair, which no encoding can represent.
     """
     pairs = listed(pairs, "pairs")
     for place, pair in enumerate(pairs):
@@ -49,7 +49,7 @@ def checked_pairs(
 
 
 def lone_surrogate(text: str) -> int | None:
-    """Where the first half of a surrogate pair is that lacks its other half; None: nowhere."""
+    """Index of the first half of a surrogate pair without its other half; None if there is none."""
     try:
         text.encode()
     except UnicodeEncodeError as error:

@@ -1,4 +1,4 @@
-"""Reranking a run: resumable scoring, then the run in its new order."""
+"""Reranks a run: resumable scoring, then the run in its new order."""
 
 import contextlib
 import shutil
@@ -38,7 +38,7 @@ from lce_tf.settings import check, setting
 from lce_tf.tokens.packing import Packer
 from lce_tf.tokens.texts import passage_store, query_store
 
-# Pairs between two points that an interrupted job can go on from.
+# Pairs per chunk; an interrupted job resumes after the last finished chunk.
 CHUNK = 16384
 CLUSTER = "several machines (docs/clusters.md)"
 CHECKPOINT = "trained cross-encoder: the --output of lce_tf.train, or one in Hugging Face's layout, folder or id"
@@ -46,7 +46,7 @@ CHECKPOINT = "trained cross-encoder: the --output of lce_tf.train, or one in Hug
 
 @dataclass(frozen=True)
 class RerankConfig:
-    """A reranking job; each field states what it means.
+    """A reranking job; each field's help states its meaning.
 
     Attributes:
         judged: score the judged relevant passages that the run lacks, too, and write nothing but what is scored: what
@@ -73,18 +73,17 @@ class RerankConfig:
     )
     precision: str = setting("auto", "auto, float32 or bfloat16; for OpenVINO also int8, for TensorFlow mixed_float16")
     tag: str = setting("lce_tf", "the run's name in its last column")
-    query_length: int | None = setting(None, "wordpieces that a query keeps at most (default: the checkpoint's own)")
-    sequence_length: int | None = setting(None, "wordpieces of a whole pair at most (default: the checkpoint's own)")
+    query_length: int | None = setting(None, "maximum wordpieces of a query (default: the checkpoint's own)")
+    sequence_length: int | None = setting(None, "maximum wordpieces of a whole pair (default: the checkpoint's own)")
     window: int | None = setting(None, "wordpieces of a document's window (default: the checkpoint's own)")
-    stride: int | None = setting(
-        None, "wordpieces from where a window begins to the next (default: the checkpoint's own)"
-    )
+    stride: int | None = setting(None, "wordpieces between the starts of two windows (default: the checkpoint's own)")
     windows: int | None = setting(
-        None, "windows of which the best counts, MaxP; 1: FirstP (default: the checkpoint's own)"
+        None, "number of windows per document; the best score counts (MaxP); 1: FirstP (default: the checkpoint's own)"
     )
     special_words: str = setting(
         "auto",
-        "words such as [SEP] in a text: plain text, that special token, or as in the library that made the checkpoint",
+        "read words such as [SEP] in a text as plain text, as that special token, or as the checkpoint's own library "
+        "does",
         choices=SPECIAL_WORDS,
     )
     positive_label: int | None = setting(
@@ -103,7 +102,7 @@ class RerankConfig:
         None, "score on this Ray cluster: auto, host:port, or local", metavar="ADDRESS", part=CLUSTER
     )
     workers: int | None = setting(
-        None, "of --ray: one a machine without, one a GPU with GPUs", at_least=1, part=CLUSTER
+        None, "processes for --ray: one per machine, or one per GPU", at_least=1, part=CLUSTER
     )
     chunk: int = field(default=CHUNK, repr=False)
 
@@ -122,7 +121,7 @@ class RerankConfig:
 
     @property
     def file(self) -> str:
-        """The run that is written: `output`, or its shard's."""
+        """The path of the run that is written: `output`, or the shard's file."""
         return self.output if self.shard is None else self.shard.file(self.output)
 
 
@@ -142,10 +141,10 @@ class ScoreConfig(RerankConfig):
 
 
 def rerank(config: RerankConfig) -> Run:
-    """The reranked run, or a shard of it, written to `config.file` with its raw scores and manifest.
+    """Reranks the run, or a shard of it, and writes it to `config.file` with its raw scores and manifest.
 
-    Work done by an interrupted call with the same configuration and inputs is taken up; products of another
-    configuration are refused.
+    Work of an interrupted call with the same configuration and inputs is resumed; work of another configuration is
+    refused.
 
     Raises:
         UserError: bad input, in one line; or another process writes the same file.
@@ -159,7 +158,7 @@ def rerank(config: RerankConfig) -> Run:
         judged = {"judgments": judgments_key(qrels)}
     if config.shard is not None:
         run = config.shard.of(whole)
-    check_ids(run, config.file)  # now rather than after the long work
+    check_ids(run, config.file)  # before the long work rather than after it
     folder = checkpoint.locate(config.checkpoint)
     watched = hub.watched(folder)
     opened = open_checkpoint(
@@ -177,7 +176,7 @@ def rerank(config: RerankConfig) -> Run:
     check_output(config.file, "--output")
     where = f"{config.dataset}" + (f", split {config.split}" if config.split else "")
     queries = query_store(dataset, config.split, tokenizer)
-    # Looked for before the passages are tokenised, which takes most of an hour for a large collection.
+    # Checked before the passages are tokenised, which takes most of an hour for a large collection.
     known_queries(run, queries, config.run, where)
     packer = Packer(
         queries,
@@ -218,12 +217,12 @@ def rerank(config: RerankConfig) -> Run:
 
 
 def _shard_facts(shard: Shard | None, whole: Run) -> dict[str, Any]:
-    """What a shard's manifest says beyond any other's."""
+    """What a shard's manifest holds in addition."""
     return {} if shard is None else {"shard": shard.index, "shards": shard.count, "run_queries": len(whole.query_ids)}
 
 
 class Scorer(Protocol):
-    """Where a job's chunks are scored.
+    """Scores a job's chunks.
 
     Attributes:
         name, precision: of the engine, see `Engine`.
@@ -233,7 +232,8 @@ class Scorer(Protocol):
     precision: str
 
     def score(self, chunks: Chunks, columns: Sequence[np.ndarray], advance: Callable[[int], None]) -> None:
-        """Writes the missing chunks of the pairs given as columns of rows; `advance` is told of pairs scored."""
+        """Writes the missing chunks; the pairs are columns of rows. `advance` is called with numbers of pairs
+        scored."""
 
 
 class Here:
@@ -266,9 +266,9 @@ def _scored(
     columns: Sequence[np.ndarray],
     facts: dict[str, Any],
 ) -> tuple[np.ndarray, dict[str, Any]]:
-    """The logits of all pairs, and `facts` with what scored them and the seconds it took."""
+    """The logits of all pairs, and `facts` extended by the engine, its precision, the processor and the seconds."""
     with _scorer(config, folder, packer) as scorer:
-        watched.check()  # the weights are read by now
+        watched.check()  # the weights have been read
         facts = {**facts, "engine": scorer.name, "precision": scorer.precision}
         about = {} if config.ray else {"processor": processor()}
         start = time.monotonic()
@@ -277,7 +277,7 @@ def _scored(
 
 
 def _resumable(scorer: Scorer, columns: Sequence[np.ndarray], partial: Path, manifest: dict) -> np.ndarray:
-    """The logits of all pairs, chunk by chunk; finished chunks are kept in `partial` until the job is done."""
+    """The logits of all pairs, computed chunk by chunk; finished chunks stay in `partial` until the job is done."""
     chunks = Chunks(partial, manifest, len(columns[0]))
     with Progress("rerank", chunks.pairs, "pairs", initial=chunks.done) as progress:
         scorer.score(chunks, columns, progress.advance)

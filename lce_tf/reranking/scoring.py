@@ -1,4 +1,4 @@
-"""Logits for many pairs, by any engine."""
+"""Computes logits of many pairs with any engine."""
 
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -19,10 +19,10 @@ def score_pairs(
     """The logits of pairs given as rows of the packer's stores.
 
     Args:
-        advance: told how many pairs have been scored since the last call, for a progress bar.
+        advance: called with the number of pairs scored since the last call, for a progress bar.
 
     Returns:
-        [pairs, outputs] float32; NaN for a pair that the engine should lose, which no run is written with.
+        [pairs, outputs] float32; NaN for a pair that the engine did not return; `merged` refuses it.
     """
     result = None
     for rows, logits in computed(engine, engine.batches(packer, query_rows, passage_rows)):
@@ -34,9 +34,9 @@ def score_pairs(
 
 
 def computed(engine: Engine, batches: Batches) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yields (which of the pairs, their logits and those of padding rows), in the order of the batches.
+    """Yields (indices of the pairs, their logits followed by those of padding rows), in the order of the batches.
 
-    Some batches are in flight ahead of the one that is waited for, so that the device never waits for packing.
+    A few batches are started ahead of the one awaited, so that the device never waits for packing.
     """
     started: deque[tuple[np.ndarray, Callable[[], np.ndarray]]] = deque()
     for rows, batch in batches:

@@ -1,4 +1,4 @@
-"""A run dealt out to several machines, and the parts put together again."""
+"""Divides a run among several machines, and joins the parts again."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,10 +29,10 @@ class Shard:
 
     @classmethod
     def parse(cls, text: str) -> "Shard":
-        """The shard `I/K`, or `K` alone: of K shards the one whose index the scheduler gave this process.
+        """The shard `I/K`; `K` alone means the shard of K whose index is this process's index in an array job.
 
         Raises:
-            UserError: it is neither, the index is none of K, or `K` alone stands outside an array.
+            UserError: neither form, an index that is not below K, or `K` alone outside an array job.
         """
         index, _, count = text.rpartition("/")
         numbers = [count] if index == "" and "/" not in text else [index, count]
@@ -46,11 +46,11 @@ class Shard:
         return cls(here, int(count))
 
     def file(self, output: str) -> str:
-        """Where this shard of the run to be written at `output` goes."""
+        """The path of this shard of the run at `output`."""
         return f"{output}.shard-{self.index}-of-{self.count}"
 
     def of(self, run: Run) -> Run:
-        """The run's queries that belong to this shard, in the run's order; none where it has fewer than `count`."""
+        """The queries of the run that belong to this shard, in the run's order; there may be none."""
         return run.take(slice(self.index, None, self.count))
 
     def queries(self, total: int) -> int:
@@ -59,16 +59,16 @@ class Shard:
 
 
 def joined(shards: Sequence[Run], raw: Sequence[dict[str, np.ndarray]], tag: str) -> tuple[Run, dict[str, np.ndarray]]:
-    """The run that `Shard.of` dealt out, from all its shards in order of index, with what is kept beside its rows.
+    """The run that was divided by `Shard.of`, from all its shards in order of index, with the arrays beside its rows.
 
     Args:
-        raw: of each shard, the same names with [rows] values each.
+        raw: for each shard, arrays of [rows] values under the same names.
     """
     lengths = np.zeros(sum(len(shard.query_ids) for shard in shards), np.int64)
     for index, shard in enumerate(shards):
         lengths[index :: len(shards)] = np.diff(shard.offsets)
     offsets = np.concatenate(([0], np.cumsum(lengths)))
-    # Where the rows of each shard stand in the whole.
+    # Positions of each shard's rows in the whole run.
     places = [stretches(offsets[:-1][i :: len(shards)], lengths[i :: len(shards)])[0] for i in range(len(shards))]
     queries = [np.arange(index, len(lengths), len(shards)) for index in range(len(shards))]
     run = Run(

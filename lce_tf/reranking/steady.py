@@ -1,22 +1,22 @@
-"""Where a pair's score is the same bits in a batch of any size, and how scoring keeps it so where it is not.
+"""Keeps a pair's score bitwise independent of the batch size.
 
 A pair is always padded to the width that its own length gives. On the processors in `ANY_SIZE` the products of a batch
-then do not depend on how many pairs it has, so batches have as many pairs as there are. Everywhere else the kernels may
-differ from size to size: with AMX, scores in bfloat16 or int8 do. There the last batch of a width is filled up with
-copies, so that each width has batches of one size only and the same kernel computes every pair.
+do not depend on its number of pairs, so batches may have any size. On all others the kernels may differ from size to
+size: with AMX, scores in bfloat16 or int8 do. There the last batch of a width is filled up with copies, so that all
+batches of a width have the same size and the same kernel computes every pair.
 """
 
 from pathlib import Path
 
-# Instruction sets that decide which kernels multiply matrices, the most capable first, as /proc/cpuinfo names them.
+# Instruction sets that decide which matrix kernels are used, most capable first, named as in /proc/cpuinfo.
 FEATURES = ("amx_tile", "avx512_bf16", "avx512_vnni", "avx512f", "avx2")
-# Precision -> features with which the size of a batch changes no bit; tests/reranking/test_steady.py checks them.
+# Precision -> features with which the batch size changes no bit; tests/reranking/test_steady.py checks them.
 ANY_SIZE = {
     "float32": ("amx_tile", "avx512_bf16", "avx512_vnni", "avx512f"),
     "bfloat16": ("avx512_bf16",),
     "int8": ("avx512_bf16",),
 }
-# Wordpieces of a full batch: on an accelerator; on a CPU; on a CPU where a batch of a single pair is filled up as well.
+# Wordpieces of a full batch: on an accelerator; on a CPU; on a CPU where even a batch of one pair is filled up.
 ACCELERATOR_TOKENS, CPU_TOKENS, FILLED_TOKENS = 32768, 4096, 1024
 
 

@@ -1,4 +1,4 @@
-"""The engines that run the Keras model itself: TensorFlow, and TensorFlow compiled by XLA."""
+"""Engines that run the Keras model itself: TensorFlow, and TensorFlow compiled by XLA."""
 
 import contextlib
 import os

@@ -1,6 +1,6 @@
-"""First-stage retrieval: `bm25` on Lucene, `dense` on an encoder's vectors, `jvm` the only door to Java.
+"""First-stage retrieval: `bm25` uses Lucene, `dense` an encoder's vectors; all Java calls go through `jvm`.
 
-`tuning` finds BM25's parameters, `prebuilt` searches the vectors that pyserini offers for download.
+`tuning` finds BM25's parameters, `prebuilt` searches vectors that pyserini offers for download.
 """
 
 from lce_tf.data.qrels import relevant
@@ -8,12 +8,13 @@ from lce_tf.errors import UserError
 
 
 def queries_to_search(dataset, split: str | None, depth: int, judged: bool = False) -> dict[str, str]:
-    """The texts of the split's queries by id, after the checks that any retriever makes before long work.
+    """The texts of the split's queries by id, after the checks that every retriever makes before its long work.
 
-    `judged` leaves out queries without a relevant passage: of MS MARCO's 808,731 training queries 502,939 have one,
-    and the others cannot be trained on.
+    `judged` leaves out queries without a relevant passage: 502,939 of MS MARCO's 808,731 training queries have one, and
+    the others cannot be used for training.
 
-    Raises: UserError where `depth` is below 1 or the split has no such queries.
+    Raises:
+        UserError: `depth` is below 1, or the split has no such queries.
     """
     if depth < 1:
         raise UserError(f"depth {depth}: must be 1 or more passages a query")

@@ -1,7 +1,7 @@
-"""BM25 through Lucene as pyserini does it: English analysis (Porter stems, stop words), bag-of-words queries.
+"""BM25 with Lucene as in pyserini: English analysis (Porter stems, stop words), bag-of-words queries.
 
-The classes used are those that pyserini's `LuceneIndexer` and `LuceneSearcher` wrap, so scores and order are
-pyserini's. Anserini rounds scores to 1e-4, orders equal ones by passage id, and lowers each by 1e-6 a place.
+The Java classes are those that pyserini's `LuceneIndexer` and `LuceneSearcher` wrap, so scores and order equal
+pyserini's. Anserini rounds scores to 1e-4, orders equal scores by passage id, and lowers each by 1e-6 per position.
 """
 
 import itertools
@@ -23,9 +23,9 @@ from lce_tf.progress import Progress
 from lce_tf.retrieval import jvm, queries_to_search
 
 K1, B = 0.82, 0.68  # the paper's, tuned for MS MARCO passages: see `tuning`
-INDEX_BLOCK = 5_000  # passages handed to Java at once
+INDEX_BLOCK = 5_000  # passages passed to Java at once
 SEARCH_BLOCK_ROWS = 200_000  # hits that Java holds at once, about 100 MB
-BLANK = "".join(map(chr, range(0x21)))  # what Java's String.trim removes
+BLANK = "".join(map(chr, range(0x21)))  # the characters that Java's String.trim removes
 
 
 def search(
@@ -37,13 +37,13 @@ def search(
     threads: int | None = None,
     judged: bool = False,
 ) -> Run:
-    """The BM25 run of the split's queries, `depth` passages a query at most; builds the index on first use.
+    """The BM25 run of the split's queries, at most `depth` passages per query; builds the index on first use.
 
-    `judged` searches only for queries with a relevant passage. Queries that share no word with the collection are
-    absent from the run, counted and named on stderr.
+    `judged` searches only for queries with a relevant passage. Queries that share no word with the collection are left
+    out of the run, counted and named on stderr.
 
-    Raises: UserError for a depth below 1, k1 below 0, b outside 0..1, a split without queries, or where no
-    query finds anything.
+    Raises:
+        UserError: a depth below 1, k1 below 0, b outside 0..1, a split without queries, or no query finds anything.
     """
     check_parameters(k1, b)
     queries = queries_to_search(dataset, split, depth, judged)
@@ -59,10 +59,10 @@ def check_parameters(k1: float, b: float) -> None:
 
 
 class Index:
-    """A dataset's passages open for search, built first where the cache has none; k1 and b belong to a search.
+    """A dataset's passages, open for search; the index is built if the cache has none.
 
-    One index serves a whole grid of (k1, b): `Index(dataset).search(queries, depth, k1, b)` per point. Its
-    folder is `cache_dir()/bm25/<collection_key>`.
+    k1 and b are arguments of a search, so one index serves a whole grid: call `search(queries, depth, k1, b)` for each
+    point. The index's folder is `cache_dir()/bm25/<collection_key>`.
     """
 
     def __init__(self, dataset: Dataset, threads: int | None = None):
@@ -75,9 +75,9 @@ class Index:
         self._json = _hits_to_json()
 
     def search(self, queries: dict[str, str], depth: int, k1: float = K1, b: float = B, quiet: bool = False) -> Run:
-        """The run of `queries` (id -> text), at most `depth` passages a query; see the module's `search`.
+        """The run of `queries` (id -> text), at most `depth` passages per query; see the module's `search`.
 
-        `quiet` shows no progress and does not name the queries that find nothing.
+        `quiet` shows no progress and does not name queries that find nothing.
         """
         check_parameters(k1, b)
         self._searcher.set_bm25(float(k1), float(b))
@@ -101,23 +101,23 @@ class Index:
     def _search_block(self, texts: list[str], depth: int) -> list[list[dict[str, Any]]]:
         from jnius import JavaException
 
-        # Numbers stand in for query ids; Java returns the hits as one string, 3 times faster than hit by hit.
+        # Numbers replace query ids. Java returns all hits as one string, which is 3 times faster than reading each hit.
         numbers = [str(i) for i in range(len(texts))]
         try:
             hits = self._searcher.batch_search(jvm.java_list(texts), jvm.java_list(numbers), depth, self._threads)
         except JavaException as error:
             raise UserError(
-                f"{self.path}: search failed ({jvm.reason(error)}); delete the folder to index anew"
+                f"{self.path}: search failed ({jvm.reason(error)}); delete the folder to index again"
             ) from error
         by_number = json.loads(self._json.writeValueAsString(hits))
         return [by_number[number] for number in numbers]
 
 
 def _build(dataset: Dataset, path: Path, threads: int) -> None:
-    """Writes the Lucene index of the dataset's passages to `path`, complete or not at all.
+    """Writes the Lucene index of the dataset's passages to `path`, completely or not at all.
 
-    A passage without text is left out, as Anserini has it: no query can find it, and BM25's statistics count
-    only passages that have words.
+    A passage without text is left out, as in Anserini: no query can find it, and BM25's statistics count only passages
+    with words.
     """
     from jnius import JavaException
 
@@ -142,7 +142,7 @@ def _build(dataset: Dataset, path: Path, threads: int) -> None:
             raise UserError(f"{path}: the index cannot be written ({jvm.reason(error)}); is the disk full?") from error
         if total == 0:
             raise UserError(f"{dataset.name}: has no passage with text; there is nothing to index")
-        if indexed != total:  # Anserini logs a failed write and goes on
+        if indexed != total:  # Anserini logs a failed write and continues
             raise UserError(f"{path}: only {indexed} of {total} passages could be indexed; is the disk full?")
 
 
@@ -157,12 +157,12 @@ def _open(path: Path) -> Any:
         return jvm.java("io.anserini.search.SimpleSearcher")(str(path))
     except JavaException as error:
         raise UserError(
-            f"{path}: is not a whole index ({jvm.reason(error)}); delete the folder to index anew"
+            f"{path}: is not a complete index ({jvm.reason(error)}); delete the folder to index again"
         ) from error
 
 
 def _hits_to_json() -> Any:
-    """Jackson's mapper for ScoredDoc arrays, in ASCII, without Lucene's own document objects."""
+    """A Jackson mapper that turns ScoredDoc arrays into ASCII JSON, without their Lucene documents."""
     mapper = jvm.java("com.fasterxml.jackson.databind.ObjectMapper")()
     document = jvm.java("java.lang.Class").forName("org.apache.lucene.document.Document")
     mapper.configOverride(document).setIsIgnoredType(jvm.java("java.lang.Boolean")(True))

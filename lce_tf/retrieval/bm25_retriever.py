@@ -1,4 +1,4 @@
-"""BM25 as a piece of `lce retrieve`."""
+"""BM25 as a retriever of `lce retrieve`."""
 
 from dataclasses import dataclass
 
@@ -17,14 +17,14 @@ class Bm25(Retriever):
     example = """example:
   python -m lce_tf.retrieve bm25 --dataset pydocs --split train --depth 200 --output bm25.train.trec
 
-The index is built on first use and kept in the cache ($LCE_CACHE, else ~/.cache/lce_tf); no Java need be installed.
+The index is built on first use and kept in the cache ($LCE_CACHE, else ~/.cache/lce_tf); Java need not be installed.
 """
 
-    k1: float = setting(bm25.K1, "saturation of a word's repetitions, 0 or more")
-    b: float = setting(bm25.B, "weight of a passage's length, 0 to 1")
+    k1: float = setting(bm25.K1, "term frequency saturation, 0 or more")
+    b: float = setting(bm25.B, "length normalisation, 0 to 1")
     tuned: str | None = setting(
         None,
-        "take the k1 and b tuned on this split (train where none is named), from the cache or tuned now",
+        "use k1 and b tuned on this split (default: train); they are tuned now unless the cache has them",
         bare="train",
         metavar="SPLIT",
     )

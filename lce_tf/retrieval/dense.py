@@ -1,4 +1,4 @@
-"""Exact dense retrieval: an encoder's passage vectors, kept in a cache, searched by inner product with faiss."""
+"""Exact dense retrieval: an encoder's passage vectors are cached and searched by inner product with faiss."""
 
 import itertools
 import os
@@ -15,15 +15,15 @@ from lce_tf.files import built_folder, cache_dir
 from lce_tf.progress import Progress
 from lce_tf.retrieval import queries_to_search
 
-ENCODE_BLOCK = 8_192  # texts handed to the encoder at once; it cuts its own batches
+ENCODE_BLOCK = 8_192  # texts passed to the encoder at once; it makes its own batches
 PASSAGE_BLOCK_BYTES = 1 << 29  # passage vectors copied out of the memory map at once
 QUERY_BLOCK = 2_048  # queries searched at once
 
 
 class Embed(Protocol):
-    """An encoder: texts in, one vector each out; a passage's score is its inner product with the query."""
+    """An encoder: returns one vector per text. A passage's score is the inner product of its vector and the query's."""
 
-    key: str  # identity of weights, pooling and normalisation, fit for a folder's name; it names the cache
+    key: str  # identifies weights, pooling and normalisation; part of the name of the cache folder
 
     def __call__(self, texts: Sequence[str], kind: Literal["query", "passage"]) -> np.ndarray:
         """[texts, dimensions] float32."""
@@ -37,12 +37,13 @@ def search(
     threads: int | None = None,
     judged: bool = False,
 ) -> Run:
-    """The run of the split's queries by inner product, exactly `depth` passages a query where there are so many.
+    """The run of the split's queries by inner product: the best `depth` passages per query, or all if there are fewer.
 
-    `judged` searches only for queries with a relevant passage. Passages with equal scores stand in the collection's
-    order. Memory: the queries' vectors and rows, and one block of passages, however large the collection.
+    `judged` searches only for queries with a relevant passage. Passages with equal scores stay in the collection's
+    order. Memory: the queries' vectors and rows, and one block of passages, independent of the collection's size.
 
-    Raises: UserError for a depth below 1, a split without queries, or vectors that are not finite.
+    Raises:
+        UserError: a depth below 1, a split without queries, or vectors that are not finite.
     """
     queries = queries_to_search(dataset, split, depth, judged)
     passage_ids, passages = passage_vectors(embed, dataset)
@@ -68,9 +69,9 @@ def passage_vectors(embed: Embed, dataset: Dataset) -> tuple[np.ndarray, np.ndar
     try:
         ids, vectors = (np.load(path / name, mmap_mode="r") for name in ("ids.npy", "vectors.npy"))
     except (OSError, ValueError) as error:
-        raise UserError(f"{path}: cannot be read ({error}); delete the folder to encode anew") from error
+        raise UserError(f"{path}: cannot be read ({error}); delete the folder to encode again") from error
     if len(ids) != len(vectors):
-        raise UserError(f"{path}: {len(ids)} ids but {len(vectors)} vectors; delete the folder to encode anew")
+        raise UserError(f"{path}: {len(ids)} ids but {len(vectors)} vectors; delete the folder to encode again")
     return ids, vectors
 
 
@@ -79,8 +80,8 @@ def nearest(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Positions [queries, k] int64 and scores [queries, k] float32 of the k = min(depth, passages) best, best first.
 
-    `queries` [queries, dimensions] and `passages` [passages, dimensions] are float32. Passages go through faiss
-    a block at a time, since IndexFlatIP copies what it is given.
+    `queries` [queries, dimensions] and `passages` [passages, dimensions] are float32. faiss gets one block of passages
+    at a time, because IndexFlatIP copies its input.
     """
     import faiss
 
@@ -109,7 +110,7 @@ def nearest(
 
 
 def _best(positions: np.ndarray, scores: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """The k highest scores of each row, equal ones by position."""
+    """The k highest scores of each row; equal scores are ordered by position."""
     order = np.lexsort((positions, -scores), axis=1)[:, :k]
     return np.take_along_axis(positions, order, axis=1), np.take_along_axis(scores, order, axis=1)
 
@@ -135,12 +136,12 @@ def _build(embed: Embed, dataset: Dataset, path: Path) -> None:
 
 
 def _write_header(file, rows: int, dimensions: int) -> None:
-    """Writes the .npy header; NumPy pads it so that a later one with more rows takes the same bytes."""
+    """Writes the .npy header. NumPy pads it, so the final header with the number of rows has the same size."""
     np.lib.format.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": (rows, dimensions)})
 
 
 def embedded(embed: Embed, names: list[str], texts: list[str], kind: Literal["query", "passage"]) -> np.ndarray:
-    """[texts, dimensions] float32 vectors, checked; `names` are the texts' ids, for the message of a UserError."""
+    """[texts, dimensions] float32 vectors, checked to be finite; `names` are the texts' ids, for the error message."""
     vectors = np.ascontiguousarray(embed(texts, kind), dtype="<f4")
     if vectors.ndim != 2 or len(vectors) != len(texts):
         raise ValueError(f"embed gave an array of shape {vectors.shape} for {len(texts)} texts; expected [texts, dim]")

@@ -1,4 +1,4 @@
-"""Exact dense retrieval as a piece of `lce retrieve`."""
+"""Exact dense retrieval as a retriever of `lce retrieve`."""
 
 from dataclasses import dataclass
 
@@ -10,27 +10,27 @@ from lce_tf.settings import setting
 
 @dataclass(frozen=True)
 class Dense(Retriever):
-    """An encoder's nearest passages by inner product."""
+    """The passages with the largest inner products with the query, by an encoder's vectors."""
 
     key = "dense"
-    help = "search with an encoder's vectors, exactly"
+    help = "exact search with an encoder's vectors"
     example = """example:
   python -m lce_tf.retrieve dense --dataset pydocs --split dev --depth 1000 --output dense.dev.trec
 
 The passages' vectors are made on first use and kept in the cache ($LCE_CACHE, else ~/.cache/lce_tf).
-TCT-ColBERTv2 on MS MARCO, as in the paper, over pyserini's index (25 GB) instead of vectors of our own:
+TCT-ColBERTv2 on MS MARCO, as in the paper, on pyserini's index (25 GB), without encoding the collection:
   python -m lce_tf.retrieve dense --dataset msmarco-passage --split dev --output tct.dev.trec --similarity dot \
     --encoder castorini/tct_colbert-v2-hnp-msmarco --pooling tct --prebuilt msmarco-v1-passage.tct_colbert-v2-hnp
 """
 
     encoder: str = setting("minilm", "minilm, or a folder or hub id in Hugging Face's layout")
     pooling: str = setting(
-        "mean", "what of the tokens is the vector; tct: as TCT-ColBERT's", choices=("mean", "cls", "tct")
+        "mean", "how token vectors become one vector; tct: as in TCT-ColBERT", choices=("mean", "cls", "tct")
     )
     similarity: str = setting("cosine", "how vectors are compared", choices=("cosine", "dot"))
     max_length: int | None = setting(
         None,
-        "tokens of a query or passage that are read (default: 256; tct: 512, and 36 of a query)",
+        "maximum tokens of a query or passage (default: 256; tct: 512, and 36 for a query)",
         metavar="TOKENS",
     )
     prebuilt: str | None = setting(

@@ -1,4 +1,4 @@
-"""A grid search of BM25's parameters to look at: as text for a terminal, and as a PNG."""
+"""A heat map of the grid search of BM25's parameters, as text for a terminal and as a PNG."""
 
 import io
 from pathlib import Path
@@ -12,9 +12,9 @@ _DPI = 200
 
 
 def text(tuning: Tuning) -> str:
-    """The heat map in lines of text: k1 downwards, b to the right, R@1000 averaged over the subsets.
+    """The heat map as lines of text: rows are k1, columns are b, values are R@1000 averaged over the subsets.
 
-    The darker the mark, the higher the figure; `*n` stands at a point that is the best of n subsets.
+    Darker marks are higher values; `*n` marks a point that is the best of n subsets.
     """
     grid, values = tuning.grid, tuning.mean_recall()
     low, spread = values.min(), values.max() - values.min()
@@ -35,7 +35,7 @@ def text(tuning: Tuning) -> str:
 
 
 def write_figure(tuning: Tuning, path: str | Path) -> None:
-    """Writes the heat map as a PNG: a ring at each subset's optimum, a cross at their mean."""
+    """Writes the heat map as a PNG: a ring at each subset's optimum, a cross at the mean of the optima."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -79,7 +79,7 @@ def _marks(axes: Any, tuning: Tuning) -> None:
 
 
 def _place(value: float, values: tuple[float, ...]) -> float:
-    """Where a value between the grid's stands on an axis that counts them."""
+    """Position of a value on an axis that numbers the grid's values, interpolated between them."""
     import numpy as np
 
     return float(np.interp(value, values, range(len(values))))

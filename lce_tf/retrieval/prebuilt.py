@@ -31,16 +31,17 @@ def search(
     threads: int | None = None,
     judged: bool = False,
 ) -> Run:
-    """The run of the split's queries, encoded here, over a prebuilt index: pyserini's FaissSearcher does the search.
+    """The run of the split's queries on a prebuilt index; queries are encoded here, pyserini's FaissSearcher searches.
 
     Args:
-        name: of an index in pyserini's list, downloaded on first use into pyserini's cache, or a folder with the
-            files `index` and `docid` of one.
-        embed: the encoder that the index was made with; only the queries go through it.
+        name: an index in pyserini's list, downloaded on first use into pyserini's cache, or a folder with the files
+            `index` and `docid`.
+        embed: the encoder that the index was made with; only the queries are encoded.
         judged: search only for queries with a relevant passage.
 
-    Raises: UserError for an unknown name, a download that fails (with its size, and where to put it by hand), a
-        damaged index, vectors of another size than the index has.
+    Raises:
+        UserError: an unknown name, a failed download (with its size and where to put a copy), a damaged index, or
+            vectors of another size than the index's.
     """
     queries = queries_to_search(dataset, split, depth, judged)
     searcher = _open(name)
@@ -75,39 +76,41 @@ def _search(searcher: Any, queries: dict[str, str], vectors: np.ndarray, depth: 
 
 
 def _open(name: str) -> Any:
-    """pyserini's searcher over the index; it gets our vectors, so no encoder of its own is loaded."""
-    jvm.start()  # before pyserini does, which would take whatever Java it finds
+    """pyserini's searcher for the index, without an encoder of its own."""
+    jvm.start()  # before pyserini does, which would use any Java it finds
     folder = Path(name) if os.path.isdir(name) else _downloaded(name)
     for part in ("index", "docid"):
         if not (folder / part).is_file():
-            raise UserError(f"{folder}: has no file {part}; a faiss index of pyserini's is two files, index and docid")
+            raise UserError(f"{folder}: has no file {part}; a faiss index from pyserini has two files, index and docid")
     from pyserini.search.faiss import FaissSearcher
 
     try:
         return FaissSearcher(str(folder), query_encoder=None)
-    except (RuntimeError, OSError, AssertionError) as error:  # faiss raises RuntimeError, with a C++ trace behind it
+    except (RuntimeError, OSError, AssertionError) as error:  # faiss raises RuntimeError with a C++ trace
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise UserError(f"{folder}: cannot be read as an index ({reason}); delete it and fetch it again") from error
+        raise UserError(f"{folder}: cannot be read as an index ({reason}); delete it and download it again") from error
 
 
 def _downloaded(name: str) -> Path:
-    """The folder of pyserini's index `name`, fetched where it is not there yet."""
+    """The folder of pyserini's index `name`, downloaded on first use."""
     from pyserini.prebuilt_index_info import FAISS_INDEX_INFO
     from pyserini.util import download_prebuilt_index
 
     if name not in FAISS_INDEX_INFO:
         close = difflib.get_close_matches(name, FAISS_INDEX_INFO, n=3, cutoff=0.5)
-        hint = f"close: {', '.join(close)}" if close else f"the paper takes {TCT_HNP}"
-        raise UserError(f"--prebuilt {name}: is no folder and no faiss index that pyserini knows; {hint}")
+        hint = f"close: {', '.join(close)}" if close else f"the paper uses {TCT_HNP}"
+        raise UserError(f"--prebuilt {name}: is neither a folder nor a faiss index that pyserini knows; {hint}")
     entry = FAISS_INDEX_INFO[name]
     place = _place(entry)
     try:
-        # What it says is no result of ours.
+        # pyserini prints its progress on stdout, where only results belong.
         with contextlib.redirect_stdout(sys.stderr), confined_archives():
             return Path(download_prebuilt_index(name))
     except tarfile.FilterError as error:
-        raise UserError(f"prebuilt index {name}: its archive was refused ({error}); tell who offers it") from error
-    # It raises ValueError where no address answers, AssertionError for a wrong size or checksum, and OSError, since
+        raise UserError(
+            f"prebuilt index {name}: its archive was refused ({error}); report it to its publisher"
+        ) from error
+    # pyserini raises ValueError if no address answers, AssertionError for a wrong size or checksum, and OSError because
     # it looks for the file even after an HTTP error.
     except (ValueError, AssertionError, OSError) as error:
         size = entry.get("size compressed (bytes)")

@@ -1,4 +1,4 @@
-"""What a first-stage retriever is: its settings, one line about it, and a search."""
+"""The base class of first-stage retrievers: settings, a line of help, and a search."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -10,12 +10,12 @@ from lce_tf.settings import check
 
 @dataclass(frozen=True)
 class Retriever:
-    """A retriever is a frozen dataclass: each field, made by `lce_tf.settings.setting`, is an option of `lce retrieve`.
+    """A retriever: a frozen dataclass whose fields, made by `lce_tf.settings.setting`, are options of `lce retrieve`.
 
     Attributes:
-        key: its name on the command line; a class outside this package is named by its class path instead.
+        key: name on the command line; a class outside this package is named by its class path instead.
         help: one line for `lce list retrievers`.
-        example: commands that end the help of `lce retrieve KEY`.
+        example: commands shown at the end of `lce retrieve KEY --help`.
     """
 
     key: ClassVar[str] = ""
@@ -29,7 +29,7 @@ class Retriever:
         """The run of the split's queries; `lce_tf.retrieval.queries_to_search` gives their texts.
 
         Args:
-            depth: passages a query, at most.
+            depth: passages per query, at most.
             threads: processors to use; None: all.
             judged: search only for queries with a relevant passage.
         """

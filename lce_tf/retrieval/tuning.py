@@ -1,7 +1,7 @@
-"""BM25's k1 and b by the paper's grid: R@1000 on five random sets of queries, and the mean of the five optima.
+"""Tunes BM25's k1 and b as in the paper: R@1000 on five random sets of queries, then the mean of the five optima.
 
-On MS MARCO's training queries this is how the known pair k1 = 0.82, b = 0.68 came about (Anserini's notes on MS
-MARCO passages: five sets of 10,000 training queries, each tuned on its own, then the parameters averaged).
+On MS MARCO's training queries this gave the known pair k1 = 0.82, b = 0.68 (Anserini's notes on MS MARCO passages: five
+sets of 10,000 training queries, each tuned separately, then the parameters averaged).
 """
 
 import hashlib
@@ -24,16 +24,16 @@ from lce_tf.retrieval import bm25, queries_to_search
 
 DEPTH, MEASURE = 1000, "R@1000"
 _SUBSETS = 5
-_DRAW = 4  # what a draw is for is part of its key; 1 to 3 deal training groups
+_DRAW = 4  # the purpose of a draw is part of its key; 1 to 3 are used for training groups
 
 
 @dataclass(frozen=True)
 class Grid:
-    """What is tried; the defaults are the paper's.
+    """The grid; the defaults are the paper's.
 
     Attributes:
-        k1, b: values, each rising; every pair of them is a point.
-        size: queries in a subset, at most half of those there are, so that the five differ.
+        k1, b: values, ascending; every combination is a point.
+        size: queries in a subset; at most half of the queries are used, so that the five subsets differ.
         seed: of the subsets.
     """
 
@@ -45,7 +45,9 @@ class Grid:
     def __post_init__(self):
         for name, values in (("k1", self.k1), ("b", self.b)):
             if not values or list(values) != sorted(set(values)):
-                raise UserError(f"--{name}-grid {','.join(map(str, values))}: give different numbers, rising")
+                raise UserError(
+                    f"--{name}-grid {','.join(map(str, values))}: give different numbers in ascending order"
+                )
         for k1, b in self.points:
             bm25.check_parameters(k1, b)
         if self.size < 1:
@@ -53,13 +55,13 @@ class Grid:
 
     @property
     def points(self) -> list[tuple[float, float]]:
-        """Every (k1, b), k1 the slower."""
+        """Every (k1, b), in order of k1, then b."""
         return [(k1, b) for k1 in self.k1 for b in self.b]
 
 
 @dataclass(frozen=True)
 class Tuning:
-    """What a grid search found.
+    """The result of a grid search.
 
     Attributes:
         dataset, split, collection: what was searched.
@@ -68,7 +70,7 @@ class Tuning:
         recall: [points, subsets] R@1000, the points as in `Grid.points`.
         optima: the best (k1, b) of each subset; of equal ones the smallest k1, then the smallest b.
         k1, b: the mean of the optima.
-        path: the file that holds all this.
+        path: the JSON file that holds these results.
     """
 
     dataset: str
@@ -89,12 +91,13 @@ class Tuning:
 
 
 def tune(dataset: Dataset, split: str | None, grid: Grid | None = None, threads: int | None = None) -> Tuning:
-    """The tuned pair for a split's judged queries and all that led to it, from the cache where it was found before.
+    """The tuned pair for a split's judged queries and the measurements behind it, from the cache if possible.
 
-    The cache is a JSON file in `cache_dir()/bm25/tuning`, named by collection, queries, judgments and grid. Each
-    point is written as soon as it is measured, so a call that was stopped goes on where it was.
+    The cache is a JSON file in `cache_dir()/bm25/tuning`, named by collection, queries, judgments and grid. Each point
+    is written as soon as it is measured, so an interrupted call continues where it stopped.
 
-    Raises: UserError for a split without judged queries, or fewer than two.
+    Raises:
+        UserError: the split has fewer than two judged queries.
     """
     grid = grid or Grid()
     queries = queries_to_search(dataset, split, DEPTH, judged=True)
@@ -129,9 +132,9 @@ def tune(dataset: Dataset, split: str | None, grid: Grid | None = None, threads:
 
 
 def subsets(query_ids: Sequence[str], size: int, seed: int) -> list[list[str]]:
-    """Five sets of `size` queries, each drawn without replacement: a function of the seed and the ids alone.
+    """Five sets of `size` queries, each drawn without replacement; they depend only on the seed and the ids.
 
-    They are drawn one without regard to the other, so a query may be in several.
+    The sets are drawn independently, so a query may be in several.
     """
     ordered = sorted(query_ids)
     digests = b"".join(hashlib.blake2b(name.encode(), digest_size=8).digest() for name in ordered)
@@ -150,7 +153,7 @@ def _measure(
     path: Path,
     head: dict,
 ) -> None:
-    """Fills `recall` up, point by point, and writes the file after each."""
+    """Appends the missing points to `recall` and writes the file after each."""
     wanted = set().union(*chosen)
     texts = {query_id: text for query_id, text in queries.items() if query_id in wanted}
     judged = {query_id: qrels[query_id] for query_id in texts}
@@ -158,7 +161,7 @@ def _measure(
     with Progress("tuning BM25", len(points), "points", initial=len(recall)) as progress:
         for k1, b in points[len(recall) :]:
             values = evaluate(index.search(texts, DEPTH, k1, b, quiet=True), judged, [MEASURE])[MEASURE]
-            # Rounded, so that equal means are equal whatever they were summed from.
+            # Rounded, so that equal means are equal whatever the order of summation.
             recall.append([round(mean(values[query_id] for query_id in subset), 10) for subset in chosen])
             write_json(path, _record(head, grid, recall))
             progress.advance(1)
@@ -170,7 +173,7 @@ def _record(head: dict, grid: Grid, recall: list[list[float]]) -> dict:
 
 
 def _known(path: Path, grid: Grid) -> list[list[float]]:
-    """The points that an earlier call measured, in the grid's order; [] where there is no file."""
+    """The points that an earlier call measured, in the grid's order; [] if there is no file."""
     if not os.path.isfile(path):
         return []
     try:
@@ -179,16 +182,16 @@ def _known(path: Path, grid: Grid) -> list[list[float]]:
         points = [(None, None, [])]
     expected = grid.points[: len(points)]
     if [point[:2] for point in points] != expected or any(len(point[2]) != _SUBSETS for point in points):
-        raise UserError(f"{path}: is not what this search writes; delete it to tune anew")
+        raise UserError(f"{path}: is not a file of this search; delete it to tune again")
     return [list(point[2]) for point in points]
 
 
 def _best(grid: Grid, recall: list[float]) -> tuple[float, float]:
-    """The point with the highest R@1000; the points rise in k1, then b, and the first of equal ones is taken."""
+    """The point with the highest R@1000; of equal ones the first, with the smallest k1, then the smallest b."""
     return grid.points[recall.index(max(recall))]
 
 
 def _key(queries: dict[str, str], qrels: Qrels, grid: Grid) -> str:
-    # Not the threads, and not the order of the files: neither changes a figure.
+    # Without the threads and the order of the files, which do not change the result.
     parts = [sorted(queries.items()), sorted((query, sorted(ids.items())) for query, ids in qrels.items())]
     return hashlib.sha256(json.dumps([*parts, asdict(grid)]).encode()).hexdigest()[:16]

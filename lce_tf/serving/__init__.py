@@ -1,1 +1,1 @@
-"""The HTTP reranker: shapes of requests, the queue that joins them into batches, limits, metrics and the server."""
+"""The HTTP reranker: formats of requests, the batching queue, limits, metrics and the server."""

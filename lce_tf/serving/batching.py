@@ -1,4 +1,4 @@
-"""The queue between the requests and the model: pairs that wait together are scored together."""
+"""The queue between requests and model: pairs that wait together are scored together."""
 
 import math
 import threading
@@ -14,7 +14,7 @@ class Busy(Exception):
     """The queue has no room for these pairs.
 
     Attributes:
-        seconds: after which it may have, a whole number.
+        seconds: estimated time until it has, a whole number.
     """
 
     def __init__(self, seconds: int):
@@ -23,7 +23,7 @@ class Busy(Exception):
 
 
 class Closed(Exception):
-    """The queue takes no more."""
+    """The queue is closed."""
 
 
 class _Waiting(NamedTuple):
@@ -32,14 +32,14 @@ class _Waiting(NamedTuple):
 
 
 class Batcher:
-    """Scores the pairs of many callers in a thread of its own, those that wait together in one call, in turn.
+    """Scores the pairs of many callers in a separate thread, in order; pairs that wait together are scored in one call.
 
     Args:
-        score: a list of pairs -> what is known of each, in their order: anything with a length that can be sliced.
-        batch_pairs: a call gets no more, unless one caller alone has more.
-        queue_pairs: how many pairs may wait.
-        wait: seconds that the model, when it has nothing to do, waits at most for more pairs to join the first.
-        scored: told (callers, pairs, seconds) of every call that went well.
+        score: a list of pairs -> their results in the same order: anything with a length that can be sliced.
+        batch_pairs: maximum pairs per call, unless a single caller has more.
+        queue_pairs: maximum pairs that may wait.
+        wait: maximum seconds that an idle model waits for more pairs to join the first.
+        scored: called with (callers, pairs, seconds) after every successful call.
     """
 
     def __init__(
@@ -52,9 +52,9 @@ class Batcher:
     ):
         self._score, self._scored = score, scored
         self._batch_pairs, self._queue_pairs, self._wait = batch_pairs, queue_pairs, wait
-        self._waiting: dict[Future, _Waiting] = {}  # in the order in which they came
+        self._waiting: dict[Future, _Waiting] = {}  # in order of arrival
         self._pairs = 0
-        self._pace = 0.0  # seconds a pair, of the last call
+        self._pace = 0.0  # seconds per pair, of the last call
         self._closing = False
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._work, name="scoring", daemon=True)
@@ -62,27 +62,27 @@ class Batcher:
 
     @property
     def callers(self) -> int:
-        """How many wait, those being scored not counted."""
+        """Number of waiting callers, without those being scored."""
         return len(self._waiting)
 
     @property
     def pairs(self) -> int:
-        """How many pairs wait, those being scored not counted."""
+        """Number of waiting pairs, without those being scored."""
         return self._pairs
 
     @property
     def works(self) -> bool:
-        """Whether pairs that come now will be scored."""
+        """Whether pairs submitted now will be scored."""
         return not self._closing and self._thread.is_alive()
 
     def submit(self, pairs: Sequence[Pair]) -> Future:
-        """A future of what `score` gives for the pairs, one at least; if it is cancelled in time, they are not scored.
+        """A future of the results for these pairs (at least one); pairs cancelled in time are not scored.
 
-        An exception of `score` is the future's. Where several callers' pairs were scored together, each one's are
-        tried once more alone, so that none fails for another's sake.
+        An exception of `score` is set on the future. If several callers' pairs were scored together, each caller's are
+        first tried again separately, so that one caller's pairs cannot fail another's.
 
         Raises:
-            Busy, Closed: there is no room; `close` was called.
+            Busy, Closed: the queue is full; `close` was called.
         """
         if not pairs:
             raise ValueError("no pairs")
@@ -99,14 +99,14 @@ class Batcher:
         return future
 
     def close(self) -> None:
-        """Takes no more pairs, and returns once those that wait have been scored."""
+        """Accepts no more pairs, and returns after all waiting ones have been scored."""
         with self._changed:
             self._closing = True
             self._changed.notify_all()
         self._thread.join()
 
     def _leave(self, future: Future) -> None:
-        """Makes room at once where a caller no longer waits; those that were taken have made it already."""
+        """Frees the room of a caller that no longer waits; callers that were taken have freed it already."""
         with self._changed:
             waiting = self._waiting.pop(future, None)
             if waiting is not None:
@@ -117,7 +117,7 @@ class Batcher:
             self._run(batch)
 
     def _next(self) -> list[tuple[Future, Sequence[Pair]]]:
-        """Those who are next, once they are many or the first has waited long enough; nobody when all is done."""
+        """The next callers, once they fill a batch or the first has waited long enough; [] when closed and empty."""
         with self._changed:
             while True:
                 self._changed.wait_for(lambda: self._waiting or self._closing)

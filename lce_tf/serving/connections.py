@@ -1,4 +1,4 @@
-"""How many connections are open and for how long: uvicorn's own protocol has no limit for either."""
+"""Limits on the number and duration of connections; uvicorn's own protocol has neither."""
 
 import json
 import os
@@ -11,15 +11,16 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from lce_tf.errors import UserError
 from lce_tf.serving import logs
 
-# Connections beyond the limit, so that probes are answered while requests take all of it.
+# Connections above the limit, so that probes are answered while requests use all of it.
 RESERVE = 32
-# Connections accepted in one go. Those that are closed to make room keep their file descriptors for some goes more.
+# Connections accepted per turn of the event loop. Connections closed to make room keep their file descriptors for a few
+# turns.
 BACKLOG, _GOES = 16, 5
-# File descriptors for the log, model files and whatever libraries open.
+# File descriptors for the log, model files and those opened by libraries.
 _OTHER_FILES = 32
-# Bytes of a request's head, and of the head of a chunk, at most.
+# Maximum bytes of a request's head, and of the head of a chunk.
 MOST_HEAD_BYTES = 65536
-# Chunks that any body may have, and bytes of it for each further one.
+# Chunks allowed in any body, and bytes of the body that allow one more chunk.
 SPARE_CHUNKS, CHUNK_BYTES = 200, 256
 
 
@@ -28,11 +29,11 @@ class ConnectionLimits:
     """The limits, and the connections that wait for a request's head.
 
     Attributes:
-        most: connections that may be open.
-        head_seconds: from when the server begins to wait for a request to the end of its head.
-        request_seconds: from the end of a request's head to the end of its answer.
+        most: maximum number of open connections.
+        head_seconds: maximum time from when the server begins to wait for a request to the end of its head.
+        request_seconds: maximum time from the end of a request's head to the end of its answer.
         waiting: in the order in which they began to wait.
-        halves: those of them that have sent a part of a head.
+        halves: those of them that have sent part of a head.
     """
 
     most: int
@@ -43,9 +44,9 @@ class ConnectionLimits:
 
 
 class FewChunks(h11.Connection):
-    """Refuses bodies that come in very many small chunks, each of which costs time on the event loop.
+    """Refuses bodies in very many small chunks, because each chunk costs time on the event loop.
 
-    A body may have `SPARE_CHUNKS` chunks, and one more for each `CHUNK_BYTES` bytes of it.
+    A body may have `SPARE_CHUNKS` chunks, plus one for each `CHUNK_BYTES` of its bytes.
     """
 
     _chunks = _bytes = 0
@@ -62,11 +63,11 @@ class FewChunks(h11.Connection):
 
 
 class BoundedProtocol(H11Protocol):
-    """Closes a connection whose request does not arrive or whose answer is not taken.
+    """Closes a connection whose request does not arrive or whose answer is not read.
 
-    A new connection beyond the limit closes the one that has waited longest for a request's head, of those that have
-    sent a part of one if there are any. So clients that open connections and send nothing, or half a head, do not keep
-    others out, and a probe, whose head comes at once, is not closed for their sake.
+    A new connection above the limit closes the one that has waited longest for a request's head; those that have sent
+    part of one come first. So clients that open connections and send nothing, or half a head, do not keep others out,
+    and a probe, whose head arrives at once, is not closed because of them.
     """
 
     def __init__(self, *args, limits: ConnectionLimits, **kwargs):
@@ -91,12 +92,12 @@ class BoundedProtocol(H11Protocol):
 
     def send_400_response(self, msg: str) -> None:
         if self.cycle is not None and self.cycle.response_started and not self.cycle.response_complete:
-            self.transport.abort()  # an answer has begun already
+            self.transport.abort()  # an answer has already begun
         else:
-            self._refuse("400 Bad Request", "the request is no HTTP that this server reads")
+            self._refuse("400 Bad Request", "the request is not HTTP that this server can read")
 
     def on_response_complete(self) -> None:
-        if self._timer is not None:  # the next request may have come already
+        if self._timer is not None:  # the next request may have arrived already
             self._timer.cancel()
             self._timer = None
         super().on_response_complete()
@@ -107,7 +108,7 @@ class BoundedProtocol(H11Protocol):
         super().connection_lost(exc)
 
     def forget(self) -> None:
-        """Counts the connection as closed, which it is a moment after its transport was told so."""
+        """Counts the connection as closed; its transport reports this only later."""
         self._limits.waiting.pop(self, None)
         self._limits.halves.pop(self, None)
         self.connections.discard(self)
@@ -116,7 +117,7 @@ class BoundedProtocol(H11Protocol):
             self._timer = None
 
     def _watch(self) -> None:
-        """Has the right timer run: one for the head, one for the request."""
+        """Starts the right timer, for the head or for the request."""
         if self.transport.is_closing():
             self.forget()
             return
@@ -142,7 +143,7 @@ class BoundedProtocol(H11Protocol):
         logs.event("head too late", logs.WARNING)
 
     def _refuse(self, status: str, error: str) -> None:
-        """Answers in JSON, past h11, and closes the connection."""
+        """Answers in JSON without h11, and closes the connection."""
         body = json.dumps({"error": error}).encode()
         head = f"HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n"
         self.transport.write(head.encode() + b"connection: close\r\n\r\n" + body)
@@ -154,7 +155,7 @@ class BoundedProtocol(H11Protocol):
 
 
 def fitting(most: int) -> int:
-    """As many of `most` connections as this process has file descriptors for, after asking for more of these.
+    """`most`, or as many connections as this process has file descriptors for, after raising their limit if possible.
 
     Raises:
         UserError: there are not enough for one.

@@ -1,4 +1,4 @@
-"""Logs on stderr, one JSON object a line; never a text that a client sent."""
+"""Logs on stderr, one JSON object per line; they never contain a client's text."""
 
 import json
 import logging
@@ -9,22 +9,22 @@ from datetime import UTC, datetime
 
 LOGGER = logging.getLogger("lce_tf.serving")
 WARNING = logging.WARNING
-# Records of one kind that are logged in so many seconds; those of requests have no limit.
+# Maximum records of one kind in so many seconds; records of requests are not limited.
 _MOST, _SECONDS = 10, 60.0
-# Kinds that are remembered.
+# Number of kinds that are remembered.
 _KINDS = 1000
-# A path can be as long as a client likes.
+# A client may send a path of any length.
 _LONGEST_PATH = 200
 
 
 class JsonLines(logging.Formatter):
-    """A record as {"time", "level", "event", its `fields`}; of an exception the kind and place, not the message."""
+    """A record as {"time", "level", "event", its `fields`}; for an exception its type and place, not its message."""
 
     def format(self, record: logging.LogRecord) -> str:
         when = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
         message = record.getMessage().strip()
         if not record.name.startswith(LOGGER.name):
-            message = message.partition("\n")[0]  # asyncio goes on with what may hold a text
+            message = message.partition("\n")[0]  # asyncio's further lines may hold a client's text
         line = {"time": when, "level": record.levelname.lower(), "event": message}
         line |= getattr(record, "fields", {})
         if record.exc_info and record.exc_info[1] is not None:
@@ -33,7 +33,7 @@ class JsonLines(logging.Formatter):
 
 
 class Sparing(logging.Filter):
-    """Lets few records of a kind pass in a minute; the next one to pass has the number of those that did not."""
+    """Passes few records of a kind per minute; the next one that passes has the number of suppressed ones."""
 
     def __init__(self, clock=time.monotonic):
         super().__init__()
@@ -70,18 +70,18 @@ def to_stderr() -> None:
 
 
 def event(name: str, level: int = logging.INFO, **fields) -> None:
-    """Logs something that happened to the server itself."""
+    """Logs an event of the server itself."""
     LOGGER.log(level, name, extra={"fields": fields})
 
 
 def request(method: str, path: str, status: int, pairs: int, seconds: float, **further: str) -> None:
-    """Logs a request that was answered; `further` has why it was refused (error) or what failed here (fault)."""
+    """Logs an answered request; `further` says why it was refused (error) or what failed in the server (fault)."""
     fields = {"method": method, "path": path[:_LONGEST_PATH], "status": status, "pairs": pairs}
     level = logging.ERROR if "fault" in further else logging.INFO
     event("request", level, **fields, ms=round(seconds * 1000, 1), **further)
 
 
 def place_of(error: BaseException) -> str:
-    """The kind of an exception and the line that raised it. Its message might quote a text."""
+    """The type of an exception and the line that raised it, without its message, which might quote a text."""
     frames = traceback.extract_tb(error.__traceback__)
     return f"{type(error).__name__} at {frames[-1].filename}:{frames[-1].lineno}" if frames else type(error).__name__

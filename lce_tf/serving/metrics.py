@@ -1,4 +1,4 @@
-"""What the server counts, as Prometheus reads it."""
+"""The server's metrics, for Prometheus."""
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
@@ -11,7 +11,7 @@ _CALLERS = (1, 2, 4, 8, 16, 32, 64, 128)
 
 
 class Metrics:
-    """Counters of one server, in a registry of its own."""
+    """The metrics of one server, in their own registry."""
 
     def __init__(self):
         registry = self._registry = CollectorRegistry()
@@ -19,7 +19,7 @@ class Metrics:
             "lce_requests", "Requests by route and HTTP status", ["route", "status"], registry=registry
         )
         self._seconds = Histogram(
-            "lce_request_seconds", "From a request's first line to its answer", ["route"], buckets=_SECONDS,
+            "lce_request_seconds", "Seconds from a request's first line to its answer", ["route"], buckets=_SECONDS,
             registry=registry,
         )  # fmt: skip
         self._batch_pairs = Histogram("lce_batch_pairs", "Pairs scored together", buckets=_PAIRS, registry=registry)
@@ -27,24 +27,24 @@ class Metrics:
             "lce_batch_requests", "Requests scored together", buckets=_CALLERS, registry=registry
         )
         self._batch_seconds = Histogram(
-            "lce_batch_seconds", "For which the model worked on a batch", buckets=_SECONDS, registry=registry
+            "lce_batch_seconds", "Seconds in which the model scored a batch", buckets=_SECONDS, registry=registry
         )
         self._pairs_scored = Counter("lce_pairs_scored", "Pairs scored", registry=registry)
 
     def request(self, route: str, status: int, seconds: float) -> None:
-        """Counts a request that was answered."""
+        """Counts an answered request."""
         self._requests.labels(route, str(status)).inc()
         self._seconds.labels(route).observe(seconds)
 
     def batch(self, requests: int, pairs: int, seconds: float) -> None:
-        """Counts pairs of so many requests that were scored in one call."""
+        """Counts a batch: pairs of `requests` requests scored in one call."""
         self._batch_requests.observe(requests)
         self._batch_pairs.observe(pairs)
         self._batch_seconds.observe(seconds)
         self._pairs_scored.inc(pairs)
 
     def watch(self, batcher: Batcher) -> None:
-        """Shows how long the queue is whenever it is asked."""
+        """Exposes the current length of the queue."""
         for name, what in (("callers", "requests"), ("pairs", "pairs")):
             gauge = Gauge(f"lce_queue_{what}", f"{what.capitalize()} that wait to be scored", registry=self._registry)
             gauge.set_function(lambda name=name: getattr(batcher, name))

@@ -1,4 +1,4 @@
-"""What every request goes through before it is read: it is counted and logged, must know the token, may be too big."""
+"""Checks before a request is read: counting and logging, bearer token, limits on size and number."""
 
 import hmac
 import time
@@ -13,24 +13,24 @@ from lce_tf.serving.dialects import error_body
 from lce_tf.serving.metrics import Metrics
 from lce_tf.serving.refused import Refused
 
-# Those who probe and scrape know no token.
+# Probes and scrapes need no token.
 OPEN = ("/health", "/ready", "/metrics")
-# Bodies of the largest size that are held in memory at once.
+# Number of bodies of the largest size that may be in memory at once.
 _BODIES = 16
 
 
 def reply(refused: Refused, scope: Scope) -> JSONResponse:
-    """The answer to a request that is not served; its line goes into the log as well."""
+    """The answer to a refused request; its line is also logged."""
     scope["state"]["refused"] = refused.line
     body = error_body(refused, scope["path"], scope["state"].get("dialect"))
     return JSONResponse(body, refused.status, refused.headers)
 
 
 class Observed:
-    """Counts each request and logs it in one line; what fails unforeseen is answered with status 500.
+    """Counts each request and logs it in one line; an unexpected exception is answered with status 500.
 
     Args:
-        routes: paths that are counted by name; clients may invent any number of others.
+        routes: paths that are counted by name; all others are counted together, since clients may send any path.
     """
 
     def __init__(self, app: ASGIApp, metrics: Metrics, routes: Collection[str]):
@@ -67,7 +67,7 @@ class Observed:
 
 
 class BearerToken:
-    """Lets only those pass who send `Authorization: Bearer TOKEN`, but anyone to `OPEN`."""
+    """Requires `Authorization: Bearer TOKEN`, except for the paths in `OPEN`."""
 
     def __init__(self, app: ASGIApp, token: str):
         self._app, self._token = app, token.encode()
@@ -81,12 +81,12 @@ class BearerToken:
 
     def _known(self, headers: Headers) -> bool:
         scheme, _, token = headers.get("authorization", "").partition(" ")
-        # The time that this takes must not tell how much of a guess is right.
+        # Constant time, so that the duration does not tell how much of a guess is right.
         return scheme.lower() == "bearer" and hmac.compare_digest(token.strip().encode(), self._token)
 
 
 class OneLength:
-    """Refuses a request that gives the length of its body in two ways, of which a proxy may believe the other."""
+    """Refuses a request that gives its body's length in two ways, since a proxy may use the other one."""
 
     def __init__(self, app: ASGIApp):
         self._app = app
@@ -102,7 +102,7 @@ class OneLength:
 
 
 class Crowd:
-    """Refuses requests while `most` others are in work, but none to `OPEN`."""
+    """Refuses requests while `most` others are in progress, except for the paths in `OPEN`."""
 
     def __init__(self, app: ASGIApp, most: int):
         self._app, self._most, self._now = app, most, 0
@@ -123,9 +123,9 @@ class Crowd:
 
 
 class BodyLimit:
-    """Refuses bodies of more than `most` bytes: at once where they say so, else as soon as they are.
+    """Refuses bodies of more than `most` bytes: at once if Content-Length says so, else as soon as they exceed it.
 
-    Bodies of all requests together may have `_BODIES` times as many; a request that needs more has to ask again.
+    The bodies of all requests together may have `_BODIES` times as many; a request that exceeds this gets status 503.
     """
 
     def __init__(self, app: ASGIApp, most: int):

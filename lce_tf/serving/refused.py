@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping
 
-# Nginx's number for a client that went away before its answer: seen in logs and metrics only.
+# Nginx's status for a client that closed the connection before its answer; used only in logs and metrics.
 CLIENT_GONE = 499
 
 
 class Refused(Exception):
-    """A request that gets no scores: an HTTP status, one line that says why, and further headers.
+    """A request that gets no scores: an HTTP status, one line with the reason, and further headers.
 
-    The line never holds the request's texts, since it is logged.
+    The line is logged, so it never contains the request's texts.
     """
 
     def __init__(self, status: int, line: str, headers: Mapping[str, str] | None = None):

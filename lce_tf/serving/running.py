@@ -1,4 +1,4 @@
-"""A socket and a server on it, until a signal comes."""
+"""Opens a socket and runs the server on it until a signal comes."""
 
 import functools
 import math
@@ -13,17 +13,17 @@ from lce_tf.serving import logs
 from lce_tf.serving.connections import BACKLOG, RESERVE, BoundedProtocol, ConnectionLimits
 from lce_tf.serving.settings import Limits
 
-# Beyond its own time limit, for answers to be written.
+# Seconds beyond the request's own time limit, for writing answers.
 _GRACE = 5
 
 
 def bound(host: str, port: int) -> socket.socket:
-    """A socket at that place, which does not listen yet; port 0 is any that is free.
+    """A socket bound to this address, not listening yet; port 0: any free port.
 
     Raises:
-        UserError: there is no such place, or somebody else has it.
+        UserError: the address does not exist or is in use.
     """
-    if not 0 <= port < 1 << 16:  # of a larger one the system would take the last 16 bits
+    if not 0 <= port < 1 << 16:  # the system would use only the last 16 bits of a larger number
         raise UserError(f"--port {port}: give a number up to 65535, or 0 for any that is free")
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
@@ -36,13 +36,13 @@ def bound(host: str, port: int) -> socket.socket:
 
 
 def url_of(listener: socket.socket) -> str:
-    """Where clients find it."""
+    """The URL that clients use."""
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def server_of(app: FastAPI, limits: Limits) -> uvicorn.Server:
-    """uvicorn with the limits of connections and time; it does not run yet."""
+    """uvicorn with the limits on connections and time; not running yet."""
     patience = math.ceil(limits.timeout) + _GRACE
     bounds = ConnectionLimits(limits.max_connections + RESERVE, limits.header_timeout, patience)
     config = uvicorn.Config(
@@ -62,14 +62,14 @@ def server_of(app: FastAPI, limits: Limits) -> uvicorn.Server:
 
 
 def run(app: FastAPI, listener: socket.socket, limits: Limits) -> None:
-    """Serves until SIGTERM or SIGINT; then takes no more, and returns once all that came before is answered.
+    """Serves until SIGTERM or SIGINT, then accepts no more requests and returns after all earlier ones are answered.
 
     Args:
-        listener: as `bound` gives it.
-        limits: of connections and time.
+        listener: from `bound`.
+        limits: on connections and time.
 
     Raises:
-        UserError: somebody else listens there by now.
+        UserError: another process listens on the address by now.
     """
     server = server_of(app, limits)
 
@@ -80,7 +80,7 @@ def run(app: FastAPI, listener: socket.socket, limits: Limits) -> None:
         listener.listen(BACKLOG)
     except OSError as error:
         raise UserError(f"{url_of(listener)}: {error.strerror}; give another --port") from error
-    # uvicorn has handlers of its own while it runs, and gives the signal that ended it to these.
+    # uvicorn installs its own handlers while it runs, and passes the signal that ended it to these.
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         logs.event("listening", url=url_of(listener))

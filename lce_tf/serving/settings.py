@@ -1,4 +1,4 @@
-"""What the server is given on its command line: limits, and the token that clients must know."""
+"""The server's command line settings: limits, and the token that clients must send."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -46,14 +46,14 @@ class Limits:
 
     @property
     def body_bytes(self) -> int:
-        """Bytes that a body may have."""
+        """Maximum bytes of a body."""
         return int(self.max_body_mb * 1_000_000)
 
     def check(self, pairs: Sequence[Pair]) -> None:
-        """Lets a request's pairs pass.
+        """Checks a request's pairs.
 
         Raises:
-            Refused: they are too many, or a text is too long; with status 413.
+            Refused: too many pairs, or a text that is too long; status 413.
         """
         if len(pairs) > self.max_pairs:
             raise Refused(413, f"{len(pairs)} pairs in one request; {self.max_pairs} are allowed, send several")
@@ -69,11 +69,11 @@ def read_token(file: str | None, environment: Mapping[str, str]) -> str | None:
     """The token that clients must send; None: anyone is served.
 
     Args:
-        file: whose only line is the token; goes before the environment.
+        file: its only line is the token; it takes precedence over the environment.
         environment: may have LCE_TOKEN.
 
     Raises:
-        UserError: it is empty or holds what no HTTP header can, since nobody wants such a server to be open.
+        UserError: the token is empty or cannot stand in an HTTP header; the server is not started without protection.
     """
     if file is not None:
         source, text = file, Path(file).read_bytes().decode("utf-8", "replace").strip()

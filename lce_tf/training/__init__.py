@@ -1,1 +1,1 @@
-"""Training a cross-encoder: strategy, schedule, step, checkpoints and the loop around them."""
+"""Trains a cross-encoder: strategy, schedule, step, checkpoints and the training loop."""

@@ -1,4 +1,4 @@
-"""The newest checkpoints of a training: written by the chief, read by all workers."""
+"""The newest checkpoints of a training, written by the chief and read by all workers."""
 
 import time
 from collections.abc import Mapping
@@ -10,17 +10,17 @@ from lce_tf.training.workers import Workers
 from lce_tf.training_folder import TrainingFolder
 
 KEPT = 2
-# Seconds after which one machine sees what another wrote: network file systems remember what was not there.
+# Seconds until one machine sees a file that another wrote: network file systems cache that a file was missing.
 APPEARS = 60.0
 
 
 class Checkpoints:
-    """Checkpoints `ckpt-STEP` under a folder.
+    """Checkpoints `ckpt-STEP` in the folder `checkpoints/` of a training.
 
     Args:
-        folder: of the training; they lie in its `checkpoints/`.
-        parts: what they hold, by name.
-        workers: of whom the chief saves. The parts are the same on all of them.
+        folder: the training's folder.
+        parts: the objects to save, by name.
+        workers: the chief of these saves. The parts are equal on all workers.
     """
 
     def __init__(self, folder: Path, parts: Mapping[str, Any], workers: Workers):
@@ -33,17 +33,17 @@ class Checkpoints:
             self._manager = tf.train.CheckpointManager(self._state, str(self._folder), max_to_keep=KEPT)
 
     def save(self, step: int) -> None:
-        """Has the chief save; the others go on once it has."""
+        """Saves on the chief; the other workers wait until it is done."""
         self._workers.by_chief(lambda: self._manager.save(checkpoint_number=step))
 
     def restore(self) -> None:
-        """Takes up the newest whole checkpoint, if any, on all workers, and says so.
+        """Restores the newest complete checkpoint on all workers, if there is one, and prints its step.
 
-        A checkpoint is read through, checksums and all, before any of it is restored: half a checkpoint over a
-        fresh model would be neither.
+        A checkpoint is read to its end, with its checksums, before any of it is restored, so that no model is half
+        restored.
 
         Raises:
-            UserError: a worker cannot read what the chief goes on from.
+            UserError: a worker cannot read the chief's checkpoint.
         """
         step = self._workers.from_chief(self._newest_whole() if self._workers.chief else -1)
         if step < 0:
@@ -52,10 +52,10 @@ class Checkpoints:
         self._workers.everywhere(lambda: None if self._workers.chief else self._await(prefix))
         self._state.restore(str(prefix)).assert_existing_objects_matched()
         if self._workers.chief:
-            print(f"{self._training}: goes on from step {step} (ckpt-{step})", flush=True)
+            print(f"{self._training}: resumes from step {step} (ckpt-{step})", flush=True)
 
     def _newest_whole(self) -> int:
-        """The step of the newest checkpoint that can be read to its end, -1 if none can."""
+        """The step of the newest checkpoint that can be read to its end, -1 if there is none."""
         numbers = map(_number, self._folder.glob("ckpt-*.index"))
         saved = sorted((number for number in numbers if number >= 0), reverse=True)
         for step in saved:
@@ -67,25 +67,25 @@ class Checkpoints:
         return -1
 
     def _await(self, prefix: Path) -> None:
-        """Waits until this worker sees, whole, what the chief goes on from."""
+        """Waits until this worker can read the checkpoint that the chief restores."""
         end = time.monotonic() + APPEARS
         while fault := _fault(prefix):
             if time.monotonic() > end:
                 raise UserError(
-                    f"{prefix}: worker {self._workers.number} cannot read what worker 0 goes on from ({fault}); "
+                    f"{prefix}: worker {self._workers.number} cannot read the checkpoint of worker 0 ({fault}); "
                     "--output must lie on a file system that all workers share"
                 )
             time.sleep(1)
 
 
 def _number(index: Path) -> int:
-    """The step of `ckpt-STEP.index`, -1 for a name that is not ours."""
+    """The step in the file name `ckpt-STEP.index`, -1 for any other name."""
     digits = index.stem.partition("-")[2]
     return int(digits) if digits.isdigit() else -1
 
 
 def _fault(prefix: Path) -> str | None:
-    """Why a checkpoint cannot be read to its end; None for a whole one."""
+    """Why a checkpoint cannot be read to its end; None if it is complete."""
     import tensorflow as tf
 
     try:

@@ -1,4 +1,4 @@
-"""Which processes train together, as TF_CONFIG or Slurm says."""
+"""The processes that train together, from TF_CONFIG or Slurm's variables."""
 
 import json
 import os
@@ -10,7 +10,7 @@ from lce_tf.errors import UserError
 
 FORM = '{"cluster": {"worker": ["HOST:PORT", ...]}, "task": {"type": "worker", "index": 0}}'
 KINDS = ("chief", "worker")
-# Ports under Slurm: eight for each job, below those that Linux gives to outgoing connections.
+# Ports under Slurm: eight per job, below the range that Linux uses for outgoing connections.
 FIRST_PORT, JOBS, PORTS = 16384, 2000, 8
 
 
@@ -19,8 +19,8 @@ class Cluster:
     """The workers of a training.
 
     Attributes:
-        addresses: "HOST:PORT" of each; the first is the chief.
-        number: of this process among them, from 0.
+        addresses: "HOST:PORT" of each worker; the first is the chief.
+        number: index of this process among them, from 0.
     """
 
     addresses: tuple[str, ...]
@@ -28,10 +28,10 @@ class Cluster:
 
 
 def find_cluster() -> Cluster:
-    """The workers that TF_CONFIG names or, where it is not set, the tasks of this Slurm step.
+    """The workers named by TF_CONFIG or, if it is not set, the tasks of this Slurm step.
 
     Raises:
-        UserError: neither is there, or it does not say what it should.
+        UserError: neither is set, or its value is wrong.
     """
     if text := os.environ.get("TF_CONFIG"):
         return from_tf_config(text)
@@ -44,10 +44,10 @@ def find_cluster() -> Cluster:
 
 
 def from_tf_config(text: str) -> Cluster:
-    """The cluster that TensorFlow's variable describes; an evaluator or parameter servers have no part in this.
+    """The cluster that TF_CONFIG describes; evaluators and parameter servers are refused.
 
     Raises:
-        UserError: in one line, what is wrong with it.
+        UserError: the fault, in one line.
     """
     try:
         value = json.loads(text)
@@ -84,20 +84,20 @@ def _is_address(value: Any) -> bool:
 
 
 def from_slurm() -> Cluster:
-    """The tasks of the Slurm step that this process is one of.
+    """The tasks of the Slurm step that this process belongs to.
 
-    The addresses are TensorFlow's resolver's. It sorts the nodes by name and takes Slurm's rank for a place in that
-    order, which it need not be: so a task finds its place by its node and its number there.
+    TensorFlow's resolver gives the addresses. It sorts the nodes by name and takes Slurm's rank as an index into that
+    order, which may be wrong; so this process finds its index by its node and its local id instead.
 
     Raises:
-        UserError: a variable is missing or not what srun sets.
+        UserError: a variable is missing or was not set by srun.
     """
     import tensorflow as tf
 
     job = os.environ.get("SLURM_JOB_ID", "")
     port = FIRST_PORT + (int(job) % JOBS if job.isdecimal() else 0) * PORTS
     try:
-        # What it would count and hand out are GPUs of the node; those of a task are what Slurm lets it see.
+        # The resolver would assign the node's GPUs; here each task uses the GPUs that Slurm makes visible to it.
         tasks = int(os.environ["SLURM_STEP_NUM_TASKS"])
         resolver = tf.distribute.cluster_resolver.SlurmClusterResolver(
             port_base=port, gpus_per_node=tasks, gpus_per_task=1, auto_set_gpu=False
@@ -105,7 +105,7 @@ def from_slurm() -> Cluster:
         addresses = tuple(resolver.cluster_spec().job_tasks("worker"))
         own = f"{os.environ['SLURMD_NODENAME']}:{port + int(os.environ['SLURM_LOCALID'])}"
     except KeyError as error:
-        raise UserError(f"{error.args[0]}: is not set, so this is no step of Slurm's; start it with srun") from error
+        raise UserError(f"{error.args[0]}: is not set, so this is not a Slurm step; start it with srun") from error
     except (RuntimeError, ValueError) as error:
         raise UserError(f"Slurm's variables do not say who the workers are ({error}); start it with srun") from error
     if own not in addresses:

@@ -1,4 +1,4 @@
-"""What a training run reads: pool of queries, token stores and their hashes."""
+"""The inputs of a training: pool of queries, token stores and their hashes."""
 
 import json
 from dataclasses import asdict
@@ -25,7 +25,7 @@ from lce_tf.training.dev_sets import DevSet
 
 
 class TrainingInputs(NamedTuple):
-    """Everything read from files before the first step.
+    """Everything that is read from files before the first step.
 
     Attributes:
         teacher: of the pool's candidates, or None.
@@ -58,10 +58,10 @@ class DevSample(NamedTuple):
 
 
 def read_inputs(config: TrainConfig) -> TrainingInputs:
-    """Reads and checks all inputs of a training run.
+    """Reads and checks all inputs of a training.
 
     Raises:
-        UserError: something is missing or does not fit, in one line.
+        UserError: an input is missing or does not fit, in one line.
     """
     folder = hub.locate(config.backbone)
     watched = hub.watched(folder)

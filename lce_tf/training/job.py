@@ -1,4 +1,4 @@
-"""A training run from configuration to finished checkpoint, resumable at any step."""
+"""A training from its configuration to the finished checkpoint, resumable at any step."""
 
 import collections
 import contextlib
@@ -36,18 +36,18 @@ from lce_tf.training.workers import Workers
 
 
 def train(config: TrainConfig, output: str | Path) -> Path:
-    """Trains a cross-encoder and returns the folder that `rerank` takes.
+    """Trains a cross-encoder and returns the folder, which `rerank` accepts as a checkpoint.
 
-    The folder holds `config.json`, `model.safetensors` and the tokenizer once training is done; `manifest.json`
-    (configuration, departures from the paper's recipe, hashes of the inputs, versions), `metrics.jsonl`,
-    `summaries/` for TensorBoard and `checkpoints/` from the start. The same call goes on where an interrupted one
-    stopped, and returns at once when there is nothing left to do. Of several workers, only the chief writes there.
+    After training the folder holds `config.json`, `model.safetensors` and the tokenizer. From the start it holds
+    `manifest.json` (configuration, departures from the paper's recipe, hashes of the inputs, versions),
+    `metrics.jsonl`, `summaries/` for TensorBoard and `checkpoints/`. The same call resumes an interrupted training, and
+    returns at once if it is finished. With several workers, only the chief writes.
 
     Raises:
-        UserError: bad input, or a folder that holds something else or that another process trains into; on all
-            workers, whichever of them found it.
-        LostWorker: another worker went away.
-        KeyboardInterrupt: after Ctrl-C or SIGTERM, sent to any worker, once the step in progress is saved.
+        UserError: bad input, or a folder that holds something else or that another process trains into; raised on all
+            workers, whichever found it.
+        LostWorker: another worker ended.
+        KeyboardInterrupt: Ctrl-C or SIGTERM on any worker, after the step in progress is saved.
     """
     import tensorflow as tf
 
@@ -74,7 +74,7 @@ def _train(config: TrainConfig, output: Path, workers: Workers, locks: contextli
         job = None if finished else Job(config, inputs, output, workers)
         if job:
             facts |= job.facts
-        # Written once all parts fit together: settings that were refused do not claim the folder.
+        # Written only after all parts fit together, so that refused settings do not claim the folder.
         workers.by_chief(lambda: open_manifest(output, config, inputs.hashes, facts))
     except UserError:
         if new:
@@ -84,18 +84,18 @@ def _train(config: TrainConfig, output: Path, workers: Workers, locks: contextli
     if job is None:
         return output
     job.run()
-    # A process that trains one model after another would otherwise keep the graphs and slots of them all.
+    # Otherwise a process that trains several models would keep the graphs and slots of all of them.
     del job
     gc.collect()
     return output
 
 
-# Steps that may have been started beyond the one whose figures are read.
+# Largest number of steps started after the one whose figures are read.
 AHEAD = 16
 
 
 class Job:
-    """The parts of one training run, put together; `run` does the work."""
+    """All parts of one training; `run` trains."""
 
     def __init__(self, config: TrainConfig, inputs: TrainingInputs, output: Path, workers: Workers):
         import tensorflow as tf
@@ -113,12 +113,12 @@ class Job:
         loss = LOSSES[config.loss](**config.options_of_loss)
         self.schedule = make_schedule(config.decay, config.learning_rate, config.steps, config.warmup)
         head_rate = config.learning_rate if config.head_rate == "constant" else None
-        # Counted on the host: a step whose float16 gradients overflow is skipped by the optimiser, but was dealt.
+        # Kept on the host, not by the optimiser, which does not count a step whose float16 gradients overflow.
         self.step, self.best = tf.Variable(0, dtype=tf.int64), tf.Variable(-1.0)
         with self.strategy.scope():
             precision = resolve(config.precision, device_kind())
             self.model = checkpoint.from_backbone(config.backbone, config.scoring, precision, config.seed)
-            inputs.watched.check()  # the weights are read by now
+            inputs.watched.check()  # the weights have been read
             _check_dropout(config, self.model.config)
             self.optimizer = make_optimizer(self.schedule, self.model, precision, head_rate, config.weight_decay)
         sampler = GroupSampler(
@@ -148,7 +148,7 @@ class Job:
 
     @property
     def facts(self) -> dict:
-        """What the manifest says of how the training is computed."""
+        """How the training is computed, for the manifest."""
         import tensorflow as tf
 
         return {
@@ -188,7 +188,7 @@ class Job:
 
         config, first = self.config, int(self.step)
         feed, watch, meter = self._feed(first), Watch(config), Meter(config, self.model.config)
-        # Steps that were started and whose figures have not been read: reading them at once would have the device wait.
+        # Steps that were started and whose figures are not read yet; reading them at once would make the device wait.
         started, sound = collections.deque(), True
         with Progress("train", config.steps * meter.examples, "pairs", initial=first * meter.examples) as progress:
             for step in range(first + 1, config.steps + 1):
@@ -203,7 +203,7 @@ class Job:
                 saves = step % config.checkpoint_every == 0 or last
                 logs = step % config.log_every == 0 or last
                 settles = logs or saves or evaluates or self.stop.asked or self.workers.count > 1
-                # All at once, since reading any figure waits for every step that was started.
+                # Read all of them, since reading any figure waits for every step that was started.
                 settles = settles or len(started) > AHEAD
                 while settles and started:
                     sound = self._account(*started.popleft(), watch, meter, progress)
@@ -217,7 +217,7 @@ class Job:
                 stopping = bool(taken.stops) if self.workers.count > 1 else self.stop.asked
                 while stopping and started:
                     sound = self._account(*started.popleft(), watch, meter, progress)
-                # A model that may be spoilt must not push the last good checkpoints out.
+                # A model that may be broken must not replace the last good checkpoints.
                 if sound and (stopping or saves):
                     self.checkpoints.save(step)
                 if stopping and not last:
@@ -282,7 +282,7 @@ class Job:
         """The measure on one sample."""
         *rows, offsets = dev.packer.expanded(*pair_rows(dev.run, dev.packer))
         if self._engine is None:
-            self._engine = live_engine(self.model)  # its graph is traced once for all evaluations
+            self._engine = live_engine(self.model)  # traced once for all evaluations
         scores = scores_of(score_pairs(self._engine, dev.packer, *rows), self.config.scoring)
         ranked, _ = merged(dev.run, dev.run, best_windows(scores, offsets)[0], "dev")
         measure = self.config.dev_measure
@@ -294,7 +294,7 @@ class Job:
         for variable in self.model.trainable_variables:
             if not tf.reduce_all(tf.math.is_finite(variable)):
                 raise UserError(
-                    f"{folder}: not written, as the weights {variable.name} are no numbers after step "
+                    f"{folder}: not written, as the weights {variable.name} are not finite after step "
                     f"{int(self.step)}; lower --learning-rate or try --precision float32"
                 )
         about = {"loss": self.config.loss, "training": asdict(self.config)}

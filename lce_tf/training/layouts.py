@@ -1,4 +1,4 @@
-"""Batches and the step that takes them, for each layout."""
+"""Builds the batches and the training step of each layout."""
 
 from typing import Any, NamedTuple
 
@@ -12,7 +12,7 @@ from lce_tf.training.strategies import device_kind
 
 
 class Parts(NamedTuple):
-    """The parts of a training run that both layouts need."""
+    """The parts of a training that both layouts need."""
 
     config: TrainConfig
     layout: str
@@ -30,10 +30,10 @@ class Parts(NamedTuple):
 
 
 def sliced(parts: Parts, replicas_here: int):
-    """Batches in slices, and a `TrainingStep`.
+    """Batches in slices, and their `TrainingStep`.
 
     Args:
-        replicas_here: on this machine, whose CPU devices share its memory.
+        replicas_here: number of replicas on this machine; its CPU devices share its memory.
     """
     from lce_tf.training.step import TrainingStep
 
@@ -57,7 +57,7 @@ def sliced(parts: Parts, replicas_here: int):
 
 
 def packed(parts: Parts, replicas_here: int):
-    """Batches in packed rows, and a `PackedStep`; the arguments are those of `sliced`."""
+    """Batches in packed rows, and their `PackedStep`; the arguments are those of `sliced`."""
     from lce_tf.model.packed import PackedModel
     from lce_tf.training.packed_step import PackedStep
 

@@ -1,4 +1,4 @@
-"""Whether a batch's activations fit into a device's memory at once."""
+"""Estimates whether a batch's activations fit into the device's memory."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +15,7 @@ MOST_SLICES = 32
 
 
 def activation_bytes(config: EncoderConfig, pairs: int, length: int, float_bytes: int = 4) -> int:
-    """Estimate of the bytes that a forward pass's activations take until the backward pass has used them.
+    """Estimate of the bytes of a forward pass's activations, which are kept until the backward pass has used them.
 
     Args:
         pairs, length: of the slice, padding included.
@@ -27,9 +27,9 @@ def activation_bytes(config: EncoderConfig, pairs: int, length: int, float_bytes
 
 
 def device_bytes() -> int:
-    """The memory of the device of this process: the first GPU's, else this machine's.
+    """The memory of this process's device: the first GPU's, else this machine's.
 
-    This is the total, not what is free: a restart on the same machine then decides as the first start did.
+    It is the total, not the free memory, so that a restart on the same machine decides as the first start did.
     """
     import tensorflow as tf
 
@@ -40,7 +40,7 @@ def device_bytes() -> int:
         try:
             return int(subprocess.run(query, capture_output=True, text=True, check=True).stdout.split()[0]) << 20
         except (OSError, subprocess.CalledProcessError, ValueError, IndexError):
-            return 8 << 30  # what even a small training GPU has
+            return 8 << 30  # even small GPUs for training have this much
     try:
         lines = Path("/proc/meminfo").read_text().splitlines()
     except OSError:
@@ -55,7 +55,7 @@ def parts(needs: Sequence[int], budget: float, sums: float = 0) -> list[int]:
     own. No part has more than `MOST_SLICES` slices.
 
     Args:
-        needs: of each slice, in their order.
+        needs: bytes of each slice, in order.
         sums: bytes of the accumulated gradients. They are held while every part is computed, except the first one
             computed (the last slice).
     """

@@ -1,4 +1,4 @@
-"""What a training's rate is worth: operations of the model a second, and their share of what the card can do."""
+"""The rate of a training: the model's operations per second, and their share of the card's peak."""
 
 import math
 import time
@@ -6,7 +6,7 @@ import time
 from lce_tf.model.config import EncoderConfig
 from lce_tf.training.config import TrainConfig
 
-# Figures that depend on the machine and its clock: they differ between two runs of the same training.
+# Figures that depend on the machine and its clock; they differ between two runs of the same training.
 CLOCKED = (
     "pairs_per_second",
     "wordpieces_per_second",
@@ -16,10 +16,10 @@ CLOCKED = (
     "input_wait",
     "programs",
 )
-# Share of the time spent waiting for batches from which on a line says so.
+# Share of time spent waiting for batches above which a warning is printed.
 WAITS = 0.03
 
-# Dense float16 products with float32 sums, in TFLOP/s, as the makers' data sheets give them.
+# Dense float16 products with float32 sums, in TFLOP/s, from the makers' data sheets.
 PEAKS = {
     "H200": 989.4,
     "H100 PCIe": 756.0,
@@ -36,11 +36,11 @@ PEAKS = {
 
 
 def training_flops(config: EncoderConfig, wordpieces: float, length: float) -> float:
-    """Floating-point operations of a forward and a backward pass, products alone: three times those of scoring.
+    """Floating-point operations of a forward and a backward pass, matrix products only: three times those of scoring.
 
     Args:
-        wordpieces: real ones; padding is not counted.
-        length: of a pair on average, which attention is over.
+        wordpieces: real ones, without padding.
+        length: mean length of a pair, for attention.
     """
     size, inner = config.hidden_size, config.num_attention_heads * config.head_size
     a_token = 2 * (4 * size * inner + (2 + config.gated) * size * config.intermediate_size) + 4 * inner * length
@@ -48,7 +48,7 @@ def training_flops(config: EncoderConfig, wordpieces: float, length: float) -> f
 
 
 def peak_flops(given: float | None = None) -> float | None:
-    """Peak rate of the card in FLOP/s: `given` (in TFLOP/s) if there is one, else that of a known card, else None."""
+    """Peak rate of the card in FLOP/s: `given` (in TFLOP/s) if set, else that of a known card, else None."""
     if given:
         return given * 1e12
     import tensorflow as tf
@@ -61,7 +61,7 @@ def peak_flops(given: float | None = None) -> float | None:
 
 
 def peak_memory() -> int | None:
-    """Most bytes of the first GPU's memory that tensors have taken so far; None without one."""
+    """Peak bytes of the first GPU's memory used by tensors so far; None without a GPU."""
     import tensorflow as tf
 
     return tf.config.experimental.get_memory_info("GPU:0")["peak"] if tf.config.list_logical_devices("GPU") else None
@@ -71,7 +71,7 @@ class Meter:
     """Sums the figures of steps and returns their means and rates for each line of the log.
 
     Attributes:
-        examples: pairs a step.
+        examples: pairs per step.
     """
 
     def __init__(self, config: TrainConfig, encoder: EncoderConfig):
@@ -84,7 +84,7 @@ class Meter:
         self._losses, self._wordpieces, self._since = [], 0.0, time.monotonic()
 
     def add(self, taken, rate: float) -> None:
-        """Counts a step; its figures are read from the device.
+        """Adds a step; its figures are read from the device.
 
         Args:
             taken: `Taken`.
@@ -98,7 +98,7 @@ class Meter:
         """The figures since the last call, by their names in `metrics.jsonl`.
 
         Args:
-            step: the training step, whose waiting for batches is measured where it can be.
+            step: the training step; its time waiting for batches is included if it is measured.
             watch: `Watch`.
         """
         seconds, steps = max(time.monotonic() - self._since, 1e-9), len(self._losses)

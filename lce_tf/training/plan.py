@@ -1,4 +1,4 @@
-"""How a batch is laid out: slices of pairs of like length or rows of several, in parts that fit into memory."""
+"""The layout of a batch: slices of pairs of similar length, or rows of several pairs, in parts that fit into memory."""
 
 from lce_tf.errors import UserError
 from lce_tf.groups.packed import PackedBatches
@@ -7,23 +7,23 @@ from lce_tf.training.config import TrainConfig
 from lce_tf.training.memory import SHARE, activation_bytes, device_bytes, parts
 from lce_tf.training.strategies import device_kind
 
-# First batches that are looked at to see how much of a batch fits into memory.
+# Number of first batches used to estimate how much of a batch fits into memory.
 LOOKED_AT = 32
 
 
-# Rows of packed pairs are a multiple of this many wordpieces wide.
+# The width of rows is a multiple of this many wordpieces.
 ROW_MULTIPLE = 128
 
 
 def layout_of(config: TrainConfig, model, begun: str | None = None) -> str:
-    """The layout, "slices", "rows" or "flat": the one asked for, or the fastest on this device.
+    """The layout, "slices", "rows" or "flat": the one requested, or the fastest on this device.
 
     Args:
-        begun: layout that the training began in; None at its start. Dropout masks in slices differ from those in rows,
-            so a training that goes on elsewhere stays in its kind. Rows and flat have the same masks.
+        begun: layout in which the training began; None at its start. Dropout masks differ between slices and rows, so a
+            training that resumes on another device keeps its kind. Rows and flat have the same masks.
 
     Raises:
-        UserError: "flat" where the fused kernels do not run.
+        UserError: "flat" where the fused kernels do not work.
     """
     from lce_tf.kernels import available
 
@@ -42,7 +42,7 @@ def layout_of(config: TrainConfig, model, begun: str | None = None) -> str:
 
 
 def plan_packed(config: TrainConfig, layout: str, sampler, packer, model, replicas: int) -> PackedBatches:
-    """Packed batches, in as few parts as fit into `micro_batch` wordpieces or the device's memory."""
+    """Packed batches in as few parts as possible, each within `micro_batch` wordpieces or the device's memory."""
     width = -(-config.sequence_length // ROW_MULTIPLE) * ROW_MULTIPLE
     float_bytes = 4 if model.precision.policy == "float32" else 2
     a_row = activation_bytes(model.config, 1, width, float_bytes)
@@ -61,16 +61,16 @@ def plan_packed(config: TrainConfig, layout: str, sampler, packer, model, replic
 
 
 def plan_batch(config: TrainConfig, replicas: int) -> BatchShape:
-    """How each of `replicas` slices its share of a batch.
+    """How each of `replicas` replicas slices its share of a batch.
 
-    That does not depend on the device's memory, since dropout masks depend on the slices.
+    This does not depend on the device's memory, since dropout masks depend on the slices.
     """
     room = config.micro_batch // config.sequence_length
     width = config.sequence_length if config.strategy == "tpu" else None
     return BatchShape.of(
         config.batch // replicas,
         config.members,
-        # A slice must fit into the micro-batch; several fill it up.
+        # A slice must fit into the micro-batch; several slices fill it.
         max(1, min(FEWEST_PAIRS, room)) if config.micro_batch else None,
         windows=config.lengths.windows,
         width=width,
@@ -78,10 +78,10 @@ def plan_batch(config: TrainConfig, replicas: int) -> BatchShape:
 
 
 def plan_parts(config: TrainConfig, batches: TrainingBatches, model, replicas: int) -> list[int]:
-    """How many slices are computed at a time: what was asked for, or what fits into the device's memory.
+    """Number of slices computed at a time: as requested, or as many as fit into the device's memory.
 
     Args:
-        replicas: on this machine, whose CPU devices share its memory.
+        replicas: on this machine; its CPU devices share its memory.
     """
     again = 2 if config.r_drop else 1
     float_bytes = 4 if model.precision.policy == "float32" else 2

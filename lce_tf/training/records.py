@@ -1,4 +1,4 @@
-"""What a training run leaves beside its weights: a manifest and its figures as JSON lines and TensorBoard curves."""
+"""Records of a training: a manifest, and figures as JSON lines and TensorBoard curves."""
 
 import importlib.metadata
 import json
@@ -15,15 +15,15 @@ from lce_tf.settings import having
 from lce_tf.training.config import DEFAULTS, TrainConfig
 from lce_tf.training_folder import TrainingFolder
 
-# Settings that say where to compute, not what: a training may go on elsewhere.
+# Settings that say where to compute, not what; they may differ when a training resumes.
 PLACES = having(TrainConfig, "place")
-# Curves in TensorBoard that are not of the training itself, as the field names them.
+# TensorBoard names of curves outside the group "train".
 CURVES = {"dev_mrr_10": "dev/MRR@10"}
 PACKAGES = ("lce_tf", "tensorflow", "tf-keras", "tf-models-official", "transformers", "tokenizers", "numpy")
 
 
 def versions() -> dict[str, str | None]:
-    """The installed versions of what decides the numbers."""
+    """The installed versions of packages that affect the numbers."""
     found = {}
     for name in PACKAGES:
         try:
@@ -34,30 +34,30 @@ def versions() -> dict[str, str | None]:
 
 
 def identity(config: TrainConfig, hashes: dict[str, str]) -> dict[str, Any]:
-    """What makes two calls one training, in JSON's types: its configuration and the hashes of its inputs."""
+    """The identity of a training, in JSON's types: its configuration and the hashes of its inputs."""
     return json.loads(json.dumps({"config": asdict(config), "inputs": hashes}))
 
 
 def begun_layout(folder: Path) -> str | None:
-    """The layout that the training in `folder` began in, None if it has not begun.
+    """The layout in which the training in `folder` began, None if it has not begun.
 
-    Before there were layouts, all were in slices.
+    Manifests without a layout are from before there were layouts, when all trainings used slices.
     """
     here = TrainingFolder(folder)
     return here.facts().get("layout", "slices") if here.begun else None
 
 
 def open_manifest(folder: Path, config: TrainConfig, hashes: dict[str, str], facts: dict[str, Any]) -> None:
-    """Writes `manifest.json`, or checks that the one already there is of the same run.
+    """Writes `manifest.json`, or checks that an existing one is of the same training.
 
     Raises:
-        UserError: the folder holds a run of another configuration or of other inputs.
+        UserError: the folder holds a training with another configuration or other inputs.
     """
     here, this = TrainingFolder(folder), identity(config, hashes)
     if here.begun:
         before = here.facts()
         for part, value in this.items():
-            # What an earlier version did not ask for, it did by default.
+            # Settings missing from an older manifest had their default values.
             old = {**(DEFAULTS if part == "config" else {}), **before.get(part, {})}
             names = {*value, *old}.difference(PLACES)
             changed = sorted(name for name in names if value.get(name) != old.get(name))
@@ -78,7 +78,8 @@ class Figures:
     """Appends figures to `metrics.jsonl` and to TensorBoard's `summaries/`.
 
     Args:
-        step: of the checkpoint that training goes on from; lines of later steps are dropped, they come again.
+        step: step of the checkpoint that training resumes from; lines of later steps are dropped, since they are
+            repeated.
     """
 
     def __init__(self, folder: Path, step: int):
@@ -95,11 +96,11 @@ class Figures:
         self._writer = tf.summary.create_file_writer(str(here.summaries))
 
     def add(self, step: int, **figures: float) -> None:
-        """Records figures of a step, counted from 1; what is no finite number is null in `metrics.jsonl`."""
+        """Records figures of a step, counted from 1; a value that is not finite becomes null in `metrics.jsonl`."""
         import tensorflow as tf
 
         values = {name: float(value) for name, value in figures.items()}
-        # JSON has no word for what is no number, nor for an infinite one.
+        # JSON has no NaN and no infinity.
         sound = {name: value if math.isfinite(value) else None for name, value in values.items()}
         with open(self._path, "a") as file:
             file.write(json.dumps({"step": step, **sound}) + "\n")
@@ -108,7 +109,7 @@ class Figures:
                 tf.summary.scalar(_curve(name), value, step=step)
 
     def close(self) -> None:
-        """Makes everything recorded durable."""
+        """Flushes everything recorded to disk."""
         self._writer.close()
         if self._path.is_file():
             with open(self._path, "a") as file:
@@ -121,7 +122,7 @@ def _curve(name: str) -> str:
 
 
 def _step_of(line: str) -> int:
-    """The step of a line of figures, -1 for a line that a crash left torn."""
+    """The step of a line of figures, -1 for a line torn by a crash."""
     try:
         return json.loads(line)["step"]
     except (json.JSONDecodeError, KeyError, TypeError):

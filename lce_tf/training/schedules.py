@@ -1,7 +1,8 @@
-"""The learning rate over the steps, from the Model Garden's schedules."""
+"""Learning rate schedules, based on the Model Garden's."""
 
 SCHEDULES = ("linear", "inverse")
-# The released code's iteration as a share of its steps, and how much the rate's divisor grows after each.
+# Length of an iteration of the released code as a share of all steps, and the increase of the rate's divisor after
+# each.
 SHARE, FALL = 0.1, 0.1
 
 
@@ -13,7 +14,7 @@ def make_schedule(name: str, peak: float, steps: int, warmup: float):
 def inverse(peak: float, steps: int, warmup: float):
     """Linear warm-up from 0 to `peak`, then `peak / (1 + 0.1 k)` in the k-th iteration after it, k from 1.
 
-    An iteration is a tenth of all steps, 3,000 of the recipe's 30,000, so that training ends at 0.53 of the peak.
+    An iteration is a tenth of all steps, 3,000 of the recipe's 30,000, so training ends at 0.53 of the peak.
 
     Source: the released code (Capreolus, "linear" decay of 0.1, ten iterations of which one is the warm-up).
     """
@@ -24,7 +25,7 @@ def inverse(peak: float, steps: int, warmup: float):
     length = max(1, round(steps * SHARE))
 
     class Inverse(keras.optimizers.schedules.LearningRateSchedule):
-        """Written out, because the Model Garden's warm-up would climb to the first value after it, not to the peak."""
+        """Not from the Model Garden, whose warm-up would rise to the first value after it, not to the peak."""
 
         def __call__(self, step):
             step = tf.cast(step, tf.float32)

@@ -7,10 +7,10 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class StopSignals:
-    """Notes the first signal, so that the step in progress can end and be saved; a second one is obeyed at once.
+    """Records the first signal, so that the step in progress can finish and be saved; a second one interrupts at once.
 
-    A context manager that gives the handlers back. Outside the main thread, where Python lets nobody handle signals,
-    it leaves them as they are.
+    A context manager that restores the handlers. Outside the main thread, where Python does not allow signal handlers,
+    it changes nothing.
 
     Attributes:
         asked: whether a signal came.

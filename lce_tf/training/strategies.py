@@ -1,4 +1,4 @@
-"""tf.distribute strategies by name, through the Model Garden's own helper where it has what is needed."""
+"""tf.distribute strategies by name, made by the Model Garden's helper where it is sufficient."""
 
 import functools
 
@@ -10,15 +10,15 @@ def make_strategy(name: str, devices: int = 0, tpu: str | None = None):
     """The tf.distribute strategy called `name`.
 
     Args:
-        name: "mirrored" (all GPUs of this machine, or its CPU), "one_device", "multi_worker_mirrored" (see
-            `lce_tf.training.cluster` for who the workers are; waits until all are there) or "tpu".
-        devices: how many GPUs, or logical CPU devices where there is no GPU; 0 takes all GPUs, or one CPU. Of several
-            workers, each takes so many.
-        tpu: the TPU's name or address; None takes the one that this machine is attached to.
+        name: "mirrored" (all GPUs of this machine, or its CPU), "one_device", "multi_worker_mirrored"
+            (`lce_tf.training.cluster` finds the workers; waits until all are there) or "tpu".
+        devices: number of GPUs, or of logical CPU devices if there is no GPU; 0: all GPUs, or one CPU. With several
+            workers, the number for each.
+        tpu: the TPU's name or address; None: the one attached to this machine.
 
     Raises:
-        UserError: more devices than there are, no TPU, or nothing that says who the workers are.
-        LostWorker: the workers did not come together.
+        UserError: more devices than there are, no TPU, or the workers are not specified.
+        LostWorker: the workers could not connect.
     """
     cluster = find_cluster() if name == "multi_worker_mirrored" else None
     import tensorflow as tf
@@ -45,7 +45,7 @@ def make_strategy(name: str, devices: int = 0, tpu: str | None = None):
 
 @functools.cache  # a process joins its cluster once
 def _multi_worker(cluster: Cluster, devices: int):
-    """This process as one of the workers; each has the same number of GPUs, or its CPU."""
+    """The strategy of this process as one of the workers; each has the same number of GPUs, or its CPU."""
     import tensorflow as tf
 
     gpus = tf.config.list_physical_devices("GPU")
@@ -78,7 +78,7 @@ def _logical_cpus(count: int) -> int:
         try:
             tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * count)
         except RuntimeError:
-            pass  # already running: what there is decides
+            pass  # already running with a fixed number
     found = len(tf.config.list_logical_devices("CPU"))
     if found < count:
         raise UserError(f"--devices {count}: TensorFlow already runs with {found} CPU devices in this process")
@@ -86,7 +86,7 @@ def _logical_cpus(count: int) -> int:
 
 
 def device_kind() -> str:
-    """ "tpu", "gpu" or "cpu": what this process computes on."""
+    """ "tpu", "gpu" or "cpu": the kind of device this process computes on."""
     import tensorflow as tf
 
     if tf.config.list_logical_devices("TPU"):

@@ -9,7 +9,8 @@ from lce_tf.training.optimizers import BETA_1, BETA_2, EPSILON, clipped
 
 
 class AdamUpdate:
-    """What `lce_tf.training.optimizers.make_optimizer`'s optimiser does, on its own variables, without its launches.
+    """Computes the same as `lce_tf.training.optimizers.make_optimizer`'s optimiser, on its variables, inside one
+    program.
 
     A step whose gradient is not finite changes no weight and no moment; with loss scaling it halves the scale.
 
@@ -26,14 +27,14 @@ class AdamUpdate:
 
     @property
     def scale(self) -> tf.Tensor:
-        """What the loss is multiplied by, a float32 scalar."""
+        """The factor that the loss is multiplied by, a float32 scalar."""
         return tf.convert_to_tensor(self.optimizer.loss_scale) if self.scales else tf.constant(1.0)
 
     def __call__(self, gradients: Sequence[tf.Tensor]) -> tf.Tensor:
         """Takes the step, in a replica's context; returns the gradient's global norm before it is clipped.
 
         Args:
-            gradients: of the scaled loss, summed over replicas, one for each variable in its shape, any float dtype.
+            gradients: of the scaled loss, summed over replicas: one per variable, in its shape, any float dtype.
         """
         scale = self.scale
         gradients = [tf.cast(gradient, tf.float32) / scale for gradient in gradients]
@@ -62,7 +63,8 @@ class AdamUpdate:
         return norm
 
     def _rescale(self, finite: tf.Tensor, scale: tf.Tensor) -> None:
-        """Doubles the loss scale after enough finite steps, halves it after one that is not, never below 1."""
+        """Doubles the loss scale after enough finite steps; halves it after a step that is not finite, but not below
+        1."""
         state = self.optimizer._loss_scale
         steps = tf.convert_to_tensor(state.counter) + 1
         grows = finite & (steps >= state.growth_steps) & tf.math.is_finite(scale * state.multiplier)
@@ -72,7 +74,7 @@ class AdamUpdate:
 
 
 def _local(variable):
-    """A mirrored variable's copy on this replica; replicas make the same change, so copies stay equal."""
+    """A mirrored variable's copy on this replica; all replicas make the same change, so the copies stay equal."""
     return variable._get() if hasattr(variable, "_get") else variable
 
 

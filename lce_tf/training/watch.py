@@ -1,4 +1,4 @@
-"""Numbers that went wrong, said aloud: steps that are no number, and a model that no longer tells passages apart."""
+"""Warnings about bad numbers: steps with NaN or infinity, and a model that no longer tells passages apart."""
 
 import math
 from pathlib import Path
@@ -10,19 +10,19 @@ from lce_tf.losses import LOSSES
 from lce_tf.tokens.store import TokenStore
 from lce_tf.training.config import TrainConfig
 
-# Steps in a row whose loss or gradient is no number, after which training gives up.
+# Number of successive steps with a loss or gradient that is not finite after which training stops.
 PATIENCE = 20
-# Steps that a collapse must last before it is spoken of.
+# Steps that a collapse must last before a warning.
 WINDOW = 100
-# A model that knows nothing has this share of its loss at least; scores this close together are equal.
+# A model that has learnt nothing has at least this share of its blind loss; scores within EQUAL count as equal.
 KNOWS_NOTHING, EQUAL = 0.99, 1e-4
 
 
 class Watch:
-    """Looks at each step's figures.
+    """Checks each step's figures.
 
     Attributes:
-        skipped: steps since the last `reset` that changed no weight, as their loss or gradient was no number.
+        skipped: steps since the last `reset` that changed no weight, because their loss or gradient was not finite.
     """
 
     def __init__(self, config: TrainConfig):
@@ -32,14 +32,14 @@ class Watch:
         self._said: set[str] = set()
 
     def reset(self) -> None:
-        """Starts counting skipped steps anew."""
+        """Restarts the count of skipped steps."""
         self.skipped = 0
 
     def sound(self, loss: float, norm: float, scale: float | None) -> bool:
-        """Whether the figures are numbers, or a gradient that overflows because the loss is scaled too high as yet.
+        """Whether the figures are finite, or only the gradient overflows because the loss scale is still too high.
 
         Args:
-            scale: the loss scale; None where the loss is not scaled.
+            scale: the loss scale; None if the loss is not scaled.
         """
         self.skipped += not math.isfinite(norm)
         overflows = scale is not None and scale > 1
@@ -49,14 +49,14 @@ class Watch:
 
     @property
     def gives_up(self) -> bool:
-        """Whether too many steps in a row were no number."""
+        """Whether too many successive steps were not finite."""
         return self._strange >= PATIENCE
 
     def warning(self, step: int, loss: float, spread: float) -> str | None:
-        """A line about a collapse, when one has lasted for `WINDOW` steps; each kind is told once.
+        """A warning when a collapse has lasted for `WINDOW` steps; each kind is reported once.
 
         Args:
-            spread: how far the scores of a group's passages lie apart, on average.
+            spread: mean over groups of (max - min) score.
         """
         self._equal = self._equal + 1 if spread <= EQUAL else 0
         stuck = step > self._settled and self._blind > 0 and loss >= KNOWS_NOTHING * self._blind
@@ -84,13 +84,13 @@ class Watch:
 
 
 def give_up(step: int, loss: float, norm: float, dealt: Groups, queries: TokenStore, passages: TokenStore, to: Path):
-    """Saves which groups the last step was made of into the file `to`, then raises a UserError that names it."""
+    """Writes the groups of the last step into the file `to`, then raises a UserError that names it."""
     named = [
         {"query": queries.text_ids[query].decode(), "passages": [passages.text_ids[row].decode() for row in members]}
         for query, members in zip(dealt.query_rows, dealt.passage_rows, strict=True)
     ]
     write_json(to, {"step": step, "loss": str(loss), "gradient_norm": str(norm), "groups": named})
     raise UserError(
-        f"step {step}: the loss or its gradient has been no number for {PATIENCE} steps (the loss is {loss}); {to} "
+        f"step {step}: the loss or its gradient has not been finite for {PATIENCE} steps (the loss is {loss}); {to} "
         "names the last step's queries; lower --learning-rate or try --precision float32"
     )

@@ -1,4 +1,4 @@
-"""MaxP in training: a document's logits are those of its best window, end to end."""
+"""MaxP in training: a document's logits are those of its best window."""
 
 import tensorflow as tf
 
@@ -8,14 +8,14 @@ from lce_tf.model.config import Scoring
 def best_window_logits(logits: tf.Tensor, order: tf.Tensor, windows: int, scoring: Scoring) -> tf.Tensor:
     """Each document's logits in the window that scores highest, the first of equal ones.
 
-    The gradient of what is computed from them reaches that window alone, as that of a maximum does.
+    The gradient reaches only that window, as with any maximum.
 
     Args:
         logits: [rows, outputs] float32.
-        order: [documents * windows] int32 rows of the documents' windows, -1 for one that a document has not; it has
-            its first.
-        windows: of every document, there or not.
-        scoring: its rule says what score the logits make.
+        order: [documents * windows] int32 rows of the documents' windows, -1 for a window that a document does not
+            have; its first is always there.
+        windows: number of windows per document, missing ones included.
+        scoring: how the logits make a score.
 
     Returns:
         [documents, outputs] float32.

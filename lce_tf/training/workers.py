@@ -1,4 +1,4 @@
-"""The processes that train together, seen from one of them: who does what, and what they agree on."""
+"""Coordination of the processes that train together: who acts, and what all must agree on."""
 
 import contextlib
 import hashlib
@@ -11,15 +11,15 @@ Result = TypeVar("Result")
 
 
 class Workers:
-    """The workers of a strategy; where it has but this one process, everything here is done at once and alone.
+    """The workers of a strategy; with a single process, every method acts at once.
 
-    All but the attributes are meeting points: every worker must come by, in the same order.
+    All methods are synchronisation points: every worker must call them, in the same order.
 
     Attributes:
-        strategy: what they train under.
-        count: how many they are.
-        number: of this one, from 0.
-        chief: whether this is the one that writes.
+        strategy: the tf.distribute strategy.
+        count: number of workers.
+        number: index of this worker, from 0.
+        chief: whether this worker is the one that writes.
     """
 
     def __init__(self, strategy):
@@ -40,14 +40,14 @@ class Workers:
         return int(self.strategy.reduce("SUM", tf.identity(tf.constant(int(value), tf.int64)), axis=None))
 
     def from_chief(self, value: int) -> int:
-        """The chief's value; the others' is of no account."""
+        """The chief's value; the values of the others are ignored."""
         return self.total(value if self.chief else 0)
 
     def everywhere(self, act: Callable[[], Result]) -> Result:
-        """What `act` returns here, once all workers are through with theirs.
+        """Returns the result of `act` on this worker, after all workers have finished theirs.
 
         Raises:
-            UserError: `act` did so on any of them, or met a file that could not be read or written.
+            UserError: `act` raised it on any worker, or could not read or write a file.
         """
         result, fault = None, None
         try:
@@ -62,20 +62,21 @@ class Workers:
         return result
 
     def by_chief(self, act: Callable[[], None]) -> None:
-        """Has the chief alone `act`, while the others wait; raises as `everywhere`."""
+        """Runs `act` on the chief only, while the others wait; raises as `everywhere`."""
         self.everywhere(act if self.chief else _nothing)
 
     def chief_first(self, act: Callable[[], Result]) -> Result:
-        """What `act` returns here. The chief does it before the others, who find in the cache what it leaves there."""
+        """Returns the result of `act` on this worker. The chief runs it first, so that the others find its results
+        in the cache."""
         found = self.everywhere(act if self.chief else _nothing)
         later = self.everywhere(_nothing if self.chief else act)
         return found if self.chief else later
 
     def same(self, what: str, text: str) -> None:
-        """Makes sure that all workers have the same `text`.
+        """Checks that all workers have the same `text`.
 
         Raises:
-            UserError: on every worker, where one has another.
+            UserError: on every worker, if one differs.
         """
         digest = int(hashlib.sha256(text.encode()).hexdigest()[:12], 16)
         if others := self.total(digest != self.from_chief(digest)):
@@ -83,10 +84,10 @@ class Workers:
 
     @contextlib.contextmanager
     def needed(self) -> Iterator[None]:
-        """A block in which a worker that goes away ends this one.
+        """A block in which the end of another worker raises an error here.
 
         Raises:
-            LostWorker: on each worker that is left.
+            LostWorker: on each remaining worker.
         """
         import tensorflow as tf
 
@@ -98,9 +99,9 @@ class Workers:
                 raise
             raise LostWorker(
                 f"worker {self.number} of {self.count}: another one is gone ({type(error).__name__}); the same "
-                "command, started for all of them, goes on from the newest checkpoint"
+                "command, started for all of them, resumes from the newest checkpoint"
             ) from error
 
 
 def _nothing() -> None:
-    """What those do that only wait."""
+    """The action of workers that only wait."""

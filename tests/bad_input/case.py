@@ -1,4 +1,4 @@
-"""A bad input: the files, the door they are given to, and what is documented to become of them."""
+"""A bad input: its files, the command they are given to, and the documented outcome."""
 
 import contextlib
 import io
@@ -16,13 +16,13 @@ class Case:
     """One row of the table.
 
     Attributes:
-        kind: the heading that it stands under.
-        given: the input in words.
-        call: run in a folder with `files`; gives a door's exit status, or what was read as text.
-        files: name -> contents; `prepare` makes what takes a library to make.
-        refused: the message, whole; "…" stands for any text. None where the input is handled.
-        handled: what is done with it, in words, and
-        value: what `call` then gives.
+        kind: the heading of its section.
+        given: the input, described in words.
+        call: run in a folder with `files`; returns a command's exit status, or the text that was read.
+        files: name -> contents; `prepare` makes files that need a library.
+        refused: the whole message; "…" stands for any text. None if the input is handled.
+        handled: how it is handled, in words.
+        value: what `call` returns then.
         told: a line on stderr that goes with it.
     """
 
@@ -54,7 +54,7 @@ QRELS = b"q1 0 p1 1\n"
 
 
 def evaluated(*arguments: str, measure: str = "MRR@10") -> int | str:
-    """The exit status of `lce evaluate`, or where that is 0 the mean that it finds."""
+    """The exit status of `lce evaluate`, or the mean that it prints if the status is 0."""
     arguments = arguments or ("--qrels", "qrels.txt", "run.trec")
     with contextlib.redirect_stdout(io.StringIO()):
         status = evaluate.main(["--measures", measure, "--per-query", "values.json", *arguments])
@@ -65,6 +65,6 @@ def evaluated(*arguments: str, measure: str = "MRR@10") -> int | str:
 
 
 def quietly(main: Callable[[list[str]], int], *arguments: str) -> int:
-    """The exit status of a door; what it prints on stdout is dropped."""
+    """The exit status of a command; its stdout is dropped."""
     with contextlib.redirect_stdout(io.StringIO()):
         return main(list(arguments))

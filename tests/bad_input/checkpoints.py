@@ -27,7 +27,7 @@ FILES = {
 
 
 class Code:
-    """Pickled, it asks whoever loads it to make a folder."""
+    """An object whose pickle makes a folder when it is loaded."""
 
     def __reduce__(self):
         return os.mkdir, ("executed",)
@@ -122,12 +122,12 @@ CASES = [
     folder(
         "a config.json nested a hundred thousand deep",
         {"model/config.json": b"[" * 100_000},
-        "model/config.json: is no JSON that can be read (…); make it again",
+        "model/config.json: cannot be read as JSON (…); make it again",
     ),
     folder(
         "a number of ten thousand digits in config.json",
         {"model/config.json": b'{"vocab_size": ' + b"9" * 10_000 + b"}"},
-        "model/config.json: is no JSON that can be read (…); make it again",
+        "model/config.json: cannot be read as JSON (…); make it again",
     ),
     folder(
         "a config.json that is a list",

@@ -56,7 +56,7 @@ CASES = [
         judged(
             f"the grade {grade}",
             QRELS + f"q1 0 p2 {grade}\n".encode(),
-            refused=f"qrels.txt:2: grade '{grade}' is not an integer; mend or drop the line",
+            refused=f"qrels.txt:2: grade '{grade}' is not an integer; fix or delete the line",
         )
         for grade in ("high", "0.5", "1_0", "-", "٣", "1" * 10)
     ),
@@ -95,7 +95,7 @@ CASES = [
         b"q1 p1 0 1\n",
         handled="the passage is called 0: scores 0",
         value="MRR@10 = 0",
-        told="note: run.trec: ranks not one judged passage; are ids spelt alike? The run has p2, the judgments 0",
+        told="note: run.trec: ranks no judged passage; are ids spelt alike? The run has p2, the judgments 0",
     ),
     Case(
         "Judgments",
@@ -109,6 +109,6 @@ CASES = [
         "`--split` beside `--qrels`",
         lambda: evaluated("--qrels", "qrels.txt", "--split", "dev", "run.trec"),
         {"qrels.txt": QRELS, "run.trec": RUN},
-        refused="--split dev: has no meaning beside --qrels qrels.txt; leave it out",
+        refused="--split dev: has no meaning with --qrels qrels.txt; leave it out",
     ),
 ]

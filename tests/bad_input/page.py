@@ -1,4 +1,4 @@
-"""`python -m tests.bad_input.page`, from the repository root: writes docs/bad-input.md anew from the table."""
+"""`python -m tests.bad_input.page`, from the repository root: writes docs/bad-input.md from the table."""
 
 from collections.abc import Sequence
 from itertools import groupby

@@ -81,7 +81,7 @@ CASES = [
     run_file(
         "JSON instead of rows",
         b'{"q1": {"p1": 2.0}}\n',
-        refused="run.trec:1: rank '2.0}}' is not an integer; mend or drop the line",
+        refused="run.trec:1: rank '2.0}}' is not an integer; fix or delete the line",
     ),
     run_file(
         "line ends of old Macs (a lone CR)",
@@ -91,7 +91,7 @@ CASES = [
     run_file(
         "a last line torn between columns",
         RUN + b"q1 Q0 p3 3",
-        refused="run.trec:3: 4 column(s), but the rows before have 6; mend the line, or make the file again if it is "
+        refused="run.trec:3: 4 column(s), but the rows before have 6; fix the line, or make the file again if it is "
         "torn",
     ),
     run_file(
@@ -107,13 +107,13 @@ CASES = [
     run_file(
         "a header row",
         b"query Q0 passage rank score tag\n" + RUN,
-        refused="run.trec:1: rank 'rank' is not an integer; mend or drop the line",
+        refused="run.trec:1: rank 'rank' is not an integer; fix or delete the line",
     ),
     *(
         run_file(
             f"the score {score}",
             RUN + f"q1 Q0 p3 3 {score} t\n".encode(),
-            refused=f"run.trec:3: score '{score}' is not a finite number; mend or drop the line",
+            refused=f"run.trec:3: score '{score}' is not a finite number; fix or delete the line",
         )
         for score in ("abc", "NaN", "inf", "-Infinity", "1e999", "1_0", "1,5", "0x1p3", "٣")
     ),
@@ -149,7 +149,7 @@ CASES = [
     run_file(
         "the rank 1.5",
         b"q1 Q0 p1 1.5 2.0 t\n",
-        refused="run.trec:1: rank '1.5' is not an integer; mend or drop the line",
+        refused="run.trec:1: rank '1.5' is not an integer; fix or delete the line",
     ),
     run_file(
         "a rank beyond 32 bits",
@@ -166,14 +166,14 @@ CASES = [
     run_file(
         "a rank twice in three columns",
         b"q1\tp1\t1\nq1\tp2\t1\n",
-        refused="run.trec:2: rank 1 is given twice for query q1; number the ranks anew, or say --format scores if "
+        refused="run.trec:2: rank 1 is given twice for query q1; renumber the ranks, or say --format scores if "
         "these are scores",
     ),
     run_file(
         "three columns of scores",
         b"q1\tp2\t12\nq1\tp1\t11\n",
-        refused="run.trec:2: query q1 has 11 where rank 1 is due, so these are no ranks; say --format scores if the "
-        "column holds scores, --format ranks if the list has gaps",
+        refused="run.trec:2: query q1 has 11 where rank 1 is expected, so these are not ranks; say --format scores if "
+        "the column holds scores, --format ranks if the list has gaps",
     ),
     run_file(
         "three columns of scores with fractions",
@@ -196,8 +196,8 @@ CASES = [
     run_file(
         "four columns whose third is no rank",
         b"q1\tp2\t3\t12.5\nq1\tp1\t4\t11.0\n",
-        refused="run.trec:1: query q1 has 3 where rank 1 is due, so these are no ranks; these look like judgments; say "
-        "--format colbert if the columns are query, passage, rank and score",
+        refused="run.trec:1: query q1 has 3 where rank 1 is expected, so these are not ranks; these look like "
+        "judgments; say --format colbert if the columns are query, passage, rank and score",
     ),
     run_file(
         "BEIR's judgments instead of a run",
@@ -241,17 +241,17 @@ CASES = [
     run_file(
         "an id with a non-breaking space",
         RUN + "q1 Q0 p\u00a03 3 0 t\n".encode(),
-        refused="run.trec:3: holds the character U+00A0, which other readers take for a gap; mend or drop the line",
+        refused="run.trec:3: holds the character U+00A0, which other readers treat as a gap; fix or delete the line",
     ),
     run_file(
         "a byte order mark amid the file",
         RUN + b"\xef\xbb\xbfq1 Q0 p3 3 0 t\n",
-        refused="run.trec:3: holds the character U+FEFF, which other readers take for a gap; mend or drop the line",
+        refused="run.trec:3: holds the character U+FEFF, which other readers treat as a gap; fix or delete the line",
     ),
     run_file(
         "CR inside a row",
         RUN + b"q1 Q0 p3\r3 0 t\n",
-        refused="run.trec:3: holds CR inside a line, which other readers take for a gap; mend or drop the line",
+        refused="run.trec:3: holds CR inside a line, which other readers treat as a gap; fix or delete the line",
     ),
     run_file(
         "an id of 513 bytes",
@@ -281,7 +281,7 @@ CASES = [
         {"qrels.txt": b"q1 0 007 1\n", "run.trec": b"q1 Q0 7 1 1 t\n"},
         handled="other ids: scores 0",
         value="MRR@10 = 0",
-        told="note: run.trec: ranks not one judged passage; are ids spelt alike? The run has 7, the judgments 007",
+        told="note: run.trec: ranks no judged passage; are ids spelt alike? The run has 7, the judgments 007",
     ),
     Case(
         "Run files",

@@ -1,4 +1,4 @@
-"""Settings that cannot be meant, and inputs that do not fit each other: for training, reranking and evaluating."""
+"""Settings that make no sense, and inputs that do not fit each other: for training, reranking and evaluating."""
 
 import contextlib
 import io
@@ -25,7 +25,7 @@ TRAINING = {
 
 
 def audited(wanted: str, *arguments: str) -> int | str:
-    """The exit status of `lce audit`, or where that is 0 the line that begins with `wanted`."""
+    """The exit status of `lce audit`, or the line that begins with `wanted` if the status is 0."""
     base = "--dataset . --run run.trec --backbone model --group 3 --query-length 4 --sequence-length 12 --steps 1"
     with contextlib.redirect_stdout(io.StringIO()) as printed:
         status = audit.main([*base.split(), *arguments])
@@ -223,7 +223,7 @@ CASES = [
     ),
     rerank_with(
         "--dataset nowhere/at-all",
-        "'nowhere/at-all': is no folder and no ir_datasets id; https://ir-datasets.com lists the ids",
+        "'nowhere/at-all': is neither a folder nor an ir_datasets id; https://ir-datasets.com lists the ids",
     ),
     Case(
         "Settings",

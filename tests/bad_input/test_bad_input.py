@@ -1,4 +1,4 @@
-"""Every bad input of the table: handled as the page says, or refused in one line with nothing written."""
+"""Every bad input of the table is handled as documented, or refused in one line with nothing written."""
 
 import re
 from pathlib import Path
@@ -50,5 +50,5 @@ def test_there_are_enough_and_none_twice():
 
 
 def test_the_page_is_the_table():
-    """If not, `python -m tests.bad_input.page` writes it anew."""
+    """If this fails, run `python -m tests.bad_input.page`."""
     assert PAGE.read_text(encoding="utf-8") == page(CASES)

@@ -125,7 +125,7 @@ CASES = [
     collection(
         "an id twice",
         b"p1\train\np2\tsnow\np1\train\n",
-        refused="collection.tsv:3: passage id p1 is there twice; keep one of the lines",
+        refused="collection.tsv:3: passage id p1 occurs twice; keep one of the lines",
     ),
     collection(
         "ids 7, 07 and #7",
@@ -220,7 +220,7 @@ CASES = [
     queries(
         "a query twice",
         b"q1\tdog\nq1\tdog\n",
-        refused="queries.tsv:2: query id q1 is there twice; keep one of the lines",
+        refused="queries.tsv:2: query id q1 occurs twice; keep one of the lines",
     ),
     queries("a row without a tab", b"dog\n", refused="queries.tsv:1: 'dog' has no tab; a row is: query id, tab, text"),
     queries("an empty file", b"", refused="queries.tsv: has no queries; its rows are: id, tab, text"),
@@ -249,12 +249,12 @@ CASES = [
     beir(
         "a torn line",
         CORPUS + b'{"_id": "p2", "te',
-        refused="corpus.jsonl:2: is not JSON (…); mend or drop the line",
+        refused="corpus.jsonl:2: is not JSON (…); fix or delete the line",
     ),
     beir(
         "a number for an id",
         b'{"_id": 1, "text": "rain"}\n',
-        refused='corpus.jsonl:1: its "_id" is no string; a passage is {"_id": "...", "text": "..."}',
+        refused='corpus.jsonl:1: its "_id" is not a string; a passage is {"_id": "...", "text": "..."}',
     ),
     beir(
         "an id with a space",
@@ -264,17 +264,17 @@ CASES = [
     beir(
         "`\\u0000` in a text",
         CORPUS.replace(b"rain", b"ra\\u0000in"),
-        refused="corpus.jsonl:1: its text holds a NUL character; mend or drop it",
+        refused="corpus.jsonl:1: its text holds a NUL character; fix or delete it",
     ),
     beir(
         "half of a surrogate pair in a text",
         CORPUS.replace(b"rain", b"\\ud800"),
-        refused="corpus.jsonl:1: its text holds half of a surrogate pair (U+D800); mend or drop it",
+        refused="corpus.jsonl:1: its text holds half of a surrogate pair (U+D800); fix or delete it",
     ),
     beir(
         "an id twice",
         CORPUS + CORPUS,
-        refused="corpus.jsonl:2: passage id p1 is there twice; keep one of the lines",
+        refused="corpus.jsonl:2: passage id p1 occurs twice; keep one of the lines",
     ),
     beir(
         "judgments of a query that is not there",

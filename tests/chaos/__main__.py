@@ -1,4 +1,5 @@
-"""`python -m tests.chaos --kills 100`: how many random kills of training and of reranking leave the right result."""
+"""`python -m tests.chaos --kills 100`: counts the random kills of training and reranking after which the result is
+right."""
 
 import argparse
 import os
@@ -12,7 +13,7 @@ STORMS = {"training": training_storm, "reranking": reranking_storm}
 
 
 def main() -> int:
-    """Exit status 0 if every kill was survived, else 1."""
+    """Exit status 0 if the result was right after every kill, else 1."""
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__.partition(": ")[2])
     parser.add_argument("--kills", type=int, default=100, help="of each of training and reranking (default: 100)")
     parser.add_argument("--seed", type=int, default=1, help="of the moments (default: 1)")

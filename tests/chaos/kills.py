@@ -1,4 +1,4 @@
-"""Random kills: a job is started, killed in the middle of a phase, started again, until it is through."""
+"""Random kills: a job is started, killed within a phase, and started again until it finishes."""
 
 import json
 import os
@@ -16,14 +16,14 @@ ROOT = Path(__file__).parents[2]
 
 @dataclass
 class Life:
-    """What one process told before it ended.
+    """The record of one process.
 
     Attributes:
         status: its exit status, -9 if it was killed.
-        died_in: the phase that it was killed in; None outside of all, or where it ended by itself.
-        restored: how far the kept work went that it took up; None if it never came to that.
-        kept: how far the work went that was kept when it ended.
-        said: its last words on standard error.
+        died_in: the phase in which it was killed; None if outside any phase, or if it ended by itself.
+        restored: progress of the saved work that it resumed; None if it did not get so far.
+        kept: progress of the saved work when it ended.
+        said: its last lines on stderr.
     """
 
     status: int = 0
@@ -35,7 +35,7 @@ class Life:
 
 @dataclass
 class Tally:
-    """Kills by phase, and those whose job did not end as an undisturbed one does."""
+    """Kills by phase, and those after which a job's result was wrong."""
 
     killed: Counter = field(default_factory=Counter)
     survived: int = 0
@@ -82,14 +82,15 @@ def live(
 
 
 def storm(kind: str, settings: dict, compared, folder: Path, kills: int, phases: dict[str, int], seed: int) -> Tally:
-    """At least `kills` kills in the given phases by turns, in as many jobs as it takes.
+    """At least `kills` kills, the phases in turn, in as many jobs as necessary.
 
     Args:
-        phases: name -> how many times a phase is let pass at most before a kill.
-        compared: output -> what an undisturbed job leaves there and a disturbed one must leave, too.
+        phases: name -> how many times a phase may pass at most before a kill.
+        compared: output -> its contents after an undisturbed job, which a disturbed one must reproduce.
 
     Returns:
-        How many fell where. A kill survived if its job went on from what was kept and its output is right.
+        The number of kills per phase. A kill is survived if its job resumed from the saved work and its output is
+            right.
     """
     draw, tally, usual = random.Random(seed), Tally(), {}
     calm = prepare(folder / "calm", kind, settings)

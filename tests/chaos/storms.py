@@ -1,4 +1,4 @@
-"""The two storms, over a training and a reranking of a tiny model, and what their outputs are compared by."""
+"""The two series of kills, on a training and a reranking of a tiny model, and the comparison of their outputs."""
 
 import json
 from pathlib import Path
@@ -14,7 +14,7 @@ RERANKING = {"chunk": 5, "write": 5, "output": 1}
 
 
 def trained(folder: Path) -> dict:
-    """All that a training leaves but its clock: weights, the newest checkpoint to the bit, figures."""
+    """Everything a training leaves except its clock: weights, the newest checkpoint to the bit, figures."""
     import tensorflow as tf
 
     reader = tf.train.load_checkpoint(str(folder / "checkpoints"))
@@ -36,7 +36,7 @@ def _counts(name: str) -> bool:
 
 
 def reranked(output: Path) -> dict:
-    """Run, raw scores and the facts about them but the seconds, and whether anything lies about that should not."""
+    """Run, raw scores and manifest without the seconds, and whether any unexpected file was left."""
     facts = json.loads(Path(f"{output}.json").read_text())
     for name in ("seconds", "output"):
         facts.pop(name)

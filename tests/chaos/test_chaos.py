@@ -1,4 +1,4 @@
-"""A few of the kills that `make chaos` deals by the hundred, and that a wrong result does not go unnoticed."""
+"""A few of the kills of `make chaos`, and a check that wrong results are detected."""
 
 import itertools
 

@@ -1,4 +1,4 @@
-"""What is killed: a training or a reranking, which tells on its standard output what it is in the middle of.
+"""The process to kill: a training or a reranking that prints the phase it is in.
 
 `python -m tests.chaos.victims FOLDER/job.json` does the real work; only marks are added around its phases.
 """
@@ -14,12 +14,12 @@ from lce_tf.errors import guarded
 
 
 def mark(*words) -> None:
-    """Unbuffered, since a killed process flushes nothing."""
+    """Unbuffered, since a killed process does not flush."""
     os.write(1, (" ".join(map(str, words)) + "\n").encode())
 
 
 def told(phase: str, act, after=lambda *arguments: ""):
-    """`act` between a mark that it begins and one that it has ended."""
+    """Runs `act` between two marks, one for its start and one for its end."""
 
     @functools.wraps(act)
     def acting(*arguments, **settings):
@@ -32,7 +32,7 @@ def told(phase: str, act, after=lambda *arguments: ""):
 
 
 class Steps:
-    """A training step whose calls are told of, but for the first, which builds the graph: that is start-up."""
+    """A training step that prints its calls, except the first, which builds the graph and belongs to start-up."""
 
     def __init__(self, step):
         self._step, self._call = step, step
@@ -83,7 +83,7 @@ def rerank(job: dict) -> None:
     module.score_pairs = told("chunk", module.score_pairs)
     Chunks.write = told("write", Chunks.write, lambda self, number, logits: number + 1)
     Chunks.missing = told_of
-    # Once the output is whole, the chunks may go.
+    # After the output is complete the chunks may be deleted.
     module.write_reranked = told("output", module.write_reranked, lambda *arguments: 0)
     module.rerank(module.RerankConfig(**job["settings"], output=job["output"]))
 

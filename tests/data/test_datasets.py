@@ -1,4 +1,4 @@
-"""Datasets by name: folder or id, split aliases, texts, and what a failed download tells."""
+"""Datasets by name: folder or id, split aliases, texts, and the errors of failed downloads."""
 
 import os
 import re
@@ -83,10 +83,10 @@ def test_a_folder_without_collection_does_not_hide_an_id(tmp_path, monkeypatch):
         ("/none/at/all", "/none/at/all: no such folder"),
         ("../none/", "../none/: no such folder"),
         ("file.tsv", "file.tsv: is a file; name the folder"),
-        ("msmarco-pasage", "'msmarco-pasage': is no folder and no ir_datasets id; close: msmarco-passage,"),
+        ("msmarco-pasage", "'msmarco-pasage': is neither a folder nor an ir_datasets id; close: msmarco-passage,"),
         ("pydoc", "close: pydocs"),
         ("pydocs/eval", "close: pydocs"),
-        ("", "'': is no folder and no ir_datasets id; https://ir-datasets.com"),
+        ("", "'': is neither a folder nor an ir_datasets id; https://ir-datasets.com"),
     ],
 )
 def test_names_of_nothing(tmp_path, monkeypatch, name, words):

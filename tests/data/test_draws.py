@@ -1,4 +1,4 @@
-"""Stateless draws: pinned, since the order of training data hangs on them, and uniform."""
+"""Stateless draws: pinned, since they decide the order of training data, and uniform."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ def test_mix_is_splitmix64():
 
 
 def test_pinned_draws():
-    """If this fails, every training from a given seed sees other data: do not just adapt the numbers."""
+    """If this fails, every training from a given seed sees other data: do not just change the numbers."""
     assert int(draw(0)) == 12035550249420947055
     assert draw(42, 1, 0, np.arange(3)).tolist() == [5098084445143625875, 8992064883912535056, 3732882119369890911]
 

@@ -1,4 +1,4 @@
-"""Hashes of input files: remembered for large ones, and never for a file that has changed."""
+"""Hashes of input files: cached for large ones, and never used after a file has changed."""
 
 import hashlib
 import json
@@ -14,7 +14,7 @@ from lce_tf.errors import UserError
 
 @pytest.fixture
 def read(tmp_path, monkeypatch):
-    """The files that were hashed, in order; ten bytes make a file large."""
+    """The files that were hashed, in order; a file of ten bytes counts as large."""
     monkeypatch.setenv("LCE_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(hashes, "LARGE", 10)
     names = []

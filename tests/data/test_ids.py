@@ -1,4 +1,4 @@
-"""Ids that would break a row of a run are refused by every reader, before anything is made of them."""
+"""Ids that would break a row of a run are refused by every reader."""
 
 import collections
 

@@ -1,4 +1,4 @@
-"""Arrays kept in the cache: made once, mapped, and made again where they are torn."""
+"""Arrays kept in the cache: made once, mapped, and made again if they are torn."""
 
 import json
 import shutil

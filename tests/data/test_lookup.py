@@ -1,4 +1,4 @@
-"""Ids found among others whatever their width, and when their hashes agree."""
+"""Ids are found for all widths, and if their hashes collide."""
 
 import numpy as np
 import pytest

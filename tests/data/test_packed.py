@@ -1,4 +1,4 @@
-"""Compressed inputs: told by their content, read whole or refused with the offset."""
+"""Compressed inputs: recognised by their content, read completely or refused with the offset."""
 
 import bz2
 import gzip

@@ -1,4 +1,4 @@
-"""Judgments: every row kept, faults told by line."""
+"""Judgments: every row is kept, faults are reported with their line."""
 
 import gzip
 import re

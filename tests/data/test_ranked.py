@@ -17,7 +17,7 @@ WANTED = {"q2": {"d2": 4.25, "d1": 3.5}, "q1": {"007": -0.001}}
 
 @pytest.fixture
 def parsed(tmp_path, monkeypatch):
-    """The files that were parsed, in order; whatever has twenty bytes is large."""
+    """The files that were parsed, in order; a file of twenty bytes counts as large."""
     monkeypatch.setenv("LCE_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(hashes, "LARGE", 20)
     names, real = [], trec.read_columns

@@ -1,4 +1,4 @@
-"""Runs: what is read, in which order, what is refused with which line, and what every evaluator reads back."""
+"""Runs: accepted formats, order, errors with their line, and what every evaluator reads back."""
 
 import functools
 import gzip
@@ -20,7 +20,7 @@ TREC = b"q2 Q0 d1 1 3.5 bm25\nq2 Q0 d2 2 3.25 bm25\nq1 Q0 007 1 -1e-3 bm25\n"
 
 @pytest.fixture(params=[5, 16, 1 << 20])
 def block_bytes(request, monkeypatch):
-    """Readings in blocks so small that rows, ids and queries are cut anywhere, and in one block."""
+    """Reads in one block, and in blocks so small that rows, ids and queries are cut anywhere."""
     monkeypatch.setattr(trec, "blocks", functools.partial(text.blocks, size=request.param))
 
 

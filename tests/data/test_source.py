@@ -1,4 +1,4 @@
-"""Inputs opened once: pipes, files replaced while they are read, and what cannot be read at all."""
+"""Inputs opened once: pipes, files replaced while they are read, and inputs that cannot be read."""
 
 import hashlib
 import os
@@ -18,7 +18,7 @@ ROWS = b"q Q0 d1 1 2.5 t\nq Q0 d2 2 1.5 t\n"
 
 @pytest.fixture
 def piped(tmp_path):
-    """Gives a pipe's path, out of which some bytes come, once."""
+    """Gives the path of a pipe that delivers some bytes once."""
     threads = []
 
     def piped(data: bytes, name: str = "pipe"):

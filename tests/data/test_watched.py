@@ -1,4 +1,4 @@
-"""Files that others read: any change is noticed, whatever its time says."""
+"""Files that libraries read: any change is noticed, even with the same modification time."""
 
 import os
 

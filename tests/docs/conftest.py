@@ -11,8 +11,8 @@ import pytest
 from tests.training.conftest import make_backbone, make_data
 
 ROOT = Path(__file__).parents[2]
-# What comes after a command's own settings wins over them: a page's backbones and steps would take hours. A backbone
-# that the page has trained itself stays.
+# Later options override a command's own: a page's backbones and steps would take hours. A backbone that the page has
+# trained itself is kept.
 SMALL = "--steps 2 --batch 4 --sequence-length 256 --query-length 8 --precision float32"
 WRAPPER = f"""#!/bin/sh
 case "$1" in train|audit|mine)

@@ -1,4 +1,4 @@
-"""docs/ecosystem.md: each line names a test that there is, and a version that is locked."""
+"""docs/ecosystem.md: each line names an existing test and a locked version."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""docs/export.md: its commands and programs run as they stand, and its request is one that the signature takes."""
+"""docs/export.md: its commands and programs run unchanged, and its request fits the signature."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""docs/extending.md: its loss trains, its retriever retrieves, its setting has an option, by ordinary commands."""
+"""docs/extending.md: with ordinary commands its loss trains, its retriever retrieves, its setting becomes an option."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""The how-to pages: every command and program in them runs as it stands, one after the other."""
+"""The how-to pages: every command and program in them runs unchanged, in order."""
 
 import re
 import shlex
@@ -22,12 +22,12 @@ def test_your_own_data(blocks, place):
 
 @pytest.mark.slow
 def test_distillation(blocks, place):
-    """After the page above, whose run it begins with."""
+    """After the page above, since it begins with that page's run."""
     if not (place.folder / "bm25.train.trec").is_file():
         place.run("lce retrieve bm25 --dataset mine --split train --depth 200 --output bm25.train.trec")
     train = "lce train --dataset mine --run bm25.train.trec --group 8 --output models/teacher"
     place.run(train)
-    # As good as a language model's: a run with an order.
+    # Any run with an order can take the place of a language model's.
     shutil.copy(place.folder / "bm25.train.trec", place.folder / "llm.train.trec")
     for block in blocks("docs/distillation.md", "bash"):
         place.run(block)
@@ -90,7 +90,7 @@ def test_from_sentence_transformers(blocks, place, monkeypatch, capsys):
 
 @pytest.mark.parametrize("page", sorted(ROOT.glob("docs/*.md")) + [ROOT / "README.md"], ids=lambda path: path.name)
 def test_pages_speak_of_what_is_there(page):
-    """Links lead somewhere, and every door that a page names exists."""
+    """Links lead to existing targets, and every command that a page names exists."""
     text = page.read_text(encoding="utf-8")
     for target in re.findall(r"\]\((?!https?:)([^)#]*)", text):
         assert not target or (page.parent / target).exists(), target
@@ -100,7 +100,7 @@ def test_pages_speak_of_what_is_there(page):
 
 
 def test_the_readmes_commands_parse(blocks):
-    """They run on the embedded collection, which takes an hour; what they ask for is checked by the doors' parsers."""
+    """They run on the embedded collection, which takes an hour, so the commands' parsers check them instead."""
     import importlib
 
     commands = "\n".join(blocks("README.md", "bash")).replace("\\\n", " ")

@@ -69,7 +69,7 @@ def test_the_pyterrier_program(place, monkeypatch):
 
 @pytest.mark.slow
 def test_the_pyserini_program(place):
-    """With hits of a real index, in a process of its own: a JVM that runs here already would keep its class path."""
+    """With hits of a real index, in a separate process, because a JVM that already runs would keep its class path."""
     (program,) = [program for program in blocks("python") if "pyserini" in program]
     (place / "documents").mkdir()
     (place / "documents" / "all.jsonl").write_text(

@@ -1,4 +1,4 @@
-"""docs/settings.md is made of the settings themselves; `python -m tests.docs.test_settings` writes it anew."""
+"""docs/settings.md is generated from the settings; `python -m tests.docs.test_settings` writes it."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Expected values under ties against hand calculation, and against the mean over every order, by pytrec_eval."""
+"""Expected values under ties, compared with hand calculation and with the mean over all orders by pytrec_eval."""
 
 import itertools
 import math

@@ -1,4 +1,4 @@
-"""Measures against hand calculation, trec_eval's printed figures, and ir_measures' own computation."""
+"""Measures compared with hand calculation, trec_eval's printed figures, and ir_measures."""
 
 import math
 from pathlib import Path
@@ -103,7 +103,7 @@ def test_every_judged_query_counts_and_no_other():
 
 @pytest.mark.parametrize("grades", [{"b": -1}, {"a": -2, "b": -1}, {"a": 0}])
 def test_grades_below_1_alone_score_0(grades):
-    """pytrec_eval crashes on the first two, or runs for ever."""
+    """pytrec_eval crashes on the first two, or never ends."""
     names = ["RR@10", "AP", "nDCG", "nDCG@10", "Bpref", "Rprec", "SetP", "P@1", "R@10", "Success@1"]
     found = evaluate(ranked({"q": ["a", "b"], "r": ["a"]}), {"q": grades, "r": {"a": 1}}, names)
     assert {name: values["q"] for name, values in found.items()} == dict.fromkeys(names, 0.0)

@@ -1,4 +1,4 @@
-"""Four referees on real runs: ours, ir_measures, the MS MARCO rule and trec_eval's own program."""
+"""Four evaluators on real runs: ours, ir_measures, the MS MARCO rule and trec_eval's own program."""
 
 import platform
 import subprocess
@@ -32,7 +32,7 @@ ROUND = 5e-5  # trec_eval prints four digits
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """The two runs as they stand and as we write them, in both layouts, and their judgments."""
+    """The two runs, unchanged and as we write them, in both layouts, and their judgments."""
     path = tmp_path_factory.mktemp("referees")
     write_qrels(read_qrels(FILES / "dl19.qrels.txt.gz"), path / "qrels.txt")
     for name in ("bm25", "colbert"):
@@ -73,7 +73,7 @@ def by_ir_measures(run, qrels, measures):
 
 
 def by_msmarco_rule(rows, qrels, rel):
-    """MRR@10 as on MS MARCO's leaderboard: by the rank column alone, over all judged queries."""
+    """MRR@10 as on MS MARCO's leaderboard: by the rank column only, over all judged queries."""
     total = 0.0
     for query_id, judged in qrels.items():
         ranks = [rank for query, passage, rank in rows if query == query_id and judged.get(passage, 0) >= rel]
@@ -100,8 +100,8 @@ def test_on_what_we_write_every_referee_gives_our_figure(folder, qrels, trec_eva
     assert printed == pytest.approx(ours, abs=ROUND)
 
 
-# A ColBERT run of which 301 of 39,600 pairs are tied, as its authors wrote it. What each referee makes of it is in
-# docs/evaluation.md: nobody is wrong, each breaks ties by a rule of its own.
+# A ColBERT run with 301 of 39,600 pairs tied, as its authors wrote it. docs/evaluation.md shows each evaluator's
+# figures: none is wrong, each breaks ties by its own rule.
 FOREIGN = {
     "ours": {"RR@10": 0.8167, "RR(rel=2)@10": 0.6604, "nDCG@10": 0.6446, "AP(rel=2)": 0.4879},
     "trec_eval": {"RR@10": 0.8375, "RR(rel=2)@10": 0.6813, "nDCG@10": 0.6466, "AP(rel=2)": 0.4886},

@@ -1,4 +1,4 @@
-"""What ties leave open: best, worst and expected by hand and by every order, the tied share, and trec_eval's order."""
+"""Ties: best, worst and expected values by hand and over all orders, the share of ties, and trec_eval's order."""
 
 import itertools
 import math

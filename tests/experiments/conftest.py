@@ -1,4 +1,4 @@
-"""MS MARCO's official files in small, a tiny random ELECTRA, and a single-node Slurm of one's own."""
+"""Small files under MS MARCO's official names, a tiny random ELECTRA, and a private single-node Slurm."""
 
 import os
 import random

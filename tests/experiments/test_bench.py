@@ -318,7 +318,7 @@ def test_lengths_are_ms_marcos():
 
 
 def test_padding_is_counted():
-    """256 over a mean pair of 79.2 is 3.23; sorted slices come to far less, and finer ones to less again."""
+    """256 / 79.2 (mean pair) is 3.23; sorted slices need far less, and finer ones less still."""
     from experiments.bench.inputs import padding
 
     found = padding({"groups": 16, "members": 8, "steps": 20})()["variants"]

@@ -15,7 +15,7 @@ from lce_tf.errors import UserError
 from lce_tf.files import read_json, write_json
 
 SCALE = 0.0005
-# Rows of the official files, and of a run as lce retrieve writes it: what ours must look like byte for byte.
+# Rows of the official files, and of a run written by lce retrieve; ours must have the same bytes.
 OFFICIAL = {
     layout.COLLECTION: b"1\tThe Manhattan Project and its atomic bomb helped bring an end to World War II.\n",
     layout.TRAIN_QUERIES: b"121352\tdefine extreme\n",

@@ -255,7 +255,7 @@ def test_slurm_chain(slurm, stub, tmp_path):
     everything = "\n".join(f"{name}:\n{text}" for name, text in logs.items())
     assert len(logs) == sum(plan("table4", "--preset", "msmarco").values()), everything
     assert (tmp_path / "out/table4.md").is_file(), everything
-    found = re.search(r"goes on from step (\d+)", logs[f"train.{train}_0.log"])
+    found = re.search(r"resumes from step (\d+)", logs[f"train.{train}_0.log"])
     # Saved at the step it was stopped at: checkpoints of its own accord come every 1,000 steps.
     assert found and int(found[1]) % 1000, everything
     # Each made once: `PATH: SECONDS s` is printed when a product is made, not when it is found.

@@ -1,4 +1,4 @@
-"""The model card says what the checkpoint is, and no more than is known."""
+"""The model card describes the checkpoint, and states nothing that is unknown."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The tokenizer in a graph gives the tokenizer's ids, whatever the text; others than BERT's are refused."""
+"""The tokenizer in a graph gives the tokenizer's ids for any text; tokenizers other than BERT's are refused."""
 
 import json
 import random

@@ -1,4 +1,4 @@
-"""Heads in Hugging Face's shape, computed by hand: what comes out is the ranking score, to rounding."""
+"""Heads in Hugging Face's form, computed by hand: the output is the ranking score, up to rounding."""
 
 import math
 

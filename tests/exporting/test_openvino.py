@@ -1,4 +1,4 @@
-"""An exported OpenVINO folder gives our scores to who knows OpenVINO and Hugging Face's tokenizers alone."""
+"""An exported OpenVINO folder gives our scores with OpenVINO and Hugging Face's tokenizers only."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""A SavedModel takes strings and gives `Reranker.score`'s scores, in a process that knows nothing of us."""
+"""A SavedModel takes strings and gives `Reranker.score`'s scores, in a process without this package."""
 
 import json
 import os
@@ -91,7 +91,7 @@ def packed_by_hand(tokenizer, pair, lengths):
 
 
 def differing(loaded, tokenizer, pairs, lengths):
-    """How many of the pairs have other ids than the tokenizer's; their masks and segments must fit them."""
+    """The number of pairs whose ids differ from the tokenizer's; masks and segments must fit the ids."""
     found = call(loaded, "tokenize", pairs)
     ids, mask, segments = found["input_ids"], found["attention_mask"], found["token_type_ids"]
     sizes, place = mask.sum(axis=1), np.arange(ids.shape[1])

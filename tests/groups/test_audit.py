@@ -1,4 +1,4 @@
-"""The audit against counts made by hand."""
+"""The audit, compared with counts made by hand."""
 
 import json
 import math

@@ -1,4 +1,4 @@
-"""Packed batches: the pairs of the sliced ones, few sizes, little padding, any replica and part."""
+"""Packed batches: the same pairs as the sliced ones, few sizes, little padding, for any replica and part."""
 
 import numpy as np
 import pytest

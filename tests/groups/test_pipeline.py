@@ -1,4 +1,4 @@
-"""Batches: the same for any start and any replica, and in an order that can be undone."""
+"""Batches: the same for any start and any replica, in an order that can be inverted."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The training pool: who may serve, what is drawn from, and why the others are left out."""
+"""The training pool: usable queries, their candidates, and why other queries are left out."""
 
 import numpy as np
 import pytest
@@ -201,7 +201,7 @@ def test_draws_hang_on_the_id_and_not_on_any_place():
     one, _ = pool_of({"q1": ["a", "b"], "q2": ["a", "b"]}, {"q1": {"a": 1}, "q2": {"a": 1}})
     two, _ = pool_of({"q2": ["a", "b"], "q1": ["a", "b"]}, {"q2": {"a": 1}, "q1": {"a": 1}})
     assert one.query_keys.tolist() == two.query_keys.tolist()[::-1]
-    # blake2b of "q1" with 8 bytes, little endian: pinned, as the order of training data hangs on it.
+    # blake2b of "q1" with 8 bytes, little endian: pinned, because it decides the order of training data.
     assert int(one.query_keys[0]) == 7530267129497158631
 
 

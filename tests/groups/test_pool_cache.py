@@ -1,4 +1,4 @@
-"""The pool of a large run: built once for everything it depends on, and the same when mapped."""
+"""The pool of a large run: built once for each combination of its inputs, and the same when mapped."""
 
 import numpy as np
 import pytest

@@ -106,7 +106,7 @@ def test_the_order_of_files_and_stores_does_not_matter(pool):
             groups = GroupSampler(other, 4, 1).at(np.arange(44))
             stored = part.get("queries", QUERIES)
             assert [(stored[q], row) for q, (_, row) in zip(groups.query_rows, names(groups), strict=True)] == expected
-        # Negatives hang on ranks alone, so even the order of the collection only moves the choice of a positive.
+        # Negatives depend on ranks only, so the order of the collection affects only the choice of a positive.
         moved = GroupSampler(pool_of(lists, qrels, QUERIES, passages), 4, 1).at(np.arange(44))
         negatives = [tuple(passages[p] for p in row[1:]) for row in moved.passage_rows.tolist()]
         assert negatives == [row[1:] for _, row in expected]
@@ -129,7 +129,7 @@ def test_seeds_and_epochs_differ(pool):
 
 
 def test_pinned_groups(pool):
-    """If this fails, every training from a given seed sees other data: do not just adapt the names."""
+    """If this fails, every training from a given seed sees other data: do not just change the names."""
     assert names(GroupSampler(pool, 4, 42).at(np.arange(3))) == [
         ("q9", ("p90", "n09", "n15", "n19")),
         ("q3", ("p30", "n16", "n18", "n21")),

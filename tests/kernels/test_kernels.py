@@ -1,4 +1,4 @@
-"""The fused kernels as far as a machine without a GPU goes: their files, and the programs that they stand in."""
+"""The parts of the fused kernels that can be tested without a GPU: their files, and programs that contain them."""
 
 import re
 

@@ -113,7 +113,7 @@ def test_the_presets_own_are_left_out_where_the_folder_lacks_them(official):
     [
         (["train"], "--also train: is what the rows are trained on"),
         (["pydocs/train"], "--also pydocs/train: is what"),
-        (["tset"], r"--also 'tset': is no folder and no ir_datasets id.*; judged splits of pydocs: dev, test$"),
+        (["tset"], r"--also 'tset': is neither a folder nor an ir_datasets id.*; judged splits of pydocs: dev, test$"),
         (["test", "pydocs/test"], "--also pydocs/test: has the same name, test, as test; give one of the two"),
         (["beir/scifact"], "--also beir/scifact: has no judged queries; name a split: beir/scifact:test, "),
         (["msmarco-passage/eval/small"], "has no judged queries; name a split: there is none"),

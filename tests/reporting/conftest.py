@@ -1,4 +1,4 @@
-"""Runs of a few rows with texts and a training's folder, whose figures can be worked out by hand."""
+"""Runs of a few rows with texts, and a training's folder; their figures are worked out by hand."""
 
 import json
 from pathlib import Path

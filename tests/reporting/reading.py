@@ -1,4 +1,4 @@
-"""A page as its reader gets it: tables as rows of text by section, every tag with its attributes, all text."""
+"""Parses a page: tables as rows of text by section, every tag with its attributes, all text."""
 
 from html.parser import HTMLParser
 

@@ -1,4 +1,4 @@
-"""The page in a real browser without a window: it is drawn, and on a phone nothing sticks out sideways."""
+"""The page in a real headless browser: it is drawn, and on a phone nothing overflows sideways."""
 
 import html
 import json

@@ -1,4 +1,4 @@
-"""Charts as numbers: what lies where, what is left out of long curves, and what stands on the axes."""
+"""Charts as numbers: positions, thinning of long curves, and labels of the axes."""
 
 import math
 
@@ -28,7 +28,7 @@ def test_what_is_no_number_leaves_a_gap_and_is_told():
     drawn = charts.curve("Loss", [(1, 1.0), (2, 2.0), (3, None), (4, 3.0)])
     assert [len(points_of(line)) for line in drawn.series[0].lines] == [2, 2]  # the last a point by itself
     assert "1 not a number" in drawn.description
-    assert "no number at all" in charts.curve("Loss", [(1, None)]).description
+    assert "no finite value" in charts.curve("Loss", [(1, None)]).description
 
 
 @pytest.mark.parametrize("value", [0.0, 5.0, -3.0, 1e-9, 1e12])

@@ -1,4 +1,4 @@
-"""What arguments of a report mean: runs with their trainings, and folders of tables."""
+"""The arguments of a report: runs with their trainings, and folders of tables."""
 
 import json
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Activations change what is written and never the order."""
+"""Activations change the written scores and never the order."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Engines: OpenVINO computes what TensorFlow computes, is converted once, and faults come out as exceptions."""
+"""Engines: OpenVINO computes the same as TensorFlow, converts once, and faults are raised as exceptions."""
 
 import os
 import shutil
@@ -72,7 +72,7 @@ def test_the_model_is_converted_once(checkpoints, monkeypatch):
 
 
 def test_openvino_has_one_operation_for_each_normalisation(checkpoints):
-    """Its pass finds them by their form alone; operation by operation they cost a tenth of the time."""
+    """OpenVINO recognises them only by their form; as separate operations they take more time."""
     openvino = openvino_runtime()
 
     kinds = [part.get_type_name() for part in openvino.Core().read_model(exported(checkpoints[1])).get_ops()]

@@ -1,4 +1,4 @@
-"""Dense layers in 8 bits: what the weights become, how far scores move, and that a score stays a pair's own."""
+"""8-bit dense layers: their weights, the change of scores, and scores that depend only on their pair."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Merging: what does not belong together is refused in one line that names the file, and nothing is written."""
+"""Merging: shards that do not belong together are refused in one line that names the file; nothing is written."""
 
 import json
 import shutil
@@ -23,7 +23,7 @@ SIZES = [3, 1, 4, 1, 5, 9, 2, 6, 5]
 
 
 def whole():
-    """A run of 9 queries with equal scores here and there, and raw scores with gaps."""
+    """A run of 9 queries with some equal scores, and raw scores with gaps."""
     rng = np.random.default_rng(5)
     ids = [f"{'d' * (query % 3 + 1)}{i}" for query, size in enumerate(SIZES) for i in range(size)]
     run = Run.build(
@@ -51,7 +51,7 @@ def write_shards(output, count):
 
 @pytest.fixture
 def output(tmp_path):
-    """Where a run goes whose three shards are there."""
+    """The output of a run whose three shards exist."""
     write_shards(tmp_path / "new.trec", 3)
     return str(tmp_path / "new.trec")
 
@@ -170,9 +170,9 @@ BAD = {
     "changed run": (appended(""), [f"{SHARD}: has changed since"]),
     "changed scores": (appended(".scores.npz"), [f"{SHARD}.scores.npz: has changed since"]),
     "manifest that is none": (without("output_sha256"), [f"{SHARD}.json: is no manifest"]),
-    "manifest of a whole run": (says(shard=None), [f"{SHARD}: is no shard"]),
-    "manifest without count": (without("shards"), [f"{SHARD}: is no shard"]),
-    "manifest of an impossible shard": (says(shard=3), [f"{SHARD}: is no shard"]),
+    "manifest of a whole run": (says(shard=None), [f"{SHARD}: is not a shard"]),
+    "manifest without count": (without("shards"), [f"{SHARD}: is not a shard"]),
+    "manifest of an impossible shard": (says(shard=3), [f"{SHARD}: is not a shard"]),
     "manifest of another division": (says(shards=4), [f"{SHARD}: is one of 4 shards", "one of 3"]),
     "index twice": (says(shard=0), [f"{SHARD}: is shard 0 of 3, as ", "new.trec.shard-0-of-3"]),
     "too few queries": (ten_queries, ["new.trec.shard-0-of-3: has 3 queries, but 4 belong there"]),

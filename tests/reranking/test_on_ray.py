@@ -1,4 +1,4 @@
-"""Scoring on Ray: what one process would write, whoever dies on the way; a job moves between Ray and one process."""
+"""Scoring on Ray: the same output as one process, whichever worker dies; a job can move between Ray and one process."""
 
 import contextlib
 import json
@@ -102,7 +102,7 @@ class Killer(threading.Thread):
 
 @pytest.mark.slow
 def test_a_killed_worker_s_chunk_is_scored_again(config, expected, cluster, tmp_path, monkeypatch):
-    """Begun in one process, gone on with by two workers of whom one is killed in the middle."""
+    """Started in one process, resumed by two workers of which one is killed in the middle."""
     config = replace(config, chunk=4)  # 13 chunks
     with monkeypatch.context() as patch:
         begun = stopping(patch, after=2)

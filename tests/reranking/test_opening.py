@@ -1,4 +1,4 @@
-"""Opening a checkpoint: its lengths or others that fit it, and refusals before any weight is read."""
+"""Opening a checkpoint: its lengths or others that fit it, and errors before any weight is read."""
 
 import json
 import shutil

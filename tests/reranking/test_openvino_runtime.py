@@ -1,4 +1,4 @@
-"""OpenVINO sends no usage statistics, and nothing imports it in a way that would make it send them."""
+"""OpenVINO sends no usage statistics, and no module imports it in a way that would send them."""
 
 import re
 import subprocess

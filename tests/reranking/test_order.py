@@ -1,4 +1,4 @@
-"""The run in its new order: what was scored by score, what was not below it as it was."""
+"""The reranked run: scored rows by score, the others below them in their old order."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The packed engine on a CPU: the scores of the sliced one, few programs, full batches."""
+"""The packed engine on a CPU: the same scores as the sliced one, few programs, full batches."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Odd pairs are refused before anything is scored, with the pair's name."""
+"""Invalid pairs are refused before anything is scored, with the pair's name."""
 
 import re
 

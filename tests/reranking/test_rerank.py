@@ -1,4 +1,4 @@
-"""Reranking jobs: the new order is that of the scores, interruptions lose a chunk at most, mixtures are refused."""
+"""Reranking jobs: the order follows the scores, an interruption loses one chunk at most, mixed jobs are refused."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""Scoring: every pair once, at a width and batch size of its own, so that a score is a function of the pair."""
+"""Scoring: every pair once, with a width and batch size of its own, so a score is a function of the pair."""
 
 import numpy as np
 import pytest

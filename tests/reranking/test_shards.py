@@ -1,4 +1,4 @@
-"""Shards: every query in one, none in two, and together what one machine would have written."""
+"""Shards: every query is in exactly one, and together they equal one machine's run."""
 
 import json
 from dataclasses import replace

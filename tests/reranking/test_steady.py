@@ -1,4 +1,4 @@
-"""A pair's score is the same bits whatever else is scored with it, on every processor; the ids name this one's."""
+"""A pair's score is bitwise the same whatever else is scored with it, on every processor."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""MaxP in reranking, against the windows written out as passages of their own and reranked one by one."""
+"""MaxP in reranking, compared with windows written as separate passages and reranked one by one."""
 
 import json
 import shutil

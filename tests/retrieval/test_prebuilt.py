@@ -1,4 +1,4 @@
-"""pyserini's own searcher over indexes in its own layout; the one thing replaced is the network."""
+"""pyserini's own searcher on indexes in its layout; only the network is replaced."""
 
 import urllib.error
 

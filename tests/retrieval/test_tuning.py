@@ -153,7 +153,7 @@ def test_a_stopped_search_goes_on_where_it_was(monkeypatch):
 def test_a_damaged_cache_is_named():
     path = tune(Toy(), "train", GRID).path
     path.write_text('{"points": [{"k1": 5, "b": 0.5, "recall": []}]}')
-    with pytest.raises(UserError, match="delete it to tune anew"):
+    with pytest.raises(UserError, match="delete it to tune again"):
         tune(Toy(), "train", GRID)
 
 
@@ -167,7 +167,7 @@ def test_the_figure_is_a_png(tmp_path):
     ("options", "message"),
     [
         ({"k1": ()}, "--k1-grid"),
-        ({"k1": (0.9, 0.6)}, "--k1-grid 0.9,0.6: give different numbers, rising"),
+        ({"k1": (0.9, 0.6)}, "--k1-grid 0.9,0.6: give different numbers in ascending order"),
         ({"b": (0.5, 1.5)}, "b 1.5"),
         ({"size": 0}, "--subset 0"),
     ],

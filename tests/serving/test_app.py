@@ -1,4 +1,4 @@
-"""The application: batches out of concurrent requests, limits of time and room, and clients that go away."""
+"""The application: batches from concurrent requests, limits on time and size, and clients that disconnect."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""The attacks: each body is JSON of its size, and a server answers its health meanwhile."""
+"""The attacks: each body is JSON of its size, and the server answers /health meanwhile."""
 
 import asyncio
 import json

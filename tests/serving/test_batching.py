@@ -1,4 +1,4 @@
-"""The queue: who is scored with whom, who gets what, and what happens to those who leave, fail or come too late."""
+"""The queue: which pairs are scored together, who gets which result, and callers that leave, fail or come too late."""
 
 import random
 import threading

@@ -1,4 +1,4 @@
-"""Bad bodies: each is answered with a status of 4xx and one line, and none reaches the model."""
+"""Bad bodies: each is answered with a 4xx status and one line, and none reaches the model."""
 
 import json
 import threading

@@ -1,4 +1,4 @@
-"""Connections that bring no request, too many of them, and requests that are framed in two ways."""
+"""Connections without a request, too many connections, and requests with two lengths."""
 
 import concurrent.futures
 import json
@@ -54,7 +54,7 @@ def test_a_body_in_very_many_small_chunks_is_400_and_closed(server):
     assert answer(connected(address, chunked(1000))).startswith(b"HTTP/1.1 200 ")
     head, _, body = answer(connected(address, chunked(1))).partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 400 ") and json.loads(body) == {
-        "error": "the request is no HTTP that this server reads"
+        "error": "the request is not HTTP that this server can read"
     }
     assert httpx.get(f"{address}/health").status_code == 200
 

@@ -1,4 +1,4 @@
-"""The load script at toy size: it counts what the server answers, refuses and loses, and tells wrong answers."""
+"""The load script at toy size: it counts answers, refusals and losses, and detects wrong answers."""
 
 import asyncio
 import re

@@ -1,4 +1,4 @@
-"""What stands before the application: size, token, counts and the log."""
+"""The checks before the application: size, token, counts and the log."""
 
 import json
 import logging

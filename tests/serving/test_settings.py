@@ -1,4 +1,4 @@
-"""Limits that cannot be, and where the token comes from."""
+"""Impossible limits, and the sources of the token."""
 
 from dataclasses import fields
 

@@ -1,4 +1,4 @@
-"""Three services' requests and answers: each gives the order and scores that are asked for."""
+"""Three services' requests and answers: each gives the requested order and scores."""
 
 import math
 import uuid

@@ -1,4 +1,4 @@
-"""Who the workers are: TF_CONFIG and Slurm's variables, right and wrong."""
+"""The workers: TF_CONFIG and Slurm's variables, right and wrong."""
 
 import json
 
@@ -86,7 +86,7 @@ def test_tf_config_goes_before_slurm(monkeypatch):
 @pytest.mark.parametrize(
     ("variables", "message"),
     [
-        ({"STEP_NUM_TASKS": None}, "SLURM_STEP_NUM_TASKS: is not set, so this is no step of Slurm's; start it with"),
+        ({"STEP_NUM_TASKS": None}, "SLURM_STEP_NUM_TASKS: is not set, so this is not a Slurm step; start it with"),
         ({"LOCALID": None}, "SLURM_LOCALID: is not set"),
         ({"STEP_NODELIST": None}, "SLURM_STEP_NODELIST not found in environment"),
         ({"STEP_NODELIST": "n[2"}, 'Invalid hostlist format "n\\[2"'),

@@ -74,7 +74,7 @@ def test_a_tokenizer_larger_than_the_vocabulary_is_refused(files, tmp_path):
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("dev", "other", "ranks for none of the judged queries of dev"),
+        ("dev", "other", "has none of the judged queries of dev"),
         (" p", " x", "is not in the collection"),
     ],
 )

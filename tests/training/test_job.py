@@ -132,7 +132,7 @@ def test_interrupted_and_called_again_it_ends_bitwise_the_same(
         file.write(f'{{"step": {step + 1}, "loss": 9}}\n{{"step": {step + 2}, "lo')
     capsys.readouterr()
     train(config, folder)
-    assert f"goes on from step {step} (ckpt-{step})" in capsys.readouterr().out
+    assert f"resumes from step {step} (ckpt-{step})" in capsys.readouterr().out
     assert weights(folder) == weights(finished)
     assert figures(folder) == figures(finished)
 
@@ -140,7 +140,7 @@ def test_interrupted_and_called_again_it_ends_bitwise_the_same(
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_real_signal_saves_the_step_in_progress(files, tmp_path, number):
-    """The door in a process of its own, interrupted twice; each time it goes on where it was."""
+    """The command in a separate process, interrupted twice; it resumes each time."""
     door = [sys.executable, "-m", "lce_tf.train", "--dataset", str(files.data), "--run", str(files.run)]
     door += ["--backbone", str(files.backbone), "--group", "4", "--batch", "4", "--steps", "1000000"]
     door += ["--query-length", "8", "--sequence-length", "32", "--log-every", "1", "--output", str(tmp_path / "job")]
@@ -151,8 +151,8 @@ def test_a_real_signal_saves_the_step_in_progress(files, tmp_path, number):
             time.sleep(0.1)
         process.send_signal(number)
         output, errors = process.communicate(timeout=120)
-        assert process.returncode == 130 and "the same command goes on from here" in errors
-        assert (f"goes on from step {reached}" in output) == (reached > 0)
+        assert process.returncode == 130 and "the same command resumes from here" in errors
+        assert (f"resumes from step {reached}" in output) == (reached > 0)
         steps = [int(path.stem.partition("-")[2]) for path in (tmp_path / "job" / "checkpoints").glob("*.index")]
         assert max(steps) == last_step(tmp_path / "job") >= reached + 3
         reached = max(steps)
@@ -174,7 +174,7 @@ def test_a_torn_newest_checkpoint_falls_back_to_the_one_before(copy, config, fin
     torn(copy, 6, what)
     train(config, copy)
     said = capsys.readouterr().out
-    assert "ckpt-6: the checkpoint is torn" in said and "goes on from step 4 (ckpt-4)" in said
+    assert "ckpt-6: the checkpoint is torn" in said and "resumes from step 4 (ckpt-4)" in said
     assert weights(copy) == weights(finished) and figures(copy) == figures(finished)
 
 
@@ -184,7 +184,7 @@ def test_a_flipped_bit_is_torn_too(copy, config, finished, capsys):
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
     train(config, copy)
-    assert "goes on from step 4" in capsys.readouterr().out
+    assert "resumes from step 4" in capsys.readouterr().out
     assert weights(copy) == weights(finished)
 
 
@@ -200,7 +200,7 @@ def test_with_no_whole_checkpoint_it_starts_afresh(copy, config, finished, capsy
 def test_a_torn_list_of_checkpoints_loses_none(copy, config, finished, capsys):
     (copy / "checkpoints" / "checkpoint").write_bytes(b"model_chec")
     train(config, copy)
-    assert "goes on from step 6" in capsys.readouterr().out
+    assert "resumes from step 6" in capsys.readouterr().out
     assert weights(copy) == weights(finished)
 
 
@@ -335,7 +335,7 @@ def test_a_loss_that_is_no_number_ends_training_with_one_line(files, tmp_path):
 def test_weights_that_are_no_numbers_are_never_the_result(files, tmp_path):
     # Too few steps for patience to run out.
     config = files.config(backbone=spoilt(files, tmp_path / "spoilt"), steps=3)
-    with pytest.raises(UserError, match="not written, as the weights .* are no numbers after step 3"):
+    with pytest.raises(UserError, match="not written, as the weights .* are not finite after step 3"):
         train(config, tmp_path / "out")
     assert not (tmp_path / "out" / "model.safetensors").exists() and not (tmp_path / "out" / "config.json").exists()
 

@@ -1,4 +1,4 @@
-"""Trainings in packed rows from end to end: interrupted and resumed, their figures, and layouts that cannot be."""
+"""Trainings in packed rows from end to end: interrupted and resumed, their figures, and impossible layouts."""
 
 import json
 

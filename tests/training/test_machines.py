@@ -1,6 +1,6 @@
-"""Two processes that train together, stopped, shot and started again, against one process with two devices.
+"""Two processes that train together, stopped, killed and restarted, compared with one process with two devices.
 
-All with dropout: masks that belong to another replica, or groups dealt to another one, would give other weights.
+All with dropout: masks or groups of the wrong replica would give other weights.
 """
 
 import json
@@ -138,13 +138,13 @@ def story(files, tmp_path_factory):
 
 def test_a_signal_to_one_stops_both_at_the_same_step(story):
     assert [end.code for end in story.asked] == [130, 130], story.asked
-    assert all("the same command goes on from here" in end.errors for end in story.asked)
+    assert all("the same command resumes from here" in end.errors for end in story.asked)
     assert 5 <= story.stopped_at < STEPS and story.stopped_with == story.stopped_at
 
 
 def test_one_that_is_shot_ends_the_other(story):
     chief, other = story.shot
-    assert f"goes on from step {story.stopped_at} " in chief.output
+    assert f"resumes from step {story.stopped_at} " in chief.output
     assert (chief.code, other.code) == (75, -signal.SIGKILL), story.shot
     assert "error: worker 0 of 2: another one is gone" in chief.errors and "Traceback" not in chief.errors
     assert story.stopped_at <= story.left_with < STEPS
@@ -154,7 +154,7 @@ def test_started_again_they_end_as_one_process_with_two_devices_does(story):
     from safetensors.numpy import load_file
 
     assert [end.code for end in story.last] == [0, 0], story.last
-    assert f"goes on from step {story.left_with} " in story.last[0].output
+    assert f"resumes from step {story.left_with} " in story.last[0].output
     losses, expected_losses = figures(story.two), figures(story.one)
     assert losses.keys() == expected_losses.keys() == set(range(1, STEPS + 1))
     np.testing.assert_allclose(list(losses.values()), list(expected_losses.values()), rtol=1e-5)

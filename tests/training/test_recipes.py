@@ -1,4 +1,5 @@
-"""Every switch of the released recipe: what it does by hand, so that one that does nothing fails."""
+"""Every setting of the released recipe, compared with values computed by hand, so that a setting without effect
+fails."""
 
 import re
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The gradient of a batch computed part by part is that of the batch computed at once."""
+"""The gradient of a batch computed in parts equals that of the batch computed at once."""
 
 import functools
 

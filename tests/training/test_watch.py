@@ -1,4 +1,4 @@
-"""What is said of figures that went wrong, and when."""
+"""Warnings about bad figures, and when they are printed."""
 
 import math
 

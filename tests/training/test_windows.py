@@ -1,4 +1,4 @@
-"""MaxP in training: losses of the best windows by hand, replayed gradients, windows that are not there."""
+"""MaxP in training: losses of the best windows by hand, replayed gradients, and missing windows."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""What workers agree on, here two threads whose sums are those of a real cluster."""
+"""What workers agree on; here two threads whose sums are those of a real cluster."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -143,7 +143,7 @@ def test_folders_that_are_not_shared_are_refused_by_all(tmp_path, monkeypatch):
 
     first, second = on_each(restored)
     assert first == "1 of 2 workers cannot go on; their own output says why"
-    assert "worker 1 cannot read what worker 0 goes on from" in second and "all workers share" in second
+    assert "worker 1 cannot read the checkpoint of worker 0" in second and "all workers share" in second
     assert "\n" not in second
 
 

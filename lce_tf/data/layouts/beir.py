@@ -20,12 +20,13 @@ _ROW = '{"_id": "...", "text": "..."}'
 class BeirFolder(Layout):
     """The dataset in a folder of `corpus.jsonl`, `queries.jsonl` and `qrels/SPLIT.tsv`, compressed or not.
 
-    A passage's text is title and text joined by a space, as in BEIR's own code. The queries of a split are those that
-    it judges, in the order of `queries.jsonl`; in a folder without `qrels` all of them are the split None.
+    A passage's text is its title and text joined by a space, as in BEIR's own code. The queries of a split are those
+    judged in `qrels/SPLIT.tsv`, in the order of `queries.jsonl`. In a folder without `qrels`, the split None holds all
+    queries.
 
     Raises:
-        UserError: no corpus in the folder; later, with file and line, what `lce_tf.data.text_files` and
-            `lce_tf.data.qrels` refuse, and judged queries that have no text.
+        UserError: the folder has no corpus. On reading, with file and line: the faults that `lce_tf.data.text_files`
+            and `lce_tf.data.qrels` refuse, and judged queries without a text.
     """
 
     key = "beir"
@@ -58,7 +59,7 @@ class BeirFolder(Layout):
         return distinct_passages(self._collection.path, json_rows, _ROW, self._collection.was_read)
 
     def queries(self, split: str | None = None) -> dict[str, str]:
-        """The queries that `split` judges; None is the only split, or all queries where there are no judgments."""
+        """The queries that `split` judges; None means the only split, or all queries if there are no judgments."""
         path = one_of(self.path, "queries", ("jsonl",))
         if path is None:
             raise UserError(f"{self.path}: has no queries.jsonl; add the file")
@@ -71,7 +72,7 @@ class BeirFolder(Layout):
         return {query_id: text for query_id, text in texts.items() if query_id in judged}
 
     def qrels(self, split: str | None = None) -> Qrels:
-        """The judgments of `split`; None is the only split."""
+        """The judgments of `split`; None means the only split."""
         split = self._resolved(split)
         path = split and one_of(self.path / "qrels", split, ("tsv",))
         if not path:

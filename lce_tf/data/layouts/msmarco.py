@@ -12,7 +12,7 @@ from lce_tf.data.records import Passage
 from lce_tf.data.text_files import PACKED, distinct_passages, distinct_queries, one_of, tab_rows
 from lce_tf.errors import UserError
 
-# What TREC calls its Deep Learning tracks' files for MS MARCO passage: split -> kind -> name before the ending.
+# File names of TREC's Deep Learning tracks for MS MARCO passage: split -> kind -> name without its ending.
 TREC_DL: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {f"dl{year}": {"queries": f"msmarco-test20{year}-queries", "qrels": f"20{year}qrels-pass"} for year in ("19", "20")}
 )
@@ -27,14 +27,14 @@ class MsMarcoFolder(Layout):
     """The dataset in a folder: `collection.tsv`, `queries.SPLIT.tsv`, `qrels.SPLIT.tsv` or `.txt`, compressed
     or not.
 
-    Rows of the first two are `id<tab>text`; tabs within a text become spaces. `queries.tsv` and `qrels.txt` without
-    a split's name are the split None. Where MS MARCO's own `queries.dev.small.tsv` lies, `dev` means `dev.small`,
-    the 6,980 queries that the literature calls dev; likewise `eval`. Where TREC's `msmarco-test2019-queries.tsv` and
-    `2019qrels-pass.txt` lie, they are the split `dl19`, also called as in ir_datasets; likewise `dl20`.
+    Rows of the first two are `id<tab>text`; tabs within a text become spaces. `queries.tsv` and `qrels.txt`, without a
+    split's name, are the split None. If MS MARCO's `queries.dev.small.tsv` is there, `dev` means `dev.small`, the 6,980
+    queries that the literature calls dev; likewise `eval`. TREC's `msmarco-test2019-queries.tsv` and
+    `2019qrels-pass.txt` are the split `dl19`, which may also be named as in ir_datasets; likewise `dl20`.
 
     Raises:
-        UserError: no folder, or no collection in it; later, with file and line, rows without a tab, ids that are
-            empty, hold white space or come twice, queries without text, NUL, bytes that are not UTF-8, torn files.
+        UserError: no folder, or no collection in it. On reading, with file and line: rows without a tab; ids that are
+            empty, hold white space or occur twice; queries without text; NUL; bytes that are not UTF-8; torn files.
     """
 
     key = "msmarco"
@@ -75,15 +75,15 @@ class MsMarcoFolder(Layout):
         return distinct_passages(self._collection.path, tab_rows, "id, tab, text", self._collection.was_read)
 
     def queries(self, split: str | None = None) -> dict[str, str]:
-        """The queries of `split`, in the file's order; None is the only split, or the one without a name."""
+        """The queries of `split`, in the file's order; None means the only split, or the one without a name."""
         return distinct_queries(self._file("queries", self._resolved(split)), tab_rows, "id, tab, text")
 
     def qrels(self, split: str | None = None) -> Qrels:
-        """The judgments of `split`; None is the only split, or the one without a name."""
+        """The judgments of `split`; None means the only split, or the one without a name."""
         return read_qrels(self._file("qrels", self._resolved(split)))
 
     def has_judged(self, split: str | None = None) -> bool:
-        """Whether the files with queries and judgments of `split` are there."""
+        """Whether the folder has files with the queries and the judgments of `split`."""
         try:
             return all(self._file(kind, self._resolved(split)) for kind in _ENDINGS)
         except UserError:
@@ -117,7 +117,7 @@ class MsMarcoFolder(Layout):
 
 
 def trec_dl(split: str) -> str | None:
-    """The key in `TREC_DL` of a split that ir_datasets calls trec-dl-2019 or trec-dl-2019/judged; None for others."""
+    """The key in `TREC_DL` for an ir_datasets split such as trec-dl-2019 or trec-dl-2019/judged; None for others."""
     match = re.fullmatch(r"trec-dl-20(\d\d)(/judged)?", split)
     short = f"dl{match[1]}" if match else split
     return short if short in TREC_DL else None

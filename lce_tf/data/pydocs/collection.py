@@ -1,7 +1,7 @@
-"""`pydocs`: a real collection of queries and passages out of the docstrings of installed packages.
+"""`pydocs`: a real collection of queries and passages, made from the docstrings of installed packages.
 
-A query is the first sentence of a docstring, its one relevant passage the prose that follows. The files are built
-once into the cache, in MS MARCO's layout, and served to `ir_datasets` as `pydocs` and `pydocs/{train,dev,test}`.
+A query is the first sentence of a docstring, its one relevant passage the prose that follows. The files are built once
+into the cache, in MS MARCO's layout, and registered with `ir_datasets` as `pydocs` and `pydocs/{train,dev,test}`.
 """
 
 import contextlib
@@ -20,7 +20,8 @@ from lce_tf.data.pydocs.near_duplicates import grouped, near_pairs
 from lce_tf.errors import UserError
 from lce_tf.files import built_folder, cache_dir, sha256_of, written
 
-# What is read, as the lock file has it. Packages whose Python files depend on the platform (torch) stay out.
+# The packages that are read, at the versions of the lock file. Packages whose Python files differ between platforms
+# (torch) are left out.
 DISTRIBUTIONS: Mapping[str, str] = MappingProxyType(
     {
         "datasets": "5.2.0",
@@ -47,8 +48,8 @@ DISTRIBUTIONS: Mapping[str, str] = MappingProxyType(
         "transformers": "5.23.0",
     }
 )
-# The SHA-256 of the built files, in the order of FILES. To be recorded anew when the table, the extraction or the
-# splits change: `folder()` then says what it found.
+# The SHA-256 of the built files, in the order of FILES. Update it when the table, the extraction or the splits change;
+# the error of `folder()` gives the new value.
 PYDOCS_SHA256 = "3fe3711d056d724d0e7fd8acb1d91bf0f0427d66bebc3c889d54db29cb5da7dc"
 
 SHARES: Mapping[str, float] = MappingProxyType({"test": 0.08, "dev": 0.12, "train": 0.80})
@@ -63,7 +64,7 @@ UNLOCKED = "LCE_PYDOCS_UNLOCKED"
 
 
 class Pair(NamedTuple):
-    """A query, its passage, and where both come from."""
+    """A query, its passage, and the docstring they come from."""
 
     query: str
     passage: str
@@ -73,19 +74,20 @@ class Pair(NamedTuple):
 
     @property
     def query_id(self) -> str:
-        """`q` and ten hexadecimal digits that depend on the query's text alone."""
+        """`q` and ten hexadecimal digits, a hash of the query's text alone."""
         return "q" + hashlib.sha256(self.query.encode()).hexdigest()[:10]
 
     @property
     def passage_id(self) -> str:
-        """`p` and ten hexadecimal digits that depend on the passage's text alone."""
+        """`p` and ten hexadecimal digits, a hash of the passage's text alone."""
         return "p" + hashlib.sha256(self.passage.encode()).hexdigest()[:10]
 
 
 def key() -> str:
-    """A short name for the collection's contents; names its folder and whatever is derived from it.
+    """A short name for the collection's contents; names its folder and everything derived from it.
 
-    With `LCE_PYDOCS_UNLOCKED=1` it names the versions that are installed, since the contents are not known before.
+    With `LCE_PYDOCS_UNLOCKED=1` it depends on the installed versions instead, since the contents are not known before
+    the build.
     """
     if not _unlocked():
         return PYDOCS_SHA256[:12]
@@ -94,12 +96,12 @@ def key() -> str:
 
 
 def folder() -> Path:
-    """The folder with `collection.tsv`, `queries.SPLIT.tsv`, `qrels.SPLIT.tsv` and `sources.tsv`, built if need be.
+    """The folder with `collection.tsv`, `queries.SPLIT.tsv`, `qrels.SPLIT.tsv` and `sources.tsv`; built if missing.
 
-    The first call takes about half a minute; it may run in several processes at once.
+    The build takes about half a minute and may run in several processes at once.
 
     Raises:
-        UserError: the installed packages give other text than was recorded; says which ones differ.
+        UserError: the installed packages give other text than recorded; lists the versions that differ.
     """
     path = _location()
     if _unlocked():
@@ -141,31 +143,31 @@ def _mismatch(found: str) -> str:
     return (
         f"pydocs: the docstrings of the installed packages give {found}, but {PYDOCS_SHA256} was recorded; "
         f"{'; '.join(differing()) or 'all versions agree, so installed files or the extraction were changed'}; "
-        f"install the versions of the lock file, or set {UNLOCKED}=1 to use what is installed as a collection of "
-        "its own, whose figures compare with nobody else's"
+        f"install the versions of the lock file, or set {UNLOCKED}=1 to use what is installed as a collection of its "
+        "own, whose figures are not comparable with others"
     )
 
 
 @functools.cache
 def _warn_of_unlocked(path: Path) -> None:
     print(
-        f"warning: {UNLOCKED} is set: pydocs is NOT the recorded collection but {path.name}, built from what is "
-        f"installed ({'; '.join(differing()) or 'all versions agree'}); its figures compare with nobody else's",
+        f"warning: {UNLOCKED} is set: pydocs is NOT the recorded collection but {path.name}, built from the installed "
+        f"packages ({'; '.join(differing()) or 'all versions agree'}); its figures are not comparable with others",
         file=sys.stderr,
     )
 
 
 def read_pairs(distributions: Iterable[str]) -> Iterator[Pair]:
-    """The pairs in the docstrings of installed distributions, repetitions included; nothing is imported."""
+    """The pairs in the docstrings of installed distributions, including repetitions; no package is imported."""
     for distribution, module, name, docstring in installed_docstrings(distributions):
         if both := query_and_passage(docstring):
             yield Pair(both.query, both.passage, distribution, module, name)
 
 
 def select(pairs: Iterable[Pair]) -> list[Pair]:
-    """The pairs in order of passage id, each query and each passage once, whatever the order they come in.
+    """The pairs in order of passage id, each query and each passage once, independent of the input's order.
 
-    Case, punctuation and spacing do not tell two texts apart. Of several the alphabetically first pair stays.
+    Texts are compared without case, punctuation and spacing. Of equal ones the alphabetically first pair is kept.
     """
     queries: set[str] = set()
     passages: set[str] = set()
@@ -180,10 +182,10 @@ def select(pairs: Iterable[Pair]) -> list[Pair]:
 
 
 def splits(pairs: Sequence[Pair]) -> list[str]:
-    """The split of each pair; near-duplicates (in passage, or in query and passage together) share theirs.
+    """The split of each pair; near-duplicates (in passage, or in query and passage together) get the same split.
 
-    `pairs` come in order of passage id. The split is a function of the smallest passage id among the near-duplicates,
-    so it depends neither on the order nor on which other packages are read.
+    `pairs` must be in order of passage id. The split is a function of the smallest passage id among the
+    near-duplicates, so it depends neither on the order nor on which other packages are read.
     """
     passages = [folded(pair.passage) for pair in pairs]
     whole = [folded(f"{pair.query} {pair.passage}") for pair in pairs]
@@ -226,7 +228,7 @@ def _write_rows(path: Path, rows: Iterable[Sequence[str]]) -> None:
 def register() -> None:
     """Makes `ir_datasets.load` know `pydocs` (docs) and `pydocs/{train,dev,test}` (docs, queries, qrels).
 
-    May be called again. Nothing is built before the first use; look-up files lie beside the collection in the cache.
+    May be called repeatedly. The collection is built on first use; look-up files are kept beside it in the cache.
     """
     import ir_datasets
 
@@ -247,7 +249,7 @@ def _count_passages() -> int:
 
 
 class _CachedFile:
-    """One of FILES in the manner of ir_datasets' downloads: built when it is first wanted."""
+    """One of FILES with the interface of ir_datasets' downloads; built on first use."""
 
     def __init__(self, name: str):
         self.name = name

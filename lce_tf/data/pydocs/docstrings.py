@@ -1,7 +1,7 @@
-"""Docstrings out of Python source, and a summary sentence and prose out of a docstring.
+"""Extracts docstrings from Python source, and a summary sentence and prose from a docstring.
 
-The source is parsed with `ast` and never imported. The cleaning is written out here rather than left to
-`ast.get_docstring`, so that a later Python cannot change what comes out.
+The source is parsed with `ast` and never imported. `cleaned` replaces `ast.get_docstring`, so that a later Python
+cannot change the result.
 """
 
 import ast
@@ -44,13 +44,13 @@ def _walk(node: ast.AST, name: str) -> Iterator[tuple[str, str]]:
 
 
 def cleaned(docstring: str) -> str:
-    """The docstring without its indentation: that of the least indented line after the first."""
+    """The docstring without the indentation of its least indented line after the first."""
     lines = [line.expandtabs().rstrip() for line in docstring.replace("\r\n", "\n").replace("\r", "\n").split("\n")]
     margin = min((len(line) - len(line.lstrip()) for line in lines[1:] if line), default=0)
     return "\n".join([lines[0].lstrip(), *(line[margin:] for line in lines[1:])]).strip()
 
 
-# A line that ends the prose: what follows is a section, list, table, directive or code.
+# Matches a line that ends the prose: the start of a section, list, table, directive or code.
 _WORDS = (
     r"Arguments|Args|Parameters?|Params?|Returns?|Raises|Yields?|Attributes|Attrs|Keyword Args|Inputs?|Outputs?|"
     r"Examples?|Usages?|References?|See Also|Notes?|Notation|Warnings?|Warns|Methods|Properties|Input shape|"
@@ -68,12 +68,12 @@ _SECTION = re.compile(
     re.IGNORECASE,
 )
 _UNDERLINE = re.compile(r"([-=~^\"'*#+_.])\1{2,}$")
-# Directives that say when something came or went: their lines are passed over and the prose goes on.
+# Directives about versions and the like: their lines are skipped and the prose goes on.
 _PASSING = re.compile(
     r"\.\. *(?:versionadded|versionchanged|versionremoved|index|deprecated|currentmodule|module|plot-)|\.\. _"
 )
 
-# Sentences that whole families of docstrings share and that say nothing about the thing described.
+# Sentences that many docstrings share and that say nothing about the thing described.
 _BOILERPLATE = re.compile(
     r"Read more in\b|DEPRECATED|(?:This|The) [\w ]+ inherits from\b|Users should refer to"
     r"|Refer to (?:this|the) superclass|Check the superclass|(?:Please )?check the documentation from"
@@ -84,12 +84,12 @@ _BOILERPLATE = re.compile(
 def prose(docstring: str) -> tuple[str, str]:
     """(first sentence, the following sentences) of a cleaned docstring, up to its first section, without markup."""
     paragraphs = [" ".join(paragraph) for paragraph in _paragraphs(docstring)]
-    while paragraphs and re.match(r"[\w.]+\(.*\)(\s*->.*)?$", paragraphs[0]):  # a signature, as C functions have it
+    while paragraphs and re.match(r"[\w.]+\(.*\)(\s*->.*)?$", paragraphs[0]):  # a signature, as in C functions
         paragraphs.pop(0)
     found: list[str] = []
     for paragraph in paragraphs:
         found.extend(sentences(plain(paragraph)))
-        if found and found[-1].endswith(":"):  # leads to a list, a formula or code that we do not follow
+        if found and found[-1].endswith(":"):  # introduces a list, a formula or code, which is left out
             found.pop()
             break
     rest = [sentence for sentence in found[1:] if not _BOILERPLATE.match(sentence)]
@@ -97,7 +97,7 @@ def prose(docstring: str) -> tuple[str, str]:
 
 
 def _paragraphs(docstring: str) -> Iterator[list[str]]:
-    """The lines of each paragraph before the first section; the last is cut back to where it can stand alone."""
+    """The lines of each paragraph before the first section; the last one only if it ends a sentence."""
     paragraph: list[str] = []
     passing = False
     for line in docstring.split("\n") + [""]:
@@ -140,7 +140,7 @@ _MARKUP = [
 
 
 def plain(text: str) -> str:
-    """The text with reST and Markdown markup taken off and white space folded to single spaces."""
+    """The text without reST and Markdown markup, and with single spaces as white space."""
     for pattern, replacement in _MARKUP:
         text = pattern.sub(replacement, text)
     return " ".join(text.split())
@@ -173,8 +173,8 @@ _WORD = re.compile(r"[\"'(\[]*[A-Za-z]+(?:[-/'’][A-Za-z]+)*[\"')\]]*[.,;:!?]?[
 def query_and_passage(docstring: str) -> Prose | None:
     """The first sentence as the query and the whole sentences after it as the passage, or None.
 
-    The query has 4 to 30 words, the passage 12 to 70: longer prose is cut after a sentence. None where either is
-    too short or too long, holds template marks, is mostly symbols, or where the passage repeats the query.
+    The query has 4 to 30 words, the passage 12 to 70: longer prose is cut after a sentence. None if either is too short
+    or too long, holds template marks or is mostly symbols, or if the passage repeats the query.
     """
     summary, rest = prose(docstring)
     query = summary.rstrip(".").strip()
@@ -199,5 +199,5 @@ def _share_of_words(tokens: list[str]) -> float:
 
 
 def folded(text: str) -> str:
-    """The words of the text in lower case with single spaces: what two texts are compared by."""
+    """The words of the text in lower case with single spaces, for comparing texts."""
     return " ".join(re.findall(r"\w+", text.lower()))

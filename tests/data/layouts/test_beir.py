@@ -84,14 +84,14 @@ def test_a_compressed_corpus_is_read(folder):
     ("line", "fault"),
     [
         ("{", "is not JSON"),
-        ("[]", "is no JSON object"),
-        ('{"_id": 3, "text": "x"}', '"_id" is no string'),
-        ('{"_id": "d4"}', '"text" is no string'),
+        ("[]", "is not a JSON object"),
+        ('{"_id": 3, "text": "x"}', '"_id" is not a string'),
+        ('{"_id": "d4"}', '"text" is not a string'),
         ('{"_id": "d 3", "text": "x"}', "holds white space"),
         ('{"_id": "d4\\u00a0", "text": "x"}', "holds white space"),
         ('{"_id": "d4", "text": "\\u0000"}', "a NUL character"),
         ('{"_id": "d4", "text": "\\ud800"}', "half of a surrogate pair"),
-        ('{"_id": "d1", "text": "again"}', "is there twice"),
+        ('{"_id": "d1", "text": "again"}', "occurs twice"),
     ],
 )
 def test_faults_are_told_by_line(folder, line, fault):

@@ -1,4 +1,4 @@
-"""Folders in MS MARCO's layout: splits, identity, and rows that are refused by line."""
+"""Folders in MS MARCO's layout: splits, identity, and rows that are refused with their line."""
 
 import gzip
 import json
@@ -62,7 +62,7 @@ def test_a_passage_of_a_megabyte(make):
         ("a\tx\nb y\n", 2, "'b y' has no tab"),
         ("a\tx\n\tx\n", 2, "passage id '' is empty"),
         ("a\tx\nb c\tx\n", 2, "passage id 'b c' holds white space"),
-        ("a\tx\n\nb\ty\na\tz\n", 4, "passage id a is there twice"),
+        ("a\tx\n\nb\ty\na\tz\n", 4, "passage id a occurs twice"),
         (b"a\tx\nb\t\xff\n", 2, "byte 0xff is not UTF-8"),
         (b"a\tx\nb\ty\0\n", 2, "NUL byte"),
     ],
@@ -78,7 +78,7 @@ def test_collection_faults_are_told_by_line(make, data, line, words):
     ("data", "line", "words"),
     [
         ("a\tx\nb\t \n", 2, "query b has no text"),
-        ("a\tx\nb\ty\na\tx\n", 3, "query id a is there twice"),
+        ("a\tx\nb\ty\na\tx\n", 3, "query id a occurs twice"),
         ("a\tx\nnothing\n", 2, "has no tab"),
     ],
 )
@@ -167,7 +167,7 @@ def test_a_collection_that_changes_between_key_and_reading_is_refused(make):
         list(dataset.passages())
     again = MsMarcoFolder(dataset.path)
     assert [passage.text for passage in again.passages()] == ["other"]
-    (dataset.path / "collection.tsv").write_text("p1\tone\n")  # the key is of what was read
+    (dataset.path / "collection.tsv").write_text("p1\tone\n")  # the key is of the contents that were read
     assert again.collection_key != "my-set-47528fe9add812ed"
 
 

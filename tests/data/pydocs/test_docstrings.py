@@ -1,4 +1,4 @@
-"""What is taken from a docstring, on sources written by hand."""
+"""Queries and passages taken from docstrings, on sources written by hand."""
 
 import pytest
 

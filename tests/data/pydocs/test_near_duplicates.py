@@ -1,4 +1,4 @@
-"""Near-duplicates against a comparison of everything with everything."""
+"""Near-duplicates, compared with a search over all pairs."""
 
 import random
 
