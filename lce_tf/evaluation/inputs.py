@@ -29,7 +29,7 @@ class Judged:
         if self.dataset is not None and self.qrels is not None:
             raise UserError(f"--qrels {self.qrels}: not beside --dataset {self.dataset}; give one of them")
         if self.split is not None and self.qrels is not None:
-            raise UserError(f"--split {self.split}: has no meaning beside --qrels {self.qrels}; leave it out")
+            raise UserError(f"--split {self.split}: has no meaning with --qrels {self.qrels}; leave it out")
 
     @property
     def named(self) -> bool:

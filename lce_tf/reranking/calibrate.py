@@ -56,7 +56,7 @@ class CalibrateConfig:
         if (self.qrels is None) == (self.dataset is None):
             raise UserError("--qrels, --dataset: give one of them, for the judgments")
         if self.split is not None and self.dataset is None:
-            raise UserError(f"--split {self.split}: has no meaning beside --qrels {self.qrels}; leave it out")
+            raise UserError(f"--split {self.split}: has no meaning with --qrels {self.qrels}; leave it out")
 
 
 class Pairs(NamedTuple):

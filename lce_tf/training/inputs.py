@@ -132,7 +132,7 @@ def _dev_queries(config: TrainConfig, wanted: DevSet, tokenizer: WordPieces) -> 
     judged = [query_id for query_id in sorted(run.query_ids.tolist()) if query_id.decode() in qrels]
     if not judged:
         flag = "--dev-also" if wanted.name else "--dev-run"
-        raise UserError(f"{flag} {wanted.run}: ranks for none of the judged queries of {wanted.split}")
+        raise UserError(f"{flag} {wanted.run}: has none of the judged queries of {wanted.split}")
     sample = judged[: config.dev_queries]
     kept = {query_id.decode(): qrels[query_id.decode()] for query_id in sample}
     top = run.only(sample).cut(config.dev_depth)

@@ -97,7 +97,7 @@ def test_requests_beyond_the_limit_are_503_but_probes_are_answered(server, held,
         wait(lambda: "lce_queue_requests 1.0" in httpx.get(f"{address}/metrics").text)
         refused = httpx.post(f"{address}/rerank", json=TEI)
         assert refused.status_code == 503 and refused.headers["Retry-After"] == "1"
-        assert refused.json() == {"error": "too many requests at once; ask again in 1 s"}
+        assert refused.json() == {"error": "too many requests at once; ask again in 1 s", "error_type": "Overloaded"}
         assert all(httpx.get(f"{address}{path}").status_code == 200 for path in ("/health", "/ready"))
         held.free.set()
         assert [one.result(30).status_code for one in kept] == [200, 200]
