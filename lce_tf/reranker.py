@@ -105,7 +105,7 @@ class Reranker:
         """Opens a trained cross-encoder.
 
         Args:
-            checkpoint: folder that `lce train` wrote, or an ELECTRA or BERT cross-encoder in Hugging Face's layout, by
+            checkpoint: folder that `lce train` wrote, or a public cross-encoder in Hugging Face's layout, by
                 its folder or its id, such as "cross-encoder/ms-marco-MiniLM-L6-v2".
             engine, precision: see `lce_tf.reranking.engines.open_engine`.
             query_length, sequence_length: in wordpieces, instead of the checkpoint's own; see `Lengths`.
