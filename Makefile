@@ -45,8 +45,12 @@ setup: $(VENV)/.installed ## Build the environment from requirements.lock (3 min
 test: $(VENV)/.installed ## Run the tests but the slow ones (SLOW=1: all)
 	@$(BIN)/python -m pytest -m "not cluster$(if $(SLOW),, and not slow)"
 
+# In two halves at once: most of these tests start programs one after the other, and leave a core idle.
+slow = $(BIN)/python -m pytest -m "slow and not cluster" --part $(1)/2
+
 test-slow: $(VENV)/.installed ## Run the slow tests only, which make test leaves out
-	@$(BIN)/python -m pytest -m "slow and not cluster"
+	@log=$$(mktemp); $(call slow,2) >$$log 2>&1 & second=$$!; trap 'kill $$second' INT TERM; \
+	$(call slow,1); first=$$?; wait $$second; second=$$?; cat $$log; rm -f $$log; exit $$((first | second))
 
 lint: $(VENV)/.installed ## Check style (ruff) and shell scripts (shellcheck)
 	@$(BIN)/ruff check .

@@ -43,6 +43,18 @@ def _what_a_test_leaves_is_not_searched_for_garbage_again():
     gc.freeze()
 
 
+def pytest_addoption(parser):
+    parser.addoption("--part", metavar="I/K", help="run the tests number I, I + K, ... of those that are selected")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config, items):
+    """Takes one part of the tests, after markers and names have chosen among them."""
+    if part := config.getoption("--part"):
+        first, parts = map(int, part.split("/"))
+        items[:] = items[first - 1 :: parts]
+
+
 def pytest_deselected(items):
     for item in items:
         for marker, files in _left_out.items():

@@ -46,7 +46,8 @@ def start(job: dict[str, Any]) -> Callable[[], dict[str, Any]]:
 
 def _ways(folder: Path) -> dict[str, Scoring]:
     """Name -> a way to score."""
-    from lce_tf.model.encoder import Block, LayerNorm
+    from lce_tf.model.block import Block
+    from lce_tf.model.norm import LayerNorm
 
     own = open_engine(folder)
     ways = {
@@ -104,10 +105,10 @@ def _all_tokens(model: Any) -> Any:
     layer = model.encoder.blocks[-1]
     call = layer.call
 
-    def every_token(x, bias, shape, seed, **_):
+    def every_token(x, bias, shape, *given, **_):
         import tensorflow as tf
 
-        return tf.reshape(call(x, bias, shape, seed), [*shape, layer.size])[:, 0]
+        return tf.reshape(call(x, bias, shape, *given), [*shape, layer.size])[:, 0]
 
     layer.call = every_token
     return model

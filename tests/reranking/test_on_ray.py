@@ -174,7 +174,7 @@ def test_a_chunk_that_kills_its_worker_every_time_ends_the_job(config, cluster, 
 
     monkeypatch.setattr(on_ray, "Worker", Fatal)
     monkeypatch.setattr(on_ray, "DEATHS", 2)
-    with pytest.raises(UserError, match="too many workers died over chunk 1; have"):
+    with pytest.raises(UserError, match="too many workers died over chunk 1; do their machines"):
         rerank(replace(config, ray="auto", workers=1))
 
 
