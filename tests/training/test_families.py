@@ -32,4 +32,4 @@ def test_twenty_steps_lower_the_loss(name, tmp_path):
         assert all(gradient is not None for gradient in gradients)
         optimizer.apply_gradients(zip(gradients, variables, strict=True))
         losses.append(float(value))
-    assert np.isfinite(losses).all() and np.mean(losses[-3:]) < 0.7 * np.mean(losses[:3])
+    assert np.isfinite(losses).all() and np.mean(losses[-3:]) < 0.8 * np.mean(losses[:3])
