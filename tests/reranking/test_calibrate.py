@@ -115,7 +115,7 @@ def test_positives_alone_need_the_rest_to_count(job, tmp_path):
     [
         ({"qrels": None}, "--qrels, --dataset: give one of them"),
         ({"dataset": "pydocs"}, "--qrels, --dataset: give one of them"),
-        ({"split": "dev"}, "--split dev: has no meaning beside --qrels"),
+        ({"split": "dev"}, "--split dev: has no meaning with --qrels"),
         ({"method": "magic"}, "--method 'magic': known are platt, temperature, isotonic"),
         ({"held_out": 1.0}, "--held-out 1.0: give a share above 0 and below 1"),
         ({"bins": 1}, "--bins 1: give 2 or more"),
