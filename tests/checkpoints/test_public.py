@@ -16,7 +16,10 @@ def test_there_is_a_reference_for_each():
     assert list(REFERENCES) == list(CASES) and len(CASES) >= 40
 
 
-@pytest.mark.parametrize("name", CASES)
+# Every second one with `make test`, the others with the slow tests.
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] * (place % 2)) for place, name in enumerate(CASES)]
+)
 def test_scores_are_those_of_the_checkpoint_s_own_library(name, tmp_path):
     CASES[name](tmp_path)
     columns = np.array(REFERENCES[name])

@@ -50,6 +50,7 @@ def test_a_loss_without_a_call_says_so():
         Nothing()(tf.zeros([1, 2, 1]), tf.zeros([1, 2]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LOSSES)
 def test_compiled_by_xla_with_its_gradient(name):
     """As the step over packed rows does on a GPU."""

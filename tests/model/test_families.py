@@ -75,7 +75,11 @@ def test_every_key_that_transformers_writes_is_decided():
         assert all(key.field or key.why for key in keys.values())
 
 
-@pytest.mark.parametrize("precision", ["float32", "mixed_float16", "mixed_bfloat16", "products_bfloat16"])
+@pytest.mark.parametrize(
+    "precision",
+    ["float32", "mixed_float16"]
+    + [pytest.param(name, marks=pytest.mark.slow) for name in ("mixed_bfloat16", "products_bfloat16")],
+)
 def test_scores(one, folder, precision):
     model = checkpoint.load(folder, PRECISIONS[precision])
     # Shapes stay open in a graph, as engines have them.

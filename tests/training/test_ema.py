@@ -54,6 +54,7 @@ def weights(folder):
     return [variable.numpy() for variable in checkpoint.load(folder).trainable_variables]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", ["slices", "rows"])
 def test_the_result_is_the_average(files, tmp_path, taken, layout):
     average = weights(train(files.config(ema=DECAY, layout=layout), tmp_path / "average"))
