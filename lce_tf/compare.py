@@ -9,7 +9,7 @@ from typing import Any
 from lce_tf.arguments import HelpFormatter, callable_door
 from lce_tf.errors import UserError, guarded
 from lce_tf.evaluation import significance
-from lce_tf.evaluation.inputs import Judged, aligned, judged_runs
+from lce_tf.evaluation.inputs import Judged, aligned, judged_runs, level, run_files
 from lce_tf.evaluation.measures import EXAMPLES, evaluate
 from lce_tf.evaluation.significance import Comparison, letters, mean_interval
 from lce_tf.files import write_json
@@ -27,20 +27,9 @@ Every judged query counts; one that a run lacks scores 0. Equal scores are order
 class CompareConfig(Judged):
     """Which runs are compared, by what, and at which level."""
 
-    runs: tuple[str, ...] = setting(
-        help="two or more run files, TREC, MS MARCO or ColBERT layout, compressed or not",
-        many=True,
-        positional=True,
-        metavar="RUN",
-    )
+    runs: tuple[str, ...] = run_files("two or more run files")
     measure: str = setting("MRR@10", f"such as {EXAMPLES}")
-    alpha: float = setting(
-        0.01,
-        "level that a corrected p-value must stay below",
-        above=0,
-        below=1,
-        give="must lie above 0 and below 1, as 0.01 does",
-    )
+    alpha: float = level()
     json: str | None = setting(None, "also write the comparison here", metavar="FILE")
 
     def __post_init__(self):

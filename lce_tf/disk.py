@@ -74,4 +74,7 @@ TRAINING = Kind("a training's manifest", instead="choose another --output or del
 TOKEN_STORE = Kind("a token store", instead="delete the folder, it will be built again")
 RERANKED = Kind("a reranked run's manifest", instead="write the run again with lce rerank")
 UNFINISHED = Kind("a reranking's unfinished work", instead="delete its folder, or choose another --output")
-PRODUCT = Kind("a table product's record", instead="choose another --output, or delete the product")
+CALIBRATION = Kind("a checkpoint's calibration", instead="run lce calibrate again")
+NEGATIVES = Kind("the record of a list of negatives", instead="write the list again with lce negatives")
+STEPS = Kind("the mark of a folder of several steps", instead="choose another --output")
+PRODUCT = Kind("a product's record", instead="choose another --output, or delete the product")

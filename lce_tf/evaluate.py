@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from lce_tf.arguments import HelpFormatter, callable_door
 from lce_tf.errors import guarded
-from lce_tf.evaluation.inputs import Judged, aligned, judged_runs
+from lce_tf.evaluation.inputs import Judged, aligned, judged_runs, run_files
 from lce_tf.evaluation.measures import EXAMPLES, evaluate, mean
 from lce_tf.evaluation.ties import Ties, ties
 from lce_tf.files import write_json
@@ -26,12 +26,7 @@ what other orders would give.
 class EvaluateConfig(Judged):
     """Which runs are evaluated, by what, and what is shown."""
 
-    runs: tuple[str, ...] = setting(
-        help="run files, TREC, MS MARCO or ColBERT layout, compressed or not",
-        many=True,
-        positional=True,
-        metavar="RUN",
-    )
+    runs: tuple[str, ...] = run_files()
     measures: tuple[str, ...] = setting(("MRR@10", "R@1000", "nDCG@10"), f"such as {EXAMPLES}", many=True, metavar="M")
     ties: bool = setting(
         False, "show what equal scores leave open: the worst, expected and best value, and the share of tied pairs"

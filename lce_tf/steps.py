@@ -7,11 +7,39 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from lce_tf.disk import PRODUCT, STEPS
 from lce_tf.errors import UserError
-from lce_tf.files import make_folder, read_json, write_json
+from lce_tf.files import make_folder
 from lce_tf.locks import alone
 
-VERSION = 1
+
+def record_of(product: Path) -> Path:
+    """Where the record of a product lies: its settings, and the seconds that it took."""
+    return product.with_name(f"{product.name}.made.json")
+
+
+def changed(settings: Mapping[str, Any], recorded: Mapping[str, Any], assumed: Mapping[str, Any]) -> str | None:
+    """The first setting, in words, that differs from what was recorded; None where the product is the one wanted.
+
+    A setting that the record lacks is one that was not recorded yet when the product was made. It counts as its value
+    in `assumed`; where it has none there, such as the hash of an input, it is taken to be as it is now.
+    """
+    for name in {**settings, **recorded}:
+        now = settings.get(name, assumed.get(name))
+        before = recorded.get(name, assumed.get(name, now))
+        if now != before:
+            return f"{name} {before!r}, not {now!r}"
+    return None
+
+
+def refuse_changed(
+    product: Path, settings: Mapping[str, Any], recorded: Mapping[str, Any], assumed: Mapping[str, Any]
+) -> None:
+    """Raises UserError where a product was made with other settings than are asked for, see `changed`."""
+    if found := changed(settings, recorded, assumed):
+        raise UserError(
+            f"{product}: was made with {found}; choose another --output, or delete it to have it made again"
+        )
 
 
 class Steps:
@@ -45,13 +73,13 @@ class Steps:
             raise UserError(
                 f"--output {self.folder}: holds other files than those of lce {self._command}; choose another folder"
             )
-        if self._mark.is_file() and (found := read_json(self._mark).get("version")) != VERSION:
-            raise UserError(f"{self._mark}: is of version {found!r}, not {VERSION}; choose another --output")
+        if self._mark.is_file():
+            STEPS.read(self._mark)
         make_folder(self.folder)
         with alone(self.folder):
             new = not self._mark.is_file()
             if new:
-                write_json(self._mark, {"command": self._command, "version": VERSION})
+                STEPS.write(self._mark, {"command": self._command})
             try:
                 yield self
             except UserError:
@@ -69,24 +97,14 @@ class Steps:
             UserError: it was made with other settings; or whatever `make` raises.
         """
         path = self.folder / name
-        record = path.with_name(f"{path.name}.made.json")
+        record = record_of(path)
         settings = json.loads(json.dumps(dict(settings)))
         if record.is_file() and path.exists():
-            self._refuse_changed(path, settings, read_json(record)["settings"])
+            refuse_changed(path, settings, PRODUCT.read(record)["settings"], self._assumed)
             return path
         start = time.monotonic()
         make(path)
         seconds = round(time.monotonic() - start, 1)
-        write_json(record, {"settings": settings, "seconds": seconds})
+        PRODUCT.write(record, {"settings": settings, "seconds": seconds})
         print(f"{path}: {seconds} s", flush=True)
         return path
-
-    def _refuse_changed(self, path: Path, settings: Mapping[str, Any], recorded: Mapping[str, Any]) -> None:
-        for name in {**settings, **recorded}:
-            now = settings.get(name, self._assumed.get(name))
-            before = recorded.get(name, self._assumed.get(name))
-            if now != before:
-                raise UserError(
-                    f"{path}: was made with {name} {before!r}, not {now!r}; choose another --output, or delete it to "
-                    "have it made again"
-                )

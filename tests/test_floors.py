@@ -40,7 +40,8 @@ FLOORS = (
     ("errors",),
     ("destinations",),  # where an output path leads
     ("files", "locks", "xla"),
-    ("progress", "arguments", "array_jobs", "settings", "registry", "steps", "disk", "footprint"),
+    ("disk",),  # what lies on the disk between calls, and its versions
+    ("progress", "arguments", "array_jobs", "settings", "registry", "steps", "footprint"),
     ("training_folder",),  # what a training leaves beside its checkpoint
     ("data",),  # data sets, runs, judgments: read, checked and written
     ("tokens",),  # texts as token ids, and pairs packed from them

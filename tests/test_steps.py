@@ -27,7 +27,7 @@ def test_a_product_is_made_once(tmp_path):
     assert len(calls) == 1
     record = json.loads((tmp_path / "new" / "part" / "dish.made.json").read_text())
     assert record["settings"] == {"salt": 1, "peas": [1, 2]} and record["seconds"] >= 0
-    assert json.loads((tmp_path / "new" / "cook.json").read_text()) == {"command": "cook", "version": 1}
+    assert json.loads((tmp_path / "new" / "cook.json").read_text()) == {"command": "cook", "layout_version": 1}
 
 
 def test_what_was_not_finished_is_made_again(tmp_path):
@@ -73,8 +73,11 @@ def test_a_folder_of_something_else_is_refused(tmp_path):
         pass
     with pytest.raises(UserError, match="is a file"), Steps(tmp_path / "mine.txt", "cook").opened():
         pass
-    (tmp_path / "cook.json").write_text('{"version": 99}')
-    with pytest.raises(UserError, match="is of version 99, not 1"), Steps(tmp_path, "cook").opened():
+    (tmp_path / "cook.json").write_text('{"layout_version": 99}')
+    with (
+        pytest.raises(UserError, match="of version 99, and this lce_tf reads up to 1"),
+        Steps(tmp_path, "cook").opened(),
+    ):
         pass
 
 

@@ -15,6 +15,23 @@ from lce_tf.evaluation.measures import Coverage, coverage, parse_measure, unlike
 from lce_tf.settings import check, setting
 
 
+def run_files(what: str = "run files") -> tuple[str, ...]:
+    """The setting of the run files that a command takes, which come without a flag."""
+    layouts = "TREC, MS MARCO or ColBERT layout, compressed or not"
+    return setting(help=f"{what}, {layouts}", many=True, positional=True, metavar="RUN")
+
+
+def level() -> float:
+    """The setting of the level of significance tests."""
+    return setting(
+        0.01,
+        "level that a corrected p-value must stay below",
+        above=0,
+        below=1,
+        give="must lie above 0 and below 1, as 0.01 does",
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class Judged:
     """Settings of a command that judges run files: by which judgments, and how the runs are written."""

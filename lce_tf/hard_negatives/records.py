@@ -6,10 +6,12 @@ from typing import Any
 import numpy as np
 
 from lce_tf.data.runs import Run, write_trec
+from lce_tf.disk import NEGATIVES
 from lce_tf.errors import UserError
-from lce_tf.files import read_json, sha256_of, write_json
+from lce_tf.files import read_json, sha256_of
 
-VERSION = 1
+# Marks a record among other JSON files that may lie beside a run.
+MADE_BY = {"made_by": "lce negatives"}
 # Examples of each filter that are shown, and letters of a passage in them; the record has more of both.
 EXAMPLES, LETTERS = 2, 300
 # What each filter removes, in the order in which they are applied.
@@ -31,7 +33,7 @@ def record_file(output: str | Path) -> str:
 def write_negatives(run: Run, record: dict[str, Any], output: str | Path) -> None:
     """Writes the run, then the record, which holds the run's SHA-256."""
     write_trec(run, output)
-    write_json(record_file(output), {"negatives": VERSION, **record, "output_sha256": sha256_of(output)})
+    NEGATIVES.write(record_file(output), {**MADE_BY, **record, "output_sha256": sha256_of(output)})
 
 
 def read_record(output: str | Path, sha256: str | None = None) -> dict[str, Any] | None:
@@ -47,10 +49,9 @@ def read_record(output: str | Path, sha256: str | None = None) -> dict[str, Any]
     if not file.is_file():
         return None
     record = read_json(file)
-    if not isinstance(record, dict) or "negatives" not in record:
+    if not isinstance(record, dict) or not MADE_BY.items() <= record.items():
         return None
-    if record["negatives"] != VERSION:
-        raise UserError(f"{file}: is of version {record['negatives']!r}, not {VERSION}; write it with lce negatives")
+    record = NEGATIVES.check(record, file)
     if sha256 is not None and sha256 != record.get("output_sha256"):
         raise UserError(f"{output}: has changed since {file} was written; write it again with lce negatives")
     return record

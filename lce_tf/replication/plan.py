@@ -8,9 +8,9 @@ from lce_tf.evaluation.inputs import aligned
 from lce_tf.paper.notes import duration
 from lce_tf.paper.rows import BASELINE, Checkpoint, Row, Table
 from lce_tf.replication.local import Source, collection_source, judged_count, model_source, query_count
-from lce_tf.replication.made import record_of
 from lce_tf.replication.presets import TRAIN, TUNE, Preset
 from lce_tf.replication.products import Products
+from lce_tf.steps import record_of
 from lce_tf.training.config import TrainConfig, follow
 
 # Bytes a row of a TREC file, and of a run that was reranked, whose raw scores are kept as well.

@@ -21,6 +21,7 @@ from lce_tf.replication.inputs import Inputs
 from lce_tf.replication.presets import TRAIN, TUNE, Preset
 from lce_tf.reranking.rerank import RerankConfig, rerank
 from lce_tf.retrieval import bm25, dense, heatmap, prebuilt, tuning
+from lce_tf.steps import record_of, refuse_changed
 from lce_tf.training.config import TrainConfig, follow
 from lce_tf.training.job import train
 
@@ -165,14 +166,11 @@ class Products(Inputs):
     def _made(
         self, path: Path, settings: dict[str, Any], make: Callable[[], Any], watched: Watched | None = None
     ) -> Path:
-        record = made.record_of(path)
+        record = record_of(path)
         settings = json.loads(json.dumps(settings))
         if record.is_file() and path.exists():
             before = PRODUCT.read(record)
-            if changed := made.changed(settings, before["settings"]):
-                raise UserError(
-                    f"{path}: was made with {changed}; choose another --output, or delete it to have it made again"
-                )
+            refuse_changed(path, settings, before["settings"], made.WHEN_ABSENT)
             self._seconds[path] = before["seconds"]
             return path
         maker = STAGE_OF.get(path.parent.name, self.stage)

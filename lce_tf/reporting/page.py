@@ -8,7 +8,7 @@ from typing import Any
 from lce_tf import __version__
 from lce_tf.data.qrels import Qrels
 from lce_tf.errors import UserError
-from lce_tf.evaluation.inputs import Judged
+from lce_tf.evaluation.inputs import Judged, level
 from lce_tf.evaluation.measures import EXAMPLES, parse_measure
 from lce_tf.evaluation.significance import Comparison, letters
 from lce_tf.reporting import charts
@@ -48,13 +48,7 @@ class ReportConfig(Judged):
         many=True,
         metavar="M",
     )
-    alpha: float = setting(
-        0.01,
-        "level that a corrected p-value must stay below",
-        above=0,
-        below=1,
-        give="must lie above 0 and below 1, as 0.01 does",
-    )
+    alpha: float = level()
     queries_shown: int = setting(
         50, "wins on the page, and losses, at most; the runs share them evenly", at_least=0, give="must be at least 0"
     )

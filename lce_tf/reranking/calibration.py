@@ -8,12 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from lce_tf.disk import CALIBRATION
 from lce_tf.errors import UserError
-from lce_tf.files import read_json, write_json
 from lce_tf.model import checkpoint
 
 FILE = "calibration.json"
-VERSION = 1
 METHODS = ("platt", "temperature", "isotonic")
 
 
@@ -69,7 +68,7 @@ def write_calibration(folder: Path, calibration: Calibration, about: dict[str, A
         about: what else to record, such as what it was fitted on.
     """
     model = checkpoint.identity(folder)
-    write_json(folder / FILE, {"version": VERSION, "model": model, "calibration": asdict(calibration), **about})
+    CALIBRATION.write(folder / FILE, {"model": model, "calibration": asdict(calibration), **about})
 
 
 def read_calibration(folder: Path) -> Calibration | None:
@@ -81,15 +80,13 @@ def read_calibration(folder: Path) -> Calibration | None:
     file = folder / FILE
     if not file.is_file():
         return None
-    values = read_json(file)
+    values = CALIBRATION.read(file)
     try:
-        version, model, stated = values["version"], values["model"], values["calibration"]
+        model, stated = values["model"], values["calibration"]
         points: dict[str, Sequence[float]] = {name: tuple(stated[name]) for name in ("scores", "probabilities")}
         found = Calibration(**{**stated, **points})
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"{file}: is no calibration ({error}); delete it, or run lce calibrate again") from error
-    if version != VERSION:
-        raise UserError(f"{file}: has version {version!r}, this program reads {VERSION}; run lce calibrate again")
     if model != checkpoint.identity(folder):
         raise UserError(f"{file}: was fitted to other weights than are here; delete it, or run lce calibrate again")
     return found

@@ -178,12 +178,7 @@ def rerank(config: RerankConfig) -> Run:
     queries = query_store(dataset, config.split, tokenizer)
     # Checked before the passages are tokenised, which takes most of an hour for a large collection.
     known_queries(run, queries, config.run, where)
-    packer = Packer(
-        queries,
-        passage_store(dataset, tokenizer),
-        template,
-        **asdict(lengths),
-    )
+    packer = Packer(queries, passage_store(dataset, tokenizer), template, **asdict(lengths))
     top = run if config.judged else run.cut(config.depth)
     *columns, offsets = packer.expanded(*pair_rows(top, packer, config.run, where))
     facts = {
@@ -204,14 +199,12 @@ def rerank(config: RerankConfig) -> Run:
         # A student learns from what orders, of which a sigmoid would leave little.
         shown = "identity" if config.judged else opened.shown
         ranked, logits = merged(run, top, values, config.tag)
-        ranked, raw = activated(ranked, logits, shown)
+        ranked, scores = activated(ranked, logits, shown)
         facts = {**asdict(config), "output": config.file, **facts, "pairs": len(values)}
-        if shown == opened.calibration:
-            facts["calibration"] = asdict(shown)
-        beside = {"logits": logits} if shown != "identity" else {}
-        if lengths.windows > 1:
-            beside["windows"] = merged_beside(run, top, values, best, -1)
-        write_reranked(ranked, {"scores": raw, **beside}, config.file, facts)
+        facts |= {"calibration": asdict(shown)} if shown == opened.calibration else {}
+        raw = {"scores": scores} | ({"logits": logits} if shown != "identity" else {})
+        raw |= {"windows": merged_beside(run, top, values, best, -1)} if lengths.windows > 1 else {}
+        write_reranked(ranked, raw, config.file, facts)
         shutil.rmtree(f"{config.file}.partial", ignore_errors=True)
     return ranked
 

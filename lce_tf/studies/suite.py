@@ -12,7 +12,7 @@ from lce_tf.data.qrels import Qrels
 from lce_tf.data.records import Dataset
 from lce_tf.data.runs import Run, read_run, write_trec
 from lce_tf.errors import UserError
-from lce_tf.evaluation.inputs import read_judged
+from lce_tf.evaluation.inputs import level, read_judged
 from lce_tf.evaluation.measures import evaluate, parse_measure
 from lce_tf.files import make_folder
 from lce_tf.locks import alone
@@ -50,13 +50,7 @@ class SuiteConfig:
     depth: int = setting(100, "passages a query that each checkpoint scores", at_least=1)
     candidates: int = setting(1000, "passages a query that BM25 searches", at_least=1)
     measures: tuple[str, ...] = setting(("nDCG@10",), "a table each, such as nDCG@10,R@100", read=names, metavar="M,M")
-    alpha: float = setting(
-        0.01,
-        "level that a corrected p-value must stay below for a letter",
-        above=0,
-        below=1,
-        give="give a level above 0 and below 1, such as 0.01",
-    )
+    alpha: float = level()
     engine: str = setting("auto", "as for lce rerank", read=ENGINES.known, metavar="ENGINE")
     precision: str = setting("auto", "as for lce rerank")
     format: str | None = setting(None, FORMAT_HELP, choices=FORMATS_SAID)

@@ -10,7 +10,7 @@ from lce_tf.data.runs import read_run
 from lce_tf.errors import UserError
 from lce_tf.hard_negatives import make
 from lce_tf.hard_negatives.make import negatives
-from lce_tf.hard_negatives.records import read_record
+from lce_tf.hard_negatives.records import MADE_BY, read_record
 
 
 def trigrams(text):
@@ -129,7 +129,7 @@ def test_a_seed_draws_the_same_whatever_the_other_queries_are(files):
 def test_the_record_says_what_was_removed_with_texts(files):
     made = negatives(files.config(0, teacher=files.teacher, teacher_margin=1.0, examples=3))
     record = read_record(files.folder / "out.trec", read_run(files.folder / "out.trec").sha256)
-    assert record == json.loads(json.dumps({"negatives": 1, **made.record, "output_sha256": record["output_sha256"]}))
+    assert record == json.loads(json.dumps({**MADE_BY, **made.record, "output_sha256": record["output_sha256"]}))
     for kind, found in record["examples"].items():
         assert len(found) == min(3, record["removed"][kind]["passages"])
         for example in found:

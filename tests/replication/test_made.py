@@ -1,12 +1,15 @@
 """Records of products against what is asked for now."""
 
+import functools
 from dataclasses import asdict, replace
 
 import pytest
 
-from lce_tf.replication.made import changed, hashes
+from lce_tf import steps
+from lce_tf.replication.made import WHEN_ABSENT, hashes
 from lce_tf.training.config import TrainConfig
 
+changed = functools.partial(steps.changed, assumed=WHEN_ABSENT)
 CONFIG = TrainConfig(dataset="d", run="r", steps=7)
 
 

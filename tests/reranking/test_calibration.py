@@ -52,7 +52,7 @@ def test_written_and_read_again(folder):
     ("change", "said"),
     [
         ({"model": "0" * 16}, "was fitted to other weights than are here"),
-        ({"version": 2}, "has version 2, this program reads 1"),
+        ({"layout_version": 2}, "is a checkpoint's calibration of version 2"),
         ({"calibration": {"method": "platt", "slope": -1.0, "scores": [], "probabilities": []}}, "is no calibration"),
         ({"calibration": {"method": "magic", "scores": [], "probabilities": []}}, "is no calibration"),
         ({"calibration": {"method": "platt", "slope": "1", "scores": [], "probabilities": []}}, "is no calibration"),

@@ -122,7 +122,7 @@ def test_bm25_where_no_first_stage_is_given(place, monkeypatch):
         ({"runs": ("y{set}",)}, "stands twice or is no name"),
         ({"first_stage": "one.trec"}, "one.trec: is one file for several sets; put {set} where the set's name stands"),
         ({"measures": ("no",)}, "measure 'no'"),
-        ({"alpha": 1.5}, "--alpha 1.5: give a level above 0 and below 1"),
+        ({"alpha": 1.5}, "--alpha 1.5: must lie above 0 and below 1"),
         ({"depth": 0}, "--depth 0: give 1 or more"),
     ],
 )
