@@ -69,6 +69,21 @@ def make_folder(path: str | Path) -> Path:
 
 
 @contextlib.contextmanager
+def claimed_folder(path: str | Path) -> Iterator[Path]:
+    """`path` as a folder, made with its parents; after a UserError in the block those that are still empty go again."""
+    path = Path(path)
+    made = [folder for folder in (path, *path.parents) if not folder.exists()]
+    make_folder(path)
+    try:
+        yield path
+    except UserError:
+        for folder in made:
+            with contextlib.suppress(OSError):  # it holds something by now
+                folder.rmdir()
+        raise
+
+
+@contextlib.contextmanager
 def written(path: str | Path, mode: str = "w") -> Iterator[Any]:
     """A file object whose contents appear at `path` only if the block ends without an exception.
 

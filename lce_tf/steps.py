@@ -9,7 +9,7 @@ from typing import Any
 
 from lce_tf.disk import PRODUCT, STEPS
 from lce_tf.errors import UserError
-from lce_tf.files import make_folder
+from lce_tf.files import claimed_folder
 from lce_tf.locks import alone
 
 
@@ -75,8 +75,7 @@ class Steps:
             )
         if self._mark.is_file():
             STEPS.read(self._mark)
-        make_folder(self.folder)
-        with alone(self.folder):
+        with claimed_folder(self.folder), alone(self.folder):
             new = not self._mark.is_file()
             if new:
                 STEPS.write(self._mark, {"command": self._command})
@@ -85,9 +84,6 @@ class Steps:
             except UserError:
                 if new and list(self.folder.iterdir()) == [self._mark]:  # nothing came of it
                     self._mark.unlink()
-                if not there:
-                    with contextlib.suppress(OSError):
-                        self.folder.rmdir()
                 raise
 
     def make(self, name: str, settings: Mapping[str, Any], make: Callable[[Path], Any]) -> Path:

@@ -15,7 +15,7 @@ from lce_tf.replication.products import Products
 from lce_tf.settings import add_options
 from lce_tf.training.config import TrainConfig, follow
 from lce_tf.training.job import train
-from lce_tf.training.recipes import ALIASES, RECIPES
+from lce_tf.training.recipes import RECIPES, known_recipe
 from lce_tf.training.stages import Stage, check_files, described, stages
 
 _SETTINGS = tuple(one.name for one in fields(TrainConfig))
@@ -54,7 +54,7 @@ def _main(arguments: argparse.Namespace) -> None:
     flags |= {name: value for name, value in vars(arguments).items() if value is not None}
     name, negatives, output = flags.pop("preset", None), flags.pop("negatives"), flags.pop("output", None)
     given = {name: value for name, value in vars(arguments).items() if name in _SETTINGS and value is not None}
-    recipe = ALIASES.get(flags.get("recipe", "paper"), flags.get("recipe", "paper"))
+    recipe = known_recipe(flags.get("recipe", "paper"))
     if flags.pop("plan"):
         print(_plan(recipe, given, output))
         return

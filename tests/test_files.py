@@ -56,3 +56,17 @@ def test_what_is_no_array_is_one_line(tmp_path, data, mapped):
 def test_no_file(tmp_path):
     with pytest.raises(UserError, match="a.npy: no such file"):
         read_array(tmp_path / "a.npy")
+
+
+def test_a_claimed_folder_goes_again_with_the_parents_that_were_made_for_it(tmp_path):
+    from lce_tf.files import claimed_folder
+
+    with pytest.raises(UserError), claimed_folder(tmp_path / "a" / "b" / "c"):
+        raise UserError("bad input")
+    assert not any(tmp_path.iterdir())
+    with pytest.raises(UserError), claimed_folder(tmp_path / "a" / "b") as folder:
+        (folder / "kept").write_text("")
+        raise UserError("bad input")
+    with pytest.raises(UserError), claimed_folder(tmp_path / "a" / "b" / "c"):
+        raise UserError("bad input")
+    assert [path.name for path in tmp_path.rglob("*")] == ["a", "b", "kept"]

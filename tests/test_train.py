@@ -231,6 +231,7 @@ def test_a_recipe_with_stages_trains_them_in_turn(caught, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        ("--recipe nope", "--recipe 'nope': known are paper, released, simlm"),
         ("--recipe simlm", "--recipe simlm: needs --dataset and --run, and no --preset"),
         ("--recipe simlm --preset pydocs", "--recipe simlm: needs --dataset and --run, and no --preset"),
         (

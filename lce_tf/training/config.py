@@ -16,7 +16,7 @@ from lce_tf.model.precision import PRECISIONS
 from lce_tf.settings import setting
 from lce_tf.training.checks import check_together
 from lce_tf.training.dev_sets import DEV_MEASURE, DevSet, dev_sets
-from lce_tf.training.recipes import ALIASES, NAMES, RECIPES, check_stage
+from lce_tf.training.recipes import NAMES, RECIPES, check_stage, known_recipe
 
 MACHINES, MEASURING = "machines", "measuring while training, and what is kept"
 
@@ -287,7 +287,7 @@ class TrainConfig:
         # One way to write the same options, so that the same training has the same record.
         options = written(read_options(self.loss, about, self.loss_options))
         object.__setattr__(self, "loss_options", options)
-        object.__setattr__(self, "recipe", ALIASES.get(self.recipe, self.recipe))
+        object.__setattr__(self, "recipe", known_recipe(self.recipe))
         check_stage(self.recipe, self.stage)
         check_together(self)
         self.lengths, self.pool, self.scoring, self.dev_sets  # noqa: B018  (checks their own values)
@@ -350,9 +350,7 @@ def recipe_settings(recipe: str, loss: str, stage: int = 1) -> dict[str, Any]:
     Raises:
         UserError: no such recipe.
     """
-    if recipe not in RECIPES:
-        raise UserError(f"--recipe {recipe!r}: known are {', '.join(NAMES)}")
-    stages = RECIPES[recipe].stages
+    stages = RECIPES[known_recipe(recipe)].stages
     values = {name: DEFAULTS[name] for name in RECIPE}
     own = {name: value for name, value in stages[stage - 1].items() if name != "run"}
     ce_batch = own.pop("ce_batch", values["batch"])
@@ -371,8 +369,8 @@ def follow(config: TrainConfig, recipe: str, overrides: Mapping[str, Any]) -> Tr
     Raises:
         UserError: the recipe fixes the loss too, which is for `lce_tf.training.stages`.
     """
-    recipe = ALIASES.get(recipe, recipe)
-    if recipe in RECIPES and RECIPES[recipe].whole:
+    recipe = known_recipe(recipe)
+    if RECIPES[recipe].whole:
         raise UserError(
             f"--recipe {recipe}: fixes the loss and the group, which presets and tables vary; give it to lce train "
             "with --dataset and --run"

@@ -12,7 +12,7 @@ from pathlib import Path
 from lce_tf import xla
 from lce_tf.errors import UserError
 from lce_tf.evaluation.measures import MEAN, evaluate, figure_name, mean
-from lce_tf.files import make_folder
+from lce_tf.files import claimed_folder
 from lce_tf.groups.sampler import GroupSampler
 from lce_tf.locks import alone
 from lce_tf.losses import LOSSES
@@ -59,9 +59,8 @@ def train(config: TrainConfig, output: str | Path) -> Path:
 
 
 def _train(config: TrainConfig, output: Path, workers: Workers, locks: contextlib.ExitStack) -> Path:
-    new = workers.chief and not output.exists()
-    workers.by_chief(lambda: make_folder(output))
-    try:
+    with contextlib.ExitStack() as claim:
+        workers.by_chief(lambda: claim.enter_context(claimed_folder(output)))
         inputs = workers.chief_first(lambda: read_inputs(config))
         workers.same("settings or inputs", json.dumps(identity(config, inputs.hashes), sort_keys=True))
         facts = {"queries": inputs.pool.findings.summary(), "usable_queries": len(inputs.pool)}
@@ -76,11 +75,6 @@ def _train(config: TrainConfig, output: Path, workers: Workers, locks: contextli
             facts |= job.facts
         # Written only after all parts fit together, so that refused settings do not claim the folder.
         workers.by_chief(lambda: open_manifest(output, config, inputs.hashes, facts))
-    except UserError:
-        if new:
-            with contextlib.suppress(OSError):
-                output.rmdir()
-        raise
     if job is None:
         return output
     job.run()

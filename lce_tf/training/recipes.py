@@ -188,6 +188,17 @@ ALIASES: dict[str, str] = {recipe.alias: name for name, recipe in RECIPES.items(
 NAMES = (*RECIPES, *ALIASES)
 
 
+def known_recipe(name: str) -> str:
+    """The key in `RECIPES` that a recipe's name or alias stands for.
+
+    Raises:
+        UserError: no recipe has this name.
+    """
+    if name not in NAMES:
+        raise UserError(f"--recipe {name!r}: known are {', '.join(NAMES)}")
+    return ALIASES.get(name, name)
+
+
 def check_stage(recipe: str, stage: int) -> None:
     """Checks that a recipe has a stage of this number.
 
