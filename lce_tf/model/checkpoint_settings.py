@@ -172,7 +172,8 @@ def _objects(folder: Path) -> Iterator[tuple[Path, dict[str, Any], tuple[Setting
     family = FAMILIES.get(values.get("model_type"))
     # Of these the family's own record decides, when the configuration is read.
     theirs = tuple(Setting(key.name, USED, "") for key in family.all_keys) if family else ()
-    yield folder / "config.json", values, (*theirs, *CONFIG)
+    others = tuple(Setting(key.name, IRRELEVANT, "") for other in FAMILIES.values() for key in other.keys)
+    yield folder / "config.json", values, (*theirs, *CONFIG, *others)
     if not st_layout.read(folder).cross_encoder:
         return
     file = folder / st_layout.SETTINGS_FILE

@@ -53,6 +53,11 @@ def test_what_is_not_known_is_refused_unless_trusted(folder, file, values, key):
     checkpoint_settings.check(folder, trust=True)
 
 
+def test_keys_that_other_families_read_are_irrelevant(folder):
+    made.edit(folder / "config.json", d_ff=64, global_attn_every_n_layers=3)
+    checkpoint_settings.check(folder)
+
+
 def test_keys_that_hold_nothing_pass(folder):
     made.edit(folder / "config.json", something=False, other="", more=[], is_decoder=False, pruned_heads={})
     checkpoint_settings.check(folder)
