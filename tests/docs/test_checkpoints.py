@@ -26,10 +26,10 @@ something else than there.
 
 Each key that transformers 5 and sentence-transformers 6 read is used, irrelevant to a score, or refused. A refused
 key may be null, false, empty, or a value named beside it. A key that is in no table and holds something may change
-scores, and is refused unless `--trust-settings` (`trust_settings=True`) is given. A key of `config.json` that only other
-families read ([families.md](families.md)) is irrelevant. Keys of `tokenizer_config.json`, `special_tokens_map.json`,
-`added_tokens.json` and `tokenizer.json` are all used: transformers' own tokenizer reads them. Of the truncation and
-padding in `tokenizer.json` only the side counts, as there.
+scores, and is refused unless `--trust-settings` (`trust_settings=True`) is given. A key of `config.json` that only
+other families read ([families.md](families.md)) is irrelevant. Keys of `tokenizer_config.json`,
+`special_tokens_map.json`, `added_tokens.json` and `tokenizer.json` are all used: transformers' own tokenizer reads
+them. Of the truncation and padding in `tokenizer.json` only the side counts, as there.
 """
 
 
