@@ -18,6 +18,7 @@ DOORS = {
     "serve": ("lce_tf.serve", "answer rerank requests over HTTP, in the shapes of Cohere, TEI and vLLM"),
     "score": ("lce_tf.score", "write a teacher's scores, for a student to learn from"),
     "mine": ("lce_tf.mine", "train in rounds, each with negatives that the model before mined"),
+    "search": ("lce_tf.search", "try settings of training on queries held out of the training split"),
     "distil": ("lce_tf.distil", "make smaller models of a checkpoint, trained from its own scores"),
     "merge": ("lce_tf.merge", "join the shards of a run that several machines reranked"),
     "calibrate": ("lce_tf.calibrate", "fit probabilities of relevance to a checkpoint's scores"),

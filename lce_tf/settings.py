@@ -121,6 +121,15 @@ def from_options(cls: type, arguments: argparse.Namespace) -> Any:
     return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in given.items()})
 
 
+def parsed(cls: type, name: str, text: str) -> Any:
+    """The value that `text` on the command line means for a setting; a ValueError where it means none."""
+    one = next(one for one in fields(cls) if one.name == name)
+    kind = _kind(typing.get_type_hints(cls)[name])
+    if kind is bool:
+        return ("false", "true").index(text.lower()) == 1
+    return (one.metadata["read"] or kind)(text)
+
+
 def add_options(
     parser: argparse.ArgumentParser | Any,
     cls: type,

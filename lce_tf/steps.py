@@ -104,3 +104,7 @@ class Steps:
         PRODUCT.write(record, {"settings": settings, "seconds": seconds})
         print(f"{path}: {seconds} s", flush=True)
         return path
+
+    def seconds(self, name: str) -> float:
+        """What it took to make the product `name`, by this call or an earlier one."""
+        return PRODUCT.read(record_of(self.folder / name))["seconds"]

@@ -82,11 +82,11 @@ def _main(arguments: argparse.Namespace) -> None:
         raise UserError("--pairs-per-second: is what --plan reckons with; give that as well")
     if index is not None and stage is None:
         raise UserError(f"--index {index}: is the item of a --stage; name that as well")
+    preset = preset.override(**flags)
     if stage or listed:
-        items = stages(tables, preset.override(**flags), seeds)[listed or stage]
+        items = stages(tables, preset, seeds)[listed or stage]
         print(listing(items) if listed else run_stage(items, output, array_index() if index is None else index))
         return
-    preset = preset.override(**flags)
     if planned:
         print(_plan(tables, preset, output, seeds, rates))
         return

@@ -12,6 +12,7 @@ DOORS = (
     "negatives",
     "distil",
     "mine",
+    "search",
     "audit",
     "train",
     "rerank",

@@ -28,13 +28,16 @@ if TYPE_CHECKING:  # TensorFlow is loaded only by what builds a model
     from lce_tf.model.cross_encoder import CrossEncoder
 
 
-def from_backbone(name: str, scoring: Scoring, precision: Precision, seed: int) -> "CrossEncoder":
+def from_backbone(
+    name: str, scoring: Scoring, precision: Precision, seed: int, dropout: float | None = None
+) -> "CrossEncoder":
     """A cross-encoder with a pretrained encoder and a fresh head, or that of a trained one where it has the same shape.
 
     Args:
         name: whatever `hub.locate` takes.
         scoring, precision: see `CrossEncoder`.
         seed: of the head's initial weights, which depend on nothing else.
+        dropout: of hidden states and attention; None: as the backbone's configuration says.
     """
     from lce_tf.model.cross_encoder import CrossEncoder
 
@@ -44,6 +47,8 @@ def from_backbone(name: str, scoring: Scoring, precision: Precision, seed: int) 
     arrays = read_arrays(file)
     check_sizes(config, file, arrays)
     keep_float32(precision)
+    if dropout is not None:
+        config = replace(config, hidden_dropout_prob=dropout, attention_probs_dropout_prob=dropout)
     model = CrossEncoder(config, scoring, precision)
     load_encoder(model.encoder, file, arrays)
     draws = np.random.Generator(np.random.Philox(seed))

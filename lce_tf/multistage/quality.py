@@ -1,5 +1,6 @@
 """How good the models of several stages are on one dev run, and how the differences test."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -42,20 +43,34 @@ def trained_alone(training: TrainConfig) -> TrainConfig:
     return training if training.evaluate_every else replace(training, dev_run=None)
 
 
-def quality(steps: Steps, models: list[Model], training: TrainConfig, scoring: ScoringConfig) -> dict[str, Any]:
-    """Means of the first stage and of each model on the training's dev run, and tests against the first model.
+def quality(
+    steps: Steps,
+    models: list[Model],
+    training: TrainConfig,
+    scoring: ScoringConfig,
+    queries: Iterable[str] | None = None,
+    base: str | None = None,
+    part: str = "dev",
+) -> dict[str, Any]:
+    """Means of the first stage and of each model on the training's dev run, and tests of all others against `base`.
 
-    The reranked runs are products, `NAME.dev.trec`.
+    The reranked runs are products, `NAME.PART.trec`.
+
+    Args:
+        queries: those of the split that count; None takes all that are judged.
+        base: name of a model, or `FIRST_STAGE`; None takes the first model.
+        part: what the dev run's queries are.
 
     Returns:
-        `rows`, one for each: `model`, the `MEASURES`, `difference` in the first measure and its `p`, None for the
-        first model; `queries`; `depth`.
+        `rows`, one for each: `model`, the `MEASURES`, `difference` in the first measure and its `p`, None for `base`;
+        `queries`; `depth`.
     """
-    runs = {model.name: scoring.rerank(steps, f"{model.name}.dev.trec", model.folder, training) for model in models}
+    runs = {model.name: scoring.rerank(steps, f"{model.name}.{part}.trec", model.folder, training) for model in models}
     qrels = load_dataset(training.dataset).qrels(training.dev_split)
+    qrels = qrels if queries is None else {query: qrels[query] for query in queries}
     values = {FIRST_STAGE: evaluate(read_run(training.dev_run, training.format), qrels, list(MEASURES))}
     values |= {name: evaluate(read_run(file), qrels, list(MEASURES)) for name, file in runs.items()}
-    base, first = models[0].name, MEASURES[0]
+    base, first = base or models[0].name, MEASURES[0]
     tested = compare(
         {name: found[first] for name, found in values.items()}, pairs=[(base, name) for name in values if name != base]
     )

@@ -6,7 +6,7 @@ from lce_tf.paper.figure_style import COLOURS, FAINT, INK, PAPER, bare, tested, 
 from lce_tf.paper.layout import marks
 from lce_tf.paper.markdown import superscript
 from lce_tf.paper.outcome import MEASURED, Line, Outcome
-from lce_tf.paper.rows import BASELINE, CITED, LEADERBOARD, PAPER_LOSSES, PAPER_RETRIEVERS
+from lce_tf.paper.rows import BASELINE, CITED, LEADERBOARD, OURS, PAPER_LOSSES, PAPER_RETRIEVERS
 
 
 class _Panel(NamedTuple):
@@ -78,7 +78,7 @@ def _name(line: Line) -> str:
     row = line.row
     if row.kind == BASELINE:
         return f"first stage  ({row.label})"
-    if row.kind == CITED:
+    if row.kind != OURS:
         return f"{row.model}  ({row.label})"
     source = "" if row.negatives == row.first_stage else f", {line.retriever.split(' → ')[0]} negatives"
     return f"{PAPER_LOSSES[row.loss]}, n = {row.group}{source}  ({row.label})"

@@ -10,7 +10,7 @@ from lce_tf import __version__
 from lce_tf.errors import UserError
 from lce_tf.evaluation.measures import mean
 from lce_tf.evaluation.significance import Comparison, compare, mean_interval
-from lce_tf.paper.rows import BASELINE, CITED, PAPER_MODEL, PAPER_RETRIEVERS, Row, Table
+from lce_tf.paper.rows import BASELINE, CITED, OURS, PAPER_MODEL, PAPER_RETRIEVERS, PUBLIC, Row, Table
 
 MEASURED, NOT_RUN = "measured", "not run"
 
@@ -210,7 +210,7 @@ class Outcome:
         pairs = []
         for line in measured.values():
             baseline = self.table.baseline(line.row.first_stage)
-            if line.row.checkpoint and baseline and baseline.label in measured:
+            if line.row.kind != BASELINE and baseline and baseline.label in measured:
                 pairs.append((line, measured[baseline.label]))
         return pairs
 
@@ -228,8 +228,9 @@ class Outcome:
             model, retriever = used[row.first_stage], ""
         else:
             cited = f"{row.model} [{row.reference}]" if row.reference else row.model
-            model = cited if row.kind == CITED else self.setting.model
-            retriever = " → ".join(dict.fromkeys(used[role] for role in (row.negatives, row.first_stage) if role))
+            model = self.setting.model if row.kind == OURS else cited
+            roles = (row.first_stage,) if row.kind == PUBLIC else (row.negatives, row.first_stage)
+            retriever = " → ".join(dict.fromkeys(used[role] for role in roles if role))
         measured = self.results.get(row.label)
         if measured is None:
             return Line(row, CITED if row.kind == CITED else NOT_RUN, model, retriever)

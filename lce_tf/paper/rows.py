@@ -4,9 +4,11 @@ Source: Pradeep, Liu, Zhang, Li, Yates, Lin: "Squeezing Water from a Stone", ECI
 TCT-ColBERTv2 in the paper, and may be another retriever elsewhere.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
-BASELINE, CITED, OURS = "baseline", "cited", "ours"
+# PUBLIC is a cited row that is measured after all, with a checkpoint that its authors have published.
+BASELINE, CITED, OURS, PUBLIC = KINDS = ("baseline", "cited", "ours", "public")
 
 # The layout of a table: one line per row; one cell per row, with negatives down and group sizes across; dev beside
 # eval.
@@ -55,8 +57,8 @@ class Row:
 
     Attributes:
         label: as in superscripts, without parentheses; in a grid its series and group size, such as "a16".
-        kind: "baseline" (an unchanged first stage), "cited" (figures from the literature) or "ours" (trained and
-            measured).
+        kind: "baseline" (an unchanged first stage), "cited" (figures from the literature), "ours" (trained and
+            measured) or "public" (measured with a published checkpoint; see `Table.measuring`).
         block: title of its block of rows.
         model: name in the paper.
         paper: the paper's figures.
@@ -78,8 +80,8 @@ class Row:
     reference: int | None = None
 
     def __post_init__(self):
-        if self.kind not in (BASELINE, CITED, OURS):
-            raise ValueError(f"row {self.label}: kind {self.kind!r} is none of baseline, cited, ours")
+        if self.kind not in KINDS:
+            raise ValueError(f"row {self.label}: kind {self.kind!r} is none of {', '.join(KINDS)}")
         for role in (self.first_stage, self.negatives):
             if role is not None and role not in PAPER_RETRIEVERS:
                 raise ValueError(f"row {self.label}: {role!r} is no role; known are {', '.join(PAPER_RETRIEVERS)}")
@@ -130,6 +132,21 @@ class Table:
     def row(self, label: str) -> Row:
         """The row with this label; KeyError if there is none."""
         return {row.label: row for row in self.rows}[label]
+
+    @property
+    def rerankable(self) -> tuple[str, ...]:
+        """Labels of the cited rows that a published checkpoint can measure: those that rerank a first stage."""
+        return tuple(row.label for row in self.rows if row.kind == CITED and row.first_stage)
+
+    def measuring(self, labels: Iterable[str]) -> "Table":
+        """The table with those of the cited rows that are among `rerankable` of kind "public"."""
+        chosen = set(labels) & set(self.rerankable)
+        return replace(self, rows=tuple(replace(r, kind=PUBLIC) if r.label in chosen else r for r in self.rows))
+
+    @property
+    def measured_rows(self) -> tuple[Row, ...]:
+        """The rows that are measured, which is all but the cited ones."""
+        return tuple(row for row in self.rows if row.kind != CITED)
 
     def baseline(self, role: str) -> Row | None:
         """The row of the retriever `role` without reranking; None if the table has none."""

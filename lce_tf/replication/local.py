@@ -17,6 +17,7 @@ _WEIGHTS = {
     "google/electra-base-discriminator": 440_000_000,
     "google/electra-large-discriminator": 1_340_000_000,
     "castorini/tct_colbert-v2-hnp-msmarco": 438_000_000,
+    "castorini/monot5-base-msmarco": 892_000_000,
 }
 # Files of ir_datasets that no table needs: candidates and triples made by others.
 _UNUSED = ("docpairs", "scoreddocs")

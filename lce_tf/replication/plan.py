@@ -6,7 +6,7 @@ from pathlib import Path
 
 from lce_tf.evaluation.inputs import aligned
 from lce_tf.paper.notes import duration
-from lce_tf.paper.rows import BASELINE, Checkpoint, Row, Table
+from lce_tf.paper.rows import BASELINE, PUBLIC, Checkpoint, Row, Table
 from lce_tf.replication.local import Source, collection_source, judged_count, model_source, query_count
 from lce_tf.replication.presets import TRAIN, TUNE, Preset
 from lce_tf.replication.products import Products
@@ -87,7 +87,7 @@ class Plan:
 
 def make_plan(tables: Sequence[Table], preset: Preset, folder: str | Path, seeds: Sequence[int] | None = None) -> Plan:
     """What the tables take together, each product once; reads what is on this machine and makes nothing."""
-    seeds = tuple(seeds or (preset.training.seed,))
+    seeds, tables = tuple(seeds or (preset.training.seed,)), [preset.measuring(table) for table in tables]
     products = Products(preset, folder)
     tasks = {}
     for table in tables:
@@ -96,12 +96,13 @@ def make_plan(tables: Sequence[Table], preset: Preset, folder: str | Path, seeds
                 tasks.setdefault((task.stage, task.name), task)
     order = {"retrieve": 0, "train": 1, "rerank": 2}
     title = f"{', '.join(table.name for table in tables)}, preset {preset.name}, folder {folder}"
-    return Plan(title, _sources(products), tuple(sorted(tasks.values(), key=lambda task: order[task.stage])))
+    return Plan(title, _sources(products, tables), tuple(sorted(tasks.values(), key=lambda task: order[task.stage])))
 
 
-def _sources(products: Products) -> tuple[Source, ...]:
+def _sources(products: Products, tables: Sequence[Table]) -> tuple[Source, ...]:
     preset = products.preset
-    models = dict.fromkeys((preset.training.backbone, preset.encoder))
+    cited = [dict(preset.cited)[row.label] for table in tables for row in table.rows if row.kind == PUBLIC]
+    models = dict.fromkeys((preset.training.backbone, preset.encoder, *cited))
     further, left_out = products.named
     splits = [TRAIN, *filter(None, (preset.dev_split, preset.eval_split))]
     splits += [known.split for known in further if known.dataset is None]
@@ -116,6 +117,10 @@ def _row_tasks(table: Table, row: Row, products: Products, seeds: tuple[int, ...
     if row.kind == BASELINE:
         for split in splits:
             yield _retrieval(products, row.first_stage, split)
+    if row.kind == PUBLIC:
+        for split in splits:
+            yield _retrieval(products, row.first_stage, split)
+            yield _reranking(products, products.public_path(row.label, row.first_stage, split), split)
     if not row.checkpoint:
         return
     splits += [preset.eval_split] if row.paper.eval is not None and preset.eval_split else []
@@ -128,7 +133,8 @@ def _row_tasks(table: Table, row: Row, products: Products, seeds: tuple[int, ...
     for seed in seeds:
         yield _training(products, row.checkpoint, seed)
         for split in splits:
-            yield _reranking(products, row, seed, split)
+            path = products.reranked_path(row.checkpoint, row.first_stage, seed, split)
+            yield _reranking(products, path, split)
 
 
 def _retrieval(products: Products, retriever: str, split: str) -> Task:
@@ -151,11 +157,10 @@ def _training(products: Products, wanted: Checkpoint, seed: int) -> Task:
     return Task("train", path.name, detail, pairs, weights and weights * _COPIES, _there(path))
 
 
-def _reranking(products: Products, row: Row, seed: int, split: str) -> Task:
+def _reranking(products: Products, path: Path, split: str) -> Task:
     preset = products.preset
     queries = _queries(products, split)
     pairs = None if queries is None else queries * preset.depth
-    path = products.reranked_path(row.checkpoint, row.first_stage, seed, split)
     total = "" if pairs is None else f" = {pairs:,} pairs"
     size = None if queries is None else queries * preset.candidates * _RERANKED_ROW
     return Task("rerank", path.name, f"{_count(queries)} queries x {preset.depth:,}{total}", pairs, size, _there(path))

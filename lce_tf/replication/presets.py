@@ -6,6 +6,7 @@ from typing import Any
 
 from lce_tf.arguments import names, wants
 from lce_tf.errors import UserError
+from lce_tf.paper.rows import TABLE1, Table
 from lce_tf.retrieval import bm25
 from lce_tf.settings import check, having, setting
 from lce_tf.training.config import TrainConfig
@@ -27,6 +28,16 @@ def _bm25(text: str) -> tuple[float, float] | str:
         return text
     k1, b = map(float, text.split(","))
     return k1, b
+
+
+@wants("rows and checkpoints, such as j=castorini/monot5-base-msmarco, or none")
+def _cited(text: str) -> tuple[tuple[str, str], ...]:
+    if text == "none":
+        return ()
+    pairs = [part.strip().partition("=") for part in text.split(",")]
+    if not all(label and model for label, _, model in pairs):
+        raise ValueError(text)
+    return tuple((label, model) for label, _, model in pairs)
 
 
 @dataclass(frozen=True)
@@ -77,6 +88,13 @@ class Preset:
         tables=True,
     )
     also_asked: bool = False
+    cited: tuple[tuple[str, str], ...] = setting(
+        (),
+        "rows of Table 1 that it cites, to be measured with a checkpoint, folder or Hugging Face id; or none",
+        read=_cited,
+        metavar="ROW=CHECKPOINT,...",
+        tables=True,
+    )
     queries: int | None = setting(
         None, "dev queries, the first by id", at_least=2, give="a paired t-test needs 2 or more", tables=True
     )
@@ -89,8 +107,16 @@ class Preset:
         check(self)
         if not 1 <= self.depth <= self.candidates:
             raise UserError(f"--depth {self.depth}: give 1 to {self.candidates}, what the first stage retrieves")
+        labels = [label for label, _ in self.cited]
+        if wrong := next((one for one in labels if one not in TABLE1.rerankable or labels.count(one) > 1), None):
+            known = ", ".join(TABLE1.rerankable)
+            raise UserError(f"--cited {wrong}: give each row once, of those that Table 1 cites: {known}")
         if self.bm25 != TUNE:
             bm25.check_parameters(*self.bm25)
+
+    def measuring(self, table: Table) -> Table:
+        """The table with the cited rows that this preset measures."""
+        return table.measuring(label for label, _ in self.cited)
 
     def override(self, **flags) -> "Preset":
         """This preset with the flags that are not None, of its own or of its training settings."""
@@ -163,6 +189,7 @@ MSMARCO = Preset(
     also=("dl19", "dl20"),
     backbone="google/electra-base-discriminator",
     retrievers={"bm25": "BM25", "dense": "TCT-ColBERTv2"},
+    cited=(("j", "castorini/monot5-base-msmarco"),),
     training=TrainConfig(dataset="msmarco-passage", run=""),
 )
 

@@ -127,7 +127,19 @@ class Products(Inputs):
         """The first stage's run over the dev queries, or another split's or further set's, reranked by a checkpoint."""
         split = split or self.preset.dev_split
         model, run = self.trained(wanted, seed), self.first_stage(first_stage, split)
-        path = self.reranked_path(wanted, first_stage, seed, split)
+        return self._reranked(model, run, self.reranked_path(wanted, first_stage, seed, split), split, wanted.name)
+
+    def public_path(self, label: str, first_stage: str, split: str | None = None) -> Path:
+        """Where a run lies, or will, that the published checkpoint of a cited row reranked."""
+        name = f"cited-{label}.on.{first_stage}" + (f".{split}" if split not in (None, self.preset.dev_split) else "")
+        return self.folder / "reranked" / f"{name}.trec"
+
+    def reranked_by_public(self, label: str, first_stage: str, split: str) -> Path:
+        """The first stage's run over a split, reranked by the checkpoint that the preset names for a cited row."""
+        model, run = checkpoint.locate(dict(self.preset.cited)[label]), self.first_stage(first_stage, split)
+        return self._reranked(model, run, self.public_path(label, first_stage, split), split, f"cited-{label}")
+
+    def _reranked(self, model: Path, run: Path, path: Path, split: str, tag: str) -> Path:
         dataset_name, _, name = self.located(split)
         config = RerankConfig(
             checkpoint=str(model),
@@ -136,7 +148,7 @@ class Products(Inputs):
             run=str(run),
             output=str(path),
             depth=self.preset.depth,
-            tag=wanted.name,
+            tag=tag,
         )
         watched = Watched([Path(run)])
         settings = {"model": checkpoint.identity(model), "run_sha256": file_sha256(run), "depth": config.depth}

@@ -9,13 +9,14 @@ from lce_tf.data.runs import read_run
 from lce_tf.evaluation.measures import evaluate
 from lce_tf.paper.outcome import Further, averaged
 from lce_tf.paper.report import Measured, Report, Setting, build, write_all
-from lce_tf.paper.rows import BASELINE, OURS, Row, Table
+from lce_tf.paper.rows import BASELINE, PUBLIC, Row, Table
 from lce_tf.replication.further import FurtherSet
 from lce_tf.replication.local import model_source
 from lce_tf.replication.official import is_msmarco
 from lce_tf.replication.presets import TUNE, Preset
 from lce_tf.replication.products import Products
 from lce_tf.replication.submission import write_submission
+from lce_tf.reranking.opening import open_checkpoint
 from lce_tf.retrieval import bm25
 from lce_tf.training.config import follow
 
@@ -41,14 +42,16 @@ def replicate(
     Raises:
         UserError: bad settings, or products in `folder` that were made with others.
     """
-    seeds = seeds or (preset.training.seed,)
+    seeds, table = seeds or (preset.training.seed,), preset.measuring(table)
     products = Products(preset, folder, stage)
     for name in (preset.training.backbone, preset.encoder):
         model_source(name)  # what is neither a folder nor an id is found before the work
+    for row in table.rows if stage is None else ():
+        if row.kind == PUBLIC:
+            open_checkpoint(dict(preset.cited)[row.label])  # and so is what is no cross-encoder
     qrels = products.qrels()
     further = {known: products.judged(known.key) for known in products.further}  # a fault is found before the work
-    rows = [row for row in table.rows if row.kind in (BASELINE, OURS)]
-    results = {row.label: _measured(row, products, qrels, further, seeds) for row in rows}
+    results = {row.label: _measured(row, products, qrels, further, seeds) for row in table.measured_rows}
     setting = _setting(table, products, len(qrels), further, seeds)
     submitted = next((row for row in table.rows if row.checkpoint and row.paper.eval is not None), None)
     if submitted and preset.eval_split:
@@ -69,11 +72,7 @@ def replicate(
 def _measured(
     row: Row, products: Products, qrels: Qrels, further: Mapping[FurtherSet, Qrels], seeds: tuple[int, ...]
 ) -> Measured:
-    if row.kind == BASELINE:
-        paths = [products.first_stage(row.first_stage, products.preset.dev_split)]
-    else:
-        paths = [products.reranked(row.checkpoint, row.first_stage, seed) for seed in seeds]
-    values = [evaluate(read_run(path), qrels, [MRR, RECALL]) for path in paths]
+    values = [evaluate(read_run(path), qrels, [MRR, RECALL]) for path in _runs(row, products, seeds)]
     found = Measured.of_seeds([v[MRR] for v in values], [v[RECALL] for v in values])
     on_further = {known.label: _on(known, judged, row, products, seeds) for known, judged in further.items()}
     return replace(found, also=on_further)
@@ -83,13 +82,19 @@ def _on(
     known: FurtherSet, qrels: Qrels, row: Row, products: Products, seeds: tuple[int, ...]
 ) -> dict[str, dict[str, float]]:
     """What a row gets on a further set: measure -> query id -> value, over the seeds."""
-    if row.kind == BASELINE:
-        paths = [products.first_stage(row.first_stage, known.key)]
-    else:
-        paths = [products.reranked(row.checkpoint, row.first_stage, seed, known.key) for seed in seeds]
     measures = known.measures(qrels)
-    values = [evaluate(read_run(path), qrels, measures) for path in paths]
+    values = [evaluate(read_run(path), qrels, measures) for path in _runs(row, products, seeds, known.key)]
     return {name: averaged([found[name] for found in values]) for name in measures}
+
+
+def _runs(row: Row, products: Products, seeds: tuple[int, ...], split: str | None = None) -> list[Path]:
+    """The runs of a row on dev, or on another split or further set: one for each seed where it is trained."""
+    split = split or products.preset.dev_split
+    if row.kind == BASELINE:
+        return [products.first_stage(row.first_stage, split)]
+    if row.kind == PUBLIC:
+        return [products.reranked_by_public(row.label, row.first_stage, split)]
+    return [products.reranked(row.checkpoint, row.first_stage, seed, split) for seed in seeds]
 
 
 def _on_eval(row: Row, products: Products, seeds: tuple[int, ...], path: Path) -> Mapping[str, float] | None:
@@ -140,14 +145,16 @@ def _further(known: FurtherSet, qrels: Qrels) -> Further:
 
 
 def _retrieval(table: Table, products: Products) -> tuple[str, ...]:
-    """What a reader should know of the first stages beyond their names; nothing where all is by default."""
+    """What a reader should know of first stages and published checkpoints; nothing where all is by default."""
     preset, lines = products.preset, []
     # Parameters are tuned for the tables that use them only.
-    roles = {role for row in table.rows if row.kind in (BASELINE, OURS) for role in (row.first_stage, row.negatives)}
+    roles = {role for row in table.measured_rows for role in (row.first_stage, row.negatives)}
     if "bm25" in roles and preset.bm25 != (bm25.K1, bm25.B):
         how = "tuned by R@1000 on five sets of training queries" if preset.bm25 == TUNE else "given"
         k1, b = products.bm25_parameters()
         lines.append(f"BM25: k1 {k1:g}, b {b:g}, {how}.")
     if preset.prebuilt:
         lines.append(f"Dense vectors of the passages: pyserini's index {preset.prebuilt}.")
+    cited = dict(preset.cited)
+    lines += [f"Row {row.label}: {cited[row.label]}, not trained here." for row in table.rows if row.kind == PUBLIC]
     return tuple(lines)

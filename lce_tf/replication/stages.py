@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from lce_tf.errors import UserError
-from lce_tf.paper.rows import BASELINE, OURS, Checkpoint, Row, Table
+from lce_tf.paper.rows import PUBLIC, Checkpoint, Row, Table
 from lce_tf.replication.presets import TRAIN, Preset
 from lce_tf.replication.products import Products, seeded_name
 from lce_tf.replication.replicate import replicate
@@ -49,6 +49,7 @@ def stages(tables: Sequence[Table], preset: Preset, seeds: Sequence[int] | None 
     Further sets are part of these items: which of them can be had shows only where the data are.
     """
     seeds = tuple(seeds or (preset.training.seed,))
+    tables = [preset.measuring(table) for table in tables]
     jobs = [job for table in tables for job in _jobs(table, preset)]
     return {
         "retrieve": [*_retrievals(jobs, preset), _tokens(jobs, preset)],
@@ -87,7 +88,7 @@ class _Job(NamedTuple):
 
 def _jobs(table: Table, preset: Preset) -> list[_Job]:
     """What `replicate` asks for: every row on dev, and the one to submit on the eval queries."""
-    rows = [row for row in table.rows if row.kind in (BASELINE, OURS)]
+    rows = table.measured_rows
     jobs = [_Job(f"{table.name}:{row.label}", row, preset.dev_split) for row in rows]
     submitted = next((row for row in rows if row.checkpoint and row.paper.eval is not None), None)
     if submitted and preset.eval_split:
@@ -176,7 +177,20 @@ def _rerankings(jobs: list[_Job], preset: Preset, seeds: tuple[int, ...]) -> lis
     found = _grouped(
         ((job.row.checkpoint, job.row.first_stage, job.split, seed), job.label) for job in trained for seed in seeds
     )
-    return [item(*key, labels) for key, labels in found.items()]
+    public = [job for job in jobs if job.row.kind == PUBLIC]
+    return [*(item(*key, labels) for key, labels in found.items()), *(_by_public(job, preset) for job in public)]
+
+
+def _by_public(job: _Job, preset: Preset) -> Item:
+    """The reranking by the published checkpoint of a cited row, of dev and the further sets."""
+    label, first_stage = job.row.label, job.row.first_stage
+
+    def run(folder):
+        products = Products(preset, folder, stage="rerank")
+        splits = [job.split, *_further(products)]
+        return "\n".join(str(products.reranked_by_public(label, first_stage, split)) for split in splits)
+
+    return Item("rerank", f"cited-{label}.on.{first_stage}", (job.label,), run)
 
 
 def _further(products: Products) -> list[str]:

@@ -111,6 +111,15 @@ class TrainConfig:
         give="give 0 or more, such as 1",
         recipe=True,
     )
+    dropout: float | None = setting(
+        None,
+        "probability, of the encoder's hidden states and attention; None: the backbone's own; 0 is faster on a CPU",
+        at_least=0,
+        below=1,
+        give="give a probability of at least 0 and below 1, such as 0.1",
+        recipe=True,
+        tables=True,
+    )
     query_length: int = setting(50, "wordpieces that a query keeps at most", recipe=True)
     sequence_length: int = setting(256, "wordpieces of query, passage and special tokens at most", recipe=True)
     negatives_depth: int = setting(200, "negatives come from this many top passages", recipe=True)

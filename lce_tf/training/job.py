@@ -111,7 +111,9 @@ class Job:
         self.step, self.best = tf.Variable(0, dtype=tf.int64), tf.Variable(-1.0)
         with self.strategy.scope():
             precision = resolve(config.precision, device_kind())
-            self.model = checkpoint.from_backbone(config.backbone, config.scoring, precision, config.seed)
+            self.model = checkpoint.from_backbone(
+                config.backbone, config.scoring, precision, config.seed, config.dropout
+            )
             inputs.watched.check()  # the weights have been read
             _check_dropout(config, self.model.config)
             self.optimizer = make_optimizer(self.schedule, self.model, precision, head_rate, config.weight_decay)

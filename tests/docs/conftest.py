@@ -15,12 +15,13 @@ ROOT = Path(__file__).parents[2]
 # trained itself is kept.
 SMALL = "--steps 2 --batch 4 --sequence-length 256 --query-length 8 --precision float32"
 WRAPPER = f"""#!/bin/sh
-case "$1" in train|audit|mine)
+case "$1" in train|audit|mine|search)
   case "$*" in *"--backbone models/"*) ;; *) set -- "$@" --backbone "{{backbone}}" ;; esac
 esac
 case "$1" in train)
   case "$*" in *"--batch 2 "*) set -- "$@" {SMALL} --batch 2 ;; *) set -- "$@" {SMALL} ;; esac
 esac
+case "$1" in search) set -- "$@" --sequence-length 256 --query-length 8 --precision float32 --pairs 64 ;; esac
 case "$1" in mine|distil) set -- "$@" {SMALL} ;; esac
 exec {sys.executable} -m lce_tf "$@"
 """

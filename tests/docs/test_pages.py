@@ -17,6 +17,7 @@ def test_your_own_data(blocks, place):
     for block in blocks("docs/your-own-data.md", "bash"):
         place.run(block)
     assert (place.folder / "models" / "maxp" / "config.json").is_file()
+    assert len(list((place.folder / "search").glob("*/model/config.json"))) == 4
     assert (place.folder / "firstp.maxp.trec").is_file() and (place.folder / "lce8.dev.trec").is_file()
 
 

@@ -6,6 +6,7 @@ from lce_tf.hard_negatives.config import NegativesConfig
 from lce_tf.multistage.distil import DistilConfig
 from lce_tf.multistage.mine import MineConfig
 from lce_tf.multistage.scoring import ScoringConfig
+from lce_tf.multistage.search import SearchConfig
 from lce_tf.reranking.rerank import RerankConfig
 from lce_tf.settings import table
 from lce_tf.training.config import TrainConfig
@@ -21,7 +22,8 @@ def page() -> str:
         f"\n## `lce negatives`\n\n{table(NegativesConfig)}"
         f"\n## `lce mine`\n\nThose of `lce negatives` and `lce train`, and\n\n{table(MineConfig)}"
         f"\n## `lce distil`\n\nThose of `lce train`, and\n\n{table(DistilConfig)}"
-        f"\n## `lce mine` and `lce distil`\n\n{table(ScoringConfig)}"
+        f"\n## `lce search`\n\nThose of `lce train`, and\n\n{table(SearchConfig)}"
+        f"\n## `lce mine`, `lce distil` and `lce search`\n\n{table(ScoringConfig)}"
     )
 
 

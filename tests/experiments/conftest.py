@@ -59,7 +59,7 @@ def stub_options(folder: Path) -> list[str]:
     data, backbone = make_data(folder / "data"), str(make_backbone(folder / "backbone"))
     small = {"--data-dir": data, "--output": folder / "out", "--backbone": backbone, "--encoder": backbone}
     small |= {"--pooling": "mean", "--bm25": "0.82,0.68", "--steps": 4, "--batch": 2, "--depth": 10}
-    small |= {"--precision": "float32", "--devices": 1}
+    small |= {"--precision": "float32", "--devices": 1, "--cited": "none"}
     return ["--preset", "msmarco", *(str(part) for pair in small.items() for part in pair)]
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lce_tf.errors import UserError
-from lce_tf.model import checkpoint
+from lce_tf.model import checkpoint, hub
 from lce_tf.model.config import EncoderConfig, Lengths, Scoring
 from lce_tf.model.precision import PRECISIONS
 
@@ -50,6 +50,16 @@ def test_the_head_depends_on_the_seed_alone(backbone):
     ]
     assert np.array_equal(kernels[0], kernels[1]) and not np.array_equal(kernels[0], kernels[2])
     assert np.abs(kernels[0]).max() <= 0.04 and kernels[0].std() == pytest.approx(0.02, rel=0.4)
+
+
+def test_dropout_is_the_backbone_s_own_unless_given(backbone, tmp_path):
+    own, given = (checkpoint.from_backbone(str(backbone), Scoring(1), FLOAT32, 1, dropout) for dropout in (None, 0.3))
+    written = EncoderConfig.from_huggingface(hub.read_config(backbone), "config.json")
+    kinds = ("hidden_dropout_prob", "attention_probs_dropout_prob")
+    assert [getattr(own.config, kind) for kind in kinds] == [getattr(written, kind) for kind in kinds]
+    assert [getattr(given.config, kind) for kind in kinds] == [0.3, 0.3]
+    checkpoint.save(given, tmp_path / "saved", backbone, LENGTHS, {})
+    assert checkpoint.trained(tmp_path / "saved").config == given.config
 
 
 def test_the_encoder_is_the_backbones(backbone, hf_model, reference, batch):

@@ -159,7 +159,7 @@ def test_table1_reaches_the_printed_table(official, checkpoints, tmp_path, capsy
     output = tmp_path / "runs"
     command = [
         "table1", "--preset", "msmarco", "--data-dir", str(official), "--output", str(output), "--steps", "20",
-        "--backbone", str(checkpoints["electra"]), "--encoder", str(checkpoints["bert"]),
+        "--backbone", str(checkpoints["electra"]), "--encoder", str(checkpoints["bert"]), "--cited", "none",
     ]  # fmt: skip
     assert tables.main(command) == 0
     shown = capsys.readouterr().out

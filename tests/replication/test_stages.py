@@ -9,7 +9,7 @@ import pytest
 from lce_tf import tables
 from lce_tf.array_jobs import INDEX_VARIABLES
 from lce_tf.errors import UserError
-from lce_tf.paper.rows import BASELINE, OURS, TABLE1, TABLES
+from lce_tf.paper.rows import BASELINE, CITED, OURS, TABLE1, TABLES
 from lce_tf.replication import stages as module
 from lce_tf.replication.presets import PRESETS
 from lce_tf.replication.products import Products
@@ -41,6 +41,9 @@ class Recorder:
     def reranked(self, *what):
         self.calls.append((self.stage, *what))
 
+    def reranked_by_public(self, *what):
+        self.calls.append((self.stage, *what))
+
 
 @pytest.fixture
 def calls(monkeypatch):
@@ -65,6 +68,9 @@ def test_no_row_or_checkpoint_is_missing_or_doubled(calls, chosen, seeds, preset
     splits = (preset.dev_split, *preset.also)
     reranking = {(row.checkpoint, row.first_stage, seed, split) for row in ours for seed in seeds for split in splits}
     reranking |= {(row.checkpoint, row.first_stage, seed, preset.eval_split) for row in submitted for seed in seeds}
+    cited = [row for table in chosen for row in table.rows if row.kind == CITED and row.label in dict(preset.cited)]
+    cited = [row for row in cited if row.first_stage]
+    reranking |= {(row.label, row.first_stage, split) for row in cited for split in splits}
     retrieval = {(row.negatives, "train") for row in ours}
     retrieval |= {(row.first_stage, split) for row in ours + baselines for split in splits}
     retrieval |= {(row.first_stage, preset.eval_split) for row in submitted}
@@ -82,16 +88,17 @@ def test_no_row_or_checkpoint_is_missing_or_doubled(calls, chosen, seeds, preset
         names = [item.name for item in plan[stage]]
         assert len(names) == len(set(names))
 
+    public = {f"table1:{row.label}" for row in cited}
     measured = {f"{table.name}:{row.label}" for table in chosen for row in table.rows if row.kind in (BASELINE, OURS)}
     trained = {f"{table.name}:{row.label}" for table in chosen for row in table.rows if row.kind == OURS}
-    for stage, labels in (("retrieve", measured), ("train", trained), ("rerank", trained)):
+    for stage, labels in (("retrieve", measured | public), ("train", trained), ("rerank", trained | public)):
         assert set(itertools.chain.from_iterable(item.rows for item in plan[stage])) == labels
     assert [item.name for item in plan["tables"]] == [table.name for table in chosen]
 
 
-def test_table_1_is_eight_trainings_and_their_eight_runs():
+def test_table_1_is_eight_trainings_their_eight_runs_and_monot5_s():
     plan = stages([TABLE1], PRESETS["msmarco"])
-    assert {stage: len(items) for stage, items in plan.items()} == dict(zip(STAGES, (3, 8, 8, 1), strict=True))
+    assert {stage: len(items) for stage, items in plan.items()} == dict(zip(STAGES, (3, 8, 9, 1), strict=True))
     assert [(item.name, item.rows) for item in plan["train"]][3] == ("lce-n8-bm25", ("table1:4",))
 
 
@@ -102,7 +109,7 @@ def test_further_sets_make_no_items():
     assert {stage: listing(items) for stage, items in plain.items()} == {
         stage: listing(items) for stage, items in more.items()
     }
-    assert [len(plain[stage]) for stage in STAGES] == [3, 14, 18, 4]
+    assert [len(plain[stage]) for stage in STAGES] == [3, 14, 19, 4]
 
 
 def test_dev_runs_are_there_for_trainings_that_evaluate(calls):

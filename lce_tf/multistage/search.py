@@ -1,0 +1,189 @@
+"""A search over settings of training: each combination trained on some queries and measured on others of the split."""
+
+import itertools
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from lce_tf.arguments import wants
+from lce_tf.data.datasets import load_dataset
+from lce_tf.data.draws import draw, id_keys
+from lce_tf.data.hashes import file_sha256
+from lce_tf.data.qrels import relevant
+from lce_tf.data.runs import Run, read_run, write_trec
+from lce_tf.errors import UserError
+from lce_tf.files import write_json, written
+from lce_tf.model import hub
+from lce_tf.multistage.quality import FIRST_STAGE, MEASURES, Model, markdown, quality
+from lce_tf.multistage.scoring import ScoringConfig
+from lce_tf.settings import check, flag, parsed, setting
+from lce_tf.steps import Steps
+from lce_tf.training.config import DEFAULTS, TrainConfig
+from lce_tf.training.job import train
+
+# Set by the search itself, or without an effect on what is learnt.
+FILLED = ("dataset", "run", "split", "format", "teacher", "dev_split", "dev_run", "dev_also", "keep", "recipe", "stage")
+
+
+class Axis(NamedTuple):
+    """A setting of training, and the values to try."""
+
+    name: str
+    values: tuple[Any, ...]
+
+
+@wants("NAME=VALUE,VALUE with a setting of lce train, such as learning-rate=5e-5,1e-4")
+def axis(text: str) -> Axis:
+    """The axis that `NAME=VALUE,VALUE,...` means, NAME being a setting's with or without dashes."""
+    name, _, values = text.partition("=")
+    name = name.strip().lstrip("-").replace("-", "_")
+    known = {one.name for one in fields(TrainConfig) if one.metadata.get("help")} - set(FILLED)
+    if name not in known or not values:
+        raise ValueError(text)
+    return Axis(name, tuple(parsed(TrainConfig, name, value.strip()) for value in values.split(",")))
+
+
+@dataclass(frozen=True)
+class SearchConfig:
+    """A search; each field states what it means.
+
+    Attributes:
+        training: what all trials have in common. Its run's queries are split into those to train on and those held out.
+        output: folder of all products.
+    """
+
+    training: TrainConfig = setting()
+    output: str = setting()
+    grid: tuple[Axis, ...] = setting(
+        (),
+        "settings to try, such as learning-rate=5e-5,1e-4 batch=2,8; every combination is a trial",
+        read=axis,
+        many=True,
+        metavar="NAME=VALUE,VALUE",
+    )
+    pairs: int | None = setting(
+        None, "pairs that each trial sees, whatever its batch and group: sets its steps", at_least=1, metavar="N"
+    )
+    held_out: int = setting(500, "training queries to measure on instead, drawn by a hash of their id", at_least=2)
+    scoring: ScoringConfig = setting(ScoringConfig())
+
+    def __post_init__(self):
+        check(self)
+        if not self.grid:
+            raise UserError("--grid: give one or more settings with values, such as learning-rate=5e-5,1e-4")
+        names = [axis.name for axis in self.grid]
+        if twice := next((name for name in names if names.count(name) > 1), None):
+            raise UserError(f"--grid {twice}: is given twice; list all its values at once")
+        if self.pairs is not None and "steps" in names:
+            raise UserError("--pairs: sets the steps of each trial; leave steps out of the grid")
+        self.trials()  # each checks its own settings
+
+    def trials(self) -> "dict[str, TrainConfig]":
+        """Name -> training of each combination."""
+        found = {}
+        for values in itertools.product(*(axis.values for axis in self.grid)):
+            own = dict(zip((axis.name for axis in self.grid), values, strict=True))
+            training = replace(self.training, **own)
+            if self.pairs is not None:
+                steps = max(1, round(self.pairs / (training.batch * training.members)))
+                training = replace(training, steps=steps)
+            name = ",".join(f"{name}={value}" for name, value in own.items())
+            found[name.replace("/", "_")] = training  # a folder's name
+        return found
+
+
+@dataclass(frozen=True)
+class Searched:
+    """What a search found.
+
+    Attributes:
+        best: name of the trial with the highest MRR@10 on the held-out queries.
+        flags: the settings that it was tried with, as flags of lce train.
+        table: all trials, best first, as Markdown.
+        facts: the same as JSON can hold it.
+    """
+
+    best: str
+    flags: str
+    table: str
+    facts: Mapping[str, Any]
+
+
+def search(config: SearchConfig) -> Searched:
+    """Trains each combination in `config.output` and measures it on the held-out queries: `TRIAL/model`, `table.md`.
+
+    Dev and test queries are not looked at. The same call goes on where an interrupted one stopped; one with further
+    values makes only what is new.
+
+    Raises:
+        UserError: bad input; or the folder's products were made otherwise.
+    """
+    trials = config.trials()
+    with Steps(config.output, "search", DEFAULTS).opened() as steps:
+        learnt, held = _halves(config, steps)
+        models = []
+        for name, training in trials.items():
+            models.append(Model(name, _trained(replace(training, run=str(learnt)), steps, name)))
+        judged = replace(config.training, dev_run=str(held), dev_split=config.training.split)
+        queries = [query.decode() for query in read_run(held).query_ids.tolist()]
+        facts = quality(steps, models, judged, config.scoring, queries, FIRST_STAGE, "held-out")
+        return _found(config, steps, trials, facts)
+
+
+def _halves(config: SearchConfig, steps: Steps) -> tuple[Path, Path]:
+    """The run of the queries to train on, and that of the held-out ones."""
+    source = config.training.run
+    settings = {"run_sha256": file_sha256(source), "held_out": config.held_out, "split": config.training.split}
+
+    def halves() -> tuple[Run, Run]:
+        run = read_run(source, config.training.format)
+        known = relevant(load_dataset(config.training.dataset).qrels(config.training.split))
+        judged = np.array([bool(known.get(query.decode())) for query in run.query_ids.tolist()])
+        if judged.sum() <= config.held_out:
+            raise UserError(
+                f"--held-out {config.held_out}: {source} has {judged.sum()} judged queries; leave some to train on"
+            )
+        order = np.argsort(np.where(judged, draw(id_keys(run.query_ids.tolist())) >> np.uint64(1), np.uint64(1) << 63))
+        out = np.zeros(len(order), bool)
+        out[order[: config.held_out]] = True
+        return run.take(np.flatnonzero(~out)), run.take(np.flatnonzero(out))
+
+    learnt = steps.make("train.trec", settings, lambda path: write_trec(halves()[0], path))
+    return learnt, steps.make("held-out.trec", settings, lambda path: write_trec(halves()[1], path))
+
+
+def _trained(training: TrainConfig, steps: Steps, name: str) -> Path:
+    weights = hub.weight_file(hub.locate(training.backbone))
+    settings = {**asdict(training), "run_sha256": file_sha256(training.run), "backbone_sha256": file_sha256(weights)}
+    return steps.make(f"{name}/model", settings, lambda path: train(training, path))
+
+
+def _found(config: SearchConfig, steps: Steps, trials: Mapping[str, TrainConfig], facts: dict[str, Any]) -> Searched:
+    value = {row["model"]: row[MEASURES[0]] for row in facts["rows"]}
+    best = max(trials, key=value.__getitem__)
+    facts["rows"].sort(key=lambda row: -row[MEASURES[0]])
+    facts |= {
+        "best": best,
+        "held_out_of": config.training.split,
+        "steps": {name: t.steps for name, t in trials.items()},
+    }
+    seconds = {name: steps.seconds(f"{name}/model") for name in trials}
+    facts["seconds"] = seconds
+    columns = {
+        "steps": {name: f"{training.steps:,}" for name, training in trials.items()},
+        "s": {name: f"{taken:.0f}" for name, taken in seconds.items()},
+    }
+    table = markdown(facts, columns, "Held out of the training queries; dev and test were not looked at.")
+    write_json(steps.folder / "table.json", json.loads(json.dumps(facts)))
+    with written(steps.folder / "table.md") as file:
+        file.write(table)
+    return Searched(best, _flags(config.grid, trials[best], config.pairs), table, facts)
+
+
+def _flags(grid: Sequence[Axis], training: TrainConfig, pairs: int | None) -> str:
+    names = [axis.name for axis in grid] + (["steps"] if pairs is not None else [])
+    return " ".join(f"{flag(name)} {getattr(training, name)}" for name in names)

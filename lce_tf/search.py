@@ -1,0 +1,65 @@
+"""`python -m lce_tf.search`: tries settings of training on queries held out of the training split."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from lce_tf import settings
+from lce_tf.arguments import callable_door, parser_for, quiet_tensorflow
+from lce_tf.data.formats import add_format_option
+from lce_tf.errors import guarded
+from lce_tf.multistage.scoring import ScoringConfig
+from lce_tf.multistage.search import SearchConfig, search
+from lce_tf.training.options import add_training_options, training_of
+
+EXAMPLE = """python -m lce_tf.search --dataset pydocs --run bm25.train.trec --backbone minilm --loss lce --group 8 \\
+      --grid learning-rate=5e-5,1e-4 batch=2,8 --pairs 12800 --held-out 770 --depth 30 --output search
+
+Each of the four trainings sees 12,800 pairs of the queries that are not held out, and reranks the run of the others.
+search/table.md compares them, and the last line printed has the flags of the best. The same command goes on where an
+interrupted one stopped, and with further values tries only those."""
+# Settings that the door itself has, or that the search fills in.
+FILLED = ("dataset", "run", "split", "format", "dev_split", "dev_run", "dev_also", "evaluate_every", "keep")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The door's command line."""
+    result = parser_for("search", __doc__.partition(": ")[2], EXAMPLE)
+    add = result.add_argument
+    add("--dataset", default="pydocs", help="queries, passages and judgments: ir_datasets id, folder or pydocs")
+    add("--split", default="train", help="the data set's training split, on whose queries all is done")
+    add("--run", required=True, help="run of that split: negatives of the training, and what is reranked to measure")
+    add("--output", required=True, help="folder for the trials and the table")
+    add_format_option(result)
+    settings.add_options(result, SearchConfig, fill=True)
+    settings.add_options(result, ScoringConfig, fill=True)
+    add_training_options(result, FILLED)
+    return result
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Exit status 0, 130 after Ctrl-C, or 2 after one line about what is wrong."""
+    quiet_tensorflow()
+    return guarded(_main, parser().parse_args(argv))
+
+
+def _main(arguments: argparse.Namespace) -> None:
+    flags = vars(arguments)
+    found = search(
+        SearchConfig(
+            training=training_of(flags),
+            output=flags["output"],
+            grid=tuple(flags["grid"]),
+            pairs=flags["pairs"],
+            held_out=flags["held_out"],
+            scoring=ScoringConfig(**{name: flags[name] for name in settings.defaults(ScoringConfig)}),
+        )
+    )
+    print(f"\n{found.table}\nbest: {found.flags}")
+
+
+__all__ = ["main", "parser", "search"]
+callable_door(__name__)
+
+if __name__ == "__main__":
+    sys.exit(main())
