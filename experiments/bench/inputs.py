@@ -69,7 +69,7 @@ def rerank_padding(job: dict[str, Any]) -> Callable[[], dict[str, Any]]:
         ahead, computed = 0, 0
 
         def batches(self, packer, query_rows, passage_rows):
-            return by_width(packer, query_rows, passage_rows, CPU_TOKENS, fill=False)
+            return by_width(packer, query_rows, passage_rows, CPU_TOKENS, fill=1)
 
         def start(self, batch):
             self.computed += batch.input_ids.size

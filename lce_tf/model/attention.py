@@ -20,6 +20,16 @@ from lce_tf.model.precision import Precision
 MASKED = -30000.0
 
 
+def softmax_of_few(logits: tf.Tensor) -> tf.Tensor:
+    """The softmax over the last axis, each row of it bitwise the same whatever number of rows there is.
+
+    TensorFlow's own multiplies by a reciprocal, on some CPUs approximated for eight rows at a time and exact for those
+    that are left. It is faster where there are many rows.
+    """
+    raised = tf.exp(logits - tf.reduce_max(logits, axis=-1, keepdims=True))
+    return raised / tf.reduce_sum(raised, axis=-1, keepdims=True)
+
+
 class PlainAttention:
     """Scaled products of queries and keys."""
 

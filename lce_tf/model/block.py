@@ -4,6 +4,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from lce_tf.model.activations import ACTIVATIONS
+from lce_tf.model.attention import softmax_of_few
 from lce_tf.model.config import EncoderConfig
 from lce_tf.model.dense import Dense
 from lce_tf.model.dropout import dropout
@@ -61,7 +62,8 @@ class Block(keras.layers.Layer):
             query = query[:, :, :1]
             x = tf.reshape(x, [batch, length, self.size])[:, 0]
         logits = attention.logits(self, layer, query, key, shared) + bias
-        weights = tf.nn.softmax(logits)
+        few = cls_only and block > 1 and not self.plain
+        weights = softmax_of_few(logits) if few else tf.nn.softmax(logits)
         weights = dropout(weights, self.attention_rate, seed, 4 * layer + 1)
         context = tf.transpose(tf.matmul(weights, value), [0, 2, 1, 3])
         context = tf.reshape(context, [batch * rows, self.heads * self.head])

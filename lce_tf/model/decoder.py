@@ -4,6 +4,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from lce_tf.model.activations import ACTIVATIONS
+from lce_tf.model.attention import softmax_of_few
 from lce_tf.model.block import output_precision
 from lce_tf.model.config import EncoderConfig
 from lce_tf.model.dense import Dense
@@ -91,7 +92,8 @@ class Decoder(keras.layers.Layer):
                 for part in (key, value)
             )
             query = tf.reshape(query[:batch], [batch, self.heads, 1, self.head])
-            weights = tf.nn.softmax(tf.matmul(query, key, transpose_b=True) + bias)
+            logits = tf.matmul(query, key, transpose_b=True) + bias
+            weights = softmax_of_few(logits) if block > 1 else tf.nn.softmax(logits)
             place = self.first_place + 4 * self.blocks.index(layer) + 2
             found = tf.matmul(dropout(weights, layer.attention_rate, seed, place), value)
             return tf.pad(tf.reshape(found, [batch, self.heads * self.head]), [[0, -batch % block], [0, 0]])

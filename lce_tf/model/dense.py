@@ -1,16 +1,20 @@
 """A dense layer over 2-D inputs, whose products can be taken in bfloat16 between float32 activations."""
 
+import functools
+
 import tensorflow as tf
 import tf_keras as keras
 
-from lce_tf.model.precision import Precision
+from lce_tf.model.precision import Precision, cpu_has_bfloat16
 
 
 @tf.custom_gradient
 def bfloat16_product(x: tf.Tensor, kernel: tf.Tensor):
     """`x @ kernel` with both operands rounded to bfloat16, in the gradient's products too.
 
-    A gradient of its own because the automatic one would round the kernel twice and keep float32 copies alive.
+    A gradient of its own because the automatic one would round the kernel twice and keep float32 copies alive. On a CPU
+    that does not multiply bfloat16, TensorFlow's product would round the partial sums as well; there the rounded
+    operands are multiplied in float32.
 
     Args:
         x: [rows, inputs] float32.
@@ -20,14 +24,24 @@ def bfloat16_product(x: tf.Tensor, kernel: tf.Tensor):
         [rows, outputs] float32.
     """
     x16, kernel16 = tf.cast(x, tf.bfloat16), tf.cast(kernel, tf.bfloat16)
+    multiplied = tf.float32 if _without_bfloat16() else tf.bfloat16
+
+    def product(a, b, **transposed):
+        return tf.cast(tf.matmul(tf.cast(a, multiplied), tf.cast(b, multiplied), **transposed), tf.float32)
 
     def gradient(upstream):
         upstream16 = tf.cast(upstream, tf.bfloat16)
-        by_x = tf.matmul(upstream16, kernel16, transpose_b=True)
-        by_kernel = tf.matmul(x16, upstream16, transpose_a=True)
-        return tf.cast(by_x, tf.float32), tf.cast(by_kernel, tf.float32)
+        by_x = product(upstream16, kernel16, transpose_b=True)
+        return by_x, product(x16, upstream16, transpose_a=True)
 
-    return tf.cast(tf.matmul(x16, kernel16), tf.float32), gradient
+    return product(x16, kernel16), gradient
+
+
+@functools.cache
+def _without_bfloat16() -> bool:
+    """Whether products are computed by a CPU that has no instructions for bfloat16."""
+    accelerated = tf.config.list_physical_devices("GPU") or tf.config.list_logical_devices("TPU")
+    return not accelerated and not cpu_has_bfloat16()
 
 
 class Dense(keras.layers.Layer):

@@ -1,35 +1,40 @@
 """Batches of pairs: each pair padded to a width that depends on its own length, or several pairs per row."""
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
 
+from lce_tf.model.encoder import BLOCK
+from lce_tf.reranking.steady import WHOLE
 from lce_tf.tokens.packing import Packed, PackedTokens, Packer
 from lce_tf.tokens.rows import RowShape
 
 # Pairs are padded to a multiple of this many wordpieces: at most 16 shapes up to 256.
 MULTIPLE = 16
-# The number of pairs in a full batch is a multiple of this.
-BLOCK = 16
 # The largest batch size is used while the remaining pairs fill more than this share of it.
 FULL = 0.9
 
 
 def batch_rows(width: int, tokens: int) -> int:
-    """Number of pairs in a batch of this width: about `tokens` wordpieces, in whole blocks."""
-    return max(BLOCK, tokens // width // BLOCK * BLOCK)
+    """Number of pairs in a full batch of this width: about `tokens` wordpieces, a multiple of the encoder's `BLOCK`.
+
+    Then no product has a block of rows that is not full, in which a pair's place would change its bits.
+    """
+    pairs = BLOCK // math.gcd(BLOCK, width)
+    return max(pairs, tokens // width // pairs * pairs)
 
 
 def by_width(
-    packer: Packer, query_rows: np.ndarray, passage_rows: np.ndarray, tokens: int, fill: bool
+    packer: Packer, query_rows: np.ndarray, passage_rows: np.ndarray, tokens: int, fill: int
 ) -> Iterator[tuple[np.ndarray, Packed]]:
     """Yields (indices of the pairs, these pairs packed), widest first.
 
     Args:
         query_rows, passage_rows: [pairs] rows of the packer's stores.
         tokens: padded wordpieces of a full batch.
-        fill: whether the last batch of a width is filled up with copies of its first pair, so that all batches of a
-            width have the same size.
+        fill: the last batch of a width is filled up with copies of its first pair to a multiple of this many padded
+            wordpieces, or if `WHOLE`, to the size of the others.
     """
     widths = -(-packer.lengths(query_rows, passage_rows) // MULTIPLE) * MULTIPLE
     # Rounding up must not go past the positions that the model has.
@@ -40,7 +45,8 @@ def by_width(
         size = batch_rows(width, tokens)
         for start in range(0, len(rows), size):
             chosen = rows[start : start + size]
-            full = np.concatenate([chosen, np.full(size - len(chosen), chosen[0])]) if fill else chosen
+            pairs = size if fill == WHOLE else fill // math.gcd(fill, width)
+            full = np.concatenate([chosen, np.full(-len(chosen) % pairs, chosen[0])])
             yield chosen, packer.pack_to(query_rows[full], passage_rows[full], width)
 
 

@@ -14,7 +14,7 @@ from lce_tf.reranking.int8 import GROUP, compressed
 from lce_tf.reranking.layout import by_width
 from lce_tf.reranking.openvino_model import INPUTS, exported
 from lce_tf.reranking.openvino_runtime import openvino_runtime
-from lce_tf.reranking.steady import CPU_TOKENS, FILLED_TOKENS, any_size
+from lce_tf.reranking.steady import CPU_TOKENS, FILLED_TOKENS, WHOLE, rows_of_a_batch
 from lce_tf.tokens.packing import Packed, Packer
 
 PRECISIONS = ("float32", "bfloat16", "int8")
@@ -47,8 +47,8 @@ class OpenVinoEngine(Engine):
 
     def __init__(self, model_file: Path, precision: str):
         self.precision, self._file = precision, model_file
-        self._fill = not any_size(precision)
-        self.tokens = FILLED_TOKENS if self._fill else CPU_TOKENS
+        self._fill = rows_of_a_batch(precision)
+        self.tokens = FILLED_TOKENS if self._fill == WHOLE else CPU_TOKENS
         self._forked: list = []
         self._compile()
 

@@ -12,7 +12,7 @@ from lce_tf.reranking.devices import keras_model
 from lce_tf.reranking.engine import Batches, Engine
 from lce_tf.reranking.forks import same_process, tensorflow_begins
 from lce_tf.reranking.layout import by_width
-from lce_tf.reranking.steady import ACCELERATOR_TOKENS, CPU_TOKENS, FILLED_TOKENS, any_size
+from lce_tf.reranking.steady import ACCELERATOR_TOKENS, CPU_TOKENS, FILLED_TOKENS, WHOLE, rows_of_a_batch
 from lce_tf.tokens.packing import Packed, Packer
 
 
@@ -38,15 +38,16 @@ class TensorFlowEngine(Engine):
     def __init__(self, model):
         tensorflow_begins()
         self.precision, xla = model.precision.name, self.xla
-        accelerated = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("TPU")
+        accelerated = bool(tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("TPU"))
         half = "bfloat16" in self.precision
-        self._fill = bool(accelerated) or xla or not any_size("bfloat16" if half else self.precision)
-        self.tokens = ACCELERATOR_TOKENS if accelerated else FILLED_TOKENS if self._fill else CPU_TOKENS
+        on_cpu = rows_of_a_batch("bfloat16" if half else self.precision)
+        self._fill = WHOLE if accelerated or xla else on_cpu
+        self.tokens = ACCELERATOR_TOKENS if accelerated else FILLED_TOKENS if self._fill == WHOLE else CPU_TOKENS
         self._process = os.getpid()
         signature = [tf.TensorSpec([None, None], tf.int32)] + [tf.TensorSpec([None], tf.int32)] * 2
 
         def logits(*packed):
-            with contextlib.nullcontext() if self._fill else filled(model):
+            with contextlib.nullcontext() if accelerated or xla else filled(model):
                 return model.logits(*packed)
 
         self._logits = tf.function(logits, input_signature=signature, jit_compile=xla or None)

@@ -5,6 +5,7 @@ import pytest
 
 from lce_tf.reranking.layout import MULTIPLE, batch_rows, by_width
 from lce_tf.reranking.scoring import score_pairs
+from lce_tf.reranking.steady import WHOLE
 
 
 class HashEngine:
@@ -12,7 +13,7 @@ class HashEngine:
 
     name, precision, ahead = "hash", "float32", 1
 
-    def __init__(self, tokens=512, outputs=1, fill=True):
+    def __init__(self, tokens=512, outputs=1, fill=WHOLE):
         self.tokens, self.outputs, self.fill = tokens, outputs, fill
         self.rows, self.shapes, self.waiting = [], [], 0
 
@@ -63,14 +64,25 @@ def test_a_width_has_one_batch_size_and_wide_ones_come_first(packer, pairs):
 
 
 @pytest.mark.parametrize(
-    ("width", "tokens", "rows"), [(16, 4096, 256), (256, 4096, 16), (48, 4096, 80), (256, 100, 16), (512, 4096, 16)]
+    ("width", "tokens", "rows"),
+    [(16, 4096, 255), (256, 4096, 15), (48, 4096, 85), (256, 100, 3), (512, 4096, 6), (40, 1024, 24)],
 )
-def test_batch_sizes_are_multiples_of_sixteen(width, tokens, rows):
-    assert batch_rows(width, tokens) == rows
+def test_full_batches_have_a_multiple_of_48_wordpieces(width, tokens, rows):
+    assert batch_rows(width, tokens) == rows and rows * width % 48 == 0
+
+
+@pytest.mark.parametrize("fill", [1, 48])
+def test_a_batch_is_filled_up_to_a_multiple(packer, pairs, fill):
+    engine = HashEngine(512, fill=fill)
+    score_pairs(engine, packer, *pairs)
+    for rows, width in engine.shapes:
+        assert rows * width % fill == 0 and rows <= batch_rows(width, 512)
+    computed = sum(rows for rows, _ in engine.shapes)
+    assert computed == 720 if fill == 1 else 720 < computed < 720 + 3 * 6  # 40 wordpieces: by sixes
 
 
 def test_batches_that_are_not_filled_up(packer, pairs):
-    engine, full = HashEngine(512, fill=False), HashEngine(512)
+    engine, full = HashEngine(512, fill=1), HashEngine(512)
     some = pairs[0][:100], pairs[1][:100]
     assert (score_pairs(engine, packer, *some)[:, 0] == expected(packer, some)).all()
     widths, counts = np.unique(np.minimum(-(-packer.pack(*some).lengths // 16) * 16, 40), return_counts=True)
