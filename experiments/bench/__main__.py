@@ -25,7 +25,13 @@ def parser() -> argparse.ArgumentParser:
     )
     found.add_argument("--output", type=Path, default=Path("runs/bench"), help="folder for results; run again to go on")
     found.add_argument("--peers", type=Path, help="interpreter of the other tools' environment (make bench PEERS=1)")
-    found.add_argument("--only", type=names, default=[], metavar="NAME,...", help="these rows; the others stay as kept")
+    found.add_argument(
+        "--only",
+        type=names,
+        default=[],
+        metavar="NAME,...",
+        help="these rows, or those whose names begin so, such as family; the others stay as kept",
+    )
     found.add_argument("--rounds", type=int, help=f"of each row (default: {FULL.rounds}, with --quick {QUICK.rounds})")
     found.add_argument("--pairs", type=int, help=f"to rerank in a round (default: {FULL.pairs})")
     found.add_argument("--model", help=f"backbone, or random weights: {', '.join(SHAPES)} (default: {FULL.model})")
@@ -51,12 +57,15 @@ def _main(arguments: argparse.Namespace) -> None:
     common = {"dataset": scale.dataset, "pairs": scale.pairs, "queries": max(64, groups)}
     common |= {"groups": groups, "members": scale.members}
     sizes = {"model": scale.model, **common}, {"model": scale.memory_model, **common}
-    every = rows(scale, *(str(bench.folder(size)) for size in sizes), str(bench.output))
+    texts = {"dataset": scale.dataset, "pairs": scale.family_pairs}
+    families = {name: str(bench.folder({"model": name, **texts})) for name in scale.families}
+    every = rows(scale, *(str(bench.folder(size)) for size in sizes), str(bench.output), families)
     known = [row.name for row in every]
-    if unknown := [name for name in arguments.only if name not in known]:
+    chosen = [name for name in known if any(f"{name}_".startswith(f"{only}_") for only in arguments.only)]
+    if unknown := [only for only in arguments.only if not any(f"{name}_".startswith(f"{only}_") for name in known)]:
         raise UserError(f"--only {','.join(unknown)}: rows are {', '.join(known)}")
     if not arguments.report:
-        bench.measure([row for row in every if row.name in (arguments.only or known)])
+        bench.measure([row for row in every if row.name in (chosen or known)])
     found = [result for row in every if (result := bench.reported(row)) is not None]
     if not found:
         raise UserError(f"{output}: holds no results; measure without --report first")

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from experiments.bench.families import FAMILIES, write_family
 from experiments.bench.pairs import only, read_groups, read_pairs
 from lce_tf.files import built_folder
 
@@ -53,9 +54,14 @@ def start(job: dict[str, Any]) -> Callable[[], dict[str, Any]]:
 
 def _write(job: dict[str, Any], folder: Path) -> None:
     from experiments.bench.weights import write_models
+    from lce_tf.model import hub
 
-    write_models(folder, job["model"])
-    queries, passages, positives = _texts(job["dataset"], folder / "model")
+    family = job["model"] in FAMILIES
+    if family:
+        write_family(folder, job["model"])
+    else:
+        write_models(folder, job["model"])
+    queries, passages, positives = _texts(job["dataset"], hub.locate("minilm") if family else folder / "model")
     rng = np.random.default_rng(0)
     chosen = rng.permutation(len(positives))
     count = -(-job["pairs"] // DEPTH)
@@ -70,6 +76,9 @@ def _write(job: dict[str, Any], folder: Path) -> None:
             "pairs": pairs,
         },
     )
+    if family:  # which are scored only
+        _write_json(folder / "groups.json", [])
+        return
     trained = [positives[i] for i in chosen[-job["queries"] :]]
     _write_training(folder / "texts", rng, queries, passages, trained)
     long = {f"p{i}": " ".join(["water"] * LONG) for i in range(CANDIDATES)}

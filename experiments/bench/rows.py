@@ -59,15 +59,17 @@ class Row:
     rounds: int | None = field(default=None)
 
 
-def rows(scale: Scale, data: str, base: str, scratch: str) -> list[Row]:
+def rows(scale: Scale, data: str, base: str, scratch: str, families: Mapping[str, str]) -> list[Row]:
     """Every row at a size.
 
     Args:
         data: the prepared folder with the model that is timed.
         base: the one with the model whose memory is measured.
         scratch: folder for the large token store.
+        families: name -> the prepared folder with a checkpoint of that family.
     """
-    return [*_reranking(scale, data), *_training(scale, data, base), *_inputs(scale, scratch), *_curves(scale, data)]
+    reranking = [*_reranking(scale, data), *(_family(name, folder) for name, folder in families.items())]
+    return [*reranking, *_training(scale, data, base), *_inputs(scale, scratch), *_curves(scale, data)]
 
 
 def _reranking(scale: Scale, data: str) -> list[Row]:
@@ -124,6 +126,17 @@ def _reranking(scale: Scale, data: str) -> list[Row]:
             chart=("What each device of reranking brings", ""),
         ),
     ]
+
+
+def _family(name: str, data: str) -> Row:
+    """A public checkpoint of a family, as both sides load it."""
+    precisions = [{}, {"precision": "bfloat16"}]
+    jobs = {
+        US: Job(OURS, {"task": "rerank.family", "data": data}),
+        TORCH: Job(PEERS, {"task": "rerank.sentence_transformers", "data": data, "variants": precisions}),
+    }
+    check = Check(f"rerank, {name}, 6 layers of 384", "rate", "pairs/s", against=(TORCH,))
+    return Row(f"family_{name.replace('-', '_')}", jobs, (check,))
 
 
 def _training(scale: Scale, data: str, base: str) -> list[Row]:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from experiments.bench.families import FAMILIES
+
 
 @dataclass(frozen=True)
 class Scale:
@@ -12,6 +14,7 @@ class Scale:
         model, memory_model: see `experiments.bench.weights.write_models`.
         dataset: where texts come from.
         pairs, trick_pairs: to rerank in a round, against others and among our own ways.
+        families, family_pairs: see `experiments.bench.families`; pairs to rerank by each.
         batches: pairs a batch that the other tools may choose from.
         tokens: wordpieces a batch that we may choose from, besides the default.
         groups, members: groups a training step and passages a group.
@@ -30,6 +33,8 @@ class Scale:
     dataset: str = "pydocs"
     pairs: int = 4000
     trick_pairs: int = 1000
+    families: tuple[str, ...] = tuple(FAMILIES)
+    family_pairs: int = 1000
     batches: tuple[int, ...] = (16, 32, 64, 128)
     tokens: tuple[int, ...] = (2048, 8192, 16384)
     groups: int = 8
@@ -55,6 +60,8 @@ QUICK = Scale(
     memory_model="tiny",
     pairs=48,
     trick_pairs=48,
+    families=("distilbert",),
+    family_pairs=48,
     batches=(16, 32),
     tokens=(2048,),
     groups=2,

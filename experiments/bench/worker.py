@@ -19,6 +19,7 @@ TASKS = {
     "rerank": "experiments.bench.rerank_ours:start",
     "rerank.sentence_transformers": "experiments.bench.rerank_peers:sentence_transformers",
     "rerank.flag_embedding": "experiments.bench.rerank_peers:flag_embedding",
+    "rerank.family": "experiments.bench.families:start",
     "rerank.tricks": "experiments.bench.rerank_tricks:start",
     "rerank.lengths": "experiments.bench.curves:lengths",
     "rerank.batches": "experiments.bench.curves:batches",

@@ -272,7 +272,7 @@ def test_agreement(tmp_path):
 
 @pytest.mark.parametrize("scale", [FULL, QUICK])
 def test_every_row_names_a_task_and_compares_with_a_job_of_its_own(scale):
-    every = rows(scale, "data", "base", "scratch")
+    every = rows(scale, "data", "base", "scratch", dict.fromkeys(scale.families, "family"))
     assert len({row.name for row in every}) == len(every)
     for row in every:
         assert row.checks or row.chart
@@ -291,10 +291,11 @@ def test_tasks_exist():
 
 def test_bad_arguments_are_one_line(tmp_path, capsys):
     assert main(["--output", str(tmp_path), "--only", "none"]) == 2
+    assert main(["--output", str(tmp_path), "--only", "rer"]) == 2
     assert main(["--output", str(tmp_path), "--report"]) == 2
     assert main(["--output", str(tmp_path), "--rounds", "0"]) == 2
     assert main(["--output", str(tmp_path), "--peers", str(tmp_path / "absent")]) == 2
-    assert [line.split(":")[0] for line in capsys.readouterr().err.splitlines()] == ["error"] * 4
+    assert [line.split(":")[0] for line in capsys.readouterr().err.splitlines()] == ["error"] * 5
 
 
 def test_lock_of_the_other_tools():
@@ -372,10 +373,13 @@ def test_real_rows_in_small(tmp_path):
     bench = Bench(tmp_path / "out", 1)
     job = {"model": "tiny", "dataset": str(make_data(tmp_path / "data")), "pairs": 40, "queries": 12}
     folder = str(bench.folder({**job, "groups": 8, "members": 4}))
-    every = {row.name: row for row in rows(QUICK, folder, folder, str(tmp_path))}
+    family = str(bench.folder({"model": "distilbert", "dataset": job["dataset"], "pairs": 40}))
+    every = {row.name: row for row in rows(QUICK, folder, folder, str(tmp_path), {"distilbert": family})}
     scored = bench.row(every["rerank_float32"])["sides"]["lce_tf"]
     assert scored["rounds"][0]["rate"] > 0 and scored["facts"]["precision"] == "float32"
     assert len(read_pairs(folder).pairs) == 40 and len(np.load(tmp_path / "out/scores/rerank_float32/0.npy")) == 40
+    scored = bench.row(every["family_distilbert"])["sides"]["lce_tf"]
+    assert scored["rounds"][0]["rate"] > 0 and scored["facts"]["chosen"] == {}
     trained = bench.row(every["train_float32"])["sides"]["lce_tf"]
     assert trained["rounds"][0]["rate"] > 0 and trained["facts"]["loss"] > 0
     groups = read_groups(folder)
