@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _main(arguments: argparse.Namespace) -> None:
     flags = vars(arguments).copy()
     own = {name: flags.pop(name) for name in ("checkpoint", "output", "layers", "pick")}
-    own["scoring"] = ScoringConfig(**{name: flags.pop(name) for name in settings.defaults(ScoringConfig)})
+    own["scoring"] = settings.from_options(ScoringConfig, arguments)
     flags["loss"] = flags["loss"] or LOSS
     # The teacher's scores are still to be made; their place is taken until then.
     flags = training_like(own["checkpoint"], {**flags, "teacher": "to be made"})

@@ -54,15 +54,16 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _main(arguments: argparse.Namespace) -> None:
-    found = mine(config_of(vars(arguments)))
+    found = mine(config_of(arguments))
     for number, (folder, run) in enumerate(zip(found.models, found.lists, strict=True), 1):
         print(f"round {number}: {folder}, from {run}")
     if found.table:
         print(f"\n{found.table}")
 
 
-def config_of(flags: dict) -> MineConfig:
-    """What the flags ask for."""
+def config_of(arguments: argparse.Namespace) -> MineConfig:
+    """What the arguments ask for."""
+    flags = vars(arguments)
     teacher = tuple(flags["teacher"])
     filtered = flags["teacher_margin"] is not None or flags["teacher_share"] is not None
     listed = {one.name: flags[one.name] for one in fields(NegativesConfig) if one.name in flags}
@@ -76,7 +77,7 @@ def config_of(flags: dict) -> MineConfig:
         output=flags["output"],
         rounds=flags["rounds"],
         start=flags["start"],
-        scoring=ScoringConfig(**{name: flags[name] for name in settings.defaults(ScoringConfig)}),
+        scoring=settings.from_options(ScoringConfig, arguments),
     )
 
 

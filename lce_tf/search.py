@@ -44,17 +44,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _main(arguments: argparse.Namespace) -> None:
-    flags = vars(arguments)
-    found = search(
-        SearchConfig(
-            training=training_of(flags),
-            output=flags["output"],
-            grid=tuple(flags["grid"]),
-            pairs=flags["pairs"],
-            held_out=flags["held_out"],
-            scoring=ScoringConfig(**{name: flags[name] for name in settings.defaults(ScoringConfig)}),
-        )
-    )
+    scoring = settings.from_options(ScoringConfig, arguments)
+    own = {name: getattr(arguments, name) for name in ("output", "pairs", "held_out")}
+    found = search(SearchConfig(training_of(vars(arguments)), grid=tuple(arguments.grid), scoring=scoring, **own))
     print(f"\n{found.table}\nbest: {found.flags}")
 
 

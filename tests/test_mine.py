@@ -197,4 +197,4 @@ def test_bad_input_is_one_line_with_nothing_left(files, tmp_path, monkeypatch, c
 
 def test_the_example_parses():
     line = mine.EXAMPLE.partition("\n\n")[0].replace("\\\n", "")
-    assert mine.config_of(vars(mine.parser().parse_args(shlex.split(line)[3:]))).rounds == 2
+    assert mine.config_of(mine.parser().parse_args(shlex.split(line)[3:])).rounds == 2

@@ -35,6 +35,10 @@ CHOICES = {
 # Parts of the names of decoders that people rerank with.
 DECODERS = ("qwen", "gemma", "llama", "mistral", "mixtral", "phi", "gpt", "minicpm", "olmo", "falcon", "deepseek")
 
+# Products on a CPU take so many rows at a time, or a divisor: oneDNN 16, Eigen 24 with AVX2 and 48 with AVX-512. A
+# block that is not full they compute in another order.
+BLOCK = 48
+
 
 @dataclass(frozen=True)
 class EncoderConfig:

@@ -8,15 +8,11 @@ import tf_keras as keras
 
 from lce_tf.model.attention import ATTENTIONS, MASKED
 from lce_tf.model.block import Block
-from lce_tf.model.config import EncoderConfig
+from lce_tf.model.config import BLOCK, EncoderConfig
 from lce_tf.model.decoder import Decoder
 from lce_tf.model.embeddings import Embeddings
 from lce_tf.model.norm import LayerNorm, make_norm
 from lce_tf.model.precision import PRECISIONS, Precision
-
-# Products on a CPU take so many rows at a time, or a divisor: oneDNN 16, Eigen 24 with AVX2 and 48 with AVX-512. A
-# block that is not full they compute in another order.
-BLOCK = 48
 
 
 def plain(model: tf.Module) -> contextlib.AbstractContextManager[None]:

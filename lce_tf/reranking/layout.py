@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from lce_tf.model.encoder import BLOCK
+from lce_tf.model.config import BLOCK
 from lce_tf.reranking.steady import WHOLE
 from lce_tf.tokens.packing import Packed, PackedTokens, Packer
 from lce_tf.tokens.rows import RowShape

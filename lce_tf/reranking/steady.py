@@ -8,7 +8,7 @@ copies, so that all batches of a width have the same size and the same kernel co
 
 from pathlib import Path
 
-from lce_tf.model.encoder import BLOCK
+from lce_tf.model.config import BLOCK
 
 # Instruction sets that decide which matrix kernels are used, most capable first, named as in /proc/cpuinfo.
 FEATURES = ("amx_tile", "avx512_bf16", "avx512_vnni", "avx512f", "avx2")

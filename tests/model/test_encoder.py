@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from lce_tf.model import hub
-from lce_tf.model.config import ACTIVATIONS, EncoderConfig
-from lce_tf.model.encoder import BLOCK, Encoder, filled, plain
+from lce_tf.model.config import ACTIVATIONS, BLOCK, EncoderConfig
+from lce_tf.model.encoder import Encoder, filled, plain
 from lce_tf.model.precision import PRECISIONS
 from lce_tf.model.weight_files import read_arrays
 from lce_tf.model.weights import load_encoder
