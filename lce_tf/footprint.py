@@ -1,5 +1,8 @@
-"""What a command took of the machine, for its last line."""
+"""What a command took of the machine, for its last line, and memory given back on the way."""
 
+import contextlib
+import ctypes
+import gc
 import resource
 import sys
 import time
@@ -21,3 +24,11 @@ class Footprint:
     def __str__(self) -> str:
         minutes, seconds = divmod(round(time.monotonic() - self._began), 60)
         return f"{minutes} min {seconds} s, {self.peak_bytes / 1e9:.1f} GB of memory at most"
+
+
+def give_back() -> None:
+    """Gives what this process has freed back to the system, which the C library keeps for later: gigabytes, in a
+    process that trains one model after the other."""
+    gc.collect()
+    with contextlib.suppress(OSError, AttributeError):  # a C library other than glibc
+        ctypes.CDLL(None).malloc_trim(0)

@@ -3,8 +3,11 @@
 import re
 import subprocess
 import sys
+from pathlib import Path
 
-from lce_tf.footprint import Footprint
+import pytest
+
+from lce_tf.footprint import Footprint, give_back
 
 
 def test_the_line():
@@ -21,3 +24,15 @@ def test_a_child_s_memory_counts():
     command = ["sh", "-c", '"$0" -c "$1"; true', sys.executable, code]
     before, after = map(int, subprocess.check_output(command, text=True).split())
     assert before < 300_000_000 <= after
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").is_file(), reason="needs Linux")
+def test_what_was_freed_is_given_back():
+    def resident():
+        return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+
+    held = [bytearray(2000) for _ in range(100_000)]
+    del held[:-1]  # what is above keeps the C library from giving back what is below
+    before = resident()
+    give_back()
+    assert resident() < before - 100_000_000 and len(held) == 1

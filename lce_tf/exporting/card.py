@@ -88,8 +88,8 @@ def model_card(
     config = about.config
     title = f"{config.family.title} cross-encoder, {config.num_hidden_layers} layers of {config.hidden_size}"
     scores = "model(**inputs).logits[:, 0]"
-    if about.scoring.activation == "sigmoid":
-        scores = f"torch.sigmoid({scores})"
+    if about.scoring.activation in ("sigmoid", "tanh"):
+        scores = f"torch.{about.scoring.activation}({scores})"
     usage = USAGE.format(name=name, scores=scores)
     if config.family.answers:
         no, yes = config.family.answers[0]

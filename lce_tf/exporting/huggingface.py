@@ -18,7 +18,8 @@ from lce_tf.reranking.opening import Opened, open_checkpoint
 from lce_tf.tokens.template import probed
 from lce_tf.training_folder import TrainingFolder
 
-MODULES = {"Identity": "torch.nn.modules.linear.Identity", "Sigmoid": "torch.nn.modules.activation.Sigmoid"}
+MODULES = {"Identity": "torch.nn.modules.linear.Identity"}
+MODULES |= {name: f"torch.nn.modules.activation.{name}" for name in ("Sigmoid", "Tanh")}
 
 
 def export_huggingface(folder: str | Path, output: str | Path, license: str = "unknown") -> Path:

@@ -69,7 +69,8 @@ def _module(opened: Opened):
         best = tf.math.segment_max(scores, packed.pair)
         if scoring.activation == "identity":
             return {"score": best}
-        written = {"sigmoid": tf.sigmoid, "log_sigmoid": tf.math.log_sigmoid}[scoring.activation]
+        functions = {"sigmoid": tf.sigmoid, "log_sigmoid": tf.math.log_sigmoid, "tanh": tf.tanh}
+        written = functions[scoring.activation]
         return {"score": written(best), "logit": best}
 
     def tokenize(query, passage):

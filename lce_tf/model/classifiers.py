@@ -9,7 +9,7 @@ from lce_tf.model.config import EncoderConfig, Lengths, Scoring
 from lce_tf.model.families import FAMILIES
 from lce_tf.model.framing import PROMPTED
 
-ACTIVATIONS = {"Identity": "identity", "Sigmoid": "sigmoid"}
+ACTIVATIONS = {"Identity": "identity", "Sigmoid": "sigmoid", "Tanh": "tanh"}
 # What a label is called that says that a passage is relevant, or that it is not, in lower case.
 POSITIVE = set("relevant yes true positive related entailment duplicate match correct good 1".split())
 NEGATIVE = set("irrelevant unrelated no false negative mismatch different incorrect wrong bad 0".split())
@@ -27,7 +27,7 @@ def scoring_of(values: dict[str, Any], config: EncoderConfig, folder: Path) -> S
     """How the classifier in `folder` ranks.
 
     One label is a score. Two are ranked by their difference, which orders as the softmax probability of the relevant
-    one does; where the folder names a sigmoid for them, by the relevant one alone. Which one is relevant their names
+    one does; where the folder names a function for them, by the relevant one alone. Which one is relevant their names
     say, and it is the second where they have none; where the names do not tell, the rule is "undecided". A folder that
     names no function for its scores gets sentence-transformers' choice: a sigmoid for one label, none for two. The two
     answers of a sequence-to-sequence model rank as two labels; the logarithm of the second's probability is shown.
@@ -57,7 +57,7 @@ def rule_of(relevant: int | None, activation: str) -> str:
     """The rule of `Scoring` by which two labels rank, of which number `relevant` says that a passage is relevant."""
     if relevant is None:
         return "undecided"
-    alone = activation == "sigmoid"
+    alone = activation != "identity"
     return ("first" if alone else "reversed") if relevant == 0 else ("last" if alone else "difference")
 
 

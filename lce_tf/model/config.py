@@ -296,8 +296,8 @@ class Scoring:
             but without its saturation, or the "last" one alone; "reversed" and "first" where the first logit is that
             of relevance; "undecided" where it has to be said which is.
         dtype: "float16" rounds scores to it before sorting, so that ties keep the first stage's order.
-        activation: what is written of a score: itself ("identity"), its "sigmoid" or the logarithm of that
-            ("log_sigmoid"); the order is that of the score.
+        activation: what is written of a score: itself ("identity"), its "sigmoid", the logarithm of that
+            ("log_sigmoid") or its "tanh"; the order is that of the score.
     """
 
     outputs: int = 1
@@ -309,7 +309,7 @@ class Scoring:
 
     def __post_init__(self):
         known = {"head": ("linear", "dense", "pooler", "relu", "normed"), "dtype": ("float32", "float16")}
-        known |= {"activation": ("identity", "sigmoid", "log_sigmoid")}
+        known |= {"activation": ("identity", "sigmoid", "log_sigmoid", "tanh")}
         known |= {"rule": ("difference", "last", "reversed", "first", "undecided")}
         known |= {"padding_segment": (0, 1), "outputs": (1, 2)}
         for name, values in known.items():

@@ -14,6 +14,7 @@ from lce_tf.data.watched import Watched
 from lce_tf.disk import PRODUCT
 from lce_tf.errors import UserError
 from lce_tf.files import make_folder, read_json, write_json
+from lce_tf.footprint import give_back
 from lce_tf.model import checkpoint
 from lce_tf.paper.rows import Checkpoint
 from lce_tf.replication import made
@@ -193,6 +194,7 @@ class Products(Inputs):
         make()
         if watched is not None:
             watched.check()  # what is recorded was hashed before the making read it
+        give_back()  # what retrieves, trains and reranks holds gigabytes, and the next one its own
         seconds = round(time.monotonic() - start, 1)
         PRODUCT.write(record, {"settings": settings, "seconds": seconds})
         self._seconds[path] = seconds

@@ -13,8 +13,8 @@ def activate(scores: np.ndarray, shown: Shown) -> np.ndarray:
     """Scores as they are written, float64 of the same shape.
 
     Args:
-        shown: "identity": themselves; "sigmoid" or "log_sigmoid", its logarithm; or a calibration's probabilities. None
-            of them changes the order, but equal values may come of different scores: order by the scores themselves.
+        shown: "identity": themselves; "sigmoid" or "log_sigmoid", its logarithm; "tanh"; or a calibration's
+            probabilities. None of them changes the order, but equal values may come of different scores: order by the scores themselves.
     """
     if isinstance(shown, Calibration):
         return shown.probability(scores)
@@ -22,6 +22,8 @@ def activate(scores: np.ndarray, shown: Shown) -> np.ndarray:
     if shown == "log_sigmoid":
         with np.errstate(invalid="ignore"):  # rows that were not scored are no numbers
             return -np.logaddexp(0, -wide)
+    if shown == "tanh":
+        return np.tanh(wide)
     return wide if shown == "identity" else sigmoid(wide)
 
 

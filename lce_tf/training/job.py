@@ -3,7 +3,6 @@
 import collections
 import contextlib
 import functools
-import gc
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -13,6 +12,7 @@ from lce_tf import xla
 from lce_tf.errors import UserError
 from lce_tf.evaluation.measures import MEAN, evaluate, figure_name, mean
 from lce_tf.files import claimed_folder
+from lce_tf.footprint import give_back
 from lce_tf.groups.sampler import GroupSampler
 from lce_tf.locks import alone
 from lce_tf.losses import LOSSES
@@ -80,7 +80,7 @@ def _train(config: TrainConfig, output: Path, workers: Workers, locks: contextli
     job.run()
     # Otherwise a process that trains several models would keep the graphs and slots of all of them.
     del job
-    gc.collect()
+    give_back()
     return output
 
 

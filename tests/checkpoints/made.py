@@ -357,6 +357,7 @@ def _labels() -> None:
 
     _case("no function named", named(sentence_transformers=None))
     _case("a sigmoid", named(sentence_transformers={"activation_fn": SIGMOID}))
+    _case("a tanh", named(sentence_transformers={"activation_fn": "torch.nn.modules.activation.Tanh"}))
     _case("a sigmoid, as once", named(sentence_transformers=None, sbert_ce_default_activation_function=SIGMOID))
     _case("a function that is not trusted", named(sentence_transformers={"activation_fn": "mine.Identity"}))
     _case("two labels", named(2))

@@ -182,7 +182,7 @@ def test_identity_changes_with_the_activation(copied):
         ({"id2label": None, "num_labels": 3}, "config.json: has 3 labels"),
         ({"model_type": "xlnet", "architectures": ["XLNetForSequenceClassification"]}, "'xlnet': only albert, bert, "),
         ({"model_type": "qwen3", "architectures": ["Qwen3ForSequenceClassification"]}, "'qwen3': is a decoder"),
-        ({"sentence_transformers": {"activation_fn": "torch.nn.Tanh"}}, "applies torch.nn.Tanh to its logits"),
+        ({"sentence_transformers": {"activation_fn": "torch.nn.ReLU"}}, "applies torch.nn.ReLU to its logits"),
         ({"lce_tf": {"lengths": {"width": 3}}}, "config.json: its lce_tf part is not what export writes"),
         ({"architectures": ["BertForMaskedLM"]}, "is a backbone without a trained head"),
         ({"architectures": None}, "is a backbone without a trained head"),

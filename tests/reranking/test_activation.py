@@ -18,6 +18,11 @@ def test_sigmoid_by_hand():
     assert np.isnan(activate(np.float32([np.nan]), "sigmoid")).all()
 
 
+def test_tanh_by_hand():
+    found = activate(np.float32([0, 2, -2]), "tanh")
+    np.testing.assert_allclose(found, [0, math.tanh(2), -math.tanh(2)], rtol=1e-12)
+
+
 def test_identity_changes_nothing():
     ranked, raw = merged(RUN, RUN, np.float32([1, 2, 3, 4, 5, 6]), "new")
     assert activated(ranked, raw, "identity") == (ranked, raw)
