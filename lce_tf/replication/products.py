@@ -35,12 +35,18 @@ class Products(Inputs):
 
     Each has a record `NAME.made.json` of the settings it was made with and the seconds that took. A product whose
     record agrees is used as it is; one that was made otherwise is refused, never overwritten. With a `stage`, what
-    belongs to another stage must be there already.
+    belongs to another stage must be there already. What `told` returns is printed whenever one was made.
     """
 
-    def __init__(self, preset: Preset, folder: str | Path, stage: str | None = None):
+    def __init__(
+        self,
+        preset: Preset,
+        folder: str | Path,
+        stage: str | None = None,
+        told: Callable[[], str] | None = None,
+    ):
         super().__init__(preset, folder)
-        self.stage = stage
+        self.stage, self._told = stage, told
         self._seconds: dict[Path, float] = {}
 
     @property
@@ -199,6 +205,8 @@ class Products(Inputs):
         PRODUCT.write(record, {"settings": settings, "seconds": seconds})
         self._seconds[path] = seconds
         print(f"{path}: {seconds} s", flush=True)
+        if self._told:
+            print(self._told(), flush=True)
         return path
 
 

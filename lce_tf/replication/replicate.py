@@ -13,8 +13,10 @@ from lce_tf.paper.rows import BASELINE, PUBLIC, Row, Table
 from lce_tf.replication.further import FurtherSet
 from lce_tf.replication.local import model_source
 from lce_tf.replication.official import is_msmarco
+from lce_tf.replication.plan import make_plan
 from lce_tf.replication.presets import TUNE, Preset
 from lce_tf.replication.products import Products
+from lce_tf.replication.remaining import remaining
 from lce_tf.replication.submission import write_submission
 from lce_tf.reranking.opening import open_checkpoint
 from lce_tf.retrieval import bm25
@@ -43,7 +45,7 @@ def replicate(
         UserError: bad settings, or products in `folder` that were made with others.
     """
     seeds, table = seeds or (preset.training.seed,), preset.measuring(table)
-    products = Products(preset, folder, stage)
+    products = Products(preset, folder, stage, lambda: remaining(make_plan([table], preset, folder, seeds), folder))
     for name in (preset.training.backbone, preset.encoder):
         model_source(name)  # what is neither a folder nor an id is found before the work
     for row in table.rows if stage is None else ():

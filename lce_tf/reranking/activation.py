@@ -14,7 +14,8 @@ def activate(scores: np.ndarray, shown: Shown) -> np.ndarray:
 
     Args:
         shown: "identity": themselves; "sigmoid" or "log_sigmoid", its logarithm; "tanh"; or a calibration's
-            probabilities. None of them changes the order, but equal values may come of different scores: order by the scores themselves.
+            probabilities. None of them changes the order, but equal values may come of different scores: order by the
+            scores themselves.
     """
     if isinstance(shown, Calibration):
         return shown.probability(scores)

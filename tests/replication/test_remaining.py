@@ -1,0 +1,55 @@
+"""What is left, reckoned by hand."""
+
+from lce_tf.disk import PRODUCT
+from lce_tf.replication.plan import Plan, Task
+from lce_tf.replication.remaining import remaining
+
+PLACES = {"retrieve": "first_stage", "train": "models", "rerank": "reranked"}
+
+
+def planned(folder, *tasks):
+    """A plan of (stage, name, pairs, seconds or None where it is still to do)."""
+    for stage, name, _, seconds in tasks:
+        if seconds is not None:
+            record = folder / PLACES[stage] / f"{name}.made.json"
+            record.parent.mkdir(parents=True, exist_ok=True)
+            PRODUCT.write(record, {"settings": {}, "seconds": seconds})
+    return Plan(
+        "t", (), tuple(Task(stage, name, "", pairs, 0, seconds is not None) for stage, name, pairs, seconds in tasks)
+    )
+
+
+def test_by_hand(tmp_path):
+    plan = planned(
+        tmp_path,
+        ("retrieve", "bm25.train.trec", 0, 20),
+        ("retrieve", "bm25.dev.trec", 0, 40),
+        ("retrieve", "dense.dev.trec", 0, None),  # 30 s
+        ("train", "ce", 1000, 100),
+        ("train", "lce", 8000, None),  # 800 s
+        ("rerank", "ce.trec", 500, 50),
+        ("rerank", "lce.trec", 500, None),  # 50 s
+    )
+    # 880 s
+    assert remaining(plan, tmp_path) == "4 of 7 products are there; about 15 min left"
+
+
+def test_what_has_not_begun_is_named(tmp_path):
+    plan = planned(tmp_path, ("train", "ce", 10, 10), ("train", "lce", 20, None), ("rerank", "ce.trec", 5, None))
+    line = "1 of 3 products are there; about 20 s left without reranking, not timed yet"
+    assert remaining(plan, tmp_path) == line
+
+
+def test_nothing_known_and_nothing_left(tmp_path):
+    assert remaining(planned(tmp_path, ("train", "ce", 10, None)), tmp_path) == "0 of 1 products are there"
+    assert remaining(planned(tmp_path, ("train", "ce", 10, 10)), tmp_path) == "1 of 1 products are there"
+
+
+def test_a_table_says_it(preset, tmp_path, capsys):
+    from lce_tf.paper.rows import TABLE2
+    from lce_tf.replication.replicate import replicate
+
+    replicate(TABLE2, preset.override(queries=3), tmp_path)
+    said = [line for line in capsys.readouterr().out.splitlines() if "products are there" in line]
+    assert len(said) == 10 and said[0].startswith("1 of 10") and said[-1] == "10 of 10 products are there"
+    assert "left" in said[-2]
