@@ -42,15 +42,17 @@ help: ## Show this
 
 setup: $(VENV)/.installed ## Build the environment from requirements.lock (3 minutes, 5.6 GB)
 
-test: $(VENV)/.installed ## Run the tests but the slow ones (SLOW=1: all)
-	@$(BIN)/python -m pytest -m "not cluster$(if $(SLOW),, and not slow)"
+# In two halves at once, as most tests leave a core idle: they trace graphs, or start programs one after the other. The
+# second half's report is printed after the first's.
+pytest = $(BIN)/python -m pytest -m "$(1)" --part $(2)/2
+halves = log=$$(mktemp); $(call pytest,$(1),2) >$$log 2>&1 & second=$$!; trap 'kill $$second' INT TERM; \
+	$(call pytest,$(1),1); first=$$?; wait $$second; second=$$?; cat $$log; rm -f $$log; exit $$((first | second))
 
-# In two halves at once: most of these tests start programs one after the other, and leave a core idle.
-slow = $(BIN)/python -m pytest -m "slow and not cluster" --part $(1)/2
+test: $(VENV)/.installed ## Run the tests but the slow ones (SLOW=1: all)
+	@$(call halves,not cluster$(if $(SLOW),, and not slow))
 
 test-slow: $(VENV)/.installed ## Run the slow tests only, which make test leaves out
-	@log=$$(mktemp); $(call slow,2) >$$log 2>&1 & second=$$!; trap 'kill $$second' INT TERM; \
-	$(call slow,1); first=$$?; wait $$second; second=$$?; cat $$log; rm -f $$log; exit $$((first | second))
+	@$(call halves,slow and not cluster)
 
 lint: $(VENV)/.installed ## Check style (ruff) and shell scripts (shellcheck)
 	@$(BIN)/ruff check .
