@@ -10,6 +10,7 @@ SCALE ?= 1
 N ?=
 FLAGS ?=
 SLOW ?=
+MINUTES ?=
 UPGRADE ?=
 PEERS ?=
 # The plain package index brings torch with CUDA: gigabytes, and its cuDNN is written over the one of
@@ -44,14 +45,14 @@ setup: $(VENV)/.installed ## Build the environment from requirements.lock (3 min
 
 # In two halves at once, as most tests leave a core idle: they trace graphs, or start programs one after the other. The
 # second half's report is printed after the first's.
-pytest = $(BIN)/python -m pytest -m "$(1)" --part $(2)/2
+pytest = $(BIN)/python -m pytest -m "$(1)" --part $(2)/2 $(if $(MINUTES),--minutes $(MINUTES))
 halves = log=$$(mktemp); $(call pytest,$(1),2) >$$log 2>&1 & second=$$!; trap 'kill $$second' INT TERM; \
 	$(call pytest,$(1),1); first=$$?; wait $$second; second=$$?; cat $$log; rm -f $$log; exit $$((first | second))
 
 test: $(VENV)/.installed ## Run the tests but the slow ones (SLOW=1: all)
 	@$(call halves,not cluster$(if $(SLOW),, and not slow))
 
-test-slow: $(VENV)/.installed ## Run the slow tests only, which make test leaves out
+test-slow: $(VENV)/.installed ## Run the slow tests only, which make test leaves out (MINUTES=16: begin none later)
 	@$(call halves,slow and not cluster)
 
 lint: $(VENV)/.installed ## Check style (ruff) and shell scripts (shellcheck)

@@ -5,6 +5,7 @@ import gc
 import os
 import shutil
 import tempfile
+import time
 
 import pytest
 
@@ -13,6 +14,8 @@ from tests.environment import clean
 _scratch = None
 _HOW = {"slow": "run them with make test-slow", "cluster": "with Slurm installed, pytest -m cluster runs it"}
 _left_out: dict[str, collections.Counter[str]] = {marker: collections.Counter() for marker in _HOW}
+_too_late: collections.Counter[str] = collections.Counter()
+_began = time.monotonic()
 
 
 def pytest_configure(config):
@@ -45,6 +48,7 @@ def _what_a_test_leaves_is_not_searched_for_garbage_again():
 
 def pytest_addoption(parser):
     parser.addoption("--part", metavar="I/K", help="run the tests number I, I + K, ... of those that are selected")
+    parser.addoption("--minutes", type=float, metavar="N", help="begin no test after N minutes; those of docs are last")
 
 
 @pytest.hookimpl(trylast=True)
@@ -53,6 +57,15 @@ def pytest_collection_modifyitems(config, items):
     if part := config.getoption("--part"):
         first, parts = map(int, part.split("/"))
         items[:] = items[first - 1 :: parts]
+    if config.getoption("--minutes"):
+        items.sort(key=lambda item: item.location[0].startswith("tests/docs"))
+
+
+def pytest_runtest_setup(item):
+    minutes = item.config.getoption("--minutes")
+    if minutes and time.monotonic() - _began > 60 * minutes:
+        _too_late[item.location[0]] += 1
+        pytest.skip(f"{minutes:g} minutes are over")
 
 
 def pytest_deselected(items):
@@ -63,6 +76,9 @@ def pytest_deselected(items):
 
 
 def pytest_terminal_summary(terminalreporter):
+    if total := sum(_too_late.values()):
+        where = ", ".join(f"{path} ({count})" for path, count in sorted(_too_late.items()))
+        terminalreporter.write_line(f"{total} not begun, as their minutes were over: {where}")
     if not terminalreporter.config.option.markexpr:
         return
     for marker, files in _left_out.items():
