@@ -82,11 +82,12 @@ def _reranking(scale: Scale, data: str) -> list[Row]:
 
     peer, flag = "rerank.sentence_transformers", "rerank.flag_embedding"
     batches = [{"batch": batch} for batch in scale.batches]
+    precisions = _precisions()
     best = {
         backend: [
             {"backend": backend, "precision": precision, **batch}
-            for precision in (("bfloat16", "float32") if cpu_has_bfloat16() else ("float32",))
-            for batch in (batches if precision == "bfloat16" or not cpu_has_bfloat16() else [{"batch": 32}])
+            for precision in precisions
+            for batch in (batches if precision == precisions[0] else [{"batch": 32}])
         ]
         for backend in ("torch", "openvino")
     }
@@ -129,13 +130,20 @@ def _reranking(scale: Scale, data: str) -> list[Row]:
     ]
 
 
+def _precisions() -> tuple[str, ...]:
+    """What the other tools choose from, the likely best first.
+
+    Where the processor has no instructions for it, PyTorch's bfloat16 is tens of times slower than its float32.
+    """
+    return ("bfloat16", "float32") if cpu_has_bfloat16() else ("float32",)
+
+
 def _family(name: str, data: str) -> Row:
     """A public checkpoint of a family, as both sides load it."""
-    # Where the processor has no instructions for it, PyTorch's bfloat16 is tens of times slower than its float32.
-    precisions = [{}, {"precision": "bfloat16"}] if cpu_has_bfloat16() else [{}]
+    variants = [{"precision": precision} for precision in _precisions()]
     jobs = {
         US: Job(OURS, {"task": "rerank.family", "data": data}),
-        TORCH: Job(PEERS, {"task": "rerank.sentence_transformers", "data": data, "variants": precisions}),
+        TORCH: Job(PEERS, {"task": "rerank.sentence_transformers", "data": data, "variants": variants}),
     }
     check = Check(f"rerank, {name}, 6 layers of 384", "rate", "pairs/s", against=(TORCH,))
     return Row(f"family_{name.replace('-', '_')}", jobs, (check,))
