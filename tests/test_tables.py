@@ -32,6 +32,7 @@ def asked(monkeypatch, tmp_path):
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(tables, "replicate", replicate)
+    monkeypatch.setattr(tables, "jobs_here", lambda preset: 1)
     return calls
 
 
@@ -74,6 +75,8 @@ def test_further_sets(asked):
         (["--seeds", "1,1"], "--seeds: give one or more different"),
         (["--seeds", "1,-2"], "--seed -2"),
         (["--seeds", ","], "--seeds: give one or more different"),
+        (["--jobs", "2", "--stage", "train"], "--jobs 2: is for making whole tables"),
+        (["--jobs", "2", "--plan"], "--jobs 2: is for making whole tables"),
         (["--precision", "int4"], "--precision 'int4'"),
     ],
 )
@@ -91,6 +94,7 @@ def test_bad_settings_are_one_line_before_any_work(asked, capsys, tmp_path, flag
         ("table1 --preset none", "invalid choice"),
         ("table1 --seeds one", "'one': give whole numbers"),
         ("table1 --bm25 0.9", "'0.9': give k1 and b, such as"),
+        ("table1 --jobs 0", "'0': give a whole number above 0"),
         ("table1 --pairs-per-second 60", "'60': give two numbers above 0"),
         ("table1 --also ,", "',': give names with commas between, or none"),
         ("", "required"),

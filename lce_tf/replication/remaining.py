@@ -11,11 +11,14 @@ from lce_tf.steps import record_of
 _WORDS = {"retrieve": "retrieval", "train": "training", "rerank": "reranking"}
 
 
-def remaining(plan: Plan, folder: str | Path) -> str:
+def remaining(plan: Plan, folder: str | Path, jobs: int = 1) -> str:
     """One line: how many of the products are there, and about how long the others take on this machine.
 
     Training and reranking are reckoned by pairs a second, retrieval by its mean time. A part of the work of which there
     is nothing yet is named instead.
+
+    Args:
+        jobs: how many of them are made at once.
     """
     seconds, unknown = 0.0, []
     for stage, word in _WORDS.items():
@@ -30,7 +33,7 @@ def remaining(plan: Plan, folder: str | Path) -> str:
     if there == len(plan.tasks) or not seconds:
         return line
     without = f" without {' and '.join(unknown)}, not timed yet" if unknown else ""
-    return f"{line}; about {duration(seconds)} left{without}"
+    return f"{line}; about {duration(seconds / min(jobs, len(plan.tasks) - there))} left{without}"
 
 
 def _path(task: Task, folder: str | Path) -> Path:

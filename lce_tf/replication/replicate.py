@@ -46,13 +46,7 @@ def replicate(
     """
     seeds, table = seeds or (preset.training.seed,), preset.measuring(table)
     products = Products(preset, folder, stage, lambda: remaining(make_plan([table], preset, folder, seeds), folder))
-    for name in (preset.training.backbone, preset.encoder):
-        model_source(name)  # what is neither a folder nor an id is found before the work
-    for row in table.rows if stage is None else ():
-        if row.kind == PUBLIC:
-            open_checkpoint(dict(preset.cited)[row.label])  # and so is what is no cross-encoder
-    qrels = products.qrels()
-    further = {known: products.judged(known.key) for known in products.further}  # a fault is found before the work
+    qrels, further = found_first(table, products)
     results = {row.label: _measured(row, products, qrels, further, seeds) for row in table.measured_rows}
     setting = _setting(table, products, len(qrels), further, seeds)
     submitted = next((row for row in table.rows if row.checkpoint and row.paper.eval is not None), None)
@@ -69,6 +63,21 @@ def replicate(
     report = build(table, results, setting)
     write_all(report, Path(folder))
     return report
+
+
+def found_first(table: Table, products: Products) -> tuple[Qrels, dict[FurtherSet, Qrels]]:
+    """The judgments that the table is measured by, of dev and of the further sets, read before any work.
+
+    Raises:
+        UserError: they, or the models that the table starts from, are not what they should be.
+    """
+    preset = products.preset
+    for name in (preset.training.backbone, preset.encoder):
+        model_source(name)  # what is neither a folder nor an id
+    for row in table.rows if products.stage is None else ():
+        if row.kind == PUBLIC:
+            open_checkpoint(dict(preset.cited)[row.label])  # what is no cross-encoder
+    return products.qrels(), {known: products.judged(known.key) for known in products.further}
 
 
 def _measured(

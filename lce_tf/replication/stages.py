@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from lce_tf.errors import UserError
 from lce_tf.paper.rows import PUBLIC, Checkpoint, Row, Table
+from lce_tf.replication.plan import training_config
 from lce_tf.replication.presets import TRAIN, Preset
 from lce_tf.replication.products import Products, seeded_name
 from lce_tf.replication.replicate import replicate
@@ -27,12 +28,14 @@ class Item:
         rows: the rows that need it, such as `table1:4`.
         run: called with the folder of the products, does the work, or finds it done, and returns what to print.
             Work of another stage that it needs must be there: a UserError says what is missing.
+        pairs: that it trains on; 0 for other work.
     """
 
     stage: str
     name: str
     rows: tuple[str, ...]
     run: Callable[[str | Path], str]
+    pairs: int = 0
 
 
 def stages(tables: Sequence[Table], preset: Preset, seeds: Sequence[int] | None = None) -> dict[str, list[Item]]:
@@ -154,7 +157,9 @@ def _trainings(jobs: list[_Job], preset: Preset, seeds: tuple[int, ...]) -> list
         def run(folder):
             return str(Products(preset, folder, stage="train").trained(wanted, seed))
 
-        return Item("train", seeded_name(wanted.name, seed, preset), labels, run)
+        config = training_config(preset, wanted)
+        pairs = config.steps * config.batch * config.members
+        return Item("train", seeded_name(wanted.name, seed, preset), labels, run, pairs)
 
     found = _grouped(((job.row.checkpoint, seed), job.label) for job in jobs if job.row.checkpoint for seed in seeds)
     return [item(*key, labels) for key, labels in found.items()]
