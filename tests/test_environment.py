@@ -47,7 +47,8 @@ def test_ci_starts_the_readme_s_test_command_letter_for_letter():
     table, test = readme_commands()
     assert (table, test) == ("make table1", "make test")
     commands = [line for line in (ROOT / ".ci/run").read_text(encoding="utf-8").splitlines() if "make " in line]
-    assert [line for line in commands if not line.startswith("#")] == [test, "make test-slow MINUTES=16"]
+    first, then = [line for line in commands if not line.startswith("#")]
+    assert first == test and then.startswith("make test-slow MINUTES=")
 
 
 def test_ci_starts_make_in_a_clean_environment(tmp_path):
@@ -60,7 +61,7 @@ def test_ci_starts_make_in_a_clean_environment(tmp_path):
     subprocess.run([ROOT / ".ci/run"], env=environment, check=True)
     calls = [dict(line.split("=", 1) for line in call.splitlines() if "=" in line)
              for call in (tmp_path / "calls").read_text().strip().split("\n\n")]  # fmt: skip
-    assert [call["arguments"] for call in calls] == ["test", "test-slow MINUTES=16"]
+    assert [call["arguments"] for call in calls] == ["test", "test-slow MINUTES=23"]
     for call in calls:
         assert not {"MAKEFLAGS", "MAKELEVEL", "MFLAGS", "PYTHONPATH"} & set(call)
         assert Path(call["VENV"]).parent == Path(call["LCE_CACHE"]).parent

@@ -21,6 +21,24 @@ from lce_tf.replication.replicate import replicate
 from lce_tf.replication.stages import TOKENS, Item
 from tests.replication.conftest import make_preset
 
+ROOT = Path(__file__).parents[2]
+# Trains two rows for days.
+LONG = """
+import sys
+from dataclasses import replace
+from pathlib import Path
+from lce_tf.errors import guarded
+from lce_tf.footprint import Footprint
+from lce_tf.replication.at_once import Work, make_at_once
+from tests.replication.conftest import make_preset
+from tests.replication.test_at_once import rows
+
+folder = Path(sys.argv[1])
+preset = make_preset(folder)
+preset = replace(preset, training=replace(preset.training, steps=10_000_000))
+sys.exit(guarded(make_at_once, Work((rows("1", "8"),), preset, folder / "out", (42,)), 2, Footprint()))
+"""
+
 
 def rows(*labels: str) -> Table:
     kept = [row for row in TABLE1.rows if row.label in labels]
@@ -85,10 +103,10 @@ def test_two_at_once_are_as_one_after_the_other(tmp_path, capfd):
 def test_a_fault_is_the_commands_own_line_after_the_others_have_ended(tmp_path, capfd):
     preset, table = make_preset(tmp_path), rows("a", "b", "1", "8")
     work = Work((table,), preset, tmp_path / "out", (42,))
-    blocked = tmp_path / "out" / "models" / "ce-bm25"
+    blocked = tmp_path / "out" / "models" / "ce-n1-bm25"
     blocked.parent.mkdir(parents=True)
     blocked.write_text("in the way")
-    with pytest.raises(UserError, match="models/ce-bm25: "):
+    with pytest.raises(UserError, match="models/ce-n1-bm25: "):
         make_at_once(work, 2, Footprint())
     assert "error: " not in "".join(capfd.readouterr())
     assert (tmp_path / "out" / "models" / "lce-n8-dense.made.json").is_file()
@@ -98,12 +116,8 @@ def test_a_fault_is_the_commands_own_line_after_the_others_have_ended(tmp_path, 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_a_command_that_is_stopped_leaves_no_process_at_work(tmp_path, number):
-    preset = make_preset(tmp_path)
-    flags = ["--backbone", preset.training.backbone, "--encoder", preset.encoder, "--steps", "100000", "--depth", "8"]
-    command = [sys.executable, "-m", "lce_tf.tables", "table1", "--data-dir", preset.dataset, "--jobs", "2"]
-    command = [*command, *flags, "--output", str(tmp_path / "out"), "--queries", "15", "--precision", "float32"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as running:
-        children = []
+    command = [sys.executable, "-c", LONG, str(tmp_path)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as running:
         deadline = time.monotonic() + 120
         while not (steps := list((tmp_path / "out").glob("models/*/metrics.jsonl"))) or len(steps) < 2:
             assert running.poll() is None and time.monotonic() < deadline, running.stdout.read()
