@@ -1,17 +1,16 @@
 """What a table would take, before anything starts: downloads, retrieval, training, reranking, disk and hours."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from lce_tf.evaluation.inputs import aligned
 from lce_tf.paper.notes import duration
 from lce_tf.paper.rows import BASELINE, PUBLIC, Checkpoint, Row, Table
 from lce_tf.replication.local import Source, collection_source, judged_count, model_source, query_count
-from lce_tf.replication.presets import TRAIN, TUNE, Preset
+from lce_tf.replication.presets import TO_BE_MADE, TRAIN, TUNE, Preset
 from lce_tf.replication.products import Products
 from lce_tf.steps import record_of
-from lce_tf.training.config import TrainConfig, follow
 
 # Bytes a row of a TREC file, and of a run that was reranked, whose raw scores are kept as well.
 _ROW, _RERANKED_ROW = 45, 53
@@ -148,13 +147,12 @@ def _retrieval(products: Products, retriever: str, split: str) -> Task:
 
 
 def _training(products: Products, wanted: Checkpoint, seed: int) -> Task:
-    config = training_config(products.preset, wanted)
-    pairs = config.steps * config.batch * config.members
+    config = products.preset.training_of(wanted, dev_run=TO_BE_MADE)
     weights = model_source(config.backbone).bytes
     path = products.model_folder(wanted, seed)
     begun = ", begun" if path.exists() and not _there(path) else ""
-    detail = f"{config.steps:,} steps x {config.batch} x {config.members} = {pairs:,} pairs{begun}"
-    return Task("train", path.name, detail, pairs, weights and weights * _COPIES, _there(path))
+    detail = f"{config.steps:,} steps x {config.batch} x {config.members} = {config.pairs:,} pairs{begun}"
+    return Task("train", path.name, detail, config.pairs, weights and weights * _COPIES, _there(path))
 
 
 def _reranking(products: Products, path: Path, split: str) -> Task:
@@ -182,12 +180,6 @@ def _queries(products: Products, split: str) -> int | None:
         found = round(found * preset.share)  # of the passages; a query goes with its passage
     limits = [found, preset.queries] if own and split != TRAIN else [found]
     return min((limit for limit in limits if limit is not None), default=None)
-
-
-def training_config(preset: Preset, wanted: Checkpoint) -> TrainConfig:
-    """The settings behind a checkpoint, its runs not yet made."""
-    config = replace(preset.training, loss=wanted.loss, group=wanted.group, dev_run="to be made")
-    return follow(config, config.recipe, preset.asked)
 
 
 def _there(path: Path) -> bool:

@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from lce_tf.replication.presets import TRAIN, TUNE, Preset
 from lce_tf.reranking.rerank import RerankConfig, rerank
 from lce_tf.retrieval import bm25, dense, heatmap, prebuilt, tuning
 from lce_tf.steps import record_of, refuse_changed
-from lce_tf.training.config import TrainConfig, follow
+from lce_tf.training.config import TrainConfig
 from lce_tf.training.job import train
 
 # Folder of products -> the stage that makes them, for jobs that each do one stage.
@@ -100,17 +100,14 @@ class Products(Inputs):
         """The training run behind a checkpoint of the tables."""
         run = self.first_stage(wanted.negatives, TRAIN)
         dev_run = self.first_stage(wanted.negatives, self.preset.dev_split) if self._evaluates else None
-        config = replace(
-            self.preset.training,
+        return self.preset.training_of(
+            wanted,
             dataset=self.dataset_name,
             run=str(run),
-            loss=wanted.loss,
-            group=wanted.group,
             seed=seed,
             dev_split=self.preset.dev_split,
             dev_run=dev_run and str(dev_run),
         )
-        return follow(config, config.recipe, self.preset.asked)
 
     def trained(self, wanted: Checkpoint, seed: int) -> Path:
         """The folder of a trained checkpoint."""

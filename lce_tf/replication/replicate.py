@@ -9,12 +9,12 @@ from lce_tf.data.runs import read_run
 from lce_tf.evaluation.measures import evaluate
 from lce_tf.paper.outcome import Further, averaged
 from lce_tf.paper.report import Measured, Report, Setting, build, write_all
-from lce_tf.paper.rows import BASELINE, PUBLIC, Row, Table
+from lce_tf.paper.rows import BASELINE, PAPER_LOSSES, PUBLIC, Row, Table
 from lce_tf.replication.further import FurtherSet
 from lce_tf.replication.local import model_source
 from lce_tf.replication.official import is_msmarco
 from lce_tf.replication.plan import make_plan
-from lce_tf.replication.presets import TUNE, Preset
+from lce_tf.replication.presets import TO_BE_MADE, TUNE, Preset
 from lce_tf.replication.products import Products
 from lce_tf.replication.remaining import remaining
 from lce_tf.replication.submission import write_submission
@@ -145,9 +145,24 @@ def _setting(
         also=tuple(_further(known, judged) for known, judged in further.items()),
         msmarco=is_msmarco(preset.dataset, len(products.dataset.qrels(preset.dev_split))),
         wall_seconds=round(products.seconds),
-        remarks=((f"Recipe: {recipe}, but for {shown}.",) if departures else ())
+        remarks=_seen(table, preset)
+        + ((f"Recipe: {recipe}, but for {shown}.",) if departures else ())
         + _retrieval(table, products)
         + tuple(f"Further set {name} is left out: {why}." for name, why in products.left_out.items()),
+    )
+
+
+def _seen(table: Table, preset: Preset) -> tuple[str, ...]:
+    """What the trainings of the rows have in common and what not; nothing where the table trains none."""
+    seen = {}
+    for wanted in filter(None, (row.checkpoint for row in table.rows)):
+        config = preset.training_of(wanted, dev_run=TO_BE_MADE)
+        seen[f"{PAPER_LOSSES[wanted.loss]} n = {wanted.group}"] = f"{config.pairs:,} ({config.batch} a step)"
+    if not seen:
+        return ()
+    pairs = ", ".join(f"{name} {count}" for name, count in seen.items())
+    return (
+        f"Equal in all rows: steps, learning rate, backbone, cuts. Not equal: pairs seen, and groups a step: {pairs}.",
     )
 
 

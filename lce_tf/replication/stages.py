@@ -7,8 +7,7 @@ from typing import Any, NamedTuple
 
 from lce_tf.errors import UserError
 from lce_tf.paper.rows import PUBLIC, Checkpoint, Row, Table
-from lce_tf.replication.plan import training_config
-from lce_tf.replication.presets import TRAIN, Preset
+from lce_tf.replication.presets import TO_BE_MADE, TRAIN, Preset
 from lce_tf.replication.products import Products, seeded_name
 from lce_tf.replication.replicate import replicate
 
@@ -157,8 +156,7 @@ def _trainings(jobs: list[_Job], preset: Preset, seeds: tuple[int, ...]) -> list
         def run(folder):
             return str(Products(preset, folder, stage="train").trained(wanted, seed))
 
-        config = training_config(preset, wanted)
-        pairs = config.steps * config.batch * config.members
+        pairs = preset.training_of(wanted, dev_run=TO_BE_MADE).pairs
         return Item("train", seeded_name(wanted.name, seed, preset), labels, run, pairs)
 
     found = _grouped(((job.row.checkpoint, seed), job.label) for job in jobs if job.row.checkpoint for seed in seeds)

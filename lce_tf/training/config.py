@@ -307,6 +307,11 @@ class TrainConfig:
         return 1 if LOSSES.about(self.loss).pairs else self.group
 
     @property
+    def pairs(self) -> int:
+        """Pairs that the training sees, each as often as it comes."""
+        return self.steps * self.batch * self.members
+
+    @property
     def options_of_loss(self) -> dict[str, Any]:
         """The value of each option of the loss."""
         return asdict(read_options(self.loss, LOSSES.about(self.loss), self.loss_options))

@@ -111,17 +111,13 @@ def _short(value: Any) -> str:
     return f"{value:.3g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
 
 
-def _pairs(config: TrainConfig) -> int:
-    return config.steps * config.batch * config.members
-
-
 def _hours(config: TrainConfig) -> float:
-    return _pairs(config) * (2 if config.r_drop else 1) / RATE / 3600
+    return config.pairs * (2 if config.r_drop else 1) / RATE / 3600
 
 
 def _cost(config: TrainConfig) -> str:
     return (
-        f"{config.steps:,} steps x {config.batch} x {config.members} passages = {_pairs(config):,} pairs, "
+        f"{config.steps:,} steps x {config.batch} x {config.members} passages = {config.pairs:,} pairs, "
         f"{_told(_hours(config))}"
     )
 

@@ -9,7 +9,7 @@ import pytest
 from lce_tf import tables
 from lce_tf.errors import UserError
 from lce_tf.paper.rows import TABLE1, TABLE2, TABLE3, TABLE4, TABLES, Checkpoint
-from lce_tf.replication.plan import make_plan, training_config
+from lce_tf.replication.plan import make_plan
 from lce_tf.replication.presets import PRESETS
 from lce_tf.replication.replicate import replicate
 from lce_tf.replication.timing import measured_rates
@@ -129,7 +129,7 @@ def test_a_model_that_cannot_be_is_found_in_time(preset, tmp_path, key):
 
 
 def test_settings_are_those_that_train(preset):
-    config = training_config(preset.override(steps=7), Checkpoint("bm25", "ce", 1))
+    config = preset.override(steps=7).training_of(Checkpoint("bm25", "ce", 1), dev_run="to be made")
     assert (config.steps, config.loss, config.members) == (7, "ce", 1)
 
 
@@ -138,7 +138,7 @@ def test_the_door(capsys, tmp_path, monkeypatch):
     command = ["table4", "--preset", "smoke", "--plan", "--pairs-per-second", "60,300", "--output", str(folder)]
     assert tables.main(command) == 0
     found = capsys.readouterr().out
-    assert "Plan: table4, preset smoke" in found and "512 pairs to train" in found and "(given)" in found
+    assert "Plan: table4, preset smoke" in found and "256 pairs to train" in found and "(given)" in found
     assert not folder.exists()
     assert tables.main(["table4", "--pairs-per-second", "60,300"]) == 2
     for wrong in ("60", "0,1", "a,b", "1,inf"):

@@ -1,6 +1,7 @@
 import pytest
 
 from lce_tf.errors import UserError
+from lce_tf.paper.rows import Checkpoint
 from lce_tf.replication.presets import PRESETS, PYDOCS, SMOKE
 
 
@@ -40,3 +41,13 @@ def test_bad_flags_are_one_line(flags, message):
     with pytest.raises(UserError, match=message) as caught:
         PYDOCS.override(**flags)
     assert "\n" not in str(caught.value)
+
+
+def test_small_groups_make_up_a_step_of_as_many_pairs():
+    of = {group: PYDOCS.training_of(Checkpoint("bm25", "lce", group)) for group in (2, 4, 8, 32)}
+    assert {group: (config.batch, config.batch * group) for group, config in of.items()} == {
+        2: (4, 8), 4: (2, 8), 8: (2, 16), 32: (2, 64)
+    }  # fmt: skip
+    single = PYDOCS.training_of(Checkpoint("bm25", "ce", 1))
+    assert (single.batch, single.pairs) == (8, 8 * single.steps)
+    assert PYDOCS.override(step_pairs=0, batch=16).training_of(Checkpoint("bm25", "ce", 1)).batch == 16
