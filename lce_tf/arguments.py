@@ -81,3 +81,11 @@ def wants(what: str) -> Callable[[Callable[[str], Any]], Callable[[str], Any]]:
 def numbers(text: str) -> tuple[int, ...]:
     """Comma-separated whole numbers."""
     return tuple(int(part) for part in names(text))
+
+
+@wants("a whole number above 0, such as 2")
+def count(text: str) -> int:
+    """A whole number above 0."""
+    if (number := int(text)) < 1:
+        raise ValueError(text)
+    return number

@@ -5,7 +5,8 @@ import sys
 from collections.abc import Sequence
 
 from lce_tf import settings
-from lce_tf.arguments import callable_door, parser_for, quiet_tensorflow
+from lce_tf.arguments import callable_door, count, parser_for, quiet_tensorflow
+from lce_tf.at_once import JOBS_HELP, jobs_here
 from lce_tf.data.formats import add_format_option
 from lce_tf.errors import guarded
 from lce_tf.multistage.scoring import ScoringConfig
@@ -30,6 +31,7 @@ def parser() -> argparse.ArgumentParser:
     add("--split", default="train", help="the data set's training split, on whose queries all is done")
     add("--run", required=True, help="run of that split: negatives of the training, and what is reranked to measure")
     add("--output", required=True, help="folder for the trials and the table")
+    add("--jobs", type=count, metavar="N", help=JOBS_HELP)
     add_format_option(result)
     settings.add_options(result, SearchConfig, fill=True)
     settings.add_options(result, ScoringConfig, fill=True)
@@ -46,7 +48,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _main(arguments: argparse.Namespace) -> None:
     scoring = settings.from_options(ScoringConfig, arguments)
     own = {name: getattr(arguments, name) for name in ("output", "pairs", "held_out")}
-    found = search(SearchConfig(training_of(vars(arguments)), grid=tuple(arguments.grid), scoring=scoring, **own))
+    found = search(
+        SearchConfig(training_of(vars(arguments)), grid=tuple(arguments.grid), scoring=scoring, **own),
+        arguments.jobs or jobs_here(),
+    )
     print(f"\n{found.table}\nbest: {found.flags}")
 
 

@@ -95,7 +95,7 @@ class Steps:
         path = self.folder / name
         record = record_of(path)
         settings = json.loads(json.dumps(dict(settings)))
-        if record.is_file() and path.exists():
+        if self.there(name):
             refuse_changed(path, settings, PRODUCT.read(record)["settings"], self._assumed)
             return path
         start = time.monotonic()
@@ -104,6 +104,11 @@ class Steps:
         PRODUCT.write(record, {"settings": settings, "seconds": seconds})
         print(f"{path}: {seconds} s", flush=True)
         return path
+
+    def there(self, name: str) -> bool:
+        """Whether the product `name` has been made, with whatever settings."""
+        path = self.folder / name
+        return path.exists() and record_of(path).is_file()
 
     def seconds(self, name: str) -> float:
         """What it took to make the product `name`, by this call or an earlier one."""

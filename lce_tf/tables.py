@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from lce_tf.arguments import numbers, parser_for, quiet_tensorflow, wants
+from lce_tf.arguments import count, numbers, parser_for, quiet_tensorflow, wants
 from lce_tf.array_jobs import array_index
+from lce_tf.at_once import JOBS_HELP
 from lce_tf.errors import UserError, guarded
 from lce_tf.footprint import Footprint
 from lce_tf.paper.rows import TABLES, Table
-from lce_tf.replication.at_once import Work, jobs_here, make_at_once
+from lce_tf.replication.in_parallel import Work, jobs_for, make_products
 from lce_tf.replication.official import OFFICIAL, official_folder
 from lce_tf.replication.plan import make_plan
 from lce_tf.replication.presets import PRESETS, Preset
@@ -37,13 +38,7 @@ def parser() -> argparse.ArgumentParser:
     add("--output", help="folder of all products and of the table (default: runs/PRESET)")
     add("--seeds", type=numbers, metavar="N,N,...", help="train every row with each seed: mean and spread")
     add("--plan", action="store_true", help="print what this would download, make and take, and stop")
-    add(
-        "--jobs",
-        type=_jobs,
-        metavar="N",
-        help="trainings and rerankings at once, each on its share of the cores "
-        "(default: one for each core without a GPU, as memory allows; else 1)",
-    )
+    add("--jobs", type=count, metavar="N", help=JOBS_HELP)
     add("--pairs-per-second", type=_rates, metavar="TRAIN,RERANK", help="for --plan (default: a short timing here)")
     part = result.add_argument_group("one part of the work, for clusters")
     part.add_argument("--stage", choices=STAGES, help="do this stage only; those before it must be done")
@@ -62,13 +57,6 @@ def _rates(text: str) -> tuple[float, float]:
     if not (0 < train < math.inf and 0 < rerank < math.inf):
         raise ValueError(text)
     return train, rerank
-
-
-@wants("a whole number above 0, such as 2")
-def _jobs(text: str) -> int:
-    if (found := int(text)) < 1:
-        raise ValueError(text)
-    return found
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -110,9 +98,9 @@ def _main(arguments: argparse.Namespace) -> None:
         print(_plan(tables, preset, output, seeds, rates))
         return
     footprint = Footprint()
-    if (jobs := jobs or jobs_here(preset)) > 1:
+    if (jobs := jobs or jobs_for(preset)) > 1:
         work = Work(tuple(tables), preset, Path(output), tuple(seeds or (preset.training.seed,)))
-        make_at_once(work, jobs, footprint)
+        make_products(work, jobs, footprint)
     for table in tables:
         report = replicate(table, preset, output, seeds)
         print(report.markdown())

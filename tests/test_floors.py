@@ -43,7 +43,7 @@ FLOORS = (
     ("files", "locks", "xla"),
     ("disk",),  # what lies on the disk between calls, and its versions
     ("progress", "arguments", "array_jobs", "settings", "registry", "steps", "footprint"),
-    ("training_folder",),  # what a training leaves beside its checkpoint
+    ("training_folder", "at_once"),  # what a training leaves beside its checkpoint; processes beside each other
     ("data",),  # data sets, runs, judgments: read, checked and written
     ("tokens",),  # texts as token ids, and pairs packed from them
     ("groups",),  # one positive and n - 1 negatives a query, and the batches made of them

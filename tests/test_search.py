@@ -15,7 +15,7 @@ from lce_tf.training.config import TrainConfig
 from tests.training.conftest import Files
 
 SHORT = "--group 3 --precision float32 --log-every 1 --query-length 8 --sequence-length 32 --engine tensorflow"
-SHORT += " --scoring-precision float32 --depth 10"
+SHORT += " --scoring-precision float32 --depth 10 --jobs 1"
 
 
 @pytest.fixture(scope="module")
@@ -119,6 +119,16 @@ def test_an_interrupted_one_goes_on(files, made, tmp_path, monkeypatch):
             assert (tmp_path / "new" / name).read_bytes() == (made / name).read_bytes()
 
 
+@pytest.mark.slow
+def test_two_trials_at_once_are_as_one_after_the_other(files, made, tmp_path, capfd):
+    assert searched(files, tmp_path / "new", *FLAGS, *RATES, "--jobs", "2") == 0
+    said = capfd.readouterr().out
+    assert all(f"{name}: {tmp_path / 'new' / name}/model: " in said for name in TRIALS)
+    for trial in TRIALS:
+        for name in (f"{trial}/model/model.safetensors", f"{trial}.held-out.trec"):
+            assert (tmp_path / "new" / name).read_bytes() == (made / name).read_bytes()
+
+
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
@@ -128,6 +138,7 @@ def test_an_interrupted_one_goes_on(files, made, tmp_path, monkeypatch):
         ("--grid batch", "'batch': give NAME=VALUE,VALUE"),
         ("--grid run=a,b", "'run=a,b': give NAME=VALUE,VALUE"),
         ("--grid batch=0", "--batch 0"),
+        ("--grid batch=1 --jobs 0", "'0': give a whole number above 0"),
         ("--grid batch=1 batch=2", "--grid batch: is given twice"),
         ("--grid steps=1,2 --pairs 9", "--pairs: sets the steps of each trial"),
         ("--grid loss=lce,nothing", "nothing"),

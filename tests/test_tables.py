@@ -32,7 +32,7 @@ def asked(monkeypatch, tmp_path):
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(tables, "replicate", replicate)
-    monkeypatch.setattr(tables, "jobs_here", lambda preset: 1)
+    monkeypatch.setattr(tables, "jobs_for", lambda preset: 1)
     return calls
 
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lce_tf.arguments import wants
+from lce_tf.at_once import Task, run_at_once
 from lce_tf.data.datasets import load_dataset
 from lce_tf.data.draws import draw, id_keys
 from lce_tf.data.hashes import file_sha256
@@ -27,6 +28,9 @@ from lce_tf.training.job import train
 
 # Set by the search itself, or without an effect on what is learnt.
 FILLED = ("dataset", "run", "split", "format", "teacher", "dev_split", "dev_run", "dev_also", "keep", "recipe", "stage")
+
+
+HELD_OUT = "held-out"
 
 
 class Axis(NamedTuple):
@@ -113,11 +117,14 @@ class Searched:
     facts: Mapping[str, Any]
 
 
-def search(config: SearchConfig) -> Searched:
+def search(config: SearchConfig, jobs: int = 1) -> Searched:
     """Trains each combination in `config.output` and measures it on the held-out queries: `TRIAL/model`, `table.md`.
 
     Dev and test queries are not looked at. The same call goes on where an interrupted one stopped; one with further
     values makes only what is new.
+
+    Args:
+        jobs: trials at once, each in a process of its own.
 
     Raises:
         UserError: bad input; or the folder's products were made otherwise.
@@ -125,12 +132,15 @@ def search(config: SearchConfig) -> Searched:
     trials = config.trials()
     with Steps(config.output, "search", DEFAULTS).opened() as steps:
         learnt, held = _halves(config, steps)
-        models = []
-        for name, training in trials.items():
-            models.append(Model(name, _trained(replace(training, run=str(learnt)), steps, name)))
         judged = replace(config.training, dev_run=str(held), dev_split=config.training.split)
+        trainings = {name: replace(training, run=str(learnt)) for name, training in trials.items()}
+        if jobs > 1:
+            left = [name for name in trials if not steps.there(f"{name}.{HELD_OUT}.trec")]
+            tasks = [Task(name, _try, (trainings[name], steps, name, judged, config.scoring)) for name in left]
+            run_at_once(tasks, jobs)
+        models = [Model(name, _trained(training, steps, name)) for name, training in trainings.items()]
         queries = [query.decode() for query in read_run(held).query_ids.tolist()]
-        facts = quality(steps, models, judged, config.scoring, queries, FIRST_STAGE, "held-out")
+        facts = quality(steps, models, judged, config.scoring, queries, FIRST_STAGE, HELD_OUT)
         return _found(config, steps, trials, facts)
 
 
@@ -153,13 +163,18 @@ def _halves(config: SearchConfig, steps: Steps) -> tuple[Path, Path]:
         return run.take(np.flatnonzero(~out)), run.take(np.flatnonzero(out))
 
     learnt = steps.make("train.trec", settings, lambda path: write_trec(halves()[0], path))
-    return learnt, steps.make("held-out.trec", settings, lambda path: write_trec(halves()[1], path))
+    return learnt, steps.make(f"{HELD_OUT}.trec", settings, lambda path: write_trec(halves()[1], path))
 
 
 def _trained(training: TrainConfig, steps: Steps, name: str) -> Path:
     weights = hub.weight_file(hub.locate(training.backbone))
     settings = {**asdict(training), "run_sha256": file_sha256(training.run), "backbone_sha256": file_sha256(weights)}
     return steps.make(f"{name}/model", settings, lambda path: train(training, path))
+
+
+def _try(training: TrainConfig, steps: Steps, name: str, judged: TrainConfig, scoring: ScoringConfig) -> None:
+    """Makes the products of a trial."""
+    scoring.rerank(steps, f"{name}.{HELD_OUT}.trec", _trained(training, steps, name), judged)
 
 
 def _found(config: SearchConfig, steps: Steps, trials: Mapping[str, TrainConfig], facts: dict[str, Any]) -> Searched:

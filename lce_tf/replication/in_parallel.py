@@ -1,0 +1,66 @@
+"""The products of tables, several made at once."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from lce_tf.at_once import Task, jobs_here, run_at_once
+from lce_tf.footprint import Footprint
+from lce_tf.paper.rows import Table
+from lce_tf.replication.plan import make_plan
+from lce_tf.replication.presets import Preset
+from lce_tf.replication.products import Products
+from lce_tf.replication.remaining import remaining
+from lce_tf.replication.replicate import found_first
+from lce_tf.replication.stages import TOKENS, Item, stages
+
+
+class Work(NamedTuple):
+    """Tables, and what they are made with and in; the arguments of `make_plan`."""
+
+    tables: tuple[Table, ...]
+    preset: Preset
+    folder: Path
+    seeds: tuple[int, ...]
+
+
+def jobs_for(preset: Preset) -> int:
+    """How many trainings and rerankings of a preset to run at once here; one where it says on which devices."""
+    training = preset.training
+    return 1 if training.strategy != "mirrored" or training.devices else jobs_here()
+
+
+def make_products(work: Work, jobs: int, footprint: Footprint) -> None:
+    """Makes what the tables are printed from: retrieval item by item, then `jobs` trainings or rerankings at once.
+
+    The longest trainings come first. Interrupted, the same call goes on from there.
+
+    Args:
+        footprint: is told of the processes.
+
+    Raises:
+        UserError: bad input, found before any work; or an item failed, and those beside it were finished first.
+    """
+    for table in work.tables:
+        found_first(work.preset.measuring(table), Products(work.preset, work.folder))
+    plan = stages(work.tables, work.preset, work.seeds)
+    for stage, at_once in (("retrieve", 1), ("train", jobs), ("rerank", jobs)):
+        left = _left(work, stage)
+        items = [(item, Task(item.name, _make, (work, stage, i))) for i, item in enumerate(plan[stage])]
+        tasks = [task for item, task in sorted(items, key=lambda pair: -pair[0].pairs) if _lacks(item, left)]
+        run_at_once(tasks, at_once, footprint, lambda: remaining(make_plan(*work), work.folder, jobs))
+
+
+def _left(work: Work, stage: str) -> list[str]:
+    """The names of the products of a stage that are still to be made."""
+    return [task.name for task in make_plan(*work).tasks if task.stage == stage and not task.there]
+
+
+def _lacks(item: Item, left: Sequence[str]) -> bool:
+    """Whether some of what the item makes is in `left`; token stores are no products, and made where others are."""
+    names = left if item.name == TOKENS else [name for name in left if f"{name}.".startswith(f"{item.name}.")]
+    return bool(names)
+
+
+def _make(work: Work, stage: str, index: int) -> None:
+    stages(work.tables, work.preset, work.seeds)[stage][index].run(work.folder)

@@ -1,0 +1,80 @@
+"""Products of tables made several at once."""
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from lce_tf.errors import UserError
+from lce_tf.footprint import Footprint
+from lce_tf.paper.rows import TABLE1, Table
+from lce_tf.replication import in_parallel
+from lce_tf.replication.in_parallel import Work, jobs_for, make_products
+from lce_tf.replication.presets import PRESETS
+from lce_tf.replication.replicate import replicate
+from lce_tf.replication.stages import TOKENS, Item
+from tests.replication.conftest import make_preset
+
+
+def rows(*labels: str) -> Table:
+    kept = [row for row in TABLE1.rows if row.label in labels]
+    papers = [replace(row.paper, above=tuple(above for above in row.paper.above if above in labels)) for row in kept]
+    return replace(TABLE1, rows=tuple(replace(row, paper=paper) for row, paper in zip(kept, papers, strict=True)))
+
+
+@pytest.mark.parametrize(
+    ("item", "left", "lacks"),
+    [
+        ("bm25", ["bm25.dev.trec"], True),
+        ("bm25", ["dense.dev.trec"], False),
+        ("lce-n8-bm25", ["lce-n8-bm25-seed2"], False),
+        ("lce-n8-bm25", ["lce-n8-bm25"], True),
+        ("lce-n8-bm25.on.bm25", ["lce-n8-bm25.on.bm25.trec"], True),
+        (TOKENS, ["bm25.dev.trec"], True),
+        (TOKENS, [], False),
+    ],
+)
+def test_an_item_is_left_where_one_of_its_products_is(item, left, lacks):
+    assert in_parallel._lacks(Item("train", item, (), lambda folder: ""), left) is lacks
+
+
+def test_a_preset_that_names_devices_has_them_alone(monkeypatch):
+    monkeypatch.setattr(in_parallel, "jobs_here", lambda: 4)
+    preset = PRESETS["pydocs"]
+    assert jobs_for(preset) == 4
+    assert jobs_for(preset.override(devices=2)) == jobs_for(preset.override(strategy="tpu")) == 1
+
+
+@pytest.mark.slow
+def test_two_at_once_are_as_one_after_the_other(tmp_path, capfd):
+    preset, table = make_preset(tmp_path), rows("a", "b", "1", "8")
+    alone = replicate(table, preset, tmp_path / "alone")
+    capfd.readouterr()
+    work = Work((table,), preset, tmp_path / "both", (42,))
+    make_products(work, 2, Footprint())
+    said = capfd.readouterr().out
+    assert re.search(r"^lce-n8-dense: .*models/lce-n8-dense: [\d.]+ s$", said, re.MULTILINE)
+    assert re.search(r"^8 of 8 products are there$", said, re.MULTILINE)
+    made = {path: path.stat().st_mtime_ns for path in (tmp_path / "both").rglob("*.trec")}
+    assert len(made) == 6
+    found = replicate(table, preset, tmp_path / "both")
+    assert _without_time(found.markdown()) == _without_time(alone.markdown())
+    assert {path: path.stat().st_mtime_ns for path in made} == made
+    make_products(work, 2, Footprint())  # nothing is left, so no process is started
+    assert capfd.readouterr().out == ""
+
+
+@pytest.mark.slow
+def test_an_item_s_fault_is_the_call_s_own(tmp_path):
+    preset, table = make_preset(tmp_path), rows("a", "b", "1", "8")
+    blocked = tmp_path / "out" / "models" / "ce-n1-bm25"
+    blocked.parent.mkdir(parents=True)
+    blocked.write_text("in the way")
+    with pytest.raises(UserError, match="models/ce-n1-bm25: "):
+        make_products(Work((table,), preset, tmp_path / "out", (42,)), 2, Footprint())
+    assert (tmp_path / "out" / "models" / "lce-n8-dense.made.json").is_file()
+    assert not (tmp_path / "out" / "reranked").exists()
+
+
+def _without_time(text: str) -> str:
+    return re.sub(r", [^,]+ in all\.", "", text)
