@@ -42,6 +42,34 @@ def refuse_changed(
         )
 
 
+def is_made(product: Path) -> bool:
+    """Whether the product is there to its end, made with whatever settings."""
+    return product.exists() and record_of(product).is_file()
+
+
+def make_once(product: Path, settings: Mapping[str, Any], make: Callable[[], Any], assumed: Mapping[str, Any]) -> float:
+    """Makes a product and its record unless they are there; returns the seconds that took, now or then.
+
+    Args:
+        settings: what it is made with, as JSON can hold it.
+        assumed: see `changed`.
+
+    Raises:
+        UserError: it was made with other settings; or whatever `make` raises.
+    """
+    record, settings = record_of(product), json.loads(json.dumps(dict(settings)))
+    if is_made(product):
+        before = PRODUCT.read(record)
+        refuse_changed(product, settings, before["settings"], assumed)
+        return before["seconds"]
+    start = time.monotonic()
+    make()
+    seconds = round(time.monotonic() - start, 1)
+    PRODUCT.write(record, {"settings": settings, "seconds": seconds})
+    print(f"{product}: {seconds} s", flush=True)
+    return seconds
+
+
 class Steps:
     """Makes products in `folder`, each once.
 
@@ -93,22 +121,12 @@ class Steps:
             UserError: it was made with other settings; or whatever `make` raises.
         """
         path = self.folder / name
-        record = record_of(path)
-        settings = json.loads(json.dumps(dict(settings)))
-        if self.there(name):
-            refuse_changed(path, settings, PRODUCT.read(record)["settings"], self._assumed)
-            return path
-        start = time.monotonic()
-        make(path)
-        seconds = round(time.monotonic() - start, 1)
-        PRODUCT.write(record, {"settings": settings, "seconds": seconds})
-        print(f"{path}: {seconds} s", flush=True)
+        make_once(path, settings, lambda: make(path), self._assumed)
         return path
 
     def there(self, name: str) -> bool:
         """Whether the product `name` has been made, with whatever settings."""
-        path = self.folder / name
-        return path.exists() and record_of(path).is_file()
+        return is_made(self.folder / name)
 
     def seconds(self, name: str) -> float:
         """What it took to make the product `name`, by this call or an earlier one."""

@@ -10,7 +10,7 @@ from lce_tf.paper.rows import BASELINE, PUBLIC, Checkpoint, Row, Table
 from lce_tf.replication.local import Source, collection_source, judged_count, model_source, query_count
 from lce_tf.replication.presets import TO_BE_MADE, TRAIN, TUNE, Preset
 from lce_tf.replication.products import Products
-from lce_tf.steps import record_of
+from lce_tf.steps import is_made
 
 # Bytes a row of a TREC file, and of a run that was reranked, whose raw scores are kept as well.
 _ROW, _RERANKED_ROW = 45, 53
@@ -125,7 +125,7 @@ def _row_tasks(table: Table, row: Row, products: Products, seeds: tuple[int, ...
     splits += [preset.eval_split] if row.paper.eval is not None and preset.eval_split else []
     if preset.bm25 == TUNE and "bm25" in (row.first_stage, row.negatives):
         tuned = products.folder / "first_stage" / "bm25.tuned.json"
-        yield Task("retrieve", tuned.name, "k1 and b by grid search on training queries", 0, 0, _there(tuned))
+        yield Task("retrieve", tuned.name, "k1 and b by grid search on training queries", 0, 0, is_made(tuned))
     yield _retrieval(products, row.negatives, TRAIN)
     for split in splits:
         yield _retrieval(products, row.first_stage, split)
@@ -143,16 +143,16 @@ def _retrieval(products: Products, retriever: str, split: str) -> Task:
     detail = f"{_count(queries)} queries, top {depth:,}"
     size = None if queries is None else queries * depth * _ROW
     path = products.first_stage_path(retriever, split)
-    return Task("retrieve", path.name, detail, 0, size, _there(path))
+    return Task("retrieve", path.name, detail, 0, size, is_made(path))
 
 
 def _training(products: Products, wanted: Checkpoint, seed: int) -> Task:
     config = products.preset.training_of(wanted, dev_run=TO_BE_MADE)
     weights = model_source(config.backbone).bytes
     path = products.model_folder(wanted, seed)
-    begun = ", begun" if path.exists() and not _there(path) else ""
+    begun = ", begun" if path.exists() and not is_made(path) else ""
     detail = f"{config.steps:,} steps x {config.batch} x {config.members} = {config.pairs:,} pairs{begun}"
-    return Task("train", path.name, detail, config.pairs, weights and weights * _COPIES, _there(path))
+    return Task("train", path.name, detail, config.pairs, weights and weights * _COPIES, is_made(path))
 
 
 def _reranking(products: Products, path: Path, split: str) -> Task:
@@ -161,7 +161,7 @@ def _reranking(products: Products, path: Path, split: str) -> Task:
     pairs = None if queries is None else queries * preset.depth
     total = "" if pairs is None else f" = {pairs:,} pairs"
     size = None if queries is None else queries * preset.candidates * _RERANKED_ROW
-    return Task("rerank", path.name, f"{_count(queries)} queries x {preset.depth:,}{total}", pairs, size, _there(path))
+    return Task("rerank", path.name, f"{_count(queries)} queries x {preset.depth:,}{total}", pairs, size, is_made(path))
 
 
 def _queries(products: Products, split: str) -> int | None:
@@ -180,10 +180,6 @@ def _queries(products: Products, split: str) -> int | None:
         found = round(found * preset.share)  # of the passages; a query goes with its passage
     limits = [found, preset.queries] if own and split != TRAIN else [found]
     return min((limit for limit in limits if limit is not None), default=None)
-
-
-def _there(path: Path) -> bool:
-    return path.exists() and record_of(path).is_file()
 
 
 def _count(queries: int | None) -> str:

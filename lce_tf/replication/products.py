@@ -1,7 +1,5 @@
 """The products that tables are made of, each made once and kept: first-stage runs, checkpoints, reranked runs."""
 
-import json
-import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -11,7 +9,6 @@ from lce_tf.data.datasets import Dataset
 from lce_tf.data.hashes import file_sha256
 from lce_tf.data.runs import write_trec
 from lce_tf.data.watched import Watched
-from lce_tf.disk import PRODUCT
 from lce_tf.errors import UserError
 from lce_tf.files import make_folder, read_json, write_json
 from lce_tf.footprint import give_back
@@ -22,7 +19,7 @@ from lce_tf.replication.inputs import Inputs
 from lce_tf.replication.presets import TRAIN, TUNE, Preset
 from lce_tf.reranking.rerank import RerankConfig, rerank
 from lce_tf.retrieval import bm25, dense, heatmap, prebuilt, tuning
-from lce_tf.steps import record_of, refuse_changed
+from lce_tf.steps import is_made, make_once
 from lce_tf.training.config import TrainConfig
 from lce_tf.training.job import train
 
@@ -182,27 +179,19 @@ class Products(Inputs):
     def _made(
         self, path: Path, settings: dict[str, Any], make: Callable[[], Any], watched: Watched | None = None
     ) -> Path:
-        record = record_of(path)
-        settings = json.loads(json.dumps(settings))
-        if record.is_file() and path.exists():
-            before = PRODUCT.read(record)
-            refuse_changed(path, settings, before["settings"], made.WHEN_ABSENT)
-            self._seconds[path] = before["seconds"]
-            return path
-        maker = STAGE_OF.get(path.parent.name, self.stage)
-        if self.stage not in (None, maker):
-            raise UserError(f"{path}: has not been made, or not to its end; run --stage {maker} first")
-        make_folder(path.parent)  # an output that cannot be made is found before the work
-        start = time.monotonic()
-        make()
-        if watched is not None:
-            watched.check()  # what is recorded was hashed before the making read it
-        give_back()  # what retrieves, trains and reranks holds gigabytes, and the next one its own
-        seconds = round(time.monotonic() - start, 1)
-        PRODUCT.write(record, {"settings": settings, "seconds": seconds})
-        self._seconds[path] = seconds
-        print(f"{path}: {seconds} s", flush=True)
-        if self._told:
+        def making():
+            maker = STAGE_OF.get(path.parent.name, self.stage)
+            if self.stage not in (None, maker):
+                raise UserError(f"{path}: has not been made, or not to its end; run --stage {maker} first")
+            make_folder(path.parent)  # an output that cannot be made is found before the work
+            make()
+            if watched is not None:
+                watched.check()  # what is recorded was hashed before the making read it
+            give_back()  # what retrieves, trains and reranks holds gigabytes, and the next one its own
+
+        there = is_made(path)
+        self._seconds[path] = make_once(path, settings, making, made.WHEN_ABSENT)
+        if self._told and not there:
             print(self._told(), flush=True)
         return path
 
