@@ -26,7 +26,7 @@ tables = $(BIN)/python -m lce_tf.tables $(1) --preset $(PRESET) $(if $(SEEDS),--
   $(if $(DATA_DIR),--data-dir $(DATA_DIR)) $(FLAGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow lint table1 table2 table3 table4 tables fuzz chaos bench bench-gpu full-size lock wheel clean
+.PHONY: help setup demo test test-slow lint table1 table2 table3 table4 tables fuzz chaos bench bench-gpu tricks full-size lock wheel clean
 
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -89,6 +89,9 @@ bench: $(VENV)/.installed $(if $(PEERS),$(PEERS_VENV)/.installed) ## Measure spe
 
 bench-gpu: $(VENV)/.installed ## Measure training and scoring on this machine's GPU, PyTorch's beside (docs/gpu.md)
 	@$(BIN)/python -m experiments.gpu $(FLAGS)
+
+tricks: $(VENV)/.installed ## What negatives, losses, a teacher, fusion and soups change, over SEEDS=1,2,3 (hours; FLAGS='--steps 100')
+	@$(BIN)/python -m experiments.tricks $(if $(SEEDS),--seeds $(SEEDS)) $(FLAGS)
 
 full-size: $(VENV)/.installed ## Walk MS MARCO's full size on drawn files in DIR=folder (15 GB; SCALE=0.001: a trial)
 	@[ -n "$(DIR)" ] || { echo "error: name a folder with room for 15 GB: make full-size DIR=/path" >&2; exit 2; }

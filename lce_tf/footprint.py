@@ -9,12 +9,14 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+LOOK_EVERY = 5.0  # seconds
+
 
 class Footprint:
     """Wall time since it was made, and the most memory that this process held, or those that it started."""
 
     def __init__(self):
-        self._began, self._seen = time.monotonic(), 0
+        self._began, self._seen, self._looked = time.monotonic(), 0, -LOOK_EVERY
 
     @property
     def peak_bytes(self) -> int:
@@ -27,7 +29,13 @@ class Footprint:
         return max(self._seen, *(resource.getrusage(kind).ru_maxrss * unit for kind in kinds))
 
     def look(self, pids: Sequence[int]) -> None:
-        """Notes what this process and these hold together at the moment; what they share is counted once."""
+        """Notes what this process and these hold together at the moment; what they share is counted once.
+
+        Called more often than every `LOOK_EVERY` seconds it does nothing, as looking takes some hundredths of one.
+        """
+        if time.monotonic() - self._looked < LOOK_EVERY:
+            return
+        self._looked = time.monotonic()
         files = [Path(f"/proc/{pid}/smaps_rollup") for pid in ("self", *pids)]
         with contextlib.suppress(OSError):  # one that has just ended, or no Linux
             self._seen = max(self._seen, sum(_proportional(file.read_text()) for file in files))

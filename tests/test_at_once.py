@@ -78,7 +78,8 @@ def test_a_process_that_died_is_named():
         run_at_once([Task("a", dies, ())], 1)
 
 
-def test_memory_is_that_of_all_together():
+def test_memory_is_that_of_all_together(monkeypatch):
+    monkeypatch.setattr("lce_tf.footprint.LOOK_EVERY", 0.5)
     footprint = Footprint()
     before, size = footprint.peak_bytes, 300_000_000
     run_at_once([Task(name, holds, (size,)) for name in "ab"], 2, footprint)
