@@ -22,6 +22,8 @@ JOBS_HELP = (
     "trainings and rerankings at once, each on its share of the cores (default: one for each core, as memory allows; "
     "1 where there is a GPU)"
 )
+# In a task's environment: how many run at once, which share the machine's memory.
+_AT_ONCE = "LCE_TASKS_AT_ONCE"
 _PR_SET_PDEATHSIG = 1  # of Linux's prctl
 
 
@@ -43,6 +45,11 @@ def jobs_here() -> int:
         return 1
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     return max(1, min(len(_cores()), memory // BYTES_EACH))
+
+
+def beside_each_other() -> int:
+    """How many tasks this process and those beside it are; 1 where it is none."""
+    return int(os.environ.get(_AT_ONCE, "1"))
 
 
 def run_at_once(
@@ -75,8 +82,8 @@ class _Pool:
     def __init__(self, tasks: Sequence[Task], jobs: int, footprint: Footprint, told: Callable[[], str] | None):
         self.waiting, self.running, self.fault = deque(tasks), [], None
         self.footprint, self.told = footprint, told
-        cores, places = _cores(), max(1, min(jobs, len(tasks)))
-        self.free = [cores[place::places] or cores for place in range(places)]
+        cores, self.places = _cores(), max(1, min(jobs, len(tasks)))
+        self.free = [cores[place :: self.places] or cores for place in range(self.places)]
 
     def run(self) -> None:
         """Until all tasks are done."""
@@ -99,7 +106,7 @@ class _Pool:
         context = multiprocessing.get_context("spawn")  # TensorFlow and the JVM cannot be forked
         said, says = context.Pipe(duplex=False)
         cores = self.free.pop()
-        process = context.Process(target=_alone, args=(task, cores, says), name=task.name, daemon=True)
+        process = context.Process(target=_alone, args=(task, cores, self.places, says), name=task.name, daemon=True)
         process.start()
         says.close()
         self.running.append(_Running(task.name, process, said, cores, bytearray()))
@@ -133,7 +140,7 @@ class _Pool:
             print(self.told(), flush=True)
 
 
-def _alone(task: Task, cores: list[int], says: Connection) -> None:
+def _alone(task: Task, cores: list[int], places: int, says: Connection) -> None:
     """Runs the task in this process, started for that; all that is printed goes to `says`."""
     for number in (sys.stdout.fileno(), sys.stderr.fileno()):
         os.dup2(says.fileno(), number)
@@ -143,6 +150,7 @@ def _alone(task: Task, cores: list[int], says: Connection) -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, cores)
+    os.environ[_AT_ONCE] = str(places)
     quiet_tensorflow()
     sys.exit(guarded(_silent, task))
 

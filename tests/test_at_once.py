@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from lce_tf import at_once
-from lce_tf.at_once import Task, jobs_here, run_at_once
+from lce_tf.at_once import Task, beside_each_other, jobs_here, run_at_once
 from lce_tf.errors import UserError
 from lce_tf.footprint import Footprint
+from lce_tf.training.memory import device_bytes
 
 ROOT = Path(__file__).parents[1]
 # Two tasks that end on SIGTERM alone, each of which says in a file that it has begun.
@@ -30,6 +31,7 @@ sys.exit(guarded(run_at_once, [Task(name, endless, (sys.argv[1], name)) for name
 
 def says_its_cores(file):
     print("cores", *sorted(os.sched_getaffinity(0)))
+    print(beside_each_other(), "at once, with", device_bytes(), "bytes")
     print("and a line without an end", end="")
     Path(file).touch()
 
@@ -64,6 +66,8 @@ def test_each_has_its_own_cores_and_its_lines_its_name(tmp_path, capfd):
     assert sorted(found.values()) == sorted([str(core) for core in share] for share in shares)
     assert {f"{name}: and a line without an end" for name in "ab"} <= set(lines)
     assert lines.count("one has ended") == 2
+    assert beside_each_other() == 1
+    assert {f"{name}: 2 at once, with {device_bytes() // 2} bytes" for name in "ab"} <= set(lines)
 
 
 def test_a_fault_is_raised_when_those_beside_it_have_ended(tmp_path, capfd):

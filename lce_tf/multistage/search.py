@@ -28,8 +28,6 @@ from lce_tf.training.job import train
 
 # Set by the search itself, or without an effect on what is learnt.
 FILLED = ("dataset", "run", "split", "format", "teacher", "dev_split", "dev_run", "dev_also", "keep", "recipe", "stage")
-
-
 HELD_OUT = "held-out"
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from lce_tf.at_once import beside_each_other
 from lce_tf.model.config import EncoderConfig
 
 # Upper estimate of the float values kept for the backward pass, per token and layer: DENSE x hidden_size + WIDE x
@@ -27,7 +28,7 @@ def activation_bytes(config: EncoderConfig, pairs: int, length: int, float_bytes
 
 
 def device_bytes() -> int:
-    """The memory of this process's device: the first GPU's, else this machine's.
+    """The memory of this process's device: the first GPU's, else its share of this machine's.
 
     It is the total, not the free memory, so that a restart on the same machine decides as the first start did.
     """
@@ -44,8 +45,9 @@ def device_bytes() -> int:
     try:
         lines = Path("/proc/meminfo").read_text().splitlines()
     except OSError:
-        return 4 << 30
-    return next((int(line.split()[1]) << 10 for line in lines if line.startswith("MemTotal")), 4 << 30)
+        lines = []
+    total = next((int(line.split()[1]) << 10 for line in lines if line.startswith("MemTotal")), 4 << 30)
+    return total // beside_each_other()
 
 
 def parts(needs: Sequence[int], budget: float, sums: float = 0) -> list[int]:
