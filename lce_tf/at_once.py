@@ -76,6 +76,7 @@ class _Running(NamedTuple):
     said: Connection
     cores: list[int]
     rest: bytearray
+    faults: list[str]
 
 
 class _Pool:
@@ -109,7 +110,7 @@ class _Pool:
         process = context.Process(target=_alone, args=(task, cores, self.places, says), name=task.name, daemon=True)
         process.start()
         says.close()
-        self.running.append(_Running(task.name, process, said, cores, bytearray()))
+        self.running.append(_Running(task.name, process, said, cores, bytearray(), []))
 
     def _hear(self, one: _Running) -> None:
         """Prints what a process has said, whole lines behind its name; takes it from the list at its end."""
@@ -119,7 +120,7 @@ class _Pool:
         one.rest[:] = rest
         for line in (line.decode(errors="replace") for line in lines):
             if line.startswith("error: "):
-                self.fault = line.removeprefix("error: ")  # said again, by the command itself, when all have ended
+                one.faults.append(line.removeprefix("error: "))  # for the command to say, when all have ended
             else:
                 print(f"{one.name}: {line}", flush=True)
         if not chunk:
@@ -130,14 +131,13 @@ class _Pool:
         self.running.remove(one)
         self.free.append(one.cores)
         status = one.process.exitcode
-        if status and not self.fault:
-            how = f"signal {-status}" if status < 0 else f"status {status}"
-            self.fault = (
-                f"{one.name}: its process ended with {how}; the same command goes on from there, where memory is short "
-                "with --jobs 1"
-            )
-        elif not status and self.told:
-            print(self.told(), flush=True)
+        if not status:
+            if self.told:
+                print(self.told(), flush=True)
+            return
+        how = f"signal {-status}" if status < 0 else f"status {status}"
+        ended = f"{one.name}: its process ended with {how}; the same command goes on from there, where memory is short "
+        self.fault = self.fault or (one.faults[-1] if one.faults else f"{ended}with --jobs 1")
 
 
 def _alone(task: Task, cores: list[int], places: int, says: Connection) -> None:

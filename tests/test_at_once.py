@@ -40,6 +40,10 @@ def fails(text):
     raise UserError(text)
 
 
+def warns():
+    print("error: is what a library calls it")
+
+
 def dies():
     os.kill(os.getpid(), signal.SIGKILL)
 
@@ -77,6 +81,10 @@ def test_a_fault_is_raised_when_those_beside_it_have_ended(tmp_path, capfd):
         run_at_once(tasks, 2)
     assert "error: " not in "".join(capfd.readouterr())
     assert (tmp_path / "b").exists() and not (tmp_path / "d").exists()
+
+
+def test_a_line_about_an_error_is_none_where_the_task_ends_well():
+    run_at_once([Task("a", warns, ())], 1)
 
 
 def test_a_process_that_died_is_named():
