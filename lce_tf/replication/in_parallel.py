@@ -39,15 +39,20 @@ def make_products(work: Work, jobs: int, footprint: Footprint) -> None:
         footprint: is told of the processes.
 
     Raises:
-        UserError: bad input, found before any work; or an item failed, and those beside it were finished first.
+        UserError: bad input, or a product that was made with other settings, found before the work of its stage; or
+            an item failed, and those beside it were finished first.
     """
     for table in work.tables:
         found_first(work.preset.measuring(table), Products(work.preset, work.folder))
     plan = stages(work.tables, work.preset, work.seeds)
     for stage, at_once in (("retrieve", 1), ("train", jobs), ("rerank", jobs)):
         left = _left(work, stage)
-        items = [(item, Task(item.name, _make, (work, stage, i))) for i, item in enumerate(plan[stage])]
-        tasks = [task for item, task in sorted(items, key=lambda pair: -pair[0].pairs) if _lacks(item, left)]
+        lacking = [i for i, item in enumerate(plan[stage]) if _lacks(item, left)]
+        if lacking:
+            for i in set(range(len(plan[stage]))) - set(lacking):
+                _make(work, stage, i)  # finds it made, or refuses it
+        longest_first = sorted(lacking, key=lambda i: -plan[stage][i].pairs)
+        tasks = [Task(plan[stage][i].name, _make, (work, stage, i)) for i in longest_first]
         run_at_once(tasks, at_once, footprint, lambda: remaining(make_plan(*work), work.folder, jobs))
 
 

@@ -1,16 +1,19 @@
 """What a table would take, before anything starts: downloads, retrieval, training, reranking, disk and hours."""
 
+import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from lce_tf.disk import PRODUCT
 from lce_tf.evaluation.inputs import aligned
 from lce_tf.paper.notes import duration
 from lce_tf.paper.rows import BASELINE, PUBLIC, Checkpoint, Row, Table
 from lce_tf.replication.local import Source, collection_source, judged_count, model_source, query_count
+from lce_tf.replication.made import WHEN_ABSENT
 from lce_tf.replication.presets import TO_BE_MADE, TRAIN, TUNE, Preset
 from lce_tf.replication.products import Products
-from lce_tf.steps import is_made
+from lce_tf.steps import changed, is_made, record_of
 
 # Bytes a row of a TREC file, and of a run that was reranked, whose raw scores are kept as well.
 _ROW, _RERANKED_ROW = 45, 53
@@ -147,11 +150,19 @@ def _retrieval(products: Products, retriever: str, split: str) -> Task:
 
 
 def _training(products: Products, wanted: Checkpoint, seed: int) -> Task:
-    config = products.preset.training_of(wanted, dev_run=TO_BE_MADE)
+    dev_split = products.preset.dev_split
+    config = products.preset.training_of(wanted, seed=seed, dev_split=dev_split, dev_run=TO_BE_MADE)
     weights = model_source(config.backbone).bytes
     path = products.model_folder(wanted, seed)
-    begun = ", begun" if path.exists() and not is_made(path) else ""
-    detail = f"{config.steps:,} steps x {config.batch} x {config.members} = {config.pairs:,} pairs{begun}"
+    state = ", begun" if path.exists() else ""
+    if is_made(path):
+        recorded = PRODUCT.read(record_of(path))["settings"]
+        # Files are told by their hashes, of which some are still to be made.
+        known = {name: value for name, value in asdict(config).items() if name not in ("dataset", "run", "dev_run")}
+        recorded = {name: recorded[name] for name in known if name in recorded}
+        other = changed(json.loads(json.dumps(known)), recorded, WHEN_ABSENT)
+        state = f"; but was made with {other}, and will be refused" if other else ""
+    detail = f"{config.steps:,} steps x {config.batch} x {config.members} = {config.pairs:,} pairs{state}"
     return Task("train", path.name, detail, config.pairs, weights and weights * _COPIES, is_made(path))
 
 

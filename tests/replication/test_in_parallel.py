@@ -5,12 +5,14 @@ from dataclasses import replace
 
 import pytest
 
+from lce_tf.disk import PRODUCT
 from lce_tf.errors import UserError
 from lce_tf.footprint import Footprint
 from lce_tf.paper.rows import TABLE1, Table
 from lce_tf.replication import in_parallel
 from lce_tf.replication.in_parallel import Work, jobs_for, make_products
 from lce_tf.replication.presets import PRESETS
+from lce_tf.replication.products import Products
 from lce_tf.replication.replicate import replicate
 from lce_tf.replication.stages import TOKENS, Item
 from tests.replication.conftest import make_preset
@@ -43,6 +45,23 @@ def test_a_preset_that_names_devices_has_them_alone(monkeypatch):
     preset = PRESETS["pydocs"]
     assert jobs_for(preset) == 4
     assert jobs_for(preset.override(devices=2)) == jobs_for(preset.override(strategy="tpu")) == 1
+
+
+def test_a_product_of_other_settings_is_refused_before_the_others_are_made(tmp_path, monkeypatch):
+    preset, out = make_preset(tmp_path), tmp_path / "out"
+    work = Work((rows("a", "b", "1", "8"),), preset, out, (42,))
+    for name in (
+        "models/lce-n8-dense",
+        *(f"first_stage/{r}.{s}.trec" for r in ("bm25", "dense") for s in ("dev", "train")),
+    ):
+        (out / name).mkdir(parents=True)
+        PRODUCT.write(out / f"{name}.made.json", {"settings": {}, "seconds": 1.0})
+    monkeypatch.setattr(Products, "first_stage", lambda self, *_: tmp_path / "small" / "qrels.dev.txt")
+    started = []
+    monkeypatch.setattr(in_parallel, "run_at_once", lambda tasks, *_: started.extend(tasks))
+    with pytest.raises(UserError, match="models/lce-n8-dense: was made with backbone"):
+        make_products(work, 2, Footprint())
+    assert not started
 
 
 @pytest.mark.slow

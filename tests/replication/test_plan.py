@@ -2,11 +2,12 @@
 
 import os
 import shutil
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 
 from lce_tf import tables
+from lce_tf.disk import PRODUCT
 from lce_tf.errors import UserError
 from lce_tf.paper.rows import TABLE1, TABLE2, TABLE3, TABLE4, TABLES, Checkpoint
 from lce_tf.replication.plan import make_plan
@@ -43,12 +44,18 @@ def test_what_is_there_is_not_counted(preset, tmp_path):
     made = tmp_path / "models" / "lce-n8-bm25"
     made.mkdir(parents=True)
     (tmp_path / "models" / "lce-n8-dense").mkdir()
-    (tmp_path / "models" / "lce-n8-bm25.made.json").write_text("{}")
+    settings = {**asdict(preset.training), "dataset": "elsewhere", "run": "bm25.trec"}
+    record = tmp_path / "models" / "lce-n8-bm25.made.json"
+    PRODUCT.write(record, {"settings": settings, "seconds": 1.0})
     plan = make_plan([TABLE2], preset, tmp_path)
     assert work(plan, "train")["lce-n8-bm25"].there and not work(plan, "train")["lce-n8-dense"].there
     assert work(plan, "train")["lce-n8-dense"].detail.endswith("= 32 pairs, begun")
     assert plan.pairs("train") == 32
     assert "To do: 9 of 10 products" in plan.text(None, "no backbone")
+    assert work(plan, "train")["lce-n8-bm25"].detail.endswith("= 32 pairs")
+    PRODUCT.write(record, {"settings": {**settings, "batch": 4}, "seconds": 1.0})
+    plan = make_plan([TABLE2], preset, tmp_path)
+    assert work(plan, "train")["lce-n8-bm25"].detail.endswith("; but was made with batch 4, not 2, and will be refused")
 
 
 def test_all_tables_take_everything_once(preset, tmp_path):
