@@ -12,6 +12,7 @@ from lce_tf.losses import LOSSES
 from lce_tf.paper.rows import Checkpoint
 from lce_tf.replication.presets import PRESETS, Preset
 from lce_tf.replication.products import Products
+from lce_tf.retrieval.registry import RETRIEVERS
 from lce_tf.settings import add_options
 from lce_tf.training.config import TrainConfig, follow
 from lce_tf.training.job import train
@@ -35,8 +36,9 @@ def parser() -> argparse.ArgumentParser:
     add("--preset", choices=PRESETS, help="settings for whatever is not given (default: pydocs without --dataset)")
     add("--dataset", help="ir_datasets id, folder, or pydocs (default: the preset's)")
     add("--split", help="the data set's training split (default: train)")
-    add("--run", help="run whose top passages are the negatives (default: the preset's BM25, made if need be)")
-    add("--negatives", choices=("bm25", "dense"), default="bm25", help="without --run: the preset's retriever")
+    add("--run", help="run whose top passages are the negatives (default: that of --negatives, made if need be)")
+    about = "without --run: the retriever, such as dense; lce list retrievers prints them"
+    add("--negatives", type=RETRIEVERS.known, default="bm25", metavar="METHOD", help=about)
     add("--plan", action="store_true", help="print the recipe: source, published figure, settings, cost; train nothing")
     add("--output", help="folder for the result (default: runs/PRESET/models/LOSS-nGROUP-NEGATIVES)")
     add_options(result, TrainConfig, show_default="paper or default", grouped=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 from lce_tf.data.datasets import Dataset
 from lce_tf.data.hashes import file_sha256
-from lce_tf.data.runs import write_trec
+from lce_tf.data.runs import Run, write_trec
 from lce_tf.data.watched import Watched
 from lce_tf.errors import UserError
 from lce_tf.files import make_folder, read_json, write_json
@@ -18,7 +18,9 @@ from lce_tf.replication import made
 from lce_tf.replication.inputs import Inputs
 from lce_tf.replication.presets import TRAIN, TUNE, Preset
 from lce_tf.reranking.rerank import RerankConfig, rerank
-from lce_tf.retrieval import bm25, dense, heatmap, prebuilt, tuning
+from lce_tf.retrieval import heatmap, tuning
+from lce_tf.retrieval.registry import RETRIEVERS
+from lce_tf.retrieval.retriever import Retriever
 from lce_tf.steps import is_made, make_once
 from lce_tf.training.config import TrainConfig
 from lce_tf.training.job import train
@@ -56,23 +58,24 @@ class Products(Inputs):
         return self.folder / "first_stage" / f"{retriever}.{split}.trec"
 
     def first_stage(self, retriever: str, split: str) -> Path:
-        """The run of "bm25" or "dense" over a split's queries: to train on, or what is measured, to rerank."""
+        """A retriever's run over a split's queries: to train on, or what is measured, to rerank.
+
+        Args:
+            retriever: a name in `RETRIEVERS`, or a class path.
+        """
         preset, training = self.preset, split == TRAIN
         depth = preset.training.negatives_depth if training else preset.candidates
         _, dataset, name = self.located(split)
         settings: dict[str, Any] = {"collection": dataset.collection_key, "split": name, "depth": depth}
-        if retriever == "dense":
-            settings |= {"encoder": preset.encoder, "pooling": preset.pooling, "similarity": preset.similarity}
-            settings |= {"prebuilt": preset.prebuilt} if self._prebuilt(dataset) else {}
-        elif (pair := self.bm25_parameters()) != (bm25.K1, bm25.B):
-            settings |= dict(zip(("k1", "b"), pair, strict=True))
+        found_by = RETRIEVERS[retriever](**self._options(retriever, dataset))
+        settings |= {option: value for option, value in asdict(found_by).items() if value is not None}
         if split in (preset.dev_split, preset.eval_split):
             settings["queries"] = preset.queries
         settings |= self.hashes(split)
         path = self.first_stage_path(retriever, split)
 
         def make():
-            run = self._retrieve(retriever, split, depth)
+            run = self._retrieve(found_by, split, depth)
             queries = self.kept(split)
             write_trec(run if queries is None else run.only(queries), path)
 
@@ -155,22 +158,21 @@ class Products(Inputs):
         settings = {"model": checkpoint.identity(model), "run_sha256": file_sha256(run), "depth": config.depth}
         return self._made(path, settings, lambda: rerank(config), watched)
 
-    def _retrieve(self, retriever: str, split: str, depth: int):
-        judged = split == TRAIN  # the others cannot be trained on
+    def _retrieve(self, retriever: Retriever, split: str, depth: int) -> Run:
         _, dataset, name = self.located(split)
-        if retriever == "bm25":
-            return bm25.search(dataset, name, depth, *self.bm25_parameters(), judged=judged)
-        from lce_tf.model.embedder import Embedder
+        return retriever.search(dataset, name, depth, threads=None, judged=split == TRAIN)  # no other can be trained on
 
+    def _options(self, retriever: str, dataset: Dataset) -> dict[str, Any]:
+        """What the preset says of a retriever's options; one that it says nothing of has its own defaults."""
         preset = self.preset
-        embed = Embedder.load(preset.encoder, preset.pooling, preset.similarity)
-        if self._prebuilt(dataset):
-            return prebuilt.search(preset.prebuilt, embed, dataset, name, depth, judged=judged)
-        return dense.search(embed, dataset, name, depth, judged=judged)
-
-    def _prebuilt(self, dataset: Dataset) -> bool:
-        """Whether pyserini's index is of this collection: a further set may have another."""
-        return bool(self.preset.prebuilt) and dataset.collection_key == self.dataset.collection_key
+        if retriever == "bm25":
+            return dict(zip(("k1", "b"), self.bm25_parameters(), strict=True))
+        if retriever == "dense":
+            # pyserini's index is of the preset's collection: a further set may have another.
+            own = dataset.collection_key == self.dataset.collection_key
+            options = {"encoder": preset.encoder, "pooling": preset.pooling, "similarity": preset.similarity}
+            return options | {"prebuilt": preset.prebuilt if own else None}
+        return {}
 
     @property
     def _evaluates(self) -> bool:

@@ -9,10 +9,12 @@ import pytest
 
 from lce_tf import tables
 from lce_tf.data.runs import read_run
+from lce_tf.disk import PRODUCT
 from lce_tf.errors import UserError
 from lce_tf.replication.official import OFFICIAL, is_msmarco, official_folder
 from lce_tf.replication.presets import MSMARCO, PRESETS
 from lce_tf.replication.products import Products
+from lce_tf.steps import record_of
 
 ROOT = Path(__file__).parents[2]
 THINGS = ("lamp", "river", "engine", "garden", "violin", "glacier", "copper", "market")
@@ -134,17 +136,23 @@ def test_without_data_the_way_out_is_one_line(tmp_path, capsys):
     assert not (tmp_path / "o").exists()
 
 
-def test_bm25s_parameters_are_in_the_record_unless_they_are_the_defaults(official, tmp_path):
-    def settings(folder, **flags):
+def test_bm25s_parameters_are_in_the_record_and_the_defaults_where_it_has_none(official, tmp_path):
+    def made(folder, **flags):
         preset = MSMARCO.override(dataset=str(official), **flags)
-        path = Products(preset, tmp_path / folder).first_stage("bm25", "train")
-        return json.loads(path.with_name(f"{path.name}.made.json").read_text())["settings"]
+        return record_of(Products(preset, tmp_path / folder).first_stage("bm25", "train"))
 
-    default = settings("default", bm25=(0.82, 0.68))
-    assert list(default) == ["collection", "split", "depth", "queries_sha256", "qrels_sha256"]
-    assert settings("other", bm25=(0.9, 0.4)) == {**default, "k1": 0.9, "b": 0.4}
+    record = made("default", bm25=(0.82, 0.68))
+    default = PRODUCT.read(record)["settings"]
+    assert list(default) == ["collection", "split", "depth", "k1", "b", "queries_sha256", "qrels_sha256"]
+    other = made("other", bm25=(0.9, 0.4))
+    assert PRODUCT.read(other)["settings"] == {**default, "k1": 0.9, "b": 0.4}
     with pytest.raises(UserError, match="was made with k1 0.9, not 0.82"):
-        settings("other", bm25=(0.82, 0.68))
+        made("other", bm25=(0.82, 0.68))
+    del default["k1"], default["b"]  # as records were before they could be other than the defaults
+    PRODUCT.write(record, {"settings": default, "seconds": 1.0})
+    assert made("default", bm25=(0.82, 0.68)) == record
+    with pytest.raises(UserError, match="was made with k1 0.82, not 0.9"):
+        made("default", bm25=(0.9, 0.4))
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="needs make")

@@ -3,16 +3,20 @@
 import json
 import shutil
 from collections import Counter
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 
 from lce_tf.data.runs import Run, read_run
+from lce_tf.disk import PRODUCT
 from lce_tf.errors import UserError
 from lce_tf.paper.rows import Checkpoint
 from lce_tf.replication import products as module
 from lce_tf.replication.products import Products
+from lce_tf.retrieval.retriever import Retriever
+from lce_tf.settings import setting
+from lce_tf.steps import record_of
 
 LCE, CE = Checkpoint("bm25", "lce", 4), Checkpoint("dense", "ce", 1)
 
@@ -23,13 +27,13 @@ def made(monkeypatch):
     calls = Counter()
 
     def retrieve(self, retriever, split, depth):
-        calls[f"{retriever}.{split}"] += 1
+        calls[f"{retriever.key}.{split}"] += 1
         _, dataset, name = self.located(split)
         queries = list(dataset.queries(name))
         ids = np.array([f"p{i}".encode() for i in range(depth)] * len(queries))
         scores = np.array([float(depth - i) for i in range(depth)] * len(queries))
         offsets = np.arange(len(queries) + 1) * depth
-        return Run(np.array([q.encode() for q in queries]), offsets, ids, scores, retriever)
+        return Run(np.array([q.encode() for q in queries]), offsets, ids, scores, retriever.key)
 
     def train(config, path):
         calls["train"] += 1
@@ -46,6 +50,28 @@ def made(monkeypatch):
     monkeypatch.setattr(module, "rerank", rerank)
     monkeypatch.setattr(module.checkpoint, "identity", lambda folder: (folder / "config.json").read_text())
     return calls
+
+
+@dataclass(frozen=True)
+class InOrder(Retriever):
+    """The passages as the collection has them."""
+
+    first: int = setting(0, "passage to begin with")
+
+    def search(self, dataset, split, depth, threads, judged):
+        ids = [passage.passage_id.encode() for passage in dataset.passages()][self.first : self.first + depth]
+        queries = np.array([query_id.encode() for query_id in dataset.queries(split)])
+        offsets, scores = np.arange(len(queries) + 1) * len(ids), np.tile(-np.arange(float(len(ids))), len(queries))
+        return Run(queries, offsets, np.array(ids * len(queries)), scores, "in-order")
+
+
+def test_another_retriever_is_named_by_its_class(preset, tmp_path):
+    name = f"{__name__}.InOrder"
+    path = Products(preset, tmp_path).first_stage(name, "train")
+    assert path.name == f"{name}.train.trec" and read_run(path).passage_ids[:3].tolist() == [b"p0", b"p1", b"p2"]
+    assert PRODUCT.read(record_of(path))["settings"]["first"] == 0
+    with pytest.raises(UserError, match="'spell': known are bm25, dense"):
+        Products(preset, tmp_path).first_stage("spell", "train")
 
 
 def test_each_is_made_once(preset, tmp_path, made):
