@@ -9,7 +9,7 @@ from typing import Any
 
 from lce_tf.disk import PRODUCT, STEPS
 from lce_tf.errors import UserError
-from lce_tf.files import claimed_folder
+from lce_tf.files import claimed_folder, sha256_of
 from lce_tf.locks import alone
 
 
@@ -57,17 +57,49 @@ def make_once(product: Path, settings: Mapping[str, Any], make: Callable[[], Any
     Raises:
         UserError: it was made with other settings; or whatever `make` raises.
     """
-    record, settings = record_of(product), json.loads(json.dumps(dict(settings)))
+    settings = _in_json(settings)
     if is_made(product):
-        before = PRODUCT.read(record)
+        before = PRODUCT.read(record_of(product))
         refuse_changed(product, settings, before["settings"], assumed)
         return before["seconds"]
-    start = time.monotonic()
-    make()
-    seconds = round(time.monotonic() - start, 1)
-    PRODUCT.write(record, {"settings": settings, "seconds": seconds})
+    seconds = _timed(make)
+    PRODUCT.write(record_of(product), {"settings": settings, "seconds": seconds})
     print(f"{product}: {seconds} s", flush=True)
     return seconds
+
+
+def renew(
+    product: Path, settings: Mapping[str, Any], make: Callable[[], Any], whole: Callable[[], Any] = lambda: None
+) -> bool:
+    """Makes a product and its record unless it is there as it was made with these settings; returns whether it did.
+
+    Where `make_once` refuses a product that was made with other settings or altered since, this makes it anew.
+
+    Args:
+        settings: what it is made with.
+        whole: raises a UserError where something else that belongs to the product is not as it was made.
+    """
+    settings = _in_json(settings)
+    if is_made(product):
+        with contextlib.suppress(UserError):
+            before = PRODUCT.read(record_of(product))
+            whole()
+            if (before["settings"], before.get("sha256")) == (settings, sha256_of(product)):
+                return False
+    seconds = _timed(make)
+    PRODUCT.write(record_of(product), {"settings": settings, "seconds": seconds, "sha256": sha256_of(product)})
+    return True
+
+
+def _timed(make: Callable[[], Any]) -> float:
+    start = time.monotonic()
+    make()
+    return round(time.monotonic() - start, 1)
+
+
+def _in_json(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings as a record has them when it is read again."""
+    return json.loads(json.dumps(dict(settings), default=str))
 
 
 class Steps:
@@ -84,7 +116,7 @@ class Steps:
 
     def __init__(self, folder: str | Path, command: str, assumed: Mapping[str, Any] | None = None):
         self.folder, self._command = Path(folder), command
-        self._assumed = json.loads(json.dumps(dict(assumed or {})))
+        self._assumed = _in_json(assumed or {})
         self._mark = self.folder / f"{command}.json"
 
     @contextlib.contextmanager

@@ -6,7 +6,7 @@ import pytest
 
 from lce_tf.errors import UserError
 from lce_tf.locks import alone
-from lce_tf.steps import Steps
+from lce_tf.steps import Steps, record_of, renew
 
 
 def write(path):
@@ -94,3 +94,25 @@ def test_bad_input_leaves_no_new_folder(tmp_path):
     with pytest.raises(UserError, match="bad"), Steps(tmp_path / "new", "cook").opened() as steps:
         steps.make("dish", {}, refused)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_renewed_product_is_made_again_where_it_is_not_the_one_that_was_made(tmp_path):
+    product, made, faults = tmp_path / "run", [], []
+
+    def make():
+        made.append(product.write_text("made"))
+
+    def whole():
+        if faults:
+            raise UserError(faults.pop())
+
+    assert renew(product, {"depth": 5}, make, whole)
+    assert not renew(product, {"depth": 5}, make, whole) and len(made) == 1
+    assert renew(product, {"depth": 6}, make, whole)
+    product.write_text("altered")
+    assert renew(product, {"depth": 6}, make, whole)
+    faults.append("its scores are torn")
+    assert renew(product, {"depth": 6}, make, whole)
+    record_of(product).write_text("{")
+    assert renew(product, {"depth": 6}, make, whole)
+    assert not renew(product, {"depth": 6}, make, whole) and len(made) == 5

@@ -12,7 +12,7 @@ from lce_tf.reranking.engine import ENGINES
 from lce_tf.reranking.outputs import read_manifest
 from lce_tf.reranking.rerank import RerankConfig
 from lce_tf.settings import check, setting
-from lce_tf.studies.kept import rerank_once
+from lce_tf.studies.reranked import rerank_once
 
 
 class Stage(NamedTuple):

@@ -21,7 +21,8 @@ from lce_tf.reranking.engine import ENGINES
 from lce_tf.reranking.rerank import RerankConfig
 from lce_tf.retrieval import bm25
 from lce_tf.settings import check, setting
-from lce_tf.studies.kept import made_once, rerank_once, texts_key
+from lce_tf.steps import renew
+from lce_tf.studies.reranked import rerank_once, texts_key
 from lce_tf.studies.sets import TestSet, parse_sets
 
 FIRST = "first stage"
@@ -179,7 +180,7 @@ def _first_stage(config: SuiteConfig, one: TestSet, dataset: Dataset, qrels: Qre
         def search():
             write_trec(bm25.search(dataset, one.split, config.candidates, judged=True), output)
 
-        return made_once(output, settings, search)
+        return renew(output, settings, search)
     path = config.first_stage.replace("{set}", one.name)
     if not Path(path).is_file():
         raise UserError(f"{path}: no such file; put the set's first-stage run there")
@@ -188,7 +189,7 @@ def _first_stage(config: SuiteConfig, one: TestSet, dataset: Dataset, qrels: Qre
     def take():
         write_trec(_judged_alone(run, qrels, path), output)
 
-    return made_once(output, {**settings, "run_sha256": run.sha256, "format": config.format}, take)
+    return renew(output, {**settings, "run_sha256": run.sha256, "format": config.format}, take)
 
 
 def _judged_alone(run: Run, qrels: Qrels, path: str) -> Run:
