@@ -5,9 +5,10 @@ import functools
 import os
 import sys
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from lce_tf.errors import guarded
 from lce_tf.xla import set_flags
 
 
@@ -42,6 +43,22 @@ def callable_door(module: str) -> None:
     train` gives that module, and calling it trains.
     """
     sys.modules[module].__class__ = _Door
+
+
+def door(
+    parser: Callable[[], argparse.ArgumentParser], run: Callable[[argparse.Namespace], int | None]
+) -> Callable[[Sequence[str] | None], int]:
+    """The `main` of a door: has `run` do what the command line asks for and returns the exit status.
+
+    Args:
+        run: may return a status of its own; None is 0. See `guarded` for those of errors and interruptions.
+    """
+
+    def main(argv: Sequence[str] | None = None) -> int:
+        quiet_tensorflow()
+        return guarded(run, parser().parse_args(argv))
+
+    return main
 
 
 def quiet_tensorflow() -> None:

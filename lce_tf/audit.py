@@ -6,13 +6,11 @@ Of a run that `lce negatives` made, it also says what each filter removed, with 
 import argparse
 import json
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
-from lce_tf.arguments import parser_for, quiet_tensorflow
+from lce_tf.arguments import door, parser_for
 from lce_tf.data.formats import add_format_option
 from lce_tf.data.hashes import file_sha256
-from lce_tf.errors import guarded
 from lce_tf.files import write_json
 from lce_tf.groups.audit import Audit, audit
 from lce_tf.hard_negatives.records import EXAMPLES, examples_text, read_record, summary
@@ -43,12 +41,6 @@ def parser() -> argparse.ArgumentParser:
     return result
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Exit status 0, or 2 after one line about what is wrong."""
-    quiet_tensorflow()
-    return guarded(_main, parser().parse_args(argv))
-
-
 def _main(arguments: argparse.Namespace) -> None:
     flags = vars(arguments).copy()
     file, examples = flags.pop("json"), flags.pop("examples")
@@ -72,6 +64,8 @@ def audit_training(config: TrainConfig) -> Audit:
     inputs = read_inputs(config)
     return audit(inputs.pool, inputs.packer, config.members, config.steps * config.batch)
 
+
+main = door(parser, _main)
 
 if __name__ == "__main__":
     sys.exit(main())

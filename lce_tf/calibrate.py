@@ -2,10 +2,8 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
 
-from lce_tf.arguments import callable_door, parser_for
-from lce_tf.errors import guarded
+from lce_tf.arguments import callable_door, door, parser_for
 from lce_tf.reranking.calibrate import CalibrateConfig, calibrate
 from lce_tf.settings import add_options
 
@@ -27,11 +25,6 @@ def parser() -> argparse.ArgumentParser:
     return result
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Exit status 0, or 2 after one line about what is wrong."""
-    return guarded(_main, parser().parse_args(argv))
-
-
 def _main(arguments: argparse.Namespace) -> None:
     found = calibrate(CalibrateConfig(**vars(arguments)))
     for name, part in (("fitted to", found.fitted), ("held out", found.held_out)):
@@ -41,6 +34,7 @@ def _main(arguments: argparse.Namespace) -> None:
 
 
 __all__ = ["calibrate", "main", "parser"]
+main = door(parser, _main)
 callable_door(__name__)
 
 if __name__ == "__main__":

@@ -2,10 +2,8 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
 
-from lce_tf.arguments import callable_door, parser_for, quiet_tensorflow, wants
-from lce_tf.errors import guarded
+from lce_tf.arguments import callable_door, door, parser_for, wants
 from lce_tf.settings import add_options
 from lce_tf.studies.cascade import CascadeConfig, Stage, cascade
 
@@ -27,12 +25,6 @@ def parser() -> argparse.ArgumentParser:
     return result
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Exit status 0, or 2 after one line about what is wrong."""
-    quiet_tensorflow()
-    return guarded(_main, parser().parse_args(argv))
-
-
 def _main(arguments: argparse.Namespace) -> None:
     flags = vars(arguments)
     config = CascadeConfig(tuple(flags.pop("stages")), **flags)
@@ -44,6 +36,7 @@ def _main(arguments: argparse.Namespace) -> None:
 
 
 __all__ = ["cascade", "main", "parser"]
+main = door(parser, _main)
 callable_door(__name__)
 
 if __name__ == "__main__":

@@ -2,12 +2,12 @@
 
 import argparse
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lce_tf.arguments import HelpFormatter, callable_door
-from lce_tf.errors import UserError, guarded
+from lce_tf.arguments import HelpFormatter, callable_door, door
+from lce_tf.errors import UserError
 from lce_tf.evaluation import significance
 from lce_tf.evaluation.inputs import Judged, aligned, judged_runs, level, run_files
 from lce_tf.evaluation.measures import EXAMPLES, evaluate
@@ -115,16 +115,12 @@ def as_json(comparison: Comparison, measure: str, per_query: Mapping[str, Mappin
     }
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Prints the comparison; returns the exit status, 2 for bad input."""
-    return guarded(_run, parser().parse_args(argv))
-
-
 def _run(args: argparse.Namespace) -> None:
     config = from_options(CompareConfig, args)
     print(report(compare(config), config.measure))
 
 
+main = door(parser, _run)
 callable_door(__name__)
 
 if __name__ == "__main__":

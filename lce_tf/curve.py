@@ -4,8 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from lce_tf.arguments import callable_door, parser_for
-from lce_tf.errors import guarded
+from lce_tf.arguments import callable_door, door, parser_for
 from lce_tf.evaluation.inputs import aligned
 from lce_tf.files import write_json
 from lce_tf.settings import add_options, from_options
@@ -49,16 +48,12 @@ def curve(config: CurveConfig) -> list[Curve]:
     return found
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Exit status 0, or 2 after one line about what is wrong."""
-    return guarded(_main, parser().parse_args(argv))
-
-
 def _main(arguments: argparse.Namespace) -> None:
     config = from_options(CurveConfig, arguments)
     print(table(curve(config), config.measure))
 
 
+main = door(parser, _main)
 callable_door(__name__)
 
 if __name__ == "__main__":

@@ -3,10 +3,8 @@
 import argparse
 import sys
 import webbrowser
-from collections.abc import Sequence
 
-from lce_tf.arguments import callable_door, parser_for, quiet_tensorflow
-from lce_tf.errors import guarded
+from lce_tf.arguments import callable_door, door, parser_for
 from lce_tf.footprint import Footprint
 from lce_tf.replication.demo import demo
 from lce_tf.replication.presets import PRESETS
@@ -25,12 +23,6 @@ def parser() -> argparse.ArgumentParser:
     return result
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Exit status 0, or 2 after one line about what is wrong."""
-    quiet_tensorflow()
-    return guarded(_main, parser().parse_args(argv))
-
-
 def _main(arguments: argparse.Namespace) -> None:
     footprint = Footprint()
     made = demo(PRESETS[arguments.preset], arguments.output or f"runs/{arguments.preset}")
@@ -39,6 +31,7 @@ def _main(arguments: argparse.Namespace) -> None:
         webbrowser.open(made.page.resolve().as_uri())
 
 
+main = door(parser, _main)
 callable_door(__name__)
 
 if __name__ == "__main__":

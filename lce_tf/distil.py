@@ -2,12 +2,10 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
 
 from lce_tf import settings
-from lce_tf.arguments import callable_door, parser_for, quiet_tensorflow
+from lce_tf.arguments import callable_door, door, parser_for
 from lce_tf.data.formats import add_format_option
-from lce_tf.errors import guarded
 from lce_tf.multistage.distil import DistilConfig, distil, training_like
 from lce_tf.multistage.scoring import ScoringConfig
 from lce_tf.reranking.rerank import CHECKPOINT
@@ -40,12 +38,6 @@ def parser() -> argparse.ArgumentParser:
     return result
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Exit status 0, 130 after Ctrl-C, or 2 after one line about what is wrong."""
-    quiet_tensorflow()
-    return guarded(_main, parser().parse_args(argv))
-
-
 def _main(arguments: argparse.Namespace) -> None:
     flags = vars(arguments).copy()
     own = {name: flags.pop(name) for name in ("checkpoint", "output", "layers", "pick")}
@@ -61,6 +53,7 @@ def _main(arguments: argparse.Namespace) -> None:
 
 
 __all__ = ["distil", "main", "parser"]
+main = door(parser, _main)
 callable_door(__name__)
 
 if __name__ == "__main__":

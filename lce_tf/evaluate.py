@@ -5,8 +5,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from lce_tf.arguments import HelpFormatter, callable_door
-from lce_tf.errors import guarded
+from lce_tf.arguments import HelpFormatter, callable_door, door
 from lce_tf.evaluation.inputs import Judged, aligned, judged_runs, run_files
 from lce_tf.evaluation.measures import EXAMPLES, evaluate, mean
 from lce_tf.evaluation.ties import Ties, ties
@@ -103,15 +102,11 @@ def ties_table(values: Mapping[str, Mapping[str, Mapping[str, float]]], found: M
     return "\n".join([aligned(rows), *tied])
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Prints the table; returns the exit status, 2 for bad input."""
-    return guarded(_run, parser().parse_args(argv))
-
-
 def _run(args: argparse.Namespace) -> None:
     print(evaluate_files(from_options(EvaluateConfig, args)).text())
 
 
+main = door(parser, _run)
 callable_door(__name__)
 
 if __name__ == "__main__":

@@ -3,11 +3,10 @@
 import argparse
 import shutil
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
-from lce_tf.arguments import callable_door, parser_for, quiet_tensorflow
-from lce_tf.errors import UserError, guarded
+from lce_tf.arguments import callable_door, door, parser_for
+from lce_tf.errors import UserError
 from lce_tf.exporting.exporter import EXPORTERS
 from lce_tf.model import hub
 from lce_tf.model.checkpoint import locate
@@ -25,12 +24,6 @@ def parser() -> argparse.ArgumentParser:
     add("--output", required=True, help="the folder to write, new or empty")
     add("--license", default="unknown", help="the licence to name in it, such as apache-2.0")
     return result
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Exit status 0, or 2 after one line about what is wrong."""
-    quiet_tensorflow()
-    return guarded(_main, parser().parse_args(argv))
 
 
 def export(checkpoint: str | Path, output: str | Path, format: str = "hf", license: str = "unknown") -> Path:
@@ -54,6 +47,7 @@ def _main(arguments: argparse.Namespace) -> None:
     print(f"{arguments.checkpoint}: {written}")
 
 
+main = door(parser, _main)
 callable_door(__name__)
 
 if __name__ == "__main__":

@@ -2,11 +2,9 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
-from lce_tf.arguments import callable_door, parser_for
-from lce_tf.errors import guarded
+from lce_tf.arguments import callable_door, door, parser_for
 from lce_tf.fusion.fuse import LEARNING, FuseConfig, fuse
 from lce_tf.settings import add_options
 
@@ -36,11 +34,6 @@ def parser() -> argparse.ArgumentParser:
     return result
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Exit status 0, or 2 after one line about what is wrong."""
-    return guarded(_main, parser().parse_args(argv))
-
-
 def _main(arguments: argparse.Namespace) -> None:
     flags = vars(arguments)
     runs, learn_runs = tuple(flags.pop("runs")), tuple(flags.pop("learn_runs"))
@@ -53,6 +46,7 @@ def _main(arguments: argparse.Namespace) -> None:
 
 
 __all__ = ["fuse", "main", "parser"]
+main = door(parser, _main)
 callable_door(__name__)
 
 if __name__ == "__main__":

@@ -2,11 +2,10 @@
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
-from lce_tf.arguments import parser_for, quiet_tensorflow
+from lce_tf.arguments import door, parser_for
 from lce_tf.data.layouts import LAYOUTS
-from lce_tf.errors import guarded
 from lce_tf.exporting.exporter import EXPORTERS
 from lce_tf.losses import LOSSES
 from lce_tf.losses.options import described
@@ -83,12 +82,6 @@ def parser() -> argparse.ArgumentParser:
     return result
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Exit status 0, or 2 after one line about what is wrong."""
-    quiet_tensorflow()
-    return guarded(_main, parser().parse_args(argv))
-
-
 def _main(arguments: argparse.Namespace) -> None:
     for kind in [arguments.kind] if arguments.kind else KINDS:
         pieces = listing(kind)
@@ -98,6 +91,8 @@ def _main(arguments: argparse.Namespace) -> None:
         for name, line in pieces.items():
             print(name if arguments.names else f"  {name:<{width}}  {line}".rstrip())
 
+
+main = door(parser, _main)
 
 if __name__ == "__main__":
     sys.exit(main())

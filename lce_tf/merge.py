@@ -2,10 +2,8 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
 
-from lce_tf.arguments import callable_door, parser_for
-from lce_tf.errors import guarded
+from lce_tf.arguments import callable_door, door, parser_for
 from lce_tf.reranking.merge import merge
 
 EXAMPLE = """python -m lce_tf.merge lce8.dev.trec
@@ -25,16 +23,12 @@ def parser() -> argparse.ArgumentParser:
     return result
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Exit status 0, or 2 after one line about what is wrong."""
-    return guarded(_main, parser().parse_args(argv))
-
-
 def _main(arguments: argparse.Namespace) -> None:
     result = merge(arguments.output, arguments.shards)
     print(f"{len(result.query_ids)} queries, {len(result)} rows: {arguments.output}")
 
 
+main = door(parser, _main)
 callable_door(__name__)
 
 if __name__ == "__main__":

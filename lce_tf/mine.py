@@ -2,12 +2,10 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
 from dataclasses import fields
 
 from lce_tf import settings
-from lce_tf.arguments import callable_door, parser_for, quiet_tensorflow
-from lce_tf.errors import guarded
+from lce_tf.arguments import callable_door, door, parser_for
 from lce_tf.hard_negatives.config import NegativesConfig
 from lce_tf.losses import LOSSES
 from lce_tf.multistage.mine import OWN, MineConfig, mine
@@ -47,12 +45,6 @@ def parser() -> argparse.ArgumentParser:
     return result
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Exit status 0, 130 after Ctrl-C, or 2 after one line about what is wrong."""
-    quiet_tensorflow()
-    return guarded(_main, parser().parse_args(argv))
-
-
 def _main(arguments: argparse.Namespace) -> None:
     found = mine(config_of(arguments))
     for number, (folder, run) in enumerate(zip(found.models, found.lists, strict=True), 1):
@@ -82,6 +74,7 @@ def config_of(arguments: argparse.Namespace) -> MineConfig:
 
 
 __all__ = ["main", "mine", "parser"]
+main = door(parser, _main)
 callable_door(__name__)
 
 if __name__ == "__main__":

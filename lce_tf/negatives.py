@@ -2,10 +2,8 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
 
-from lce_tf.arguments import callable_door, parser_for, quiet_tensorflow
-from lce_tf.errors import guarded
+from lce_tf.arguments import callable_door, door, parser_for
 from lce_tf.hard_negatives.config import NegativesConfig
 from lce_tf.hard_negatives.make import negatives
 from lce_tf.settings import add_options
@@ -28,12 +26,6 @@ def parser() -> argparse.ArgumentParser:
     return result
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Exit status 0, or 2 after one line about what is wrong."""
-    quiet_tensorflow()
-    return guarded(_main, parser().parse_args(argv))
-
-
 def _main(arguments: argparse.Namespace) -> None:
     flags = {**vars(arguments), "runs": tuple(arguments.runs), "teacher": tuple(arguments.teacher)}
     made = negatives(NegativesConfig(**flags))
@@ -42,6 +34,7 @@ def _main(arguments: argparse.Namespace) -> None:
 
 
 __all__ = ["main", "negatives", "parser"]
+main = door(parser, _main)
 callable_door(__name__)
 
 if __name__ == "__main__":

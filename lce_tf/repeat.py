@@ -2,11 +2,10 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
-from lce_tf.arguments import parser_for, quiet_tensorflow
-from lce_tf.errors import UserError, guarded
+from lce_tf.arguments import door, parser_for
+from lce_tf.errors import UserError
 
 EXAMPLE = """python -m lce_tf.repeat runs/pydocs/models/lce-n8-bm25
   python -m lce_tf.repeat --output again.trec runs/pydocs/reranked/lce-n8-bm25.on.bm25.trec"""
@@ -20,12 +19,6 @@ def parser() -> argparse.ArgumentParser:
         "--output", help="where the repetition is written, of a single product (default: PRODUCT.repeat)"
     )
     return result
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Exit status 0 if all agrees to the byte, 1 if something differs, 2 after one line about what is wrong."""
-    quiet_tensorflow()
-    return guarded(_main, parser().parse_args(argv))
 
 
 def _main(arguments: argparse.Namespace) -> int:
@@ -44,6 +37,8 @@ def _main(arguments: argparse.Namespace) -> int:
     print("repeated: all agrees" if not differ else f"repeated: {differ} files differ")
     return 1 if differ else 0
 
+
+main = door(parser, _main)
 
 if __name__ == "__main__":
     sys.exit(main())

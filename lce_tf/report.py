@@ -2,11 +2,9 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
 
-from lce_tf.arguments import HelpFormatter, callable_door
+from lce_tf.arguments import HelpFormatter, callable_door, door
 from lce_tf.destinations import is_stream
-from lce_tf.errors import guarded
 from lce_tf.reporting.page import ReportConfig
 from lce_tf.reporting.report import report
 from lce_tf.settings import add_options, from_options
@@ -31,16 +29,12 @@ def parser() -> argparse.ArgumentParser:
     return options
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Writes the page; returns the exit status, 2 for bad input."""
-    return guarded(_run, parser().parse_args(argv))
-
-
 def _run(args: argparse.Namespace) -> None:
     print(report(from_options(ReportConfig, args)), file=sys.stderr if is_stream(args.output) else sys.stdout)
 
 
 __all__ = ["main", "parser", "report"]
+main = door(parser, _run)
 callable_door(__name__)
 
 if __name__ == "__main__":

@@ -1,11 +1,10 @@
 """`python -m lce_tf.rerank`: scores a run with a trained cross-encoder and writes it in its new order."""
 
 import argparse
+import functools
 import sys
-from collections.abc import Sequence
 
-from lce_tf.arguments import callable_door, parser_for, quiet_tensorflow
-from lce_tf.errors import guarded
+from lce_tf.arguments import callable_door, door, parser_for
 from lce_tf.reranking.options import add_job_options, run_job
 from lce_tf.reranking.rerank import RerankConfig, rerank
 
@@ -20,13 +19,8 @@ def parser() -> argparse.ArgumentParser:
     return result
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Exit status 0, or 2 after one line about what is wrong."""
-    quiet_tensorflow()
-    return guarded(run_job, parser().parse_args(argv), RerankConfig)
-
-
 __all__ = ["main", "parser", "rerank"]
+main = door(parser, functools.partial(run_job, config=RerankConfig))
 callable_door(__name__)
 
 if __name__ == "__main__":

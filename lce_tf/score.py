@@ -1,11 +1,10 @@
 """`python -m lce_tf.score`: writes a teacher's scores of what groups are drawn from, for a student to learn from."""
 
 import argparse
+import functools
 import sys
-from collections.abc import Sequence
 
-from lce_tf.arguments import parser_for, quiet_tensorflow
-from lce_tf.errors import guarded
+from lce_tf.arguments import door, parser_for
 from lce_tf.reranking.options import add_job_options, run_job
 from lce_tf.reranking.rerank import ScoreConfig
 
@@ -21,11 +20,7 @@ def parser() -> argparse.ArgumentParser:
     return result
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Exit status 0, or 2 after one line about what is wrong."""
-    quiet_tensorflow()
-    return guarded(run_job, parser().parse_args(argv), ScoreConfig)
-
+main = door(parser, functools.partial(run_job, config=ScoreConfig))
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -2,13 +2,11 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
 
 from lce_tf import settings
-from lce_tf.arguments import callable_door, count, parser_for, quiet_tensorflow
+from lce_tf.arguments import callable_door, count, door, parser_for
 from lce_tf.at_once import JOBS_HELP, jobs_here
 from lce_tf.data.formats import add_format_option
-from lce_tf.errors import guarded
 from lce_tf.multistage.scoring import ScoringConfig
 from lce_tf.multistage.search import SearchConfig, search
 from lce_tf.training.options import add_training_options, training_of
@@ -39,12 +37,6 @@ def parser() -> argparse.ArgumentParser:
     return result
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Exit status 0, 130 after Ctrl-C, or 2 after one line about what is wrong."""
-    quiet_tensorflow()
-    return guarded(_main, parser().parse_args(argv))
-
-
 def _main(arguments: argparse.Namespace) -> None:
     scoring = settings.from_options(ScoringConfig, arguments)
     own = {name: getattr(arguments, name) for name in ("output", "pairs", "held_out")}
@@ -56,6 +48,7 @@ def _main(arguments: argparse.Namespace) -> None:
 
 
 __all__ = ["main", "parser", "search"]
+main = door(parser, _main)
 callable_door(__name__)
 
 if __name__ == "__main__":

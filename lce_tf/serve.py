@@ -4,12 +4,11 @@ import argparse
 import logging
 import os
 import sys
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from lce_tf.arguments import parser_for, quiet_tensorflow
-from lce_tf.errors import UserError, guarded
+from lce_tf.arguments import door, parser_for
+from lce_tf.errors import UserError
 from lce_tf.reranker import Reranker
 from lce_tf.reranking.rerank import CHECKPOINT, RerankConfig
 from lce_tf.serving import logs
@@ -39,12 +38,6 @@ def parser() -> argparse.ArgumentParser:
     return result
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Exit status 0 after SIGTERM or Ctrl-C, or 2 after one line about what is wrong."""
-    quiet_tensorflow()
-    return guarded(_main, parser().parse_args(argv))
-
-
 def _main(arguments: argparse.Namespace) -> None:
     try:
         from lce_tf.serving.app import create_app
@@ -68,6 +61,8 @@ def _main(arguments: argparse.Namespace) -> None:
     limits = replace(limits, max_connections=fitting(limits.max_connections))
     run(create_app(reranker.scored, model, limits, token, reranker.lengths.sequence), listener, limits)
 
+
+main = door(parser, _main)
 
 if __name__ == "__main__":
     sys.exit(main())

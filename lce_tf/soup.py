@@ -2,10 +2,8 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
 
-from lce_tf.arguments import callable_door, parser_for, quiet_tensorflow
-from lce_tf.errors import guarded
+from lce_tf.arguments import callable_door, door, parser_for
 from lce_tf.fusion.soup import SoupConfig, soup
 from lce_tf.settings import add_options
 
@@ -22,18 +20,13 @@ def parser() -> argparse.ArgumentParser:
     return result
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Exit status 0, or 2 after one line about what is wrong."""
-    quiet_tensorflow()
-    return guarded(_main, parser().parse_args(argv))
-
-
 def _main(arguments: argparse.Namespace) -> None:
     config = SoupConfig(tuple(arguments.checkpoints), arguments.output, arguments.weights)
     print(f"{len(config.checkpoints)} checkpoints averaged: {soup(config)}")
 
 
 __all__ = ["main", "parser", "soup"]
+main = door(parser, _main)
 callable_door(__name__)
 
 if __name__ == "__main__":

@@ -2,11 +2,9 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
-from lce_tf.arguments import callable_door, parser_for, quiet_tensorflow
-from lce_tf.errors import guarded
+from lce_tf.arguments import callable_door, door, parser_for
 from lce_tf.files import write_json
 from lce_tf.settings import add_options
 from lce_tf.studies import suite as studies
@@ -44,12 +42,6 @@ def suite(config: SuiteConfig) -> Outcome:
     return outcome
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Exit status 0, or 2 after one line about what is wrong."""
-    quiet_tensorflow()
-    return guarded(_main, parser().parse_args(argv))
-
-
 def _main(arguments: argparse.Namespace) -> None:
     flags = vars(arguments)
     lists = {name: tuple(flags.pop(name)) for name in ("sets", "checkpoints", "runs")}
@@ -58,6 +50,7 @@ def _main(arguments: argparse.Namespace) -> None:
     print("\n\n".join(table(outcome, measure, config.alpha) for measure in config.measures))
 
 
+main = door(parser, _main)
 callable_door(__name__)
 
 if __name__ == "__main__":

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from lce_tf.arguments import count, numbers, parser_for, quiet_tensorflow, wants
+from lce_tf.arguments import count, door, numbers, parser_for, wants
 from lce_tf.array_jobs import array_index
 from lce_tf.at_once import JOBS_HELP
-from lce_tf.errors import UserError, guarded
+from lce_tf.errors import UserError
 from lce_tf.footprint import Footprint
 from lce_tf.paper.rows import TABLES, Table
 from lce_tf.replication.in_parallel import Work, jobs_for, make_products
@@ -57,12 +57,6 @@ def _rates(text: str) -> tuple[float, float]:
     if not (0 < train < math.inf and 0 < rerank < math.inf):
         raise ValueError(text)
     return train, rerank
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Exit status 0, or 2 after one line about what is wrong."""
-    quiet_tensorflow()
-    return guarded(_main, parser().parse_args(argv))
 
 
 def _main(arguments: argparse.Namespace) -> None:
@@ -123,6 +117,8 @@ def _plan(
         origin = "timed here just now" if rates else f"the backbone {preset.training.backbone} is not here to be timed"
     return plan.text(rates, origin)
 
+
+main = door(parser, _main)
 
 if __name__ == "__main__":
     sys.exit(main())

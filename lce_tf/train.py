@@ -2,12 +2,11 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 
-from lce_tf.arguments import callable_door, parser_for, quiet_tensorflow
-from lce_tf.errors import UserError, guarded
+from lce_tf.arguments import callable_door, door, parser_for
+from lce_tf.errors import UserError
 from lce_tf.losses import LOSSES
 from lce_tf.paper.rows import Checkpoint
 from lce_tf.replication.presets import PRESETS, Preset
@@ -43,12 +42,6 @@ def parser() -> argparse.ArgumentParser:
     add("--output", help="folder for the result (default: runs/PRESET/models/LOSS-nGROUP-NEGATIVES)")
     add_options(result, TrainConfig, show_default="paper or default", grouped=True)
     return result
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Exit status 0, 130 after Ctrl-C, or after one line about what is wrong 2, or 75 for a lost worker."""
-    quiet_tensorflow()
-    return guarded(_main, parser().parse_args(argv))
 
 
 def _main(arguments: argparse.Namespace) -> None:
@@ -119,6 +112,7 @@ def _default_output(preset: Preset | None, config: TrainConfig, negatives: str) 
     return Path("runs") / (preset.name if preset else Path(config.dataset).name) / "models" / name
 
 
+main = door(parser, _main)
 callable_door(__name__)
 
 if __name__ == "__main__":

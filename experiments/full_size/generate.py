@@ -3,7 +3,7 @@
 import argparse
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
 
@@ -11,9 +11,9 @@ import numpy as np
 
 from experiments.full_size import layout, words
 from experiments.full_size.layout import Sizes
-from lce_tf.arguments import HelpFormatter
+from lce_tf.arguments import HelpFormatter, door
 from lce_tf.data.draws import draw
-from lce_tf.errors import UserError, guarded
+from lce_tf.errors import UserError
 from lce_tf.files import make_folder, read_json, write_json, written
 from lce_tf.progress import Progress
 
@@ -161,10 +161,7 @@ def _main(arguments: argparse.Namespace) -> None:
         print(f"{(folder / name).stat().st_size:>14,} bytes  {folder / name}")
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Exit status 0, or 2 after one line about what is wrong."""
-    return guarded(_main, parser().parse_args(argv))
-
+main = door(parser, _main)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -3,15 +3,14 @@
 import argparse
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 from experiments.full_size.generate import PLAN
 from experiments.full_size.place import Place
 from experiments.full_size.report import LIMIT, report
 from experiments.full_size.steps import STEPS
-from lce_tf.arguments import HelpFormatter
-from lce_tf.errors import UserError, guarded
+from lce_tf.arguments import HelpFormatter, door
+from lce_tf.errors import UserError
 from lce_tf.files import make_folder, read_json, written
 
 ROOT = Path(__file__).parents[2]
@@ -72,14 +71,11 @@ def parser() -> argparse.ArgumentParser:
     return result
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Exit status 0, or 2 after one line about what is wrong."""
-    return guarded(_main, parser().parse_args(argv))
-
-
 def _main(arguments: argparse.Namespace) -> None:
     prove(arguments.folder)
 
+
+main = door(parser, _main)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -5,13 +5,13 @@ import asyncio
 import contextlib
 import sys
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 
 import httpx
 
-from lce_tf.arguments import HelpFormatter
-from lce_tf.errors import UserError, guarded
+from lce_tf.arguments import HelpFormatter, door
+from lce_tf.errors import UserError
 
 # Seconds within which /health must answer, and between two requests for it.
 PATIENCE, PAUSE = 0.5, 0.05
@@ -159,11 +159,6 @@ def parser() -> argparse.ArgumentParser:
     return result
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Exit status 0 if /health always answered within half a second, else 1; 2 for bad input."""
-    return guarded(_main, parser().parse_args(argv))
-
-
 def _main(arguments: argparse.Namespace) -> int:
     if urlsplit(arguments.url).hostname not in ("127.0.0.1", "::1", "localhost"):
         raise UserError(f"--url {arguments.url}: is not on this machine; attack your own server only")
@@ -171,6 +166,8 @@ def _main(arguments: argparse.Namespace) -> int:
     given = arguments.url, size, arguments.copies, arguments.connections, arguments.seconds
     return int(not asyncio.run(attack(*given)))
 
+
+main = door(parser, _main)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -5,15 +5,14 @@ import asyncio
 import collections
 import sys
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 import httpx
 import numpy as np
 
-from lce_tf.arguments import HelpFormatter
-from lce_tf.errors import UserError, guarded
+from lce_tf.arguments import HelpFormatter, door
+from lce_tf.errors import UserError
 
 MOST_CLIENTS, MOST_REQUESTS = 512, 100_000
 # Words used in passages, and words per passage: about MS MARCO's mean.
@@ -115,11 +114,6 @@ def parser() -> argparse.ArgumentParser:
     return result
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Exit status 0 if each request was answered and no answer was wrong, else 1; 2 for bad input."""
-    return guarded(_main, parser().parse_args(argv))
-
-
 def _main(arguments: argparse.Namespace) -> int:
     if urlsplit(arguments.url).hostname not in ("127.0.0.1", "::1", "localhost"):
         raise UserError(f"--url {arguments.url}: is not on this machine; load your own server only")
@@ -132,6 +126,8 @@ def _main(arguments: argparse.Namespace) -> int:
     print(outcome.report())
     return int(bool(outcome.lost or outcome.wrong))
 
+
+main = door(parser, _main)
 
 if __name__ == "__main__":
     sys.exit(main())

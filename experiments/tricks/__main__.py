@@ -9,10 +9,10 @@ import numpy as np
 
 from experiments.tricks.make import Bench, make_runs
 from experiments.tricks.rows import BASE, ROWS
-from lce_tf.arguments import HelpFormatter, count, numbers, quiet_tensorflow
+from lce_tf.arguments import HelpFormatter, count, door, numbers
 from lce_tf.at_once import JOBS_HELP, jobs_here
 from lce_tf.data.runs import read_run
-from lce_tf.errors import UserError, guarded
+from lce_tf.errors import UserError
 from lce_tf.evaluation.measures import evaluate
 from lce_tf.evaluation.significance import compare
 from lce_tf.files import written
@@ -67,12 +67,6 @@ def parser() -> argparse.ArgumentParser:
     return result
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Exit status 0, or 2 after one line about what is wrong."""
-    quiet_tensorflow()
-    return guarded(_main, parser().parse_args(argv))
-
-
 def _main(arguments: argparse.Namespace) -> None:
     if len(set(arguments.seeds)) < 2:
         raise UserError("--seeds: give two or more different whole numbers, such as 1,2,3")
@@ -95,6 +89,8 @@ def tricks(bench: Bench, seeds: Sequence[int], jobs: int) -> str:
         file.write(text)
     return text
 
+
+main = door(parser, _main)
 
 if __name__ == "__main__":
     sys.exit(main())
