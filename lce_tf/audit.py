@@ -8,14 +8,14 @@ import json
 import sys
 from pathlib import Path
 
-from lce_tf.arguments import door, parser_for
 from lce_tf.data.formats import add_format_option
 from lce_tf.data.hashes import file_sha256
-from lce_tf.files import write_json
+from lce_tf.foundation.arguments import door, parser_for
+from lce_tf.foundation.files import write_json
+from lce_tf.foundation.settings import add_options
 from lce_tf.groups.audit import Audit, audit
 from lce_tf.hard_negatives.records import EXAMPLES, examples_text, read_record, summary
 from lce_tf.losses import LOSSES
-from lce_tf.settings import add_options
 from lce_tf.training.config import TrainConfig
 
 # Settings of a training that decide what it reads.

@@ -3,9 +3,9 @@
 import argparse
 import sys
 
-from lce_tf.arguments import callable_door, door, parser_for
+from lce_tf.foundation.arguments import callable_door, door, parser_for
+from lce_tf.foundation.settings import add_options
 from lce_tf.reranking.calibrate import CalibrateConfig, calibrate
-from lce_tf.settings import add_options
 
 EXAMPLE = """python -m lce_tf.calibrate --checkpoint runs/lce8 --run lce8.dl19.trec --qrels dl19.qrels.txt"""
 HOW = ("method", "relevant", "unjudged", "held_out", "bins", "seed")

@@ -3,8 +3,8 @@
 import argparse
 import sys
 
-from lce_tf.arguments import callable_door, door, parser_for, wants
-from lce_tf.settings import add_options
+from lce_tf.foundation.arguments import callable_door, door, parser_for, wants
+from lce_tf.foundation.settings import add_options
 from lce_tf.studies.cascade import CascadeConfig, Stage, cascade
 
 EXAMPLE = """python -m lce_tf.cascade --stages runs/small:1000 runs/large:100 --dataset pydocs --split dev \\

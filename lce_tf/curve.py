@@ -4,10 +4,10 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from lce_tf.arguments import callable_door, door, parser_for
 from lce_tf.evaluation.inputs import aligned
-from lce_tf.files import write_json
-from lce_tf.settings import add_options, from_options
+from lce_tf.foundation.arguments import callable_door, door, parser_for
+from lce_tf.foundation.files import write_json
+from lce_tf.foundation.settings import add_options, from_options
 from lce_tf.studies.curve import Curve, CurveConfig, curves
 from lce_tf.studies.curve_figure import write_figure
 

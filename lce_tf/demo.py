@@ -4,8 +4,8 @@ import argparse
 import sys
 import webbrowser
 
-from lce_tf.arguments import callable_door, door, parser_for
-from lce_tf.footprint import Footprint
+from lce_tf.foundation.arguments import callable_door, door, parser_for
+from lce_tf.foundation.footprint import Footprint
 from lce_tf.replication.demo import demo
 from lce_tf.replication.presets import PRESETS
 

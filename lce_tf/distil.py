@@ -3,13 +3,13 @@
 import argparse
 import sys
 
-from lce_tf import settings
-from lce_tf.arguments import callable_door, door, parser_for
 from lce_tf.data.formats import add_format_option
+from lce_tf.foundation import settings
+from lce_tf.foundation.arguments import callable_door, door, parser_for
+from lce_tf.foundation.settings import add_options
 from lce_tf.multistage.distil import DistilConfig, distil, training_like
 from lce_tf.multistage.scoring import ScoringConfig
 from lce_tf.reranking.rerank import CHECKPOINT
-from lce_tf.settings import add_options
 from lce_tf.training.options import add_training_options, training_of
 
 EXAMPLE = """python -m lce_tf.distil --checkpoint runs/lce8 --layers 3,2 --dataset pydocs --run bm25.train.trec \\

@@ -5,12 +5,12 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from lce_tf.arguments import HelpFormatter, callable_door, door
 from lce_tf.evaluation.inputs import Judged, aligned, judged_runs, run_files
 from lce_tf.evaluation.measures import EXAMPLES, evaluate, mean
 from lce_tf.evaluation.ties import Ties, ties
-from lce_tf.files import write_json
-from lce_tf.settings import add_options, from_options, setting
+from lce_tf.foundation.arguments import HelpFormatter, callable_door, door
+from lce_tf.foundation.files import write_json
+from lce_tf.foundation.settings import add_options, from_options, setting
 
 _EXAMPLE = """example, from a checkout:
   python -m lce_tf.evaluate --qrels tests/files/dl19.qrels.txt.gz --measures MRR@10 'AP(rel=2)' nDCG@10 -- \\

@@ -4,9 +4,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from lce_tf.arguments import callable_door, door, parser_for
+from lce_tf.foundation.arguments import callable_door, door, parser_for
+from lce_tf.foundation.settings import add_options
 from lce_tf.fusion.fuse import LEARNING, FuseConfig, fuse
-from lce_tf.settings import add_options
 
 EXAMPLE = """python -m lce_tf.fuse --output fused.dev.trec bm25.dev.trec lce8.dev.trec
   python -m lce_tf.fuse --method sum --output fused.dev.trec bm25.dev.trec lce8.dev.trec \\

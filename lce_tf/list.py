@@ -4,9 +4,9 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from lce_tf.arguments import door, parser_for
 from lce_tf.data.layouts import LAYOUTS
 from lce_tf.exporting.exporter import EXPORTERS
+from lce_tf.foundation.arguments import door, parser_for
 from lce_tf.losses import LOSSES
 from lce_tf.losses.options import described
 from lce_tf.model.families import FAMILIES

@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from lce_tf.arguments import callable_door, door, parser_for
+from lce_tf.foundation.arguments import callable_door, door, parser_for
 from lce_tf.reranking.merge import merge
 
 EXAMPLE = """python -m lce_tf.merge lce8.dev.trec

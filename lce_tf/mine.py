@@ -4,8 +4,8 @@ import argparse
 import sys
 from dataclasses import fields
 
-from lce_tf import settings
-from lce_tf.arguments import callable_door, door, parser_for
+from lce_tf.foundation import settings
+from lce_tf.foundation.arguments import callable_door, door, parser_for
 from lce_tf.hard_negatives.config import NegativesConfig
 from lce_tf.losses import LOSSES
 from lce_tf.multistage.mine import OWN, MineConfig, mine

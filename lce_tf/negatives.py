@@ -3,10 +3,10 @@
 import argparse
 import sys
 
-from lce_tf.arguments import callable_door, door, parser_for
+from lce_tf.foundation.arguments import callable_door, door, parser_for
+from lce_tf.foundation.settings import add_options
 from lce_tf.hard_negatives.config import NegativesConfig
 from lce_tf.hard_negatives.make import negatives
-from lce_tf.settings import add_options
 
 EXAMPLE = """python -m lce_tf.negatives --dataset pydocs --run bm25.train.trec dense.train.trec --shares 2,1 \\
       --last-rank 100 --per-query 50 --output mixed.train.trec

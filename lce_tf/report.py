@@ -3,11 +3,11 @@
 import argparse
 import sys
 
-from lce_tf.arguments import HelpFormatter, callable_door, door
-from lce_tf.destinations import is_stream
+from lce_tf.foundation.arguments import HelpFormatter, callable_door, door
+from lce_tf.foundation.destinations import is_stream
+from lce_tf.foundation.settings import add_options, from_options
 from lce_tf.reporting.page import ReportConfig
 from lce_tf.reporting.report import report
-from lce_tf.settings import add_options, from_options
 
 _EXAMPLE = """example, from a checkout:
   python -m lce_tf.report --qrels tests/files/dl19.qrels.txt.gz --first-stage tests/files/dl19.bm25.trec.gz \\

@@ -11,17 +11,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from pathlib import Path
 
-from lce_tf.arguments import HelpFormatter, callable_door, quiet_tensorflow, wants
 from lce_tf.data.datasets import load_dataset
 from lce_tf.data.layouts import spare_own_file
 from lce_tf.data.runs import Run, write_trec
-from lce_tf.destinations import is_stream
-from lce_tf.errors import UserError, guarded
-from lce_tf.files import check_output
+from lce_tf.foundation.arguments import HelpFormatter, callable_door, quiet_tensorflow, wants
+from lce_tf.foundation.destinations import is_stream
+from lce_tf.foundation.errors import UserError, guarded
+from lce_tf.foundation.files import check_output
+from lce_tf.foundation.settings import add_options
 from lce_tf.retrieval import heatmap, tuning
 from lce_tf.retrieval.registry import RETRIEVERS
 from lce_tf.retrieval.retriever import Retriever
-from lce_tf.settings import add_options
 
 _EXAMPLE = """example:
   python -m lce_tf.retrieve bm25 --dataset pydocs --split dev --depth 1000 --output bm25.dev.trec

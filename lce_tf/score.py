@@ -4,7 +4,7 @@ import argparse
 import functools
 import sys
 
-from lce_tf.arguments import door, parser_for
+from lce_tf.foundation.arguments import door, parser_for
 from lce_tf.reranking.options import add_job_options, run_job
 from lce_tf.reranking.rerank import ScoreConfig
 

@@ -3,10 +3,10 @@
 import argparse
 import sys
 
-from lce_tf import settings
-from lce_tf.arguments import callable_door, count, door, parser_for
-from lce_tf.at_once import JOBS_HELP, jobs_here
 from lce_tf.data.formats import add_format_option
+from lce_tf.foundation import settings
+from lce_tf.foundation.arguments import callable_door, count, door, parser_for
+from lce_tf.foundation.at_once import JOBS_HELP, jobs_here
 from lce_tf.multistage.scoring import ScoringConfig
 from lce_tf.multistage.search import SearchConfig, search
 from lce_tf.training.options import add_training_options, training_of

@@ -7,13 +7,13 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from lce_tf.arguments import door, parser_for
-from lce_tf.errors import UserError
+from lce_tf.foundation.arguments import door, parser_for
+from lce_tf.foundation.errors import UserError
+from lce_tf.foundation.settings import add_options, from_options
 from lce_tf.reranker import Reranker
 from lce_tf.reranking.rerank import CHECKPOINT, RerankConfig
 from lce_tf.serving import logs
 from lce_tf.serving.settings import TOKEN_VARIABLE, Limits, read_token
-from lce_tf.settings import add_options, from_options
 
 EXAMPLE = """python -m lce_tf.serve --checkpoint runs/lce8 --port 8000"""
 _EXTRA = ("fastapi", "starlette", "pydantic", "uvicorn", "prometheus_client")

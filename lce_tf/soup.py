@@ -3,9 +3,9 @@
 import argparse
 import sys
 
-from lce_tf.arguments import callable_door, door, parser_for
+from lce_tf.foundation.arguments import callable_door, door, parser_for
+from lce_tf.foundation.settings import add_options
 from lce_tf.fusion.soup import SoupConfig, soup
-from lce_tf.settings import add_options
 
 EXAMPLE = """python -m lce_tf.soup --output models/soup models/seed1 models/seed2 models/seed3"""
 

@@ -4,9 +4,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from lce_tf.arguments import callable_door, door, parser_for
-from lce_tf.files import write_json
-from lce_tf.settings import add_options
+from lce_tf.foundation.arguments import callable_door, door, parser_for
+from lce_tf.foundation.files import write_json
+from lce_tf.foundation.settings import add_options
 from lce_tf.studies import suite as studies
 from lce_tf.studies.sets import NAMES
 from lce_tf.studies.suite import Outcome, SuiteConfig

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from lce_tf.arguments import count, door, numbers, parser_for, wants
-from lce_tf.array_jobs import array_index
-from lce_tf.at_once import JOBS_HELP
-from lce_tf.errors import UserError
-from lce_tf.footprint import Footprint
+from lce_tf.foundation.arguments import count, door, numbers, parser_for, wants
+from lce_tf.foundation.array_jobs import array_index
+from lce_tf.foundation.at_once import JOBS_HELP
+from lce_tf.foundation.errors import UserError
+from lce_tf.foundation.footprint import Footprint
+from lce_tf.foundation.settings import add_options, having
 from lce_tf.paper.rows import TABLES, Table
 from lce_tf.replication.in_parallel import Work, jobs_for, make_products
 from lce_tf.replication.official import OFFICIAL, official_folder
@@ -20,7 +21,6 @@ from lce_tf.replication.presets import PRESETS, Preset
 from lce_tf.replication.replicate import replicate
 from lce_tf.replication.stages import STAGES, listing, run_stage, stages
 from lce_tf.replication.timing import measured_rates
-from lce_tf.settings import add_options, having
 from lce_tf.training.config import TrainConfig
 
 ALL = "all"

@@ -5,14 +5,14 @@ import sys
 from dataclasses import fields, replace
 from pathlib import Path
 
-from lce_tf.arguments import callable_door, door, parser_for
-from lce_tf.errors import UserError
+from lce_tf.foundation.arguments import callable_door, door, parser_for
+from lce_tf.foundation.errors import UserError
+from lce_tf.foundation.settings import add_options
 from lce_tf.losses import LOSSES
 from lce_tf.paper.rows import Checkpoint
 from lce_tf.replication.presets import PRESETS, Preset
 from lce_tf.replication.products import Products
 from lce_tf.retrieval.registry import RETRIEVERS
-from lce_tf.settings import add_options
 from lce_tf.training.config import TrainConfig, follow
 from lce_tf.training.job import train
 from lce_tf.training.recipes import RECIPES, known_recipe

@@ -191,7 +191,7 @@ def test_a_folder_without_judgments_cannot_be_tuned_on(folder, capsys):
 def test_a_retriever_of_the_users_own_by_its_path(folder, tmp_path, monkeypatch, capsys):
     (tmp_path / "my_retrievers.py").write_text(
         "from dataclasses import dataclass\n\nfrom lce_tf.retrieval.bm25_retriever import Bm25\n"
-        "from lce_tf.settings import setting\n\n\n@dataclass(frozen=True)\nclass Mine(Bm25):\n"
+        "from lce_tf.foundation.settings import setting\n\n\n@dataclass(frozen=True)\nclass Mine(Bm25):\n"
         "    most: int = setting(1, 'passages a query', at_least=1)\n\n"
         "    def search(self, dataset, split, depth, threads, judged):\n"
         "        return super().search(dataset, split, self.most, threads, judged)\n"

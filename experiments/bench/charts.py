@@ -6,7 +6,7 @@ from typing import Any
 
 from experiments.bench.arithmetic import spread
 from experiments.bench.tables import points, variants
-from lce_tf.files import written
+from lce_tf.foundation.files import written
 from lce_tf.paper.figure_style import COLOURS, DPI, FAINT, INK, WIDTH, bare, plain_style
 
 BLUE, RED = COLOURS["bm25"], COLOURS["dense"]

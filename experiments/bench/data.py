@@ -9,7 +9,7 @@ import numpy as np
 
 from experiments.bench.families import FAMILIES, write_family
 from experiments.bench.pairs import only, read_groups, read_pairs
-from lce_tf.files import built_folder
+from lce_tf.foundation.files import built_folder
 
 # Longer texts are left out, so that no pair is cut at 256 wordpieces and all sides read the same text.
 QUERY, PASSAGE = 50, 200

@@ -6,7 +6,7 @@ from typing import Any
 
 from experiments.bench import tables
 from experiments.bench.charts import draw
-from lce_tf.files import write_json, written
+from lce_tf.foundation.files import write_json, written
 
 Result = Mapping[str, Any]
 UNTRIED = (

@@ -12,7 +12,7 @@ import numpy as np
 
 from experiments.bench.pairs import Pairs, read_pairs
 from experiments.bench.trials import fastest
-from lce_tf.files import cached_in
+from lce_tf.foundation.files import cached_in
 from lce_tf.model import checkpoint
 from lce_tf.reranking.engine import Engine
 from lce_tf.reranking.engines import open_engine

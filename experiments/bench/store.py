@@ -9,7 +9,7 @@ import numpy as np
 
 from experiments.bench.lengths import PASSAGES, SPECIAL, draw_lengths, store_of
 from experiments.bench.memory import resident
-from lce_tf.files import built_folder, write_json
+from lce_tf.foundation.files import built_folder, write_json
 from lce_tf.tokens.packing import Packer
 from lce_tf.tokens.store import TokenStore
 

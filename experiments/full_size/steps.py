@@ -11,8 +11,8 @@ from pathlib import Path
 
 from experiments.full_size import layout
 from experiments.full_size.place import GROUP, GROUPS, TRAIN_STEPS, Done, Place, disk_bytes, forget, resident_bytes
-from lce_tf.arguments import quiet_tensorflow
-from lce_tf.files import built_folder, cache_dir, make_folder, read_json, write_json
+from lce_tf.foundation.arguments import quiet_tensorflow
+from lce_tf.foundation.files import built_folder, cache_dir, make_folder, read_json, write_json
 from lce_tf.model import hub
 
 SHARDS = 4

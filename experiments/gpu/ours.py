@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lce_tf.arguments import quiet_tensorflow
+from lce_tf.foundation.arguments import quiet_tensorflow
 
 quiet_tensorflow()
 

@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from experiments.tricks.rows import BASE, BM25, CLEANED, MIXED, ROWS, Combined, Trained
-from lce_tf.at_once import Task, run_at_once
 from lce_tf.data.hashes import file_sha256
 from lce_tf.data.runs import Run, read_run, write_trec
+from lce_tf.foundation.at_once import Task, run_at_once
+from lce_tf.foundation.steps import Steps
 from lce_tf.fusion.fuse import FuseConfig, fuse
 from lce_tf.fusion.soup import SoupConfig, soup
 from lce_tf.hard_negatives.config import NegativesConfig
@@ -18,7 +19,6 @@ from lce_tf.replication.made import WHEN_ABSENT
 from lce_tf.replication.presets import TRAIN, Preset
 from lce_tf.replication.products import Products
 from lce_tf.reranking.rerank import RerankConfig, rerank
-from lce_tf.steps import Steps
 from lce_tf.training.config import TrainConfig
 from lce_tf.training.job import train
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from lce_tf.registry import Registry
+from lce_tf.foundation.registry import Registry
 
 
 class Exporter:

@@ -5,18 +5,18 @@ from typing import Any
 
 import numpy as np
 
-from lce_tf.errors import UserError
 from lce_tf.exporting.card import model_card
 from lce_tf.exporting.exporter import Exporter
 from lce_tf.exporting.heads import native_head, ranking_row
 from lce_tf.exporting.outputs import refuse_further_settings
-from lce_tf.files import built_folder, vacant, write_json
+from lce_tf.foundation.errors import UserError
+from lce_tf.foundation.files import built_folder, vacant, write_json
+from lce_tf.foundation.training_folder import TrainingFolder
 from lce_tf.model import answers, checkpoint, hub
 from lce_tf.model.classifiers import ACTIVATIONS
 from lce_tf.model.weights import encoder_arrays
 from lce_tf.reranking.opening import Opened, open_checkpoint
 from lce_tf.tokens.template import probed
-from lce_tf.training_folder import TrainingFolder
 
 MODULES = {"Identity": "torch.nn.modules.linear.Identity"}
 MODULES |= {name: f"torch.nn.modules.activation.{name}" for name in ("Sigmoid", "Tanh")}

@@ -5,7 +5,7 @@ from pathlib import Path
 from lce_tf.exporting.exporter import Exporter
 from lce_tf.exporting.huggingface import config_of, save_tokenizer
 from lce_tf.exporting.outputs import facts, refuse_further_settings
-from lce_tf.files import built_folder, vacant, write_json
+from lce_tf.foundation.files import built_folder, vacant, write_json
 from lce_tf.model import checkpoint
 from lce_tf.reranking.opening import open_checkpoint
 from lce_tf.reranking.openvino_model import save_openvino

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from lce_tf.exporting.exporter import Exporter
 from lce_tf.exporting.outputs import facts
-from lce_tf.files import built_folder, vacant, write_json
+from lce_tf.foundation.files import built_folder, vacant, write_json
 from lce_tf.model import checkpoint
 from lce_tf.reranking.opening import Opened, open_checkpoint
 

@@ -7,24 +7,24 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lce_tf.arguments import names, wants
 from lce_tf.data.datasets import load_dataset
 from lce_tf.data.formats import CHOICES as FORMATS_SAID
 from lce_tf.data.formats import FORMAT_HELP
 from lce_tf.data.layouts import spare_own_file
 from lce_tf.data.qrels import Qrels, judgments_key, read_qrels
 from lce_tf.data.runs import Run, check_ids
-from lce_tf.errors import UserError
 from lce_tf.evaluation.measures import parse_measure
-from lce_tf.files import check_output
+from lce_tf.foundation.arguments import names, wants
+from lce_tf.foundation.errors import UserError
+from lce_tf.foundation.files import check_output
+from lce_tf.foundation.locks import alone
+from lce_tf.foundation.settings import check, setting
 from lce_tf.fusion.candidates import Candidates, weighted
 from lce_tf.fusion.ensemble import mean_logits
 from lce_tf.fusion.inputs import SCORES, Listed, listed
 from lce_tf.fusion.learn import Learnt, grid, learn, refuse_shared_queries
 from lce_tf.fusion.normalise import NORMALISATIONS, normalised, reciprocal_ranks
-from lce_tf.locks import alone
 from lce_tf.reranking.outputs import refuse_stream, write_reranked
-from lce_tf.settings import check, setting
 
 METHODS = ("rrf", "sum", "mean-logits")
 LEARNING = "weights learnt on other queries"

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from lce_tf.errors import UserError
-from lce_tf.files import built_folder, make_folder, vacant
+from lce_tf.foundation.errors import UserError
+from lce_tf.foundation.files import built_folder, make_folder, vacant
+from lce_tf.foundation.locks import alone
+from lce_tf.foundation.settings import check, setting
 from lce_tf.fusion.fuse import weights_of
-from lce_tf.locks import alone
 from lce_tf.model import checkpoint, hub
-from lce_tf.settings import check, setting
 
 
 @dataclass(frozen=True)

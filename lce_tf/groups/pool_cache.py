@@ -9,7 +9,7 @@ from lce_tf.data.hashes import is_large
 from lce_tf.data.kept import kept_arrays
 from lce_tf.data.qrels import Qrels
 from lce_tf.data.runs import Run
-from lce_tf.files import cache_dir
+from lce_tf.foundation.files import cache_dir
 from lce_tf.groups.pool import Findings, PoolConfig, TrainingPool, build_pool
 from lce_tf.tokens.store import TokenStore
 

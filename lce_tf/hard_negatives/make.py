@@ -10,8 +10,9 @@ from lce_tf.data.datasets import load_dataset
 from lce_tf.data.draws import id_keys
 from lce_tf.data.qrels import judgments_key
 from lce_tf.data.runs import Run, read_run
-from lce_tf.errors import UserError
-from lce_tf.files import check_output
+from lce_tf.foundation.errors import UserError
+from lce_tf.foundation.files import check_output
+from lce_tf.foundation.locks import alone
 from lce_tf.hard_negatives import filters
 from lce_tf.hard_negatives.candidates import (
     Candidates,
@@ -28,7 +29,6 @@ from lce_tf.hard_negatives.examples import Examples
 from lce_tf.hard_negatives.passages import Passages
 from lce_tf.hard_negatives.records import FILTERS, per_query, summary, write_negatives
 from lce_tf.hard_negatives.teacher import Teacher
-from lce_tf.locks import alone
 
 # Queries whose candidates are looked at a time.
 BLOCK = 1024

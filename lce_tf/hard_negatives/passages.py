@@ -8,7 +8,7 @@ from lce_tf.data.datasets import Dataset
 from lce_tf.data.draws import id_keys, mix
 from lce_tf.data.lookup import IdLookup
 from lce_tf.data.rows import stretches
-from lce_tf.progress import Progress
+from lce_tf.foundation.progress import Progress
 
 # Passages read at a time.
 BLOCK = 4096

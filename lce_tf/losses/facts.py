@@ -17,8 +17,8 @@ class LossFacts:
         grades: True where the labels are the judgments' grades, of which several in a group may be above 0. A loss
             with both takes a teacher's scores if a teacher is given, and grades if none is.
         least_group: smallest group that it can learn from.
-        options: name -> keywords of `lce_tf.settings.setting` (default, help, bounds, choices), for each number or
-            word that `--loss-options` may set. The layer has them as fields of `self.option`.
+        options: name -> keywords of `lce_tf.foundation.settings.setting` (default, help, bounds, choices), for each
+            number or word that `--loss-options` may set. The layer has them as fields of `self.option`.
     """
 
     key: str = ""

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from lce_tf.errors import UserError
+from lce_tf.foundation.errors import UserError
+from lce_tf.foundation.progress import Progress
 from lce_tf.model import hub
 from lce_tf.model.config import EncoderConfig
-from lce_tf.progress import Progress
 from lce_tf.tokens.tokenizers import WordPieces
 
 POOLINGS = ("mean", "cls", "tct")

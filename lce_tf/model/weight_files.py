@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from lce_tf.errors import UserError
-from lce_tf.files import read_json
+from lce_tf.foundation.errors import UserError
+from lce_tf.foundation.files import read_json
 from lce_tf.model.families import FAMILIES
 
 # Heads whose names in a `tf_model.h5` are PyTorch's, as those of an encoder's parts are.

@@ -3,18 +3,18 @@
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from lce_tf.arguments import numbers
 from lce_tf.data.hashes import file_sha256
-from lce_tf.errors import UserError
-from lce_tf.files import read_json, write_json, written
+from lce_tf.foundation.arguments import numbers
+from lce_tf.foundation.errors import UserError
+from lce_tf.foundation.files import read_json, write_json, written
+from lce_tf.foundation.settings import check, setting
+from lce_tf.foundation.steps import Steps
 from lce_tf.losses import LOSSES
 from lce_tf.model import checkpoint, hub
 from lce_tf.multistage.quality import Model, check_dev, markdown, quality, trained_alone
 from lce_tf.multistage.rates import rates
 from lce_tf.multistage.scoring import ScoringConfig
 from lce_tf.multistage.student import PICKS, picked, write_student
-from lce_tf.settings import check, setting
-from lce_tf.steps import Steps
 from lce_tf.training.config import DEFAULTS, TrainConfig
 from lce_tf.training.job import train
 

@@ -8,17 +8,17 @@ import numpy as np
 
 from lce_tf.data.hashes import file_sha256
 from lce_tf.data.runs import read_run
-from lce_tf.errors import UserError
-from lce_tf.files import write_json, written
+from lce_tf.foundation.errors import UserError
+from lce_tf.foundation.files import write_json, written
+from lce_tf.foundation.settings import check, setting
+from lce_tf.foundation.settings import defaults as defaults_of
+from lce_tf.foundation.steps import Steps
 from lce_tf.hard_negatives.config import NegativesConfig
 from lce_tf.hard_negatives.make import negatives
 from lce_tf.hard_negatives.records import read_record
 from lce_tf.model import hub
 from lce_tf.multistage.quality import Model, check_dev, markdown, quality, trained_alone
 from lce_tf.multistage.scoring import ScoringConfig
-from lce_tf.settings import check, setting
-from lce_tf.settings import defaults as defaults_of
-from lce_tf.steps import Steps
 from lce_tf.training.config import DEFAULTS, TrainConfig
 from lce_tf.training.job import train
 

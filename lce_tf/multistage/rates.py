@@ -6,9 +6,9 @@ from typing import Any
 
 from lce_tf.data.datasets import load_dataset
 from lce_tf.data.runs import read_run
+from lce_tf.foundation.progress import Progress
 from lce_tf.multistage.quality import Model
 from lce_tf.multistage.scoring import ScoringConfig
-from lce_tf.progress import Progress
 from lce_tf.reranking.engines import open_engine
 from lce_tf.reranking.opening import open_checkpoint
 from lce_tf.reranking.order import pair_rows

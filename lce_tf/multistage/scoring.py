@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lce_tf.data.hashes import file_sha256
+from lce_tf.foundation.settings import check, setting
+from lce_tf.foundation.steps import Steps
 from lce_tf.model import checkpoint
 from lce_tf.reranking.engine import ENGINES
 from lce_tf.reranking.rerank import RerankConfig, rerank
-from lce_tf.settings import check, setting
-from lce_tf.steps import Steps
 from lce_tf.training.config import TrainConfig
 
 

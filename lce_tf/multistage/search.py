@@ -9,20 +9,20 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lce_tf.arguments import wants
-from lce_tf.at_once import Task, run_at_once
 from lce_tf.data.datasets import load_dataset
 from lce_tf.data.draws import draw, id_keys
 from lce_tf.data.hashes import file_sha256
 from lce_tf.data.qrels import relevant
 from lce_tf.data.runs import Run, read_run, write_trec
-from lce_tf.errors import UserError
-from lce_tf.files import write_json, written
+from lce_tf.foundation.arguments import wants
+from lce_tf.foundation.at_once import Task, run_at_once
+from lce_tf.foundation.errors import UserError
+from lce_tf.foundation.files import write_json, written
+from lce_tf.foundation.settings import check, flag, parsed, setting
+from lce_tf.foundation.steps import Steps
 from lce_tf.model import hub
 from lce_tf.multistage.quality import FIRST_STAGE, MEASURES, Model, markdown, quality
 from lce_tf.multistage.scoring import ScoringConfig
-from lce_tf.settings import check, flag, parsed, setting
-from lce_tf.steps import Steps
 from lce_tf.training.config import DEFAULTS, TrainConfig
 from lce_tf.training.job import train
 

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from lce_tf.files import written
+from lce_tf.foundation.files import written
 from lce_tf.paper.figure import draw
 from lce_tf.paper.latex import latex
 from lce_tf.paper.markdown import markdown

@@ -6,7 +6,7 @@ from pathlib import Path
 from lce_tf.data.runs import read_run
 from lce_tf.evaluation.measures import evaluate
 from lce_tf.evaluation.significance import Comparison, compare
-from lce_tf.files import written
+from lce_tf.foundation.files import written
 from lce_tf.paper.rows import Checkpoint
 from lce_tf.replication.presets import Preset
 from lce_tf.replication.products import Products

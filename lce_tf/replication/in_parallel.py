@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from lce_tf.at_once import Task, jobs_here, run_at_once
-from lce_tf.footprint import Footprint
+from lce_tf.foundation.at_once import Task, jobs_here, run_at_once
+from lce_tf.foundation.footprint import Footprint
 from lce_tf.paper.rows import Table
 from lce_tf.replication.plan import make_plan
 from lce_tf.replication.presets import Preset

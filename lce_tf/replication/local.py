@@ -8,7 +8,7 @@ from pathlib import Path
 from lce_tf.data.datasets import SPLITS, load_dataset
 from lce_tf.data.layouts import holds_collection
 from lce_tf.data.qrels import relevant
-from lce_tf.files import cache_dir
+from lce_tf.foundation.files import cache_dir
 from lce_tf.model import hub
 
 # Bytes of the weights on the hub, for what is planned before it is here.

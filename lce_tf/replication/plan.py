@@ -5,15 +5,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from lce_tf.disk import PRODUCT
 from lce_tf.evaluation.inputs import aligned
+from lce_tf.foundation.disk import PRODUCT
+from lce_tf.foundation.steps import changed, is_made, record_of
 from lce_tf.paper.notes import duration
 from lce_tf.paper.rows import BASELINE, PUBLIC, Checkpoint, Row, Table
 from lce_tf.replication.local import Source, collection_source, judged_count, model_source, query_count
 from lce_tf.replication.made import WHEN_ABSENT
 from lce_tf.replication.presets import TO_BE_MADE, TRAIN, TUNE, Preset
 from lce_tf.replication.products import Products
-from lce_tf.steps import changed, is_made, record_of
 
 # Bytes a row of a TREC file, and of a run that was reranked, whose raw scores are kept as well.
 _ROW, _RERANKED_ROW = 45, 53

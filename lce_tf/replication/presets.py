@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from lce_tf.arguments import names, wants
-from lce_tf.errors import UserError
+from lce_tf.foundation.arguments import names, wants
+from lce_tf.foundation.errors import UserError
+from lce_tf.foundation.settings import check, having, setting
 from lce_tf.paper.rows import TABLE1, Checkpoint, Table
 from lce_tf.retrieval import bm25
-from lce_tf.settings import check, having, setting
 from lce_tf.training.config import TrainConfig, follow
 
 TUNE = "tune"

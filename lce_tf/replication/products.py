@@ -9,9 +9,10 @@ from lce_tf.data.datasets import Dataset
 from lce_tf.data.hashes import file_sha256
 from lce_tf.data.runs import Run, write_trec
 from lce_tf.data.watched import Watched
-from lce_tf.errors import UserError
-from lce_tf.files import make_folder, read_json, write_json
-from lce_tf.footprint import give_back
+from lce_tf.foundation.errors import UserError
+from lce_tf.foundation.files import make_folder, read_json, write_json
+from lce_tf.foundation.footprint import give_back
+from lce_tf.foundation.steps import is_made, make_once
 from lce_tf.model import checkpoint
 from lce_tf.paper.rows import Checkpoint
 from lce_tf.replication import made
@@ -21,7 +22,6 @@ from lce_tf.reranking.rerank import RerankConfig, rerank
 from lce_tf.retrieval import heatmap, tuning
 from lce_tf.retrieval.registry import RETRIEVERS
 from lce_tf.retrieval.retriever import Retriever
-from lce_tf.steps import is_made, make_once
 from lce_tf.training.config import TrainConfig
 from lce_tf.training.job import train
 

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from lce_tf.disk import PRODUCT
+from lce_tf.foundation.disk import PRODUCT
+from lce_tf.foundation.steps import record_of
 from lce_tf.paper.notes import duration
 from lce_tf.replication.plan import Plan, Task
 from lce_tf.replication.products import STAGE_OF
-from lce_tf.steps import record_of
 
 _WORDS = {"retrieve": "retrieval", "train": "training", "rerank": "reranking"}
 

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from lce_tf.data.hashes import file_sha256
-from lce_tf.errors import UserError
-from lce_tf.files import sha256_of
+from lce_tf.foundation.errors import UserError
+from lce_tf.foundation.files import sha256_of
+from lce_tf.foundation.training_folder import TrainingFolder
 from lce_tf.model import checkpoint
 from lce_tf.reranking.outputs import check_sums, manifest_file, read_manifest, scores_file
 from lce_tf.reranking.rerank import RerankConfig, rerank
@@ -17,7 +18,6 @@ from lce_tf.training.config import TrainConfig
 from lce_tf.training.inputs import read_inputs
 from lce_tf.training.job import train
 from lce_tf.training.records import versions
-from lce_tf.training_folder import TrainingFolder
 
 # What a trained checkpoint is.
 WEIGHTS = ("model.safetensors", "config.json")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from lce_tf.data.datasets import Dataset
 from lce_tf.data.qrels import relevant, write_qrels
-from lce_tf.errors import UserError
-from lce_tf.files import built_folder, written
+from lce_tf.foundation.errors import UserError
+from lce_tf.foundation.files import built_folder, written
 
 
 def write_sample(dataset: Dataset, splits: Sequence[str], share: float, folder: Path) -> Path:

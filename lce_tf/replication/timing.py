@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from lce_tf.data.datasets import load_dataset
-from lce_tf.files import cached_in, scratch_place
+from lce_tf.foundation.files import cached_in, scratch_place
+from lce_tf.foundation.training_folder import TrainingFolder
 from lce_tf.replication.local import collection_source, model_source
 from lce_tf.replication.presets import Preset
-from lce_tf.training_folder import TrainingFolder
 
 _PASSAGES, _QUERIES = 64, 32
 # Groups a step divide over up to eight devices; the first step is compilation, the best of the others counts.

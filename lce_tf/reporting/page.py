@@ -7,17 +7,17 @@ from typing import Any
 
 from lce_tf import __version__
 from lce_tf.data.qrels import Qrels
-from lce_tf.errors import UserError
 from lce_tf.evaluation.inputs import Judged, level
 from lce_tf.evaluation.measures import EXAMPLES, parse_measure
 from lce_tf.evaluation.significance import Comparison, letters
+from lce_tf.foundation.errors import UserError
+from lce_tf.foundation.settings import setting
 from lce_tf.reporting import charts
 from lce_tf.reporting.findings import BUCKETS, Change
 from lce_tf.reporting.measured import Measured, cells, comparisons, group_chart, measure
 from lce_tf.reporting.sources import Sources
 from lce_tf.reporting.texts import Texts
 from lce_tf.reporting.trainings import Training
-from lce_tf.settings import setting
 
 # Names of the groups of ranks; the last is for relevant passages missing from the run.
 RANKS = ("1", "2–3", "4–5", "6–10", "11–30", "31–100", "101+", "none")

@@ -9,13 +9,13 @@ import numpy as np
 from lce_tf.data.datasets import load_dataset
 from lce_tf.data.qrels import Qrels, judgments_key, read_qrels
 from lce_tf.data.runs import read_run
-from lce_tf.errors import UserError
-from lce_tf.locks import alone
+from lce_tf.foundation.errors import UserError
+from lce_tf.foundation.locks import alone
+from lce_tf.foundation.settings import check, setting
 from lce_tf.model import checkpoint
 from lce_tf.reranking.calibration import FILE, METHODS, Calibration, sigmoid, write_calibration
 from lce_tf.reranking.fitting import FITS, Reliability, reliability
 from lce_tf.reranking.outputs import check_sum, raw_scores, read_manifest, read_raw
-from lce_tf.settings import check, setting
 
 UNJUDGED = ("leave-out", "irrelevant")
 

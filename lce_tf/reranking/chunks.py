@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from lce_tf.disk import UNFINISHED
-from lce_tf.errors import UserError
-from lce_tf.files import make_folder, read_array, written
+from lce_tf.foundation.disk import UNFINISHED
+from lce_tf.foundation.errors import UserError
+from lce_tf.foundation.files import make_folder, read_array, written
 
 
 class Chunks:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from lce_tf.registry import Registry
+from lce_tf.foundation.registry import Registry
 from lce_tf.tokens.packing import Packer
 
 Batches = Iterator[tuple[np.ndarray, Any]]

@@ -6,7 +6,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from lce_tf import __version__
-from lce_tf.files import built_folder, cache_dir, scratch_place
+from lce_tf.foundation.files import built_folder, cache_dir, scratch_place
 from lce_tf.model import checkpoint, hub
 from lce_tf.reranking.forks import tensorflow_begins
 from lce_tf.reranking.openvino_runtime import openvino_runtime

@@ -2,9 +2,9 @@
 
 import argparse
 
+from lce_tf.foundation.settings import add_options, from_options
 from lce_tf.reranking.rerank import CLUSTER, RerankConfig, rerank
 from lce_tf.reranking.shards import Shard
-from lce_tf.settings import add_options, from_options
 
 _OWN = ("checkpoint", "dataset", "split", "run", "output", "depth", "tag")
 _SCORING = ("format", "engine", "precision", "query_length", "sequence_length", "window", "stride", "windows")

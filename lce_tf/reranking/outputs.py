@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from lce_tf.data.runs import Run, write_trec
-from lce_tf.destinations import is_stream
-from lce_tf.disk import RERANKED
-from lce_tf.errors import UserError
-from lce_tf.files import sha256_of, written
+from lce_tf.foundation.destinations import is_stream
+from lce_tf.foundation.disk import RERANKED
+from lce_tf.foundation.errors import UserError
+from lce_tf.foundation.files import sha256_of, written
 
 
 def scores_file(output: str | Path) -> str:

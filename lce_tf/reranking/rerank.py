@@ -18,11 +18,12 @@ from lce_tf.data.layouts import spare_own_file
 from lce_tf.data.qrels import judgments_key
 from lce_tf.data.runs import Run, check_ids, read_run
 from lce_tf.data.watched import Watched
-from lce_tf.errors import UserError
-from lce_tf.files import check_output
-from lce_tf.locks import alone
+from lce_tf.foundation.errors import UserError
+from lce_tf.foundation.files import check_output
+from lce_tf.foundation.locks import alone
+from lce_tf.foundation.progress import Progress
+from lce_tf.foundation.settings import check, setting
 from lce_tf.model import checkpoint, hub
-from lce_tf.progress import Progress
 from lce_tf.reranking import on_ray
 from lce_tf.reranking.activation import activated
 from lce_tf.reranking.chunks import Chunks
@@ -34,7 +35,6 @@ from lce_tf.reranking.outputs import refuse_stream, write_reranked
 from lce_tf.reranking.scoring import score_pairs
 from lce_tf.reranking.shards import Shard
 from lce_tf.reranking.steady import processor
-from lce_tf.settings import check, setting
 from lce_tf.tokens.packing import Packer
 from lce_tf.tokens.texts import passage_store, query_store
 

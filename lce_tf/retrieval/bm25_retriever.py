@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from lce_tf.errors import UserError
+from lce_tf.foundation.errors import UserError
+from lce_tf.foundation.settings import setting
 from lce_tf.retrieval import bm25, tuning
 from lce_tf.retrieval.retriever import Retriever
-from lce_tf.settings import setting
 
 
 @dataclass(frozen=True)

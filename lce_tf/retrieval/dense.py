@@ -10,9 +10,9 @@ import numpy as np
 
 from lce_tf.data.datasets import Dataset
 from lce_tf.data.runs import Run
-from lce_tf.errors import UserError
-from lce_tf.files import built_folder, cache_dir
-from lce_tf.progress import Progress
+from lce_tf.foundation.errors import UserError
+from lce_tf.foundation.files import built_folder, cache_dir
+from lce_tf.foundation.progress import Progress
 from lce_tf.retrieval import queries_to_search
 
 ENCODE_BLOCK = 8_192  # texts passed to the encoder at once; it makes its own batches

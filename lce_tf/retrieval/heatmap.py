@@ -4,7 +4,7 @@ import io
 from pathlib import Path
 from typing import Any
 
-from lce_tf.files import written
+from lce_tf.foundation.files import written
 from lce_tf.retrieval.tuning import MEASURE, Tuning
 
 _SHADES = " ░▒▓█"

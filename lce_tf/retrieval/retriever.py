@@ -5,12 +5,14 @@ from typing import ClassVar
 
 from lce_tf.data.records import Dataset
 from lce_tf.data.runs import Run
-from lce_tf.settings import check
+from lce_tf.foundation.settings import check
 
 
 @dataclass(frozen=True)
 class Retriever:
-    """A retriever: a frozen dataclass whose fields, made by `lce_tf.settings.setting`, are options of `lce retrieve`.
+    """A retriever: a frozen dataclass whose fields are options of `lce retrieve`.
+
+    `lce_tf.foundation.settings.setting` makes the fields.
 
     Attributes:
         key: name on the command line; a class outside this package is named by its class path instead.

@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lce_tf.errors import UserError
+from lce_tf.foundation.errors import UserError
+from lce_tf.foundation.settings import check, setting
 from lce_tf.reranking.pairs import Pair
 from lce_tf.serving.refused import Refused
-from lce_tf.settings import check, setting
 
 TOKEN_VARIABLE = "LCE_TOKEN"
 _ABOVE_0 = {"at_least": 1e-3, "below": math.inf, "give": "give a number above 0"}

@@ -7,11 +7,11 @@ from typing import NamedTuple
 from lce_tf.data.formats import CHOICES as FORMATS_SAID
 from lce_tf.data.formats import FORMAT_HELP
 from lce_tf.data.runs import Run, read_run
-from lce_tf.errors import UserError
+from lce_tf.foundation.errors import UserError
+from lce_tf.foundation.settings import check, setting
 from lce_tf.reranking.engine import ENGINES
 from lce_tf.reranking.outputs import read_manifest
 from lce_tf.reranking.rerank import RerankConfig
-from lce_tf.settings import check, setting
 from lce_tf.studies.reranked import rerank_once
 
 

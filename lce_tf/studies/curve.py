@@ -7,17 +7,17 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lce_tf.arguments import numbers
 from lce_tf.data.qrels import Qrels
 from lce_tf.data.runs import Run, read_run
-from lce_tf.errors import UserError
 from lce_tf.evaluation.inputs import Judged, read_judged, run_names
 from lce_tf.evaluation.measures import evaluate, mean, parse_measure
-from lce_tf.files import check_output
+from lce_tf.foundation.arguments import numbers
+from lce_tf.foundation.errors import UserError
+from lce_tf.foundation.files import check_output
+from lce_tf.foundation.settings import setting
 from lce_tf.reranking.aligned import rows_of
 from lce_tf.reranking.order import merged
 from lce_tf.reranking.outputs import check_sum, manifest_file, raw_scores, read_manifest, read_raw
-from lce_tf.settings import setting
 
 COSTS = ("pairs", "seconds")
 FIGURES = (".svg", ".png")

@@ -7,12 +7,12 @@ from pathlib import Path
 from lce_tf.data.datasets import load_dataset
 from lce_tf.data.hashes import file_sha256
 from lce_tf.data.watched import Watched
-from lce_tf.files import sha256_of
+from lce_tf.foundation.files import sha256_of
+from lce_tf.foundation.steps import renew
 from lce_tf.model import checkpoint
 from lce_tf.reranking.calibration import FILE as CALIBRATION
 from lce_tf.reranking.outputs import check_sums, read_manifest
 from lce_tf.reranking.rerank import RerankConfig, rerank
-from lce_tf.steps import renew
 
 # What does not change a reranked run: names of what is told by its contents.
 NAMES = ("checkpoint", "dataset", "run", "output", "ray", "workers", "chunk")

@@ -5,23 +5,23 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lce_tf.arguments import names
 from lce_tf.data.formats import CHOICES as FORMATS_SAID
 from lce_tf.data.formats import FORMAT_HELP
 from lce_tf.data.qrels import Qrels
 from lce_tf.data.records import Dataset
 from lce_tf.data.runs import Run, read_run, write_trec
-from lce_tf.errors import UserError
 from lce_tf.evaluation.inputs import level, read_judged
 from lce_tf.evaluation.measures import evaluate, parse_measure
-from lce_tf.files import make_folder
-from lce_tf.locks import alone
+from lce_tf.foundation.arguments import names
+from lce_tf.foundation.errors import UserError
+from lce_tf.foundation.files import make_folder
+from lce_tf.foundation.locks import alone
+from lce_tf.foundation.settings import check, setting
+from lce_tf.foundation.steps import renew
 from lce_tf.model import checkpoint
 from lce_tf.reranking.engine import ENGINES
 from lce_tf.reranking.rerank import RerankConfig
 from lce_tf.retrieval import bm25
-from lce_tf.settings import check, setting
-from lce_tf.steps import renew
 from lce_tf.studies.reranked import rerank_once, texts_key
 from lce_tf.studies.sets import TestSet, parse_sets
 

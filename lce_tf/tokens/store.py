@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from lce_tf.data.lookup import IdLookup
-from lce_tf.disk import TOKEN_STORE
-from lce_tf.errors import UserError
-from lce_tf.files import built_folder, cache_dir, read_array
-from lce_tf.progress import Progress
+from lce_tf.foundation.disk import TOKEN_STORE
+from lce_tf.foundation.errors import UserError
+from lce_tf.foundation.files import built_folder, cache_dir, read_array
+from lce_tf.foundation.progress import Progress
 from lce_tf.tokens.tokenizers import WordPieces
 
 # Texts per call of the tokenizer, which spreads them over the cores.

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lce_tf.errors import UserError
+from lce_tf.foundation.errors import UserError
+from lce_tf.foundation.training_folder import TrainingFolder
 from lce_tf.training.workers import Workers
-from lce_tf.training_folder import TrainingFolder
 
 KEPT = 2
 # Seconds until one machine sees a file that another wrote: network file systems cache that a file was missing.

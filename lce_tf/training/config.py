@@ -4,16 +4,16 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from lce_tf import settings
 from lce_tf.data.formats import CHOICES as FORMATS_SAID
 from lce_tf.data.formats import FORMAT_HELP
-from lce_tf.errors import UserError
+from lce_tf.foundation import settings
+from lce_tf.foundation.errors import UserError
+from lce_tf.foundation.settings import setting
 from lce_tf.groups.pool import POSITIVES, SHORT_LISTS, PoolConfig
 from lce_tf.losses import LOSSES
 from lce_tf.losses.options import read_options, written
 from lce_tf.model.config import Lengths, Scoring
 from lce_tf.model.precision import PRECISIONS
-from lce_tf.settings import setting
 from lce_tf.training.checks import check_together
 from lce_tf.training.dev_sets import DEV_MEASURE, DevSet, dev_sets
 from lce_tf.training.recipes import NAMES, RECIPES, check_stage, known_recipe

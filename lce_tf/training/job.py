@@ -8,17 +8,17 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from lce_tf import xla
-from lce_tf.errors import UserError
 from lce_tf.evaluation.measures import MEAN, evaluate, figure_name, mean
-from lce_tf.files import claimed_folder
-from lce_tf.footprint import give_back
+from lce_tf.foundation import xla
+from lce_tf.foundation.errors import UserError
+from lce_tf.foundation.files import claimed_folder
+from lce_tf.foundation.footprint import give_back
+from lce_tf.foundation.locks import alone
+from lce_tf.foundation.progress import Progress
 from lce_tf.groups.sampler import GroupSampler
-from lce_tf.locks import alone
 from lce_tf.losses import LOSSES
 from lce_tf.model import checkpoint, hub
 from lce_tf.model.config import EncoderConfig
-from lce_tf.progress import Progress
 from lce_tf.reranking.engines import live_engine
 from lce_tf.reranking.order import best_windows, merged, pair_rows, scores_of
 from lce_tf.reranking.scoring import score_pairs

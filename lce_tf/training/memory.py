@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from lce_tf.at_once import beside_each_other
+from lce_tf.foundation.at_once import beside_each_other
 from lce_tf.model.config import EncoderConfig
 
 # Upper estimate of the float values kept for the backward pass, per token and layer: DENSE x hidden_size + WIDE x

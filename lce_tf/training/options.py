@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-from lce_tf.settings import add_options
+from lce_tf.foundation.settings import add_options
 from lce_tf.training.config import TrainConfig, follow
 
 

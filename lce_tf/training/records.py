@@ -8,12 +8,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from lce_tf.disk import TRAINING
-from lce_tf.errors import UserError
-from lce_tf.files import written
-from lce_tf.settings import having
+from lce_tf.foundation.disk import TRAINING
+from lce_tf.foundation.errors import UserError
+from lce_tf.foundation.files import written
+from lce_tf.foundation.settings import having
+from lce_tf.foundation.training_folder import TrainingFolder
 from lce_tf.training.config import DEFAULTS, TrainConfig
-from lce_tf.training_folder import TrainingFolder
 
 # Settings that say where to compute, not what; they may differ when a training resumes.
 PLACES = having(TrainConfig, "place")

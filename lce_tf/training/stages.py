@@ -5,9 +5,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from lce_tf.errors import UserError
+from lce_tf.foundation.errors import UserError
+from lce_tf.foundation.settings import flag
 from lce_tf.losses import LOSSES
-from lce_tf.settings import flag
 from lce_tf.training.config import DEFAULTS, TrainConfig
 from lce_tf.training.recipes import RECIPES, TEACHER, check_stage
 

@@ -3,8 +3,8 @@
 import math
 from pathlib import Path
 
-from lce_tf.errors import UserError
-from lce_tf.files import write_json
+from lce_tf.foundation.errors import UserError
+from lce_tf.foundation.files import write_json
 from lce_tf.groups.sampler import Groups
 from lce_tf.losses import LOSSES
 from lce_tf.tokens.store import TokenStore

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 
-from lce_tf.files import written
+from lce_tf.foundation.files import written
 from tests.bad_input import checkpoints, combining, judgments, run_files, settings, texts
 from tests.bad_input.case import Case
 

@@ -9,8 +9,8 @@ import os
 import sys
 from pathlib import Path
 
-from lce_tf.arguments import quiet_tensorflow
-from lce_tf.errors import guarded
+from lce_tf.foundation.arguments import quiet_tensorflow
+from lce_tf.foundation.errors import guarded
 
 
 def mark(*words) -> None:

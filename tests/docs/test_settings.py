@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
+from lce_tf.foundation.settings import table
 from lce_tf.hard_negatives.config import NegativesConfig
 from lce_tf.multistage.distil import DistilConfig
 from lce_tf.multistage.mine import MineConfig
 from lce_tf.multistage.scoring import ScoringConfig
 from lce_tf.multistage.search import SearchConfig
 from lce_tf.reranking.rerank import RerankConfig
-from lce_tf.settings import table
 from lce_tf.training.config import TrainConfig
 
 PAGE = Path(__file__).parents[2] / "docs" / "settings.md"

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from lce_tf.disk import PRODUCT
-from lce_tf.errors import UserError
-from lce_tf.footprint import Footprint
+from lce_tf.foundation.disk import PRODUCT
+from lce_tf.foundation.errors import UserError
+from lce_tf.foundation.footprint import Footprint
 from lce_tf.paper.rows import TABLE1, Table
 from lce_tf.replication import in_parallel
 from lce_tf.replication.in_parallel import Work, jobs_for, make_products

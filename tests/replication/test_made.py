@@ -5,7 +5,7 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from lce_tf import steps
+from lce_tf.foundation import steps
 from lce_tf.replication.made import WHEN_ABSENT, hashes
 from lce_tf.training.config import TrainConfig
 

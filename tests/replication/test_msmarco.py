@@ -9,12 +9,12 @@ import pytest
 
 from lce_tf import tables
 from lce_tf.data.runs import read_run
-from lce_tf.disk import PRODUCT
-from lce_tf.errors import UserError
+from lce_tf.foundation.disk import PRODUCT
+from lce_tf.foundation.errors import UserError
+from lce_tf.foundation.steps import record_of
 from lce_tf.replication.official import OFFICIAL, is_msmarco, official_folder
 from lce_tf.replication.presets import MSMARCO, PRESETS
 from lce_tf.replication.products import Products
-from lce_tf.steps import record_of
 
 ROOT = Path(__file__).parents[2]
 THINGS = ("lamp", "river", "engine", "garden", "violin", "glacier", "copper", "market")

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from lce_tf.data.runs import Run, read_run
-from lce_tf.disk import PRODUCT
-from lce_tf.errors import UserError
+from lce_tf.foundation.disk import PRODUCT
+from lce_tf.foundation.errors import UserError
+from lce_tf.foundation.settings import setting
+from lce_tf.foundation.steps import record_of
 from lce_tf.paper.rows import Checkpoint
 from lce_tf.replication import products as module
 from lce_tf.replication.products import Products
 from lce_tf.retrieval.retriever import Retriever
-from lce_tf.settings import setting
-from lce_tf.steps import record_of
 
 LCE, CE = Checkpoint("bm25", "lce", 4), Checkpoint("dense", "ce", 1)
 

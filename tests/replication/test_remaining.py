@@ -1,6 +1,6 @@
 """What is left, reckoned by hand."""
 
-from lce_tf.disk import PRODUCT
+from lce_tf.foundation.disk import PRODUCT
 from lce_tf.replication.plan import Plan, Task
 from lce_tf.replication.remaining import remaining
 

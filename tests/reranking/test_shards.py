@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lce_tf.array_jobs import INDEX_VARIABLES
 from lce_tf.data.runs import Run, read_run
-from lce_tf.errors import UserError
-from lce_tf.files import sha256_of
+from lce_tf.foundation.array_jobs import INDEX_VARIABLES
+from lce_tf.foundation.errors import UserError
+from lce_tf.foundation.files import sha256_of
 from lce_tf.reranking import rerank as module
 from lce_tf.reranking.merge import merge
 from lce_tf.reranking.rerank import rerank

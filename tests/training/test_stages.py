@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from lce_tf.errors import UserError
+from lce_tf.foundation.errors import UserError
+from lce_tf.foundation.settings import having
 from lce_tf.losses import LOSSES
-from lce_tf.settings import having
 from lce_tf.training.config import DEFAULTS, TrainConfig
 from lce_tf.training.job import train
 from lce_tf.training.recipes import ALIASES, RECIPES

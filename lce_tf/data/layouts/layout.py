@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from lce_tf.data.records import Dataset
-from lce_tf.registry import Registry
+from lce_tf.foundation.registry import Registry
 
 
 class Layout(Dataset):

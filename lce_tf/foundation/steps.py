@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from lce_tf.disk import PRODUCT, STEPS
-from lce_tf.errors import UserError
-from lce_tf.files import claimed_folder, sha256_of
-from lce_tf.locks import alone
+from lce_tf.foundation.disk import PRODUCT, STEPS
+from lce_tf.foundation.errors import UserError
+from lce_tf.foundation.files import claimed_folder, sha256_of
+from lce_tf.foundation.locks import alone
 
 
 def record_of(product: Path) -> Path:

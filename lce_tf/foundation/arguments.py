@@ -8,8 +8,8 @@ import types
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from lce_tf.errors import guarded
-from lce_tf.xla import set_flags
+from lce_tf.foundation.errors import guarded
+from lce_tf.foundation.xla import set_flags
 
 
 class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):

@@ -2,10 +2,10 @@
 
 import pytest
 
-from lce_tf import disk
-from lce_tf.disk import KEY, Kind
-from lce_tf.errors import UserError
-from lce_tf.files import read_json, write_json
+from lce_tf.foundation import disk
+from lce_tf.foundation.disk import KEY, Kind
+from lce_tf.foundation.errors import UserError
+from lce_tf.foundation.files import read_json, write_json
 
 KINDS = [value for value in vars(disk).values() if isinstance(value, Kind)]
 

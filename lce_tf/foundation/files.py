@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lce_tf.destinations import destination, is_stream
-from lce_tf.errors import UserError
-from lce_tf.homes import cache_place
+from lce_tf.foundation.destinations import destination, is_stream
+from lce_tf.foundation.errors import UserError
+from lce_tf.foundation.homes import cache_place
 
 if TYPE_CHECKING:
     import numpy as np

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from lce_tf.destinations import destination, is_stream
-from lce_tf.errors import UserError
-from lce_tf.files import built_folder, check_output, write_json, written
-from lce_tf.locks import alone
+from lce_tf.foundation.destinations import destination, is_stream
+from lce_tf.foundation.errors import UserError
+from lce_tf.foundation.files import built_folder, check_output, write_json, written
+from lce_tf.foundation.locks import alone
 from lce_tf.reranking.merge import merge
 from lce_tf.reranking.rerank import RerankConfig
 
@@ -71,7 +71,7 @@ def test_a_character_device_is_written_to_and_stays(tmp_path):
     assert Path("/dev/null").is_char_device()
 
 
-WRITES = "print('before'); import lce_tf.files as f; f.write_json({!r}, 1); print('after')"
+WRITES = "print('before'); import lce_tf.foundation.files as f; f.write_json({!r}, 1); print('after')"
 
 
 @pytest.mark.parametrize("name", ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"])

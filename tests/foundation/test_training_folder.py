@@ -2,10 +2,10 @@
 
 import pytest
 
-from lce_tf.disk import KEY, TRAINING
-from lce_tf.errors import UserError
-from lce_tf.files import write_json
-from lce_tf.training_folder import TrainingFolder
+from lce_tf.foundation.disk import KEY, TRAINING
+from lce_tf.foundation.errors import UserError
+from lce_tf.foundation.files import write_json
+from lce_tf.foundation.training_folder import TrainingFolder
 
 
 def test_a_folder_from_nothing_to_a_finished_training(tmp_path):

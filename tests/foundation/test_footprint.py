@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lce_tf.footprint import Footprint, give_back
+from lce_tf.foundation.footprint import Footprint, give_back
 
 
 def test_the_line():
@@ -15,9 +15,7 @@ def test_the_line():
 
 
 def test_a_child_s_memory_counts():
-    code = (
-        "from lce_tf.footprint import Footprint; import subprocess, sys; found = Footprint(); before = found.peak_bytes"
-    )
+    code = "import subprocess, sys; from lce_tf.foundation.footprint import Footprint; found = Footprint()"
     child = "subprocess.run([sys.executable, '-c', 'held = bytearray(300_000_000)'], check=True)"
     code = f"{code}; before = found.peak_bytes; {child}; print(before, found.peak_bytes)"
     # By way of a shell: a process counts what the one that it was forked from held.

@@ -11,10 +11,10 @@ from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection, wait
 from typing import Any, NamedTuple
 
-from lce_tf.arguments import quiet_tensorflow
-from lce_tf.errors import UserError, guarded
-from lce_tf.footprint import Footprint
-from lce_tf.xla import DRIVER
+from lce_tf.foundation.arguments import quiet_tensorflow
+from lce_tf.foundation.errors import UserError, guarded
+from lce_tf.foundation.footprint import Footprint
+from lce_tf.foundation.xla import DRIVER
 
 # What a training or reranking of a small model holds; with less memory for each, fewer run at once.
 BYTES_EACH = 3 << 30

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from lce_tf import locks
-from lce_tf.errors import UserError
-from lce_tf.locks import alone
+from lce_tf.foundation import locks
+from lce_tf.foundation.errors import UserError
+from lce_tf.foundation.locks import alone
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 HOLDER = """
 import sys, time
-from lce_tf.locks import alone
+from lce_tf.foundation.locks import alone
 with alone(sys.argv[1]):
     print("held", flush=True)
     time.sleep(600)

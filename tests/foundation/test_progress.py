@@ -2,8 +2,8 @@
 
 import pytest
 
-from lce_tf import progress
-from lce_tf.progress import Progress
+from lce_tf.foundation import progress
+from lce_tf.foundation.progress import Progress
 
 
 @pytest.fixture

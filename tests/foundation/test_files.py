@@ -5,8 +5,8 @@ import io
 import numpy as np
 import pytest
 
-from lce_tf.errors import UserError
-from lce_tf.files import read_array
+from lce_tf.foundation.errors import UserError
+from lce_tf.foundation.files import read_array
 
 
 def npy(array, **options) -> bytes:
@@ -59,7 +59,7 @@ def test_no_file(tmp_path):
 
 
 def test_a_claimed_folder_goes_again_with_the_parents_that_were_made_for_it(tmp_path):
-    from lce_tf.files import claimed_folder
+    from lce_tf.foundation.files import claimed_folder
 
     with pytest.raises(UserError), claimed_folder(tmp_path / "a" / "b" / "c"):
         raise UserError("bad input")

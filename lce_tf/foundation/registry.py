@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from lce_tf.errors import UserError
+from lce_tf.foundation.errors import UserError
 
 
 class Registry(Mapping[str, type]):
@@ -83,7 +83,7 @@ class Registry(Mapping[str, type]):
     def _built_in(self) -> dict[str, tuple[str, str, type]]:
         """Name -> (module, class, what it states about itself)."""
         found = {}
-        folder = Path(__file__).parents[1].joinpath(*self.package.split("."))
+        folder = Path(__file__).parents[2].joinpath(*self.package.split("."))
         for path in sorted(folder.glob("*.py")):
             for node in ast.parse(path.read_text(encoding="utf-8"), str(path)).body:
                 if isinstance(node, ast.ClassDef) and (stated := self._stated(node)).get("key"):

@@ -10,20 +10,20 @@ from pathlib import Path
 
 import pytest
 
-from lce_tf import at_once
-from lce_tf.at_once import Task, beside_each_other, jobs_here, run_at_once
-from lce_tf.errors import UserError
-from lce_tf.footprint import Footprint
+from lce_tf.foundation import at_once
+from lce_tf.foundation.at_once import Task, beside_each_other, jobs_here, run_at_once
+from lce_tf.foundation.errors import UserError
+from lce_tf.foundation.footprint import Footprint
 from lce_tf.training.memory import device_bytes
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 # Two tasks that end on SIGTERM alone, each of which says in a file that it has begun.
 ENDLESS = """
 import signal
 import sys
-from lce_tf.at_once import Task, run_at_once
-from lce_tf.errors import guarded
-from tests.test_at_once import endless
+from lce_tf.foundation.at_once import Task, run_at_once
+from lce_tf.foundation.errors import guarded
+from tests.foundation.test_at_once import endless
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has it ignored in what runs behind it
 sys.exit(guarded(run_at_once, [Task(name, endless, (sys.argv[1], name)) for name in "ab"], 2))
 """
@@ -93,7 +93,7 @@ def test_a_process_that_died_is_named():
 
 
 def test_memory_is_that_of_all_together(monkeypatch):
-    monkeypatch.setattr("lce_tf.footprint.LOOK_EVERY", 0.5)
+    monkeypatch.setattr("lce_tf.foundation.footprint.LOOK_EVERY", 0.5)
     footprint = Footprint()
     before, size = footprint.peak_bytes, 300_000_000
     run_at_once([Task(name, holds, (size,)) for name in "ab"], 2, footprint)

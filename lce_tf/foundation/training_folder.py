@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from lce_tf.disk import TRAINING
-from lce_tf.files import read_json_lines
+from lce_tf.foundation.disk import TRAINING
+from lce_tf.foundation.files import read_json_lines
 
 
 class TrainingFolder:

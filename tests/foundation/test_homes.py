@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from lce_tf.errors import UserError, guarded
-from lce_tf.files import cache_dir, make_folder, scratch_place
-from lce_tf.homes import settle_places
+from lce_tf.foundation.errors import UserError, guarded
+from lce_tf.foundation.files import cache_dir, make_folder, scratch_place
+from lce_tf.foundation.homes import settle_places
 
 
 @pytest.fixture

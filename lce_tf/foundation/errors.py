@@ -24,7 +24,7 @@ def guarded(run, *args, **kwargs) -> int:
     A full disk or an unwritable folder is also for the user to fix, so an OSError that names a file is reported in the
     same way. Where the reader of stdout has left, as `| head` does, nothing is said and the status is 141.
     """
-    from lce_tf.homes import settle_places
+    from lce_tf.foundation.homes import settle_places
 
     settle_places()
     try:

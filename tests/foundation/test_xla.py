@@ -1,4 +1,4 @@
-from lce_tf import xla
+from lce_tf.foundation import xla
 
 
 def test_flags_are_set_where_there_is_a_driver_and_the_user_s_stay(tmp_path, monkeypatch):

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from lce_tf.errors import UserError
+from lce_tf.foundation.errors import UserError
 from lce_tf.losses import LOSSES
 from lce_tf.losses.facts import LossFacts
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize("name", LOSSES)
@@ -62,7 +62,7 @@ def test_an_installed_piece_by_its_entry_point(tmp_path, monkeypatch):
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: other-losses\nVersion: 1\n")
     (info / "entry_points.txt").write_text("[lce_tf.losses]\nother = lce_tf.losses.hinge:HingeLoss\n")
     monkeypatch.syspath_prepend(tmp_path)
-    from lce_tf.registry import Registry
+    from lce_tf.foundation.registry import Registry
 
     found = Registry("lce_tf.losses", "--loss", LossFacts, "lce_tf.losses.base.RankingLoss")
     assert "other" in list(found) and found["other"].__name__ == "HingeLoss" and len(found) == len(LOSSES) + 1
