@@ -148,7 +148,7 @@ class Service:
         try:
             scoring = asyncio.wrap_future(self._batcher.submit(pairs))
         except Busy as busy:
-            raise Refused(503, str(busy), {"Retry-After": str(busy.seconds)}) from None
+            raise Refused(429, str(busy), {"Retry-After": str(busy.seconds)}) from None
         except Closed:
             raise Refused(503, "the server is stopping; ask another", {"Retry-After": "1"}) from None
         leaving = asyncio.ensure_future(_gone(request))

@@ -12,30 +12,33 @@ COHERE, TEI, VLLM = "cohere", "tei", "vllm"
 _BY_PATH = {"/v1/rerank": COHERE, "/v2/rerank": COHERE, "/rerank": TEI, "/score": VLLM, "/v1/score": VLLM}
 _BY_PATH |= {"/info": TEI, "/v1/models": VLLM}
 # Text Embeddings Inference's names of faults; all others are of the kind "Validation".
-_TEI_TYPES = {429: "Overloaded", 500: "Backend", 503: "Overloaded", 504: "Overloaded", 401: "Unauthorized"}
-_VLLM_TYPES = {401: "Unauthorized", 404: "NotFoundError", 503: "ServiceUnavailableError"}
+_TEI_TYPES = {429: "Overloaded", 500: "Backend", 503: "Unhealthy", 504: "Overloaded", 401: "Unauthorized"}
+_VLLM_TYPES = {401: "Unauthorized", 404: "NotFoundError", 429: "RateLimitError", 503: "ServiceUnavailableError"}
+# What a service answers where others, and we, have another status.
+_STATUSES = {COHERE: {422: 400}, TEI: {500: 424}, VLLM: {422: 400}}
 
 
-def error_body(refused: Refused, path: str, dialect: str | None = None) -> dict[str, Any]:
-    """The JSON by which a client learns that its request is not served.
+def error_answer(refused: Refused, path: str, dialect: str | None = None) -> tuple[int, dict[str, Any]]:
+    """The status and the JSON by which a client learns that its request is not served, as its service has them.
 
     Cohere's have a `message`, Text Embeddings Inference's an `error` and its `error_type`, vLLM's an `error` that is an
-    object. What belongs to no service has an `error` alone.
+    object. What belongs to no service has an `error` alone. A wrong field is 400 at Cohere and vLLM, 422 at TEI; a
+    model that fails is 424 at TEI, 500 at the others.
 
     Args:
         path: the request's.
         dialect: whose request it is, where its body was read; by its path otherwise.
     """
     kind = dialect or _BY_PATH.get(path)
+    status = _STATUSES.get(kind, {}).get(refused.status, refused.status)
     if kind == COHERE:
-        return {"message": refused.line}
+        return status, {"message": refused.line}
     if kind == TEI:
-        return {"error": refused.line, "error_type": _TEI_TYPES.get(refused.status, "Validation")}
+        return status, {"error": refused.line, "error_type": _TEI_TYPES.get(refused.status, "Validation")}
     if kind == VLLM:
-        usual = "BadRequestError" if refused.status < 500 else "InternalServerError"
-        name = _VLLM_TYPES.get(refused.status, usual)
-        return {"error": {"message": refused.line, "type": name, "param": None, "code": refused.status}}
-    return {"error": refused.line}
+        name = _VLLM_TYPES.get(status, "BadRequestError" if status < 500 else "InternalServerError")
+        return status, {"error": {"message": refused.line, "type": name, "param": None, "code": status}}
+    return status, {"error": refused.line}
 
 
 def info(model: str, limits: Limits, longest: int | None) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lce_tf.serving import logs
-from lce_tf.serving.dialects import error_body
+from lce_tf.serving.dialects import error_answer
 from lce_tf.serving.metrics import Metrics
 from lce_tf.serving.refused import Refused
 
@@ -22,8 +22,8 @@ _BODIES = 16
 def reply(refused: Refused, scope: Scope) -> JSONResponse:
     """The answer to a refused request; its line is also logged."""
     scope["state"]["refused"] = refused.line
-    body = error_body(refused, scope["path"], scope["state"].get("dialect"))
-    return JSONResponse(body, refused.status, refused.headers)
+    status, body = error_answer(refused, scope["path"], scope["state"].get("dialect"))
+    return JSONResponse(body, status, refused.headers)
 
 
 class Observed:
@@ -55,8 +55,8 @@ class Observed:
             further["fault"] = logs.place_of(error)
             if not status:
                 failed = Refused(500, "the server failed; its log says where")
-                body = error_body(failed, scope["path"], state.get("dialect"))
-                await JSONResponse(body, failed.status)(scope, receive, noted)
+                told, body = error_answer(failed, scope["path"], state.get("dialect"))
+                await JSONResponse(body, told)(scope, receive, noted)
         finally:
             seconds = time.perf_counter() - began
             if "refused" in state:
@@ -113,7 +113,7 @@ class Crowd:
             return
         if self._now >= self._most:
             line, headers = "too many requests at once; ask again in 1 s", {"Retry-After": "1", "Connection": "close"}
-            await reply(Refused(503, line, headers), scope)(scope, receive, send)
+            await reply(Refused(429, line, headers), scope)(scope, receive, send)
             return
         self._now += 1
         try:
@@ -125,7 +125,7 @@ class Crowd:
 class BodyLimit:
     """Refuses bodies of more than `most` bytes: at once if Content-Length says so, else as soon as they exceed it.
 
-    The bodies of all requests together may have `_BODIES` times as many; a request that exceeds this gets status 503.
+    The bodies of all requests together may have `_BODIES` times as many; a request that exceeds this gets status 429.
     """
 
     def __init__(self, app: ASGIApp, most: int):
@@ -153,7 +153,7 @@ class BodyLimit:
                 raise refused
             if self._held > _BODIES * self._most:
                 line = "too many large requests at once; ask again in 1 s"
-                raise Refused(503, line, {"Retry-After": "1", "Connection": "close"})
+                raise Refused(429, line, {"Retry-After": "1", "Connection": "close"})
             return message
 
         try:

@@ -127,14 +127,14 @@ def test_requests_that_wait_are_scored_together(client, held, pool, wait):
     assert "lce_queue_pairs 0.0" in page and 'lce_requests_total{route="/rerank",status="200"} 11.0' in page
 
 
-def test_a_full_queue_is_503_at_once_and_nothing_is_lost(client, held, pool, wait):
+def test_a_full_queue_is_429_at_once_and_nothing_is_lost(client, held, pool, wait):
     served = client(held, max_queue_pairs=4, max_pairs=4)
     answers = [pool.submit(served.post, "/rerank", json=TEI)]
     assert held.begun.wait(30)
     answers += [pool.submit(served.post, "/rerank", json=TEI) for _ in range(2)]
     wait(lambda: "lce_queue_pairs 4.0" in served.get("/metrics").text)
     refused = [served.post("/rerank", json=TEI) for _ in range(5)]  # answered while the model is busy
-    assert {one.status_code for one in refused} == {503}
+    assert {one.status_code for one in refused} == {429}
     assert all(int(one.headers["Retry-After"]) >= 1 for one in refused)
     assert refused[0].json() == {"error": "the queue is full; ask again in 1 s", "error_type": "Overloaded"}
     held.free.set()
@@ -170,9 +170,9 @@ def test_a_model_that_fails_fails_those_alone_whom_it_fails(client, held, pool, 
     wait(lambda: "lce_queue_requests 2.0" in served.get("/metrics").text)
     held.free.set()
     assert first.result(30).status_code == good.result(30).status_code == 200
-    assert bad.result(30).status_code == 500
+    assert bad.result(30).status_code == 424
     assert bad.result(30).json()["error"] == "the server failed; its log says where"
-    (fields,) = (record.fields for record in caplog.records if getattr(record, "fields", {}).get("status") == 500)
+    (fields,) = (record.fields for record in caplog.records if getattr(record, "fields", {}).get("status") == 424)
     assert fields["fault"].startswith("ArithmeticError at ") and fields["fault"].partition(":")[0].endswith(
         "test_app.py"
     )
@@ -186,7 +186,7 @@ def test_a_score_that_is_no_number_is_told(client):
         raise UserError("pair 0: the model's score is nan; try precision='float32'")
 
     found = client(score).post("/rerank", json=TEI)
-    assert found.status_code == 500 and found.json()["error"].startswith("pair 0: the model's score is nan")
+    assert found.status_code == 424 and found.json()["error"].startswith("pair 0: the model's score is nan")
 
 
 def raw_request(address, body, declared=None):

@@ -88,7 +88,7 @@ def test_newcomers_close_those_that_have_waited_longest(server):
         connection.close()
 
 
-def test_requests_beyond_the_limit_are_503_but_probes_are_answered(server, held, wait):
+def test_requests_beyond_the_limit_are_429_but_probes_are_answered(server, held, wait):
     address = server(held, max_connections=2)
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         kept = [pool.submit(httpx.post, f"{address}/rerank", json=TEI, timeout=60)]
@@ -96,7 +96,7 @@ def test_requests_beyond_the_limit_are_503_but_probes_are_answered(server, held,
         kept.append(pool.submit(httpx.post, f"{address}/rerank", json=TEI, timeout=60))
         wait(lambda: "lce_queue_requests 1.0" in httpx.get(f"{address}/metrics").text)
         refused = httpx.post(f"{address}/rerank", json=TEI)
-        assert refused.status_code == 503 and refused.headers["Retry-After"] == "1"
+        assert refused.status_code == 429 and refused.headers["Retry-After"] == "1"
         assert refused.json() == {"error": "too many requests at once; ask again in 1 s", "error_type": "Overloaded"}
         assert all(httpx.get(f"{address}{path}").status_code == 200 for path in ("/health", "/ready"))
         held.free.set()

@@ -4,19 +4,19 @@ import json
 
 import pytest
 
-from lce_tf.serving.dialects import error_body
+from lce_tf.serving.dialects import error_answer
 from lce_tf.serving.refused import Refused
 
 
 def test_errors_have_the_shape_of_the_service_that_was_asked(client):
     served = client()
     cohere = served.post("/v2/rerank", json={"query": "q"})
-    assert (cohere.status_code, cohere.json()) == (422, {"message": "documents: is missing"})
+    assert (cohere.status_code, cohere.json()) == (400, {"message": "documents: is missing"})
     tei = served.post("/rerank", json={"texts": ["a"]})
     assert (tei.status_code, tei.json()) == (422, {"error": "query: is missing", "error_type": "Validation"})
     vllm = served.post("/score", json={"text_1": "a"})
-    told = {"message": "text_2: is missing", "type": "BadRequestError", "param": None, "code": 422}
-    assert (vllm.status_code, vllm.json()) == (422, {"error": told})
+    told = {"message": "text_2: is missing", "type": "BadRequestError", "param": None, "code": 400}
+    assert (vllm.status_code, vllm.json()) == (400, {"error": told})
     # At the path that several share the body decides.
     assert served.post("/rerank", json={"documents": ["a"]}).json() == {"message": "query: is missing"}
     assert served.post("/rerank", content=b"{").json()["error_type"] == "Validation"
@@ -30,10 +30,11 @@ def test_errors_before_a_body_is_read(client):
 
 
 @pytest.mark.parametrize(
-    ("status", "name"), [(503, "Overloaded"), (504, "Overloaded"), (500, "Backend"), (413, "Validation")]
+    ("status", "told", "name"),
+    [(429, 429, "Overloaded"), (503, 503, "Unhealthy"), (500, 424, "Backend"), (413, 413, "Validation")],
 )
-def test_what_tei_calls_it(status, name):
-    assert error_body(Refused(status, "no"), "/rerank") == {"error": "no", "error_type": name}
+def test_what_tei_calls_it(status, told, name):
+    assert error_answer(Refused(status, "no"), "/rerank") == (told, {"error": "no", "error_type": name})
 
 
 def test_a_fault_of_the_server_s_own_has_the_service_s_shape(client):

@@ -114,7 +114,7 @@ def test_one_line_a_request_without_its_texts(client, caplog):
     served.get("/health")
     found = lines(caplog)
     assert [(one["method"], one["path"], one["status"], one["pairs"]) for one in found] == [
-        ("POST", "/rerank", 200, 2), ("POST", "/v2/rerank", 422, 0), ("POST", "/rerank", 401, 0),
+        ("POST", "/rerank", 200, 2), ("POST", "/v2/rerank", 400, 0), ("POST", "/rerank", 401, 0),
         ("GET", "/health", 200, 0),
     ]  # fmt: skip
     assert all(one["ms"] >= 0 and one["event"] == "request" and one["time"].endswith("+00:00") for one in found)
@@ -176,6 +176,6 @@ def test_bodies_of_all_requests_together_are_bounded(client, monkeypatch):
     monkeypatch.setattr(middleware, "_BODIES", 0.5)
     served = client(max_body_mb=0.001)
     found = served.post("/rerank", json={"query": "q", "texts": ["a" * 600]})
-    assert found.status_code == 503 and found.headers["Retry-After"] == "1"
+    assert found.status_code == 429 and found.headers["Retry-After"] == "1"
     for _ in range(5):  # what was held is let go
         assert served.post("/rerank", json={"query": "q", "texts": ["a" * 200]}).status_code == 200
