@@ -12,7 +12,7 @@ from experiments.tricks.rows import BASE, ROWS
 from lce_tf.data.runs import read_run
 from lce_tf.evaluation.measures import evaluate
 from lce_tf.evaluation.significance import compare
-from lce_tf.foundation.arguments import HelpFormatter, count, door, numbers
+from lce_tf.foundation.arguments import HelpFormatter, count, door, names, numbers
 from lce_tf.foundation.at_once import JOBS_HELP, jobs_here
 from lce_tf.foundation.errors import UserError
 from lce_tf.foundation.files import written
@@ -62,7 +62,10 @@ def parser() -> argparse.ArgumentParser:
     add("--tables", help="folder of lce tables whose first stages are used (default: runs/PRESET)")
     add("--output", help="folder of all that is made here (default: runs/tricks)")
     add("--seeds", type=numbers, default=(1, 2, 3), metavar="N,N,...", help="of every training")
+    add("--rows", type=names, metavar="ROW,ROW,...", help=f"besides the base (default: all): {', '.join(ROWS)}")
     add("--steps", type=count, default=STEPS, help="of every training")
+    add("--batch", type=count, help="groups a step of every training (default: the preset's)")
+    add("--depth", type=count, help="passages a query to rerank (default: the preset's)")
     add("--jobs", type=count, metavar="N", help=JOBS_HELP)
     return result
 
@@ -70,16 +73,25 @@ def parser() -> argparse.ArgumentParser:
 def _main(arguments: argparse.Namespace) -> None:
     if len(set(arguments.seeds)) < 2:
         raise UserError("--seeds: give two or more different whole numbers, such as 1,2,3")
-    preset = PRESETS[arguments.preset].override(steps=arguments.steps)
+    asked = arguments.rows or list(ROWS)
+    if unknown := [name for name in asked if name not in ROWS]:
+        raise UserError(f"--rows {unknown[0]}: known are {', '.join(ROWS)}")
+    changes = {name: getattr(arguments, name) for name in ("steps", "batch", "depth")}
+    preset = PRESETS[arguments.preset].override(**changes)
     folder = Path(arguments.output or "runs/tricks")
     bench = Bench(preset, Path(arguments.tables or f"runs/{preset.name}"), folder)
-    print(tricks(bench, arguments.seeds, arguments.jobs or jobs_here()))
+    rows = [name for name in ROWS if name == BASE or name in asked]
+    print(tricks(bench, arguments.seeds, arguments.jobs or jobs_here(), rows))
     print(f"written: {folder / 'tricks.md'}")
 
 
-def tricks(bench: Bench, seeds: Sequence[int], jobs: int) -> str:
-    """Makes all runs and returns the table, which is written to `tricks.md` as well."""
-    runs = {FIRST: [bench.first_stage("bm25")], **make_runs(bench, seeds, jobs)}
+def tricks(bench: Bench, seeds: Sequence[int], jobs: int, rows: Sequence[str] = tuple(ROWS)) -> str:
+    """Makes all runs and returns the table, which is written to `tricks.md` as well.
+
+    Args:
+        rows: names of the table's rows, `BASE` among them.
+    """
+    runs = {FIRST: [bench.first_stage("bm25")], **make_runs(bench, seeds, jobs, rows)}
     qrels = Products(bench.preset, bench.tables).qrels()
     values = {
         name: [evaluate(read_run(path), qrels, [MEASURE])[MEASURE] for path in paths] for name, paths in runs.items()

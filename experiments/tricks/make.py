@@ -138,13 +138,13 @@ class Bench:
         return self.steps.make(f"runs/{name}.trec", settings, make)
 
 
-def make_runs(bench: Bench, seeds: Sequence[int], jobs: int) -> Mapping[str, list[Path]]:
+def make_runs(bench: Bench, seeds: Sequence[int], jobs: int, rows: Sequence[str]) -> Mapping[str, list[Path]]:
     """Row -> its runs: one for each seed, or one of all seeds together. What is there is not made again."""
     bench.folder.mkdir(parents=True, exist_ok=True)
     with bench.steps.opened() as steps:
         (steps.folder / "models").mkdir(exist_ok=True)
         (steps.folder / "runs").mkdir(exist_ok=True)
-        trained = [name for name, row in ROWS.items() if isinstance(row, Trained)]
+        trained = [name for name in rows if isinstance(ROWS[name], Trained)]
         for name in trained:
             bench.training(ROWS[name], seeds[0])  # what several share is made before
         for retriever in ("bm25", "dense"):
@@ -154,9 +154,9 @@ def make_runs(bench: Bench, seeds: Sequence[int], jobs: int) -> Mapping[str, lis
         run_at_once(tasks, jobs)
         return {
             name: [bench.trained(name, seed) for seed in seeds]
-            if isinstance(row, Trained)
+            if isinstance(row := ROWS[name], Trained)
             else bench.combined(name, row, seeds)
-            for name, row in ROWS.items()
+            for name in rows
         }
 
 
