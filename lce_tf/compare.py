@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from lce_tf.errors import UserError
 from lce_tf.evaluation import significance
 from lce_tf.evaluation.inputs import Judged, aligned, judged_runs, level, run_files
 from lce_tf.evaluation.measures import EXAMPLES, evaluate
 from lce_tf.evaluation.significance import Comparison, letters, mean_interval
 from lce_tf.foundation.arguments import HelpFormatter, callable_door, door
-from lce_tf.foundation.errors import UserError
 from lce_tf.foundation.files import write_json
 from lce_tf.foundation.settings import add_options, from_options, setting
 

@@ -5,9 +5,9 @@ import shutil
 import sys
 from pathlib import Path
 
+from lce_tf.errors import UserError
 from lce_tf.exporting.exporter import EXPORTERS
 from lce_tf.foundation.arguments import callable_door, door, parser_for
-from lce_tf.foundation.errors import UserError
 from lce_tf.model import hub
 from lce_tf.model.checkpoint import locate
 

@@ -4,8 +4,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from lce_tf.errors import UserError
 from lce_tf.foundation.arguments import door, parser_for
-from lce_tf.foundation.errors import UserError
 
 EXAMPLE = """python -m lce_tf.repeat runs/pydocs/models/lce-n8-bm25
   python -m lce_tf.repeat --output again.trec runs/pydocs/reranked/lce-n8-bm25.on.bm25.trec"""

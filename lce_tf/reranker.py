@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from lce_tf.errors import UserError
 from lce_tf.foundation.arguments import quiet_tensorflow
-from lce_tf.foundation.errors import UserError
 from lce_tf.reranking.activation import activate
 from lce_tf.reranking.calibration import Calibration
 from lce_tf.reranking.engine import Engine

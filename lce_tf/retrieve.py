@@ -14,9 +14,10 @@ from pathlib import Path
 from lce_tf.data.datasets import load_dataset
 from lce_tf.data.layouts import spare_own_file
 from lce_tf.data.runs import Run, write_trec
+from lce_tf.errors import UserError
 from lce_tf.foundation.arguments import HelpFormatter, callable_door, quiet_tensorflow, wants
 from lce_tf.foundation.destinations import is_stream
-from lce_tf.foundation.errors import UserError, guarded
+from lce_tf.foundation.exits import guarded
 from lce_tf.foundation.files import check_output
 from lce_tf.foundation.settings import add_options
 from lce_tf.retrieval import heatmap, tuning

@@ -7,8 +7,8 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+from lce_tf.errors import UserError
 from lce_tf.foundation.arguments import door, parser_for
-from lce_tf.foundation.errors import UserError
 from lce_tf.foundation.settings import add_options, from_options
 from lce_tf.reranker import Reranker
 from lce_tf.reranking.rerank import CHECKPOINT, RerankConfig

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from lce_tf.errors import UserError
 from lce_tf.foundation.arguments import count, door, numbers, parser_for, wants
 from lce_tf.foundation.array_jobs import array_index
 from lce_tf.foundation.at_once import JOBS_HELP
-from lce_tf.foundation.errors import UserError
 from lce_tf.foundation.footprint import Footprint
 from lce_tf.foundation.settings import add_options, having
 from lce_tf.paper.rows import TABLES, Table

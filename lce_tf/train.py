@@ -5,8 +5,8 @@ import sys
 from dataclasses import fields, replace
 from pathlib import Path
 
+from lce_tf.errors import UserError
 from lce_tf.foundation.arguments import callable_door, door, parser_for
-from lce_tf.foundation.errors import UserError
 from lce_tf.foundation.settings import add_options
 from lce_tf.losses import LOSSES
 from lce_tf.paper.rows import Checkpoint

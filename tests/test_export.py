@@ -107,7 +107,7 @@ def test_bad_input_is_one_line_and_leaves_nothing(place, capsys, name):
 
 def test_a_checkpoint_that_changes_while_it_is_read_leaves_no_export(monkeypatch, tmp_path):
     import lce_tf.export as door
-    from lce_tf.foundation.errors import UserError
+    from lce_tf.errors import UserError
 
     folder, output = tmp_path / "model", tmp_path / "out"
     folder.mkdir()

@@ -10,7 +10,7 @@ import pytest
 from lce_tf import evaluate
 from lce_tf.data.qrels import write_qrels
 from lce_tf.data.runs import Run, write_msmarco, write_trec
-from lce_tf.foundation.errors import guarded
+from lce_tf.foundation.exits import guarded
 from lce_tf.foundation.files import built_folder, write_json, written
 from lce_tf.model import checkpoint
 from lce_tf.reranking.chunks import Chunks

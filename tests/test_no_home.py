@@ -8,7 +8,7 @@ import tempfile
 import pytest
 
 from lce_tf.data.source import Source
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.foundation.files import cache_dir, scratch_place
 
 
@@ -44,7 +44,7 @@ def test_without_a_folder_for_temporary_files_the_cache_has_one(monkeypatch, tmp
 
 def test_a_home_that_cannot_be_written_is_one_line(tmp_path):
     (tmp_path / "file").write_text("no folder can be made in here")
-    code = "from lce_tf.foundation.errors import guarded; from lce_tf.foundation.files import *; "
+    code = "from lce_tf.foundation.exits import guarded; from lce_tf.foundation.files import *; "
     code += "guarded(lambda a: make_folder(cache_dir()), 0)"
     environment = {**os.environ, "HOME": str(tmp_path / "file")}
     environment.pop("LCE_CACHE", None)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import lce_tf
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 
 ROOT = Path(__file__).parents[1]
 

@@ -6,8 +6,8 @@ import pytest
 from lce_tf import Reranker
 from lce_tf.data.qrels import read_qrels
 from lce_tf.data.runs import read_run
+from lce_tf.errors import UserError
 from lce_tf.evaluation.measures import evaluate, mean
-from lce_tf.foundation.errors import UserError
 from tests.training.conftest import make_backbone, make_data, make_run
 
 pt = pytest.importorskip("pyterrier", reason="PyTerrier is not installed: pip install 'lce_tf[pyterrier]'")

@@ -11,7 +11,7 @@ import pytest
 
 from lce_tf import Ranked, Reranker
 from lce_tf.data.runs import read_run
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.reranking.rerank import RerankConfig, rerank
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from lce_tf.data import irds
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.foundation.files import confined_archives
 from lce_tf.model.weight_files import read_arrays
 from lce_tf.retrieval import prebuilt

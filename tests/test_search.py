@@ -8,8 +8,8 @@ import pytest
 
 from lce_tf import search
 from lce_tf.data.runs import read_run
+from lce_tf.errors import UserError
 from lce_tf.foundation import settings
-from lce_tf.foundation.errors import UserError
 from lce_tf.multistage import search as room
 from lce_tf.multistage.search import Axis, SearchConfig, axis
 from lce_tf.training.config import TrainConfig

@@ -10,8 +10,9 @@ from experiments.bench.rows import rows
 from experiments.bench.run import Bench
 from experiments.bench.scales import FULL, QUICK, Scale
 from experiments.bench.weights import SHAPES
+from lce_tf.errors import UserError
 from lce_tf.foundation.arguments import HelpFormatter, names
-from lce_tf.foundation.errors import UserError, guarded
+from lce_tf.foundation.exits import guarded
 
 
 def parser() -> argparse.ArgumentParser:

@@ -14,7 +14,7 @@ import numpy as np
 from experiments.bench import machine
 from experiments.bench.rows import OURS, US, Row
 from experiments.bench.sides import ROOT, alternate
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.foundation.files import make_folder, read_json, sha256_of, write_json
 
 LOCK = Path(__file__).with_name("peers.lock")

@@ -12,8 +12,8 @@ import numpy as np
 from experiments.full_size import layout, words
 from experiments.full_size.layout import Sizes
 from lce_tf.data.draws import draw
+from lce_tf.errors import UserError
 from lce_tf.foundation.arguments import HelpFormatter, door
-from lce_tf.foundation.errors import UserError
 from lce_tf.foundation.files import make_folder, read_json, write_json, written
 from lce_tf.foundation.progress import Progress
 

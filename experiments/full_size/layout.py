@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 
 COLLECTION = "collection.tsv"
 TRAIN_QUERIES, TRAIN_QRELS, TRAIN_RUN = "queries.train.tsv", "qrels.train.tsv", "run.train.trec"

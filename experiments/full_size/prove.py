@@ -9,8 +9,8 @@ from experiments.full_size.generate import PLAN
 from experiments.full_size.place import Place
 from experiments.full_size.report import LIMIT, report
 from experiments.full_size.steps import STEPS
+from lce_tf.errors import UserError
 from lce_tf.foundation.arguments import HelpFormatter, door
-from lce_tf.foundation.errors import UserError
 from lce_tf.foundation.files import make_folder, read_json, written
 
 ROOT = Path(__file__).parents[2]

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from lce_tf.errors import UserError
 from lce_tf.foundation.arguments import HelpFormatter, door
-from lce_tf.foundation.errors import UserError
 
 # Seconds within which /health must answer, and between two requests for it.
 PATIENCE, PAUSE = 0.5, 0.05

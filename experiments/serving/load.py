@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 import httpx
 import numpy as np
 
+from lce_tf.errors import UserError
 from lce_tf.foundation.arguments import HelpFormatter, door
-from lce_tf.foundation.errors import UserError
 
 MOST_CLIENTS, MOST_REQUESTS = 512, 100_000
 # Words used in passages, and words per passage: about MS MARCO's mean.

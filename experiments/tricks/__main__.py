@@ -10,11 +10,11 @@ import numpy as np
 from experiments.tricks.make import Bench, make_runs
 from experiments.tricks.rows import BASE, ROWS
 from lce_tf.data.runs import read_run
+from lce_tf.errors import UserError
 from lce_tf.evaluation.measures import evaluate
 from lce_tf.evaluation.significance import compare
 from lce_tf.foundation.arguments import HelpFormatter, count, door, names, numbers
 from lce_tf.foundation.at_once import JOBS_HELP, jobs_here
-from lce_tf.foundation.errors import UserError
 from lce_tf.foundation.files import written
 from lce_tf.paper.outcome import averaged
 from lce_tf.replication.presets import PRESETS, Preset

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from lce_tf.data.hashes import file_sha256
 from lce_tf.data.records import slug
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 
 
 class CollectionFile:

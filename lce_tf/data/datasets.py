@@ -7,7 +7,7 @@ from lce_tf.data.irds import SPLITS, IrDataset
 from lce_tf.data.layouts import LAYOUTS, layout_of
 from lce_tf.data.layouts.msmarco import MsMarcoFolder
 from lce_tf.data.records import Dataset, Passage
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 
 __all__ = ["SPLITS", "Dataset", "Passage", "load_dataset"]
 

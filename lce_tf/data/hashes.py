@@ -4,7 +4,7 @@ import contextlib
 from pathlib import Path
 
 from lce_tf.data.source import Source
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.foundation.files import cache_dir, read_json, write_json
 
 # Bytes from which on a digest is cached; smaller files are hashed in a moment.

@@ -2,7 +2,7 @@
 
 import re
 
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 
 LONGEST_ID = 512  # bytes; ids are kept in fixed-width arrays, so one very long id would widen every row
 

@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 from lce_tf.data.qrels import Qrels
 from lce_tf.data.records import Dataset, Passage, checked_id, checked_text, slug
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.foundation.files import cache_dir, confined_archives, make_folder
 
 # Short names for the splits used in the literature; any other split is looked up as id/split.

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.foundation.files import built_folder, read_array, read_json, write_json
 
 Arrays = dict[str, np.ndarray]

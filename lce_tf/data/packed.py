@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from lce_tf.data.source import Source
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 
 # First bytes of each kind, and bytes read at a time. A few bytes of gzip or zstd can expand a thousandfold, and their
 # decompressors return it all at once, so zstd is read in smaller pieces; those of bzip2 and xz stop at `_PIECE`.

@@ -9,7 +9,7 @@ from lce_tf.data.formats import HEADER
 from lce_tf.data.ids import unfit
 from lce_tf.data.source import Source
 from lce_tf.data.text import lines
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.foundation.files import written
 
 # query_id -> passage_id -> grade for every judged pair, including those of grade 0.

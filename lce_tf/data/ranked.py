@@ -10,7 +10,7 @@ from lce_tf.data.hashes import is_large, source_sha256
 from lce_tf.data.kept import Arrays, kept_arrays
 from lce_tf.data.rows import grouped, repeated_passage, sort_best_first
 from lce_tf.data.source import Source
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.foundation.files import cache_dir
 
 # Version of the reading code, part of the cached folder's name; change it when files are read differently.

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from lce_tf.data.ids import unfit
 from lce_tf.data.qrels import Qrels
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 
 _UNREADABLE = re.compile("[\0\ud800-\udfff]")
 

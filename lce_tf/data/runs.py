@@ -12,7 +12,7 @@ import numpy as np
 from lce_tf.data.ids import unfit
 from lce_tf.data.ranked import ranked_rows
 from lce_tf.data.rows import decreasing, repeated_passage, sort_best_first, stretches
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.foundation.files import written
 
 _ROWS_A_WRITE = 1 << 16

@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import BinaryIO
 
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.foundation.files import scratch_place
 
 _IN_MEMORY = 16 << 20  # bytes of a pipe kept in memory; beyond that they go to a temporary file

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from lce_tf.data.packed import unpacked
 from lce_tf.data.source import Source
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 
 BLOCK_BYTES = 8 << 20
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"

@@ -11,7 +11,7 @@ import numpy as np
 from lce_tf.data.records import Passage, checked_id, checked_text
 from lce_tf.data.source import Source
 from lce_tf.data.text import lines
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 
 # Endings of compressed files; used only to find the files, the compression is recognised by the first bytes.
 PACKED = ("", ".gz", ".bz2", ".xz", ".zst")

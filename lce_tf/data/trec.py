@@ -8,7 +8,7 @@ from lce_tf.data.formats import BY_WIDTH, FORMATS, HEADER, SHAPES, Format
 from lce_tf.data.ids import LONGEST_ID, refuse_unfit
 from lce_tf.data.source import Source
 from lce_tf.data.text import blocks, lines
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 
 _LONGEST_NUMBER = 64
 _NEWLINE, _TAB, _RETURN, _SPACE, _UNDERSCORE = b"\n\t\r _"

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 
 
 class Watched:

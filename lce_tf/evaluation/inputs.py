@@ -10,8 +10,8 @@ from lce_tf.data.formats import CHOICES as FORMATS
 from lce_tf.data.formats import FORMAT_HELP
 from lce_tf.data.qrels import Qrels, read_qrels
 from lce_tf.data.runs import Run, read_run
+from lce_tf.errors import UserError
 from lce_tf.evaluation.measures import Coverage, coverage, parse_measure, unlike_ids
-from lce_tf.foundation.errors import UserError
 from lce_tf.foundation.settings import check, setting
 
 

@@ -17,7 +17,7 @@ from itertools import islice
 
 from lce_tf.data.qrels import Qrels
 from lce_tf.data.runs import Run
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 
 EXAMPLES = "MRR@10, nDCG@10, R@1000, AP, P@10, Success@10, RR(rel=2)@10"
 

@@ -7,8 +7,8 @@ from itertools import combinations
 
 import numpy as np
 
+from lce_tf.errors import UserError
 from lce_tf.evaluation.measures import mean
-from lce_tf.foundation.errors import UserError
 
 # Differences between two values of a query below this are rounding errors, not differences in ranking.
 _ROUNDING = 1e-12

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any
 
+from lce_tf.errors import UserError
 from lce_tf.evaluation.measures import MEAN, figure_name
-from lce_tf.foundation.errors import UserError
 from lce_tf.model import hub
 from lce_tf.model.checkpoint import Trained
 from lce_tf.model.config import Lengths

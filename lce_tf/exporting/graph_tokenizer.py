@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_text import WordpieceTokenizer
 
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.tokens.tokenizers import WordPieces
 
 CODE_POINTS, BLOCK = 0x110000, 4096

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.model.config import EncoderConfig, Scoring
 
 # z is the sum of WEIGHTS[k] / EPSILON * tanh((k + 1) EPSILON z), to a relative error of (EPSILON z)^8, since tanh's

@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
+from lce_tf.errors import UserError
 from lce_tf.exporting.card import model_card
 from lce_tf.exporting.exporter import Exporter
 from lce_tf.exporting.heads import native_head, ranking_row
 from lce_tf.exporting.outputs import refuse_further_settings
-from lce_tf.foundation.errors import UserError
 from lce_tf.foundation.files import built_folder, vacant, write_json
 from lce_tf.foundation.training_folder import TrainingFolder
 from lce_tf.model import answers, checkpoint, hub

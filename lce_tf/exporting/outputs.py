@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from lce_tf import __version__
+from lce_tf.errors import UserError
 from lce_tf.exporting.card import check_license
-from lce_tf.foundation.errors import UserError
 from lce_tf.model import checkpoint, st_layout
 from lce_tf.reranking.opening import Opened
 

@@ -1,1 +1,1 @@
-"""What every other package stands on: errors, files, locks, settings, registries, progress, processes."""
+"""What every other package stands on: files, locks, settings, registries, progress, processes."""

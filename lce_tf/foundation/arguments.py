@@ -8,7 +8,7 @@ import types
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from lce_tf.foundation.errors import guarded
+from lce_tf.foundation.exits import guarded
 from lce_tf.foundation.xla import set_flags
 
 

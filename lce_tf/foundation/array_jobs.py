@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping
 
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 
 INDEX_VARIABLES = {"Slurm": "SLURM_ARRAY_TASK_ID", "Kubernetes": "JOB_COMPLETION_INDEX"}
 

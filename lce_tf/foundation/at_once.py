@@ -11,8 +11,9 @@ from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection, wait
 from typing import Any, NamedTuple
 
+from lce_tf.errors import UserError
 from lce_tf.foundation.arguments import quiet_tensorflow
-from lce_tf.foundation.errors import UserError, guarded
+from lce_tf.foundation.exits import guarded
 from lce_tf.foundation.footprint import Footprint
 from lce_tf.foundation.xla import DRIVER
 

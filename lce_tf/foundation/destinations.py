@@ -5,7 +5,7 @@ import re
 import stat
 from pathlib import Path
 
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 
 # /dev/fd/N and /dev/stdout lead here: a file that this process has open, which is continued at its position.
 _OPEN_FILE = re.compile(r"/proc/(self|\d+)/fd")

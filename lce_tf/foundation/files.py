@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lce_tf.errors import UserError
 from lce_tf.foundation.destinations import destination, is_stream
-from lce_tf.foundation.errors import UserError
 from lce_tf.foundation.homes import cache_place
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
+from lce_tf.errors import UserError
 from lce_tf.foundation.destinations import destination
-from lce_tf.foundation.errors import UserError
 
 try:
     import fcntl

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import MISSING, Field, field, fields
 from typing import Any
 
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 
 
 def setting(

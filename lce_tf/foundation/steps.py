@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from lce_tf.errors import UserError
 from lce_tf.foundation.disk import PRODUCT, STEPS
-from lce_tf.foundation.errors import UserError
 from lce_tf.foundation.files import claimed_folder, sha256_of
 from lce_tf.foundation.locks import alone
 

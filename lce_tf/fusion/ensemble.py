@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from lce_tf.data.runs import Run
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.fusion.inputs import Listed
 from lce_tf.reranking.aligned import rows_of
 from lce_tf.reranking.order import merged, merged_beside

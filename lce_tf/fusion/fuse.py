@@ -13,9 +13,9 @@ from lce_tf.data.formats import FORMAT_HELP
 from lce_tf.data.layouts import spare_own_file
 from lce_tf.data.qrels import Qrels, judgments_key, read_qrels
 from lce_tf.data.runs import Run, check_ids
+from lce_tf.errors import UserError
 from lce_tf.evaluation.measures import parse_measure
 from lce_tf.foundation.arguments import names, wants
-from lce_tf.foundation.errors import UserError
 from lce_tf.foundation.files import check_output
 from lce_tf.foundation.locks import alone
 from lce_tf.foundation.settings import check, setting

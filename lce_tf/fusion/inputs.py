@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lce_tf.data.runs import Run, read_run
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.reranking.outputs import check_sum, manifest_file, raw_scores, read_manifest, read_raw, scores_file
 
 SCORES = ("auto", "file", "raw")

@@ -8,8 +8,8 @@ import numpy as np
 
 from lce_tf.data.qrels import Qrels
 from lce_tf.data.runs import Run
+from lce_tf.errors import UserError
 from lce_tf.evaluation.measures import evaluate, mean, parse_measure
-from lce_tf.foundation.errors import UserError
 from lce_tf.fusion.candidates import Candidates, weighted
 from lce_tf.fusion.inputs import Listed
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.foundation.files import built_folder, make_folder, vacant
 from lce_tf.foundation.locks import alone
 from lce_tf.foundation.settings import check, setting

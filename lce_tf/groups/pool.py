@@ -10,7 +10,7 @@ from lce_tf.data.lookup import IdLookup
 from lce_tf.data.qrels import Qrels, relevant
 from lce_tf.data.rows import stretches
 from lce_tf.data.runs import Run
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.groups.findings import JUDGED, Findings
 from lce_tf.tokens.store import TokenStore
 

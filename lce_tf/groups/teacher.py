@@ -7,7 +7,7 @@ import numpy as np
 from lce_tf.data.lookup import IdLookup
 from lce_tf.data.rows import stretches
 from lce_tf.data.runs import Run
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.groups.pool import BLOCK, TrainingPool
 from lce_tf.tokens.store import TokenStore
 

@@ -8,9 +8,9 @@ from lce_tf.data.formats import CHOICES as FORMATS_SAID
 from lce_tf.data.formats import FORMAT_HELP
 from lce_tf.data.layouts import spare_own_file
 from lce_tf.data.pydocs.near_duplicates import THRESHOLD
+from lce_tf.errors import UserError
 from lce_tf.foundation.arguments import names, wants
 from lce_tf.foundation.destinations import is_stream
-from lce_tf.foundation.errors import UserError
 from lce_tf.foundation.settings import check, setting
 
 DRAWS = ("top", "uniform", "rank", "score")

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lce_tf.data.draws import mix
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.hard_negatives.candidates import Candidates, Judged
 from lce_tf.hard_negatives.passages import Passages
 

@@ -10,7 +10,7 @@ from lce_tf.data.datasets import load_dataset
 from lce_tf.data.draws import id_keys
 from lce_tf.data.qrels import judgments_key
 from lce_tf.data.runs import Run, read_run
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.foundation.files import check_output
 from lce_tf.foundation.locks import alone
 from lce_tf.hard_negatives import filters

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from lce_tf.data.runs import Run, write_trec
+from lce_tf.errors import UserError
 from lce_tf.foundation.disk import NEGATIVES
-from lce_tf.foundation.errors import UserError
 from lce_tf.foundation.files import read_json, sha256_of
 
 # Marks a record among other JSON files that may lie beside a run.

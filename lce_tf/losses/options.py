@@ -4,8 +4,8 @@ import math
 from dataclasses import asdict, fields, make_dataclass
 from typing import Any
 
+from lce_tf.errors import UserError
 from lce_tf.foundation import settings
-from lce_tf.foundation.errors import UserError
 from lce_tf.losses.facts import LossFacts
 
 FLAG = "--loss-options"

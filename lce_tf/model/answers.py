@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.model.config import EncoderConfig
 
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from lce_tf.errors import UserError
 from lce_tf.foundation.disk import CHECKPOINT
-from lce_tf.foundation.errors import UserError
 from lce_tf.foundation.files import make_folder, sha256_of, write_json, written
 from lce_tf.foundation.training_folder import TrainingFolder
 from lce_tf.model import answers, classifiers, hub, st_layout

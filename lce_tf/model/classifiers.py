@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.model import st_layout
 from lce_tf.model.config import EncoderConfig, Lengths, Scoring
 from lce_tf.model.families import FAMILIES

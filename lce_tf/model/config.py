@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.model.families import FAMILIES, Family
 
 # The names in lce_tf.model.activations, spelled out here so that reading a configuration needs no TensorFlow.

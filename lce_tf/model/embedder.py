@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.foundation.progress import Progress
 from lce_tf.model import hub
 from lce_tf.model.config import EncoderConfig

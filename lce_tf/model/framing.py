@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.model import hub
 from lce_tf.model.config import EncoderConfig
 from lce_tf.tokens.template import PairTemplate

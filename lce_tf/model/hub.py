@@ -5,7 +5,7 @@ import importlib.util
 from pathlib import Path
 
 from lce_tf.data.watched import Watched
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.foundation.files import read_json, sha256_of
 from lce_tf.model import st_layout
 from lce_tf.model.weight_files import shards

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import NamedTuple
 
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 
 
 class Precision(NamedTuple):

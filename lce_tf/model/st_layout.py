@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.foundation.files import read_json
 
 MODULES_FILE, SETTINGS_FILE = "modules.json", "config_sentence_transformers.json"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.foundation.files import read_json
 from lce_tf.model.families import FAMILIES
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.model.config import EncoderConfig
 from lce_tf.model.weight_files import read_arrays
 

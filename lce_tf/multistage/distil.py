@@ -4,8 +4,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from lce_tf.data.hashes import file_sha256
+from lce_tf.errors import UserError
 from lce_tf.foundation.arguments import numbers
-from lce_tf.foundation.errors import UserError
 from lce_tf.foundation.files import read_json, write_json, written
 from lce_tf.foundation.settings import check, setting
 from lce_tf.foundation.steps import Steps

@@ -8,7 +8,7 @@ import numpy as np
 
 from lce_tf.data.hashes import file_sha256
 from lce_tf.data.runs import read_run
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.foundation.files import write_json, written
 from lce_tf.foundation.settings import check, setting
 from lce_tf.foundation.settings import defaults as defaults_of

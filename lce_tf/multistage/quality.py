@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 from lce_tf.data.datasets import load_dataset
 from lce_tf.data.runs import read_run
+from lce_tf.errors import UserError
 from lce_tf.evaluation.measures import evaluate, mean
 from lce_tf.evaluation.significance import compare
-from lce_tf.foundation.errors import UserError
 from lce_tf.foundation.steps import Steps
 from lce_tf.multistage.scoring import ScoringConfig
 from lce_tf.training.config import TrainConfig

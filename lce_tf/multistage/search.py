@@ -14,9 +14,9 @@ from lce_tf.data.draws import draw, id_keys
 from lce_tf.data.hashes import file_sha256
 from lce_tf.data.qrels import relevant
 from lce_tf.data.runs import Run, read_run, write_trec
+from lce_tf.errors import UserError
 from lce_tf.foundation.arguments import wants
 from lce_tf.foundation.at_once import Task, run_at_once
-from lce_tf.foundation.errors import UserError
 from lce_tf.foundation.files import write_json, written
 from lce_tf.foundation.settings import check, flag, parsed, setting
 from lce_tf.foundation.steps import Steps

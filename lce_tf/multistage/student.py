@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.model import checkpoint
 
 PICKS = ("even", "first", "last")

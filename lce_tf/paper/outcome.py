@@ -7,9 +7,9 @@ from functools import cached_property
 from pathlib import PurePath
 
 from lce_tf import __version__
+from lce_tf.errors import UserError
 from lce_tf.evaluation.measures import mean
 from lce_tf.evaluation.significance import Comparison, compare, mean_interval
-from lce_tf.foundation.errors import UserError
 from lce_tf.paper.rows import BASELINE, CITED, OURS, PAPER_MODEL, PAPER_RETRIEVERS, PUBLIC, Row, Table
 
 MEASURED, NOT_RUN = "measured", "not run"

@@ -9,7 +9,7 @@ from lce_tf.data.layouts import holds_collection
 from lce_tf.data.layouts.msmarco import TREC_DL, trec_dl
 from lce_tf.data.qrels import Qrels
 from lce_tf.data.records import slug
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.replication.official import holds_official
 from lce_tf.replication.presets import TRAIN, Preset
 

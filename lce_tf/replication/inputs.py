@@ -7,7 +7,7 @@ from pathlib import Path
 from lce_tf.data.datasets import Dataset, load_dataset
 from lce_tf.data.layouts import holds_collection
 from lce_tf.data.qrels import Qrels, relevant
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.replication import made
 from lce_tf.replication.further import FurtherSet, further_sets
 from lce_tf.replication.presets import TRAIN, Preset

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from lce_tf.data.layouts import holds_collection
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 
 # Of collectionandqueries.tar.gz; the tables need no more, and Table 4's submission the eval queries besides.
 OFFICIAL = ("collection.tsv", "queries.train.tsv", "queries.dev.small.tsv", "qrels.train.tsv", "qrels.dev.small.tsv")

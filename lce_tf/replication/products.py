@@ -9,7 +9,7 @@ from lce_tf.data.datasets import Dataset
 from lce_tf.data.hashes import file_sha256
 from lce_tf.data.runs import Run, write_trec
 from lce_tf.data.watched import Watched
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.foundation.files import make_folder, read_json, write_json
 from lce_tf.foundation.footprint import give_back
 from lce_tf.foundation.steps import is_made, make_once

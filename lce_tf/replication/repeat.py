@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from lce_tf.data.hashes import file_sha256
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.foundation.files import sha256_of
 from lce_tf.foundation.training_folder import TrainingFolder
 from lce_tf.model import checkpoint

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from lce_tf.data.datasets import Dataset
 from lce_tf.data.qrels import relevant, write_qrels
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.foundation.files import built_folder, written
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.paper.rows import PUBLIC, Checkpoint, Row, Table
 from lce_tf.replication.presets import TO_BE_MADE, TRAIN, Preset
 from lce_tf.replication.products import Products, seeded_name

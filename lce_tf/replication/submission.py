@@ -11,7 +11,7 @@ from lce_tf.data import trec
 from lce_tf.data.formats import FORMATS
 from lce_tf.data.runs import Run, read_run, write_msmarco
 from lce_tf.data.source import Source
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.foundation.files import written
 
 # The official evaluation keeps 1,000 places a query and fails beyond; its check expects them all, MRR@10 needs ten.

@@ -7,10 +7,10 @@ from typing import Any
 
 from lce_tf import __version__
 from lce_tf.data.qrels import Qrels
+from lce_tf.errors import UserError
 from lce_tf.evaluation.inputs import Judged, level
 from lce_tf.evaluation.measures import EXAMPLES, parse_measure
 from lce_tf.evaluation.significance import Comparison, letters
-from lce_tf.foundation.errors import UserError
 from lce_tf.foundation.settings import setting
 from lce_tf.reporting import charts
 from lce_tf.reporting.findings import BUCKETS, Change

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from lce_tf.data.qrels import Qrels
+from lce_tf.errors import UserError
 from lce_tf.evaluation.inputs import Judged
-from lce_tf.foundation.errors import UserError
 from lce_tf.foundation.files import written
 from lce_tf.reporting.page import ReportConfig, page
 from lce_tf.reporting.sources import Sources, gather

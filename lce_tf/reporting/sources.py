@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from lce_tf.errors import UserError
 from lce_tf.evaluation.inputs import run_names
-from lce_tf.foundation.errors import UserError
 from lce_tf.foundation.files import read_json
 from lce_tf.reporting.tables_folder import TableRun, TablesFolder, read_tables_folder, tables_in
 from lce_tf.reporting.trainings import Training, is_training, read_training

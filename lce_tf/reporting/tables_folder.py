@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lce_tf.data.layouts import holds_collection
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.foundation.files import read_json
 from lce_tf.reporting.trainings import read_training
 

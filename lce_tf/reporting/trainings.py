@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any
 
+from lce_tf.errors import UserError
 from lce_tf.evaluation.measures import figure_name
-from lce_tf.foundation.errors import UserError
 from lce_tf.foundation.training_folder import TrainingFolder
 
 # Key in metrics.jsonl -> title of its curve.

@@ -9,7 +9,7 @@ import numpy as np
 from lce_tf.data.datasets import load_dataset
 from lce_tf.data.qrels import Qrels, judgments_key, read_qrels
 from lce_tf.data.runs import read_run
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.foundation.locks import alone
 from lce_tf.foundation.settings import check, setting
 from lce_tf.model import checkpoint

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from lce_tf.errors import UserError
 from lce_tf.foundation.disk import CALIBRATION
-from lce_tf.foundation.errors import UserError
 from lce_tf.model import checkpoint
 
 FILE = "calibration.json"

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from lce_tf.errors import UserError
 from lce_tf.foundation.disk import UNFINISHED
-from lce_tf.foundation.errors import UserError
 from lce_tf.foundation.files import make_folder, read_array, written
 
 

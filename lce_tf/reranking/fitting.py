@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.reranking.calibration import Calibration, sigmoid
 
 

@@ -3,7 +3,7 @@ threads."""
 
 import os
 
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 
 _tensorflow_began: int | None = None
 

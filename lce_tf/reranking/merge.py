@@ -9,7 +9,7 @@ import numpy as np
 
 from lce_tf.data.layouts import spare_own_file
 from lce_tf.data.runs import Run, read_run
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.foundation.files import sha256_of
 from lce_tf.reranking.outputs import (
     check_sum,

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
+from lce_tf.errors import UserError
 from lce_tf.foundation.arguments import quiet_tensorflow
-from lce_tf.foundation.errors import UserError
 from lce_tf.reranking.chunks import Chunks
 from lce_tf.reranking.engine import Engine
 from lce_tf.reranking.engines import open_engine

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.model import checkpoint, checkpoint_settings, classifiers, hub, st_layout
 from lce_tf.model.config import Lengths, Scoring
 from lce_tf.model.framing import template_of

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.model.precision import cpu_has_bfloat16
 from lce_tf.reranking.engine import AUTO, Batches, Engine
 from lce_tf.reranking.int8 import GROUP, compressed

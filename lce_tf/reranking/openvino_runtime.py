@@ -3,7 +3,7 @@
 import sys
 from types import ModuleType
 
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 
 
 def openvino_runtime() -> ModuleType:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from lce_tf.data.runs import Run
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.model.config import PAPER_SCORING, Scoring
 from lce_tf.tokens.packing import Packer
 from lce_tf.tokens.store import TokenStore

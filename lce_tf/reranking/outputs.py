@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from lce_tf.data.runs import Run, write_trec
+from lce_tf.errors import UserError
 from lce_tf.foundation.destinations import is_stream
 from lce_tf.foundation.disk import RERANKED
-from lce_tf.foundation.errors import UserError
 from lce_tf.foundation.files import sha256_of, written
 
 

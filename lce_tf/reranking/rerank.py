@@ -18,7 +18,7 @@ from lce_tf.data.layouts import spare_own_file
 from lce_tf.data.qrels import judgments_key
 from lce_tf.data.runs import Run, check_ids, read_run
 from lce_tf.data.watched import Watched
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.foundation.files import check_output
 from lce_tf.foundation.locks import alone
 from lce_tf.foundation.progress import Progress

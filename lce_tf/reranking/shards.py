@@ -7,8 +7,8 @@ import numpy as np
 
 from lce_tf.data.rows import stretches
 from lce_tf.data.runs import Run
+from lce_tf.errors import UserError
 from lce_tf.foundation.array_jobs import array_index
-from lce_tf.foundation.errors import UserError
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@
 """
 
 from lce_tf.data.qrels import relevant
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 
 
 def queries_to_search(dataset, split: str | None, depth: int, judged: bool = False) -> dict[str, str]:

@@ -17,7 +17,7 @@ import numpy as np
 
 from lce_tf.data.datasets import Dataset, Passage
 from lce_tf.data.runs import Run
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.foundation.files import built_folder, cache_dir
 from lce_tf.foundation.progress import Progress
 from lce_tf.retrieval import jvm, queries_to_search

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.foundation.settings import setting
 from lce_tf.retrieval import bm25, tuning
 from lce_tf.retrieval.retriever import Retriever

@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 
 OLDEST_JAVA = 21  # Anserini 1.7 is compiled to Java 21 class files
 # Processors up to which one thread collects garbage as fast as it comes.

@@ -12,7 +12,7 @@ import numpy as np
 
 from lce_tf.data.datasets import Dataset
 from lce_tf.data.runs import Run
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.foundation.files import confined_archives
 from lce_tf.foundation.progress import Progress
 from lce_tf.retrieval import jvm, queries_to_search

@@ -16,8 +16,8 @@ import numpy as np
 from lce_tf.data.datasets import Dataset
 from lce_tf.data.draws import draw
 from lce_tf.data.qrels import Qrels
+from lce_tf.errors import UserError
 from lce_tf.evaluation.measures import evaluate, mean
-from lce_tf.foundation.errors import UserError
 from lce_tf.foundation.files import cache_dir, read_json, write_json
 from lce_tf.foundation.progress import Progress
 from lce_tf.retrieval import bm25, queries_to_search

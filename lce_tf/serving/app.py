@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 import lce_tf
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.reranker import Scored
 from lce_tf.reranking.pairs import Pair
 from lce_tf.serving import bodies, dialects, shapes

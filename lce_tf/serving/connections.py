@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.serving import logs
 
 # Connections above the limit, so that probes are answered while requests use all of it.

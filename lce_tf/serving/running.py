@@ -8,7 +8,7 @@ import socket
 import uvicorn
 from fastapi import FastAPI
 
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.serving import logs
 from lce_tf.serving.connections import BACKLOG, RESERVE, BoundedProtocol, ConnectionLimits
 from lce_tf.serving.settings import Limits

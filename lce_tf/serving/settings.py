@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.foundation.settings import check, setting
 from lce_tf.reranking.pairs import Pair
 from lce_tf.serving.refused import Refused

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from lce_tf.data.formats import CHOICES as FORMATS_SAID
 from lce_tf.data.formats import FORMAT_HELP
 from lce_tf.data.runs import Run, read_run
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.foundation.settings import check, setting
 from lce_tf.reranking.engine import ENGINES
 from lce_tf.reranking.outputs import read_manifest

@@ -9,10 +9,10 @@ import numpy as np
 
 from lce_tf.data.qrels import Qrels
 from lce_tf.data.runs import Run, read_run
+from lce_tf.errors import UserError
 from lce_tf.evaluation.inputs import Judged, read_judged, run_names
 from lce_tf.evaluation.measures import evaluate, mean, parse_measure
 from lce_tf.foundation.arguments import numbers
-from lce_tf.foundation.errors import UserError
 from lce_tf.foundation.files import check_output
 from lce_tf.foundation.settings import setting
 from lce_tf.reranking.aligned import rows_of

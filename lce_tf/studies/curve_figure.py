@@ -4,7 +4,7 @@ import io
 from collections.abc import Sequence
 from pathlib import Path
 
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.foundation.files import written
 from lce_tf.paper.figure_style import DPI, INK, WIDTH, bare, plain_style
 from lce_tf.studies.curve import Curve

@@ -10,7 +10,7 @@ from lce_tf.data.layouts.beir import BeirFolder
 from lce_tf.data.qrels import Qrels
 from lce_tf.data.records import Dataset, slug
 from lce_tf.data.runs import Run
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 
 
 class TestSet(NamedTuple):

@@ -10,10 +10,10 @@ from lce_tf.data.formats import FORMAT_HELP
 from lce_tf.data.qrels import Qrels
 from lce_tf.data.records import Dataset
 from lce_tf.data.runs import Run, read_run, write_trec
+from lce_tf.errors import UserError
 from lce_tf.evaluation.inputs import level, read_judged
 from lce_tf.evaluation.measures import evaluate, parse_measure
 from lce_tf.foundation.arguments import names
-from lce_tf.foundation.errors import UserError
 from lce_tf.foundation.files import make_folder
 from lce_tf.foundation.locks import alone
 from lce_tf.foundation.settings import check, setting

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from lce_tf.data.lookup import IdLookup
+from lce_tf.errors import UserError
 from lce_tf.foundation.disk import TOKEN_STORE
-from lce_tf.foundation.errors import UserError
 from lce_tf.foundation.files import built_folder, cache_dir, read_array
 from lce_tf.foundation.progress import Progress
 from lce_tf.tokens.tokenizers import WordPieces

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 
 # Pairs that the tokenizer is asked for. A frame is the same around all of them.
 PROBES = (("a b", "c"), ("c", "a b c d"), ("a", "a"), ("1 a 2 b", "b"))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.tokens.template import MONO_T5, PairTemplate, probed
 
 # Files of which a folder has one at least; all but the first are converted once it is loaded.

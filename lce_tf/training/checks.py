@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from lce_tf.errors import UserError
 from lce_tf.evaluation.measures import parse_measure
-from lce_tf.foundation.errors import UserError
 from lce_tf.losses import LOSSES
 from lce_tf.training.dev_sets import DEV_MEASURE
 

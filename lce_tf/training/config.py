@@ -6,8 +6,8 @@ from typing import Any
 
 from lce_tf.data.formats import CHOICES as FORMATS_SAID
 from lce_tf.data.formats import FORMAT_HELP
+from lce_tf.errors import UserError
 from lce_tf.foundation import settings
-from lce_tf.foundation.errors import UserError
 from lce_tf.foundation.settings import setting
 from lce_tf.groups.pool import POSITIVES, SHORT_LISTS, PoolConfig
 from lce_tf.losses import LOSSES

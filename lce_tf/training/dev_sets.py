@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import NamedTuple
 
+from lce_tf.errors import UserError
 from lce_tf.evaluation.measures import MEAN
-from lce_tf.foundation.errors import UserError
 
 # What is measured on a sample by default.
 DEV_MEASURE = "MRR@10"

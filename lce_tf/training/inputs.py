@@ -8,7 +8,7 @@ from lce_tf.data.datasets import load_dataset
 from lce_tf.data.qrels import Qrels, judgments_key
 from lce_tf.data.runs import Run, read_run
 from lce_tf.data.watched import Watched
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.groups.pool import TrainingPool, refuse_strangers
 from lce_tf.groups.pool_cache import training_pool
 from lce_tf.groups.teacher import TeacherScores, teacher_scores

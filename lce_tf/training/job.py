@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from lce_tf.errors import UserError
 from lce_tf.evaluation.measures import MEAN, evaluate, figure_name, mean
 from lce_tf.foundation import xla
-from lce_tf.foundation.errors import UserError
 from lce_tf.foundation.files import claimed_folder
 from lce_tf.foundation.footprint import give_back
 from lce_tf.foundation.locks import alone

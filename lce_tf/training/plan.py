@@ -1,6 +1,6 @@
 """The layout of a batch: slices of pairs of similar length, or rows of several pairs, in parts that fit into memory."""
 
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.groups.packed import PackedBatches
 from lce_tf.groups.pipeline import FEWEST_PAIRS, BatchShape, TrainingBatches
 from lce_tf.training.config import TrainConfig

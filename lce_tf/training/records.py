@@ -8,8 +8,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from lce_tf.errors import UserError
 from lce_tf.foundation.disk import TRAINING
-from lce_tf.foundation.errors import UserError
 from lce_tf.foundation.files import written
 from lce_tf.foundation.settings import having
 from lce_tf.foundation.training_folder import TrainingFolder

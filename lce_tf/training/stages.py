@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.foundation.settings import flag
 from lce_tf.losses import LOSSES
 from lce_tf.training.config import DEFAULTS, TrainConfig

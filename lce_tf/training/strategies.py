@@ -2,7 +2,7 @@
 
 import functools
 
-from lce_tf.foundation.errors import LostWorker, UserError
+from lce_tf.errors import LostWorker, UserError
 from lce_tf.training.cluster import Cluster, find_cluster
 
 

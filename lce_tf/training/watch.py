@@ -3,7 +3,7 @@
 import math
 from pathlib import Path
 
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.foundation.files import write_json
 from lce_tf.groups.sampler import Groups
 from lce_tf.losses import LOSSES

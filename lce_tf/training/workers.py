@@ -5,7 +5,7 @@ import hashlib
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
-from lce_tf.foundation.errors import LostWorker, UserError
+from lce_tf.errors import LostWorker, UserError
 
 Result = TypeVar("Result")
 

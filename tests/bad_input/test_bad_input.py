@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lce_tf.foundation.errors import guarded
+from lce_tf.foundation.exits import guarded
 from tests.bad_input.page import CASES, PAGE, page
 
 

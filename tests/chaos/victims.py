@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from lce_tf.foundation.arguments import quiet_tensorflow
-from lce_tf.foundation.errors import guarded
+from lce_tf.foundation.exits import guarded
 
 
 def mark(*words) -> None:

@@ -14,7 +14,7 @@ from lce_tf.data.datasets import load_dataset
 from lce_tf.data.irds import SPLITS, IrDataset
 from lce_tf.data.layouts.msmarco import MsMarcoFolder
 from lce_tf.data.pydocs import collection as pydocs
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 
 ROOT = Path(__file__).parents[2]
 

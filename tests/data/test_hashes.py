@@ -9,7 +9,7 @@ import pytest
 from lce_tf.data import hashes
 from lce_tf.data.hashes import file_sha256, is_large
 from lce_tf.data.source import Source
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 
 
 @pytest.fixture

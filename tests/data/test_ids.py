@@ -10,7 +10,7 @@ from lce_tf.data.layouts.beir import BeirFolder
 from lce_tf.data.layouts.msmarco import MsMarcoFolder
 from lce_tf.data.qrels import read_qrels
 from lce_tf.data.runs import read_run
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 
 UNFIT = ["a b", "a\u00a0b", "a\u2003b", "a\u3000b", "a\x07b", "a\x7fb", "a\x85b", "a\ufeffb", "a\u2028b"]
 FIT = ["a", "07", "é", "文書", "a#/:[SEP]", "a\u200bb", "😀", "a'\"\\"]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lce_tf.data.kept import kept_arrays
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 
 ARRAYS = {
     "ids": np.array([b"a", b"ccc"]),

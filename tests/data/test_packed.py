@@ -17,7 +17,7 @@ from lce_tf.data.qrels import read_qrels
 from lce_tf.data.runs import read_run
 from lce_tf.data.source import Source
 from lce_tf.data.text import blocks, lines
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 
 PACK = {"gzip": gzip.compress, "bzip2": bz2.compress, "xz": lzma.compress, "zstd": zstandard.compress}
 TEXT = "".join(f"line {i} {i * i} é\n" for i in range(20_000)).encode()

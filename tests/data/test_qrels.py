@@ -6,7 +6,7 @@ import re
 import pytest
 
 from lce_tf.data.qrels import read_qrels, relevant, write_qrels
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 
 ROWS = b"7 0 d1 1\n07 0 d1 0\n7 Q0 d2 3\n7 0 d3 -1\n"
 QRELS = {"7": {"d1": 1, "d2": 3, "d3": -1}, "07": {"d1": 0}}

@@ -9,7 +9,7 @@ import pytest
 
 from lce_tf.data import hashes, ranked, trec
 from lce_tf.data.runs import read_run, write_trec
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 
 ROWS = b"q2 Q0 d1 1 3.5 bm25\nq1 Q0 007 1 -1e-3 bm25\nq2 Q0 d2 2 4.25 bm25\n"
 WANTED = {"q2": {"d2": 4.25, "d1": 3.5}, "q1": {"007": -0.001}}

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from lce_tf.data import text, trec
 from lce_tf.data.runs import Run, read_run, write_msmarco, write_trec, written_scores
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 
 TREC = b"q2 Q0 d1 1 3.5 bm25\nq2 Q0 d2 2 3.25 bm25\nq1 Q0 007 1 -1e-3 bm25\n"
 

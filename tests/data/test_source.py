@@ -11,7 +11,7 @@ from lce_tf.data.hashes import source_sha256
 from lce_tf.data.qrels import read_qrels
 from lce_tf.data.runs import read_run
 from lce_tf.data.source import Source
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 
 ROWS = b"q Q0 d1 1 2.5 t\nq Q0 d2 2 1.5 t\n"
 

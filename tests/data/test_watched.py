@@ -5,7 +5,7 @@ import os
 import pytest
 
 from lce_tf.data.watched import Watched
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 
 
 def rewrite(path):

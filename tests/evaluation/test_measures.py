@@ -9,8 +9,8 @@ import pytest
 
 from lce_tf.data.qrels import read_qrels
 from lce_tf.data.runs import Run, read_run, write_trec
+from lce_tf.errors import UserError
 from lce_tf.evaluation.measures import coverage, evaluate, mean, parse_measure
-from lce_tf.foundation.errors import UserError
 
 FILES = Path(__file__).parents[1] / "files"
 

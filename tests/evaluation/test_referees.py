@@ -12,8 +12,8 @@ import pytrec_eval
 
 from lce_tf.data.qrels import read_qrels, write_qrels
 from lce_tf.data.runs import read_run, write_msmarco, write_trec
+from lce_tf.errors import UserError
 from lce_tf.evaluation.measures import evaluate, mean
-from lce_tf.foundation.errors import UserError
 from lce_tf.retrieval.jvm import anserini_jar
 
 FILES = Path(__file__).parents[1] / "files"

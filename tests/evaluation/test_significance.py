@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from lce_tf.errors import UserError
 from lce_tf.evaluation.significance import compare, letters, mean_interval
-from lce_tf.foundation.errors import UserError
 
 
 def per_query(**runs):

@@ -11,7 +11,7 @@ from experiments.full_size.generate import FullSize
 from experiments.full_size.layout import Sizes
 from lce_tf.data.datasets import load_dataset
 from lce_tf.data.runs import read_run
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.foundation.files import read_json, write_json
 
 SCALE = 0.0005

@@ -2,8 +2,8 @@
 
 import pytest
 
+from lce_tf.errors import UserError
 from lce_tf.exporting.card import model_card
-from lce_tf.foundation.errors import UserError
 from lce_tf.model.checkpoint import Trained
 from lce_tf.model.config import EncoderConfig, Lengths, Scoring
 

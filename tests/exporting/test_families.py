@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
+from lce_tf.errors import UserError
 from lce_tf.exporting.huggingface import config_of, export_huggingface, model_arrays
-from lce_tf.foundation.errors import UserError
 from lce_tf.foundation.files import write_json
 from lce_tf.model import checkpoint
 from lce_tf.model.config import Lengths, Scoring

@@ -6,8 +6,8 @@ import unicodedata
 
 import pytest
 
+from lce_tf.errors import UserError
 from lce_tf.exporting import graph_tokenizer
-from lce_tf.foundation.errors import UserError
 from lce_tf.model import hub
 from lce_tf.tokens.tokenizers import WordPieces
 

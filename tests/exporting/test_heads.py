@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
+from lce_tf.errors import UserError
 from lce_tf.exporting.heads import EPSILON, WEIGHTS, native_head
-from lce_tf.foundation.errors import UserError
 from lce_tf.model.config import EncoderConfig, Scoring
 
 SIZE = 6

@@ -7,9 +7,9 @@ import shutil
 import numpy as np
 import pytest
 
+from lce_tf.errors import UserError
 from lce_tf.exporting import huggingface
 from lce_tf.exporting.huggingface import export_huggingface
-from lce_tf.foundation.errors import UserError
 from lce_tf.model import checkpoint
 from lce_tf.model.config import Lengths, Scoring
 from lce_tf.reranker import Reranker

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from lce_tf.data.pydocs import collection as pydocs
+from lce_tf.errors import UserError
 from lce_tf.exporting import graph_tokenizer
 from lce_tf.exporting.savedmodel import FACTS, export_savedmodel
-from lce_tf.foundation.errors import UserError
 from lce_tf.model import checkpoint, hub
 from lce_tf.model.config import EncoderConfig, Lengths, Scoring
 from lce_tf.reranker import Reranker

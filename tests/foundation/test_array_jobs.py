@@ -2,8 +2,8 @@
 
 import pytest
 
+from lce_tf.errors import UserError
 from lce_tf.foundation.array_jobs import array_index
-from lce_tf.foundation.errors import UserError
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from lce_tf.errors import UserError
 from lce_tf.foundation import at_once
 from lce_tf.foundation.at_once import Task, beside_each_other, jobs_here, run_at_once
-from lce_tf.foundation.errors import UserError
 from lce_tf.foundation.footprint import Footprint
 from lce_tf.training.memory import device_bytes
 
@@ -22,7 +22,7 @@ ENDLESS = """
 import signal
 import sys
 from lce_tf.foundation.at_once import Task, run_at_once
-from lce_tf.foundation.errors import guarded
+from lce_tf.foundation.exits import guarded
 from tests.foundation.test_at_once import endless
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has it ignored in what runs behind it
 sys.exit(guarded(run_at_once, [Task(name, endless, (sys.argv[1], name)) for name in "ab"], 2))

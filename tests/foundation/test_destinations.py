@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from lce_tf.errors import UserError
 from lce_tf.foundation.destinations import destination, is_stream
-from lce_tf.foundation.errors import UserError
 from lce_tf.foundation.files import built_folder, check_output, write_json, written
 from lce_tf.foundation.locks import alone
 from lce_tf.reranking.merge import merge

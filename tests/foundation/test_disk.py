@@ -2,9 +2,9 @@
 
 import pytest
 
+from lce_tf.errors import UserError
 from lce_tf.foundation import disk
 from lce_tf.foundation.disk import KEY, Kind
-from lce_tf.foundation.errors import UserError
 from lce_tf.foundation.files import read_json, write_json
 
 KINDS = [value for value in vars(disk).values() if isinstance(value, Kind)]

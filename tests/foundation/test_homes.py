@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from lce_tf.foundation.errors import UserError, guarded
+from lce_tf.errors import UserError
+from lce_tf.foundation.exits import guarded
 from lce_tf.foundation.files import cache_dir, make_folder, scratch_place
 from lce_tf.foundation.homes import settle_places
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from lce_tf.errors import UserError
 from lce_tf.foundation import locks
-from lce_tf.foundation.errors import UserError
 from lce_tf.foundation.locks import alone
 
 ROOT = Path(__file__).parents[2]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.losses import LOSSES
 from lce_tf.losses.facts import LossFacts
 

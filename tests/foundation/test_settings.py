@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.foundation.settings import add_options, check, defaults, from_options, having, setting, table
 from lce_tf.training.config import TrainConfig
 

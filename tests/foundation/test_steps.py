@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.foundation.locks import alone
 from lce_tf.foundation.steps import Steps, record_of, renew
 

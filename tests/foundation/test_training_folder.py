@@ -2,8 +2,8 @@
 
 import pytest
 
+from lce_tf.errors import UserError
 from lce_tf.foundation.disk import KEY, TRAINING
-from lce_tf.foundation.errors import UserError
 from lce_tf.foundation.files import write_json
 from lce_tf.foundation.training_folder import TrainingFolder
 

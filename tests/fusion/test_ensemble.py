@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lce_tf.data.runs import Run
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.fusion.ensemble import mean_logits
 from lce_tf.fusion.inputs import Listed, listed
 from lce_tf.reranking.outputs import write_reranked

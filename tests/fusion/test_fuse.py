@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lce_tf.data.runs import read_run
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.fusion.fuse import FuseConfig, fuse
 from tests.fusion.conftest import A, B, write_rows
 

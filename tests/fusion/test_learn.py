@@ -2,7 +2,7 @@
 
 import pytest
 
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.fusion.candidates import Candidates
 from lce_tf.fusion.learn import grid, learn
 from tests.fusion.conftest import run_of

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.fusion.soup import SoupConfig, soup
 from lce_tf.model import checkpoint
 from tests.reranking.conftest import checkpoints  # noqa: F401  (a fixture)

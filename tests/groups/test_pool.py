@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lce_tf.data.runs import Run
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.groups import pool as module
 from lce_tf.groups.pool import Findings, PoolConfig, build_pool, refuse_strangers
 from lce_tf.tokens.store import TokenStore

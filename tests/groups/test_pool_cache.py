@@ -5,7 +5,7 @@ import pytest
 
 from lce_tf.data import hashes
 from lce_tf.data.runs import read_run
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.groups import pool_cache
 from lce_tf.groups.pool import PoolConfig, build_pool
 from lce_tf.groups.pool_cache import training_pool

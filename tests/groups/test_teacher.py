@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lce_tf.data.runs import Run
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.groups import teacher as module
 from lce_tf.groups.pool import PoolConfig, build_pool
 from lce_tf.groups.sampler import GroupSampler

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lce_tf.data.runs import read_run
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.hard_negatives import make
 from lce_tf.hard_negatives.make import negatives
 from lce_tf.hard_negatives.records import MADE_BY, read_record

@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import strategies as st
 
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.losses import LOSSES
 from lce_tf.losses.options import described, options_of, read_options, written
 from tests.properties.fuzz import fuzzed

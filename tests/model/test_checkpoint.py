@@ -5,7 +5,7 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.model import checkpoint, hub
 from lce_tf.model.config import EncoderConfig, Lengths, Scoring
 from lce_tf.model.precision import PRECISIONS

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.model import checkpoint_settings
 from lce_tf.reranking.opening import open_checkpoint
 from tests.checkpoints import made

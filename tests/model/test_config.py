@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.model import activations
 from lce_tf.model.config import ACTIVATIONS, EncoderConfig, Lengths
 

@@ -3,7 +3,7 @@ import shutil
 import numpy as np
 import pytest
 
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.model import hub
 from lce_tf.model.embedder import Embedder
 

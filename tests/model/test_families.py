@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.model import checkpoint, hub
 from lce_tf.model.config import EncoderConfig, Lengths
 from lce_tf.model.families import FAMILIES

@@ -2,7 +2,7 @@ import shutil
 
 import pytest
 
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.model import hub
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.model import precision
 from lce_tf.model.precision import PRECISIONS, cpu_has_bfloat16, resolve
 

@@ -6,7 +6,7 @@ import h5py
 import numpy as np
 import pytest
 
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.model import hub
 from lce_tf.model.config import EncoderConfig
 from lce_tf.model.encoder import Encoder

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.model import checkpoint
 from lce_tf.model.weights import read_arrays
 from lce_tf.multistage.student import picked, write_student

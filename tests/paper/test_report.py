@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.paper.latex import escaped
 from lce_tf.paper.markdown import subscript, superscript
 from lce_tf.paper.outcome import Further, Measured, Setting

@@ -11,7 +11,7 @@ from lce_tf.data.layouts.msmarco import MsMarcoFolder
 from lce_tf.data.qrels import read_qrels, write_qrels
 from lce_tf.data.records import one_line
 from lce_tf.data.runs import Run, read_run, write_msmarco, write_trec, written_scores
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from tests.properties.damage import files_of
 from tests.properties.fuzz import fuzzed
 

@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from lce_tf.data.runs import Run
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.groups.pool import PoolConfig, build_pool
 from lce_tf.groups.sampler import GroupSampler
 from lce_tf.tokens.packing import Packer

@@ -9,7 +9,7 @@ import pytest
 from lce_tf import tables
 from lce_tf.data.datasets import load_dataset
 from lce_tf.data.runs import read_run
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.foundation.files import write_json
 from lce_tf.paper.rows import CITED, OURS, PUBLIC, TABLE1, TABLE2, TABLE4, Table
 from lce_tf.replication.plan import make_plan

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.replication.further import further_sets
 from lce_tf.replication.official import OFFICIAL
 from lce_tf.replication.presets import MSMARCO, PYDOCS

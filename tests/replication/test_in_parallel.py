@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
+from lce_tf.errors import UserError
 from lce_tf.foundation.disk import PRODUCT
-from lce_tf.foundation.errors import UserError
 from lce_tf.foundation.footprint import Footprint
 from lce_tf.paper.rows import TABLE1, Table
 from lce_tf.replication import in_parallel

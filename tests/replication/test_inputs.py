@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.replication.inputs import Inputs
 from lce_tf.replication.presets import MSMARCO
 

@@ -9,8 +9,8 @@ import pytest
 
 from lce_tf import tables
 from lce_tf.data.runs import read_run
+from lce_tf.errors import UserError
 from lce_tf.foundation.disk import PRODUCT
-from lce_tf.foundation.errors import UserError
 from lce_tf.foundation.steps import record_of
 from lce_tf.replication.official import OFFICIAL, is_msmarco, official_folder
 from lce_tf.replication.presets import MSMARCO, PRESETS

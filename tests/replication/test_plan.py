@@ -7,8 +7,8 @@ from dataclasses import asdict, replace
 import pytest
 
 from lce_tf import tables
+from lce_tf.errors import UserError
 from lce_tf.foundation.disk import PRODUCT
-from lce_tf.foundation.errors import UserError
 from lce_tf.paper.rows import TABLE1, TABLE2, TABLE3, TABLE4, TABLES, Checkpoint
 from lce_tf.replication.plan import make_plan
 from lce_tf.replication.presets import PRESETS

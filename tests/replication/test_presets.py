@@ -1,6 +1,6 @@
 import pytest
 
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.paper.rows import Checkpoint
 from lce_tf.replication.presets import PRESETS, PYDOCS, SMOKE
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from lce_tf.data.runs import Run, read_run
+from lce_tf.errors import UserError
 from lce_tf.foundation.disk import PRODUCT
-from lce_tf.foundation.errors import UserError
 from lce_tf.foundation.settings import setting
 from lce_tf.foundation.steps import record_of
 from lce_tf.paper.rows import Checkpoint

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from lce_tf import repeat as door
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.replication.repeat import found, repeat
 from lce_tf.reranking.rerank import RerankConfig, rerank
 from lce_tf.training.job import train

@@ -4,7 +4,7 @@ import pytest
 
 from lce_tf.data.datasets import load_dataset
 from lce_tf.data.records import Dataset, Passage
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.replication.sample import write_sample
 
 

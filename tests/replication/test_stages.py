@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import pytest
 
 from lce_tf import tables
+from lce_tf.errors import UserError
 from lce_tf.foundation.array_jobs import INDEX_VARIABLES
-from lce_tf.foundation.errors import UserError
 from lce_tf.paper.rows import BASELINE, CITED, OURS, TABLE1, TABLES
 from lce_tf.replication import stages as module
 from lce_tf.replication.presets import PRESETS

@@ -5,7 +5,7 @@ import bz2
 import pytest
 
 from lce_tf.data.runs import Run
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.replication.submission import DEPTH, check_submission, write_submission
 
 GOOD = "1\t10\t1\n1\t11\t2\n2\t10\t1\n"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.reporting.measured import measure
 from lce_tf.reporting.sources import gather
 from tests.reporting.conftest import RERANKED, write_run, write_training

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from lce_tf.data.runs import read_run
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.reranker import Reranker
 from lce_tf.reranking.calibrate import CalibrateConfig, calibrate
 from lce_tf.reranking.calibration import FILE, read_calibration

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lce_tf.data.runs import Run
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.model import checkpoint
 from lce_tf.reranking.activation import activated
 from lce_tf.reranking.calibration import FILE, Calibration, read_calibration, write_calibration

@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.model import checkpoint
 from lce_tf.reranking import openvino_model
 from lce_tf.reranking.engines import open_engine

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.reranking.fitting import FITS, isotonic, platt, reliability, temperature
 
 DRAWS = np.random.default_rng(3)

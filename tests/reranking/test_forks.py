@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.reranking import forks
 from lce_tf.reranking.engines import open_engine
 from lce_tf.reranking.scoring import score_pairs

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lce_tf.data.runs import Run
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.reranking.merge import merge
 from lce_tf.reranking.outputs import write_reranked
 from lce_tf.reranking.shards import Shard

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.reranking import on_ray
 from lce_tf.reranking import rerank as module
 from lce_tf.reranking.chunks import Chunks

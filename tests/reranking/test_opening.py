@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.model.config import Lengths
 from lce_tf.reranking.opening import open_checkpoint
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lce_tf.data.runs import Run, written_scores
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.reranking.order import merged, pair_rows, scores_of
 from lce_tf.tokens.packing import Packer
 from lce_tf.tokens.store import TokenStore

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.reranking.pairs import checked_pairs, listed
 
 

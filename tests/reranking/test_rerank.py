@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from lce_tf.data.runs import read_run, write_trec
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.model import checkpoint
 from lce_tf.reranking import rerank as module
 from lce_tf.reranking.order import scores_of

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from lce_tf.data.runs import Run, read_run
+from lce_tf.errors import UserError
 from lce_tf.foundation.array_jobs import INDEX_VARIABLES
-from lce_tf.foundation.errors import UserError
 from lce_tf.foundation.files import sha256_of
 from lce_tf.reranking import rerank as module
 from lce_tf.reranking.merge import merge

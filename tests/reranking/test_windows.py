@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lce_tf.data.runs import Run, read_run, write_trec
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.reranking import rerank as module
 from lce_tf.reranking.merge import merge
 from lce_tf.reranking.order import best_windows

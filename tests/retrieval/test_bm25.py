@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lce_tf.data.datasets import Passage
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.foundation.files import cache_dir
 from lce_tf.retrieval import bm25
 

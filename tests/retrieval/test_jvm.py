@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.retrieval import jvm
 
 ROOT = Path(__file__).parents[2]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lce_tf.data.datasets import Passage
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.retrieval import dense, prebuilt
 
 PLACE = "faiss-flat.msmarco-v1-passage.tct_colbert-v2-hnp.20210608.5f341b.d22d0b6b32f156088a10b0d54ecc1da2"

@@ -180,7 +180,7 @@ def test_a_model_that_fails_fails_those_alone_whom_it_fails(client, held, pool, 
 
 
 def test_a_score_that_is_no_number_is_told(client):
-    from lce_tf.foundation.errors import UserError
+    from lce_tf.errors import UserError
 
     def score(pairs):
         raise UserError("pair 0: the model's score is nan; try precision='float32'")

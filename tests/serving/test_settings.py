@@ -4,7 +4,7 @@ from dataclasses import fields
 
 import pytest
 
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.serving.settings import Limits, read_token
 
 

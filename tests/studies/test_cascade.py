@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lce_tf.data.runs import read_run
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.reranking.rerank import RerankConfig, rerank
 from lce_tf.studies.cascade import CascadeConfig, Stage, cascade
 

@@ -9,8 +9,8 @@ import pytest
 
 from lce_tf.data.qrels import read_qrels
 from lce_tf.data.runs import read_run
+from lce_tf.errors import UserError
 from lce_tf.evaluation.measures import evaluate, mean
-from lce_tf.foundation.errors import UserError
 from lce_tf.reranking.rerank import rerank
 from lce_tf.studies.cascade import CascadeConfig, Stage, cascade
 from lce_tf.studies.curve import CurveConfig, curves

@@ -5,7 +5,7 @@ import pytest
 from lce_tf.data.datasets import load_dataset
 from lce_tf.data.irds import library
 from lce_tf.data.runs import Run
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.studies.sets import GROUPS, KNOWN, TestSet, parse_sets
 
 

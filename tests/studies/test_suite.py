@@ -8,8 +8,8 @@ import pytest
 
 from lce_tf.data.qrels import read_qrels
 from lce_tf.data.runs import Run, read_run
+from lce_tf.errors import UserError
 from lce_tf.evaluation.measures import evaluate
-from lce_tf.foundation.errors import UserError
 from lce_tf.reranking.rerank import RerankConfig, rerank
 from lce_tf.retrieval import bm25
 from lce_tf.studies.suite import FIRST, SuiteConfig, suite

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lce_tf.data import lookup
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.tokens import store as tokens
 from lce_tf.tokens.store import TokenStore, content_key
 

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.model import hub
 from lce_tf.tokens.tokenizers import WordPieces
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from lce_tf import train as door
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.training.cluster import Cluster, find_cluster
 
 TWO = ["a:1", "b:2"]

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.losses import LOSSES
 from lce_tf.training.config import RECIPE, TrainConfig
 

@@ -9,7 +9,7 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.model import checkpoint
 from lce_tf.training.ema import WeightAverage
 from lce_tf.training.job import train

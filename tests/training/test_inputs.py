@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.training.inputs import read_inputs
 
 

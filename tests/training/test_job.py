@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.groups.sampler import GroupSampler
 from lce_tf.training import job
 from lce_tf.training.inputs import read_inputs

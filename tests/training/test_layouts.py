@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.training.job import train
 from tests.training.test_job import figures, stopped_at, weights
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from lce_tf.data.runs import read_run
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.groups.pool import PoolConfig, build_pool
 from lce_tf.groups.sampler import GroupSampler
 from lce_tf.model.config import Scoring

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.training.config import TrainConfig
 from lce_tf.training.records import Figures, open_manifest, versions
 

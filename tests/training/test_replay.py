@@ -294,7 +294,7 @@ def test_r_drop_in_parts_has_the_gradient_of_one_pass(files):
 
 
 def test_r_drop_without_dropout_is_refused(files, tmp_path):
-    from lce_tf.foundation.errors import UserError
+    from lce_tf.errors import UserError
     from lce_tf.training.job import train
 
     with pytest.raises(UserError, match="--r-drop 1.0: .* has no dropout"):

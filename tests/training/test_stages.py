@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.foundation.settings import having
 from lce_tf.losses import LOSSES
 from lce_tf.training.config import DEFAULTS, TrainConfig

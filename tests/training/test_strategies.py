@@ -10,7 +10,7 @@ from urllib.error import URLError
 import numpy as np
 import pytest
 
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.training.job import train
 from lce_tf.training.strategies import make_strategy
 
@@ -20,7 +20,7 @@ SCRIPT = """
 import json, sys
 from pathlib import Path
 import numpy as np
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.training.config import TrainConfig
 from lce_tf.training.inputs import read_inputs
 from lce_tf.training.job import Job, train

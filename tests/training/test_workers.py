@@ -5,7 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from lce_tf.foundation.errors import LostWorker, UserError, guarded
+from lce_tf.errors import LostWorker, UserError
+from lce_tf.foundation.exits import guarded
 from lce_tf.training import checkpoints
 from lce_tf.training.checkpoints import Checkpoints
 from lce_tf.training.workers import Workers

@@ -6,7 +6,7 @@ MS MARCO's and BEIR's are here; `package.module.Class:FOLDER` names one of anoth
 from pathlib import Path
 
 from lce_tf.data.layouts.layout import LAYOUTS, Layout
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 
 
 def layout_of(folder: str | Path) -> type[Layout] | None:

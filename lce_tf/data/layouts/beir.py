@@ -9,7 +9,7 @@ from lce_tf.data.layouts.layout import Layout
 from lce_tf.data.qrels import Qrels, read_qrels
 from lce_tf.data.records import Passage
 from lce_tf.data.text_files import PACKED, distinct_passages, distinct_queries, json_rows, one_of
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 
 _LAYOUT = "corpus.jsonl, queries.jsonl and qrels/SPLIT.tsv"
 _PACKED = "|".join(re.escape(ending) for ending in PACKED)

@@ -10,7 +10,7 @@ from lce_tf.data.layouts.layout import Layout
 from lce_tf.data.qrels import Qrels, read_qrels
 from lce_tf.data.records import Passage
 from lce_tf.data.text_files import PACKED, distinct_passages, distinct_queries, one_of, tab_rows
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 
 # File names of TREC's Deep Learning tracks for MS MARCO passage: split -> kind -> name without its ending.
 TREC_DL: Mapping[str, Mapping[str, str]] = MappingProxyType(

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from lce_tf.data.pydocs.docstrings import folded, query_and_passage
 from lce_tf.data.pydocs.installed_sources import installed_docstrings, installed_versions
 from lce_tf.data.pydocs.near_duplicates import grouped, near_pairs
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.foundation.files import built_folder, cache_dir, sha256_of, written
 
 # The packages that are read, at the versions of the lock file. Packages whose Python files differ between platforms

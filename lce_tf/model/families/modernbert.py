@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.model.families.family import Family
 from lce_tf.model.families.keys import PADDING, Key, irrelevant, used
 

@@ -9,7 +9,7 @@ from lce_tf.data.datasets import load_dataset
 from lce_tf.data.layouts import spare_own_file
 from lce_tf.data.layouts.beir import BeirFolder
 from lce_tf.data.records import slug
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 
 CORPUS = [
     {"_id": "d1", "title": "Moon", "text": "The moon is far.", "metadata": {}},

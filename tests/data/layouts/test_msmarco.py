@@ -11,7 +11,7 @@ from lce_tf.data.layouts import spare_own_file
 from lce_tf.data.layouts.msmarco import MsMarcoFolder
 from lce_tf.data.records import Passage
 from lce_tf.data.source import Source
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,7 @@ from lce_tf.data.pydocs import collection as pydocs
 from lce_tf.data.pydocs.collection import Pair, select, splits, write
 from lce_tf.data.pydocs.docstrings import folded
 from lce_tf.data.pydocs.near_duplicates import near_pairs
-from lce_tf.foundation.errors import UserError
+from lce_tf.errors import UserError
 from lce_tf.foundation.files import sha256_of
 
 

@@ -1,21 +1,15 @@
-"""Errors caused by the input, and the wrapper of all commands that turns them into exit statuses."""
+"""The exit status of commands: errors that the input causes become one line and status 2."""
 
 import os
 import select
 import sys
 
+from lce_tf.errors import LostWorker, UserError
+
 # A shell's status of a program that SIGPIPE ended.
 NO_READER = 141
 # sysexits.h's EX_TEMPFAIL: the request is not wrong, and may succeed when it is repeated.
 TRY_AGAIN = 75
-
-
-class UserError(Exception):
-    """A fault in what the user gave: one line that names the file, line or value and what to do."""
-
-
-class LostWorker(Exception):
-    """Another process of the same job ended: one line; the same command resumes once all are back."""
 
 
 def guarded(run, *args, **kwargs) -> int:

@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from lce_tf.foundation.errors import NO_READER, LostWorker, UserError, guarded
+from lce_tf.errors import LostWorker, UserError
+from lce_tf.foundation.exits import NO_READER, guarded
 
 
 @pytest.mark.parametrize(
@@ -28,7 +29,7 @@ def test_what_is_raised_becomes_a_status_and_a_line(raised, status, said, capsys
 
 @pytest.mark.parametrize("lines", [1, 100_000])
 def test_a_reader_of_stdout_that_leaves_is_no_error(lines):
-    code = "import sys; from lce_tf.foundation.errors import guarded; "
+    code = "import sys; from lce_tf.foundation.exits import guarded; "
     code += f"sys.exit(guarded(lambda: print('line\\n' * {lines})))"
     reading, writing = os.pipe()
     os.close(reading)
