@@ -145,7 +145,7 @@ def test_the_door(capsys, tmp_path, monkeypatch):
     command = ["table4", "--preset", "smoke", "--plan", "--pairs-per-second", "60,300", "--output", str(folder)]
     assert tables.main(command) == 0
     found = capsys.readouterr().out
-    assert "Plan: table4, preset smoke" in found and "256 pairs to train" in found and "(given)" in found
+    assert "Plan: table4, preset smoke" in found and "512 pairs to train" in found and "(given)" in found
     assert not folder.exists()
     assert tables.main(["table4", "--pairs-per-second", "60,300"]) == 2
     for wrong in ("60", "0,1", "a,b", "1,inf"):

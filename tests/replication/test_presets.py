@@ -43,11 +43,13 @@ def test_bad_flags_are_one_line(flags, message):
     assert "\n" not in str(caught.value)
 
 
-def test_small_groups_make_up_a_step_of_as_many_pairs():
-    of = {group: PYDOCS.training_of(Checkpoint("bm25", "lce", group)) for group in (2, 4, 8, 32)}
-    assert {group: (config.batch, config.batch * group) for group, config in of.items()} == {
-        2: (4, 8), 4: (2, 8), 8: (2, 16), 32: (2, 64)
-    }  # fmt: skip
+def test_rows_take_the_same_number_of_groups_and_single_pairs_as_many_as_n_2():
+    def steps(preset):
+        of = {group: preset.training_of(Checkpoint("bm25", "lce", group)) for group in (2, 4, 8, 32)}
+        return {group: (config.batch, config.batch * group) for group, config in of.items()}
+
+    assert steps(PYDOCS) == {2: (4, 8), 4: (4, 16), 8: (4, 32), 32: (4, 128)}
+    assert steps(PYDOCS.override(batch=2)) == {2: (4, 8), 4: (2, 8), 8: (2, 16), 32: (2, 64)}
     single = PYDOCS.training_of(Checkpoint("bm25", "ce", 1))
     assert (single.batch, single.pairs) == (8, 8 * single.steps)
     assert PYDOCS.override(step_pairs=0, batch=16).training_of(Checkpoint("bm25", "ce", 1)).batch == 16
