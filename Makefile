@@ -60,7 +60,7 @@ lint: $(VENV)/.installed ## Check style (ruff) and shell scripts (shellcheck)
 	@$(BIN)/ruff format --check .
 	@$(BIN)/shellcheck .ci/run experiments/*/*.sh
 
-demo: $(VENV)/.installed ## Train a small cross-encoder, rerank with it and write a page of what changed (5 minutes; FLAGS=--open)
+demo: $(VENV)/.installed ## Train a small cross-encoder, rerank with it and write a page of what changed (6 minutes; FLAGS=--open)
 	@$(BIN)/python -m lce_tf.demo $(FLAGS)
 
 table1: $(VENV)/.installed ## Retrieve, train, rerank, test and print Table 1; run again to go on after a stop

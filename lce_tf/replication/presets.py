@@ -189,7 +189,7 @@ DEMO = replace(
     PYDOCS,
     name="demo",
     share=0.5,
-    training=replace(PYDOCS.training, batch=2, steps=900, checkpoint_every=300),
+    training=replace(PYDOCS.training, batch=2, steps=500, checkpoint_every=250),
 )
 
 # The paper's own setting, nothing changed. Retrieval for the 502,939 judged training queries, eight trainings of

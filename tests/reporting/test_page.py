@@ -34,6 +34,8 @@ def test_queries_open_into_both_lists_side_by_side(made):
     changes = [text.split() for text in page.summaries if "→" in text]
     assert [words[0] for words in changes] == ["+0.6667", "+0.5000", "-0.5000"]
     assert [words[-1] for words in changes] == ["q3", "q1", "q2"]
+    queries = [one for one in page.named("details") if one.get("class") == "query"]
+    assert ["open" in one for one in queries] == [True, False, False]
     assert changes[0][1:4] == ["0.3333", "→", "1.0000"] and changes[0][4:] == ["three", "three", "three", "t…", "q3"]
     before, now, _, first, second, _ = page.tables["changes"]
     third = "relevant (grade 1) third p3"
