@@ -126,9 +126,14 @@ class DisentangledAttention(keras.layers.Layer):
 
     def shared(self, positions, dtype):
         table = tf.cast(tf.convert_to_tensor(self.table), dtype)
+        length = positions.shape[1] or tf.shape(positions)[1]
+        # Rows ascend with the distance, so those of farther distances than there are here, most of them where pairs are
+        # short, lie at both ends of the table.
+        first, last = tf.gather(self._rows, FARTHEST - length + 1), tf.gather(self._rows, FARTHEST + length - 1)
+        table = table[first : last + 1]
         if self.norm is not None:
             table = self.norm(table)
-        return table, tf.gather(self._rows, _distances(tf.shape(positions)[1]) + FARTHEST)
+        return table, tf.gather(self._rows, _distances(length) + FARTHEST) - first
 
     def logits(self, block, layer, query, key, shared):
         table, rows = shared
@@ -152,7 +157,7 @@ class DisentangledAttention(keras.layers.Layer):
         batch, _, count, _ = tf.unstack(tf.shape(tokens))
         products = tf.matmul(tokens * self.scale, table[None], transpose_b=True)
         # For each token all heads of all rows lie side by side, and are copied at once.
-        products = tf.reshape(tf.transpose(products, [2, 3, 0, 1]), [count, 2 * self.span, -1])
+        products = tf.reshape(tf.transpose(products, [2, 3, 0, 1]), [count, tf.shape(table)[1], batch * self.heads])
         picked = tf.gather(products, rows, batch_dims=1)
         picked = tf.reshape(picked, [count, tf.shape(rows)[1], batch, self.heads])
         return tf.transpose(picked, [2, 3, 0, 1])
