@@ -30,13 +30,13 @@ DISENTANGLED = {
     "pooler_hidden_size": 384,
     "type_vocab_size": 0,
 }
-ONE_TYPE = {"type_vocab_size": 1, "pad_token_id": 0}
+TWO_TYPES = {"type_vocab_size": 2, "pad_token_id": 0}
 GLOBAL = {"pad_token_id": 0, "cls_token_id": 101, "sep_token_id": 102, "bos_token_id": 101, "eos_token_id": 102}
 # Family -> the beginning of transformers' class names, and what differs from the sizes above.
 FAMILIES = {
     "bert": ("Bert", SIZES),
     "electra": ("Electra", SIZES | {"embedding_size": 384}),
-    "roberta": ("Roberta", SIZES | ONE_TYPE),
+    "roberta": ("Roberta", SIZES | TWO_TYPES),
     "distilbert": ("DistilBert", DISTILBERT),
     "mpnet": ("MPNet", SIZES | {"pad_token_id": 0}),
     "deberta-v2": ("DebertaV2", SIZES | DISENTANGLED),
