@@ -1,4 +1,4 @@
-"""Which index of a job array this process is, as schedulers say it."""
+"""The index of this process in a job array, from the scheduler's environment variables."""
 
 import os
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ def array_index(environment: Mapping[str, str] | None = None, option: str = "--i
     """The index that the scheduler gave this process; None outside an array.
 
     Args:
-        option: what a user gives to say the index himself, for messages.
+        option: option by which a user gives the index instead, for error messages.
 
     Raises:
         UserError: two schedulers disagree, or the variable holds no number.

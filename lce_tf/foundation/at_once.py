@@ -49,7 +49,7 @@ def jobs_here() -> int:
 
 
 def beside_each_other() -> int:
-    """How many tasks this process and those beside it are; 1 where it is none."""
+    """Number of tasks that run at once, this process among them; 1 where this process is no task."""
     return int(os.environ.get(_AT_ONCE, "1"))
 
 
@@ -58,15 +58,15 @@ def run_at_once(
 ) -> None:
     """Runs the tasks, `jobs` at once, in the order given.
 
-    Every task has its share of the cores, and its lines are printed behind its name. Interrupted, all that run are sent
-    SIGTERM, on which a training saves its last step, and are waited for.
+    Every task has its share of the cores, and its lines are printed with its name before them. On Ctrl-C the running
+    tasks get SIGTERM, on which a training saves its last step, and are waited for.
 
     Args:
-        footprint: is told of the tasks' processes.
+        footprint: measures the memory of the tasks' processes.
         told: returns a line to print whenever a task has ended well.
 
     Raises:
-        UserError: a task failed; no more were begun, and those beside it were finished first.
+        UserError: a task failed. No more were started, and the tasks running at the time were finished first.
     """
     _Pool(tasks, jobs, footprint or Footprint(), told).run()
 
@@ -114,14 +114,14 @@ class _Pool:
         self.running.append(_Running(task.name, process, said, cores, bytearray(), []))
 
     def _hear(self, one: _Running) -> None:
-        """Prints what a process has said, whole lines behind its name; takes it from the list at its end."""
+        """Prints the whole lines that a process has written, its name before each; drops a process that has ended."""
         chunk = os.read(one.said.fileno(), 1 << 16)
         one.rest.extend(chunk or (b"\n" if one.rest else b""))
         *lines, rest = one.rest.split(b"\n")
         one.rest[:] = rest
         for line in (line.decode(errors="replace") for line in lines):
             if line.startswith("error: "):
-                one.faults.append(line.removeprefix("error: "))  # for the command to say, when all have ended
+                one.faults.append(line.removeprefix("error: "))  # the command prints it when all have ended
             else:
                 print(f"{one.name}: {line}", flush=True)
         if not chunk:

@@ -43,13 +43,13 @@ def guarded(run, *args, **kwargs) -> int:
 
 
 def _stdout_has_no_reader() -> bool:
-    """Whether stdout is a pipe that nobody reads; it is then sent to nowhere, since Python flushes it at its end."""
+    """Whether stdout is a pipe without a reader; stdout then becomes /dev/null, since Python flushes it on exit."""
     try:
         number = sys.stdout.fileno()
     except OSError:  # no file, as where a test captures it
         return False
     watch = select.poll()
-    watch.register(number, 0)  # errors are told unasked
+    watch.register(number, 0)  # poll reports errors without being asked for them
     if not watch.poll(0):
         return False
     os.dup2(os.open(os.devnull, os.O_WRONLY), number)

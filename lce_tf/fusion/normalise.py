@@ -32,7 +32,7 @@ def normalised(run: Run, values: np.ndarray, how: str) -> np.ndarray:
         shifted = values - each(lowest)
         scale = highest - lowest if how == "min-max" else np.add.reduceat(shifted, starts)
     scale = each(scale)
-    # Rounding alone would make equal values differ, so they are told by their range.
+    # Equal values are recognised by their range, as rounding can leave them a scale above 0.
     level = each(highest == lowest)
     return np.divide(shifted, scale, out=np.zeros_like(shifted), where=~level & (scale > 0))
 

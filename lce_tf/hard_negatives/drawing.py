@@ -18,11 +18,11 @@ def drawn(
     seed: int = 0,
     temperature: float = 1.0,
 ) -> np.ndarray:
-    """The rows to keep, those of a query beside each other in the order of the run to write.
+    """The rows to keep, grouped by query, in the order in which the run is written.
 
-    Each run's candidates are put in the order of the draw; then the runs take turns by their shares, so that the
-    first k negatives of a query are shared out for every k. A passage that several runs rank is kept once, for the run
-    whose turn comes first, and a run that has no more leaves its turns to the others.
+    Each run's candidates are ordered by the draw. Then the runs take turns in proportion to their shares, so that the
+    first k negatives of a query have these proportions for every k. A passage that several runs rank is kept once, by
+    the run that reaches it first. A run without candidates left is passed over.
 
     Args:
         query_keys, passage_keys: [rows] uint64 hashes of each row's ids.

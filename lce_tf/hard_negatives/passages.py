@@ -68,8 +68,8 @@ class Passages:
 def trigrams_of(texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
     """Hashes of each text's different word trigrams, flat uint64, and how many each text has.
 
-    As in `lce_tf.data.pydocs.near_duplicates.shingles`, a shorter text is one of its own, and one without words has
-    none; here by arrays, for collections of millions.
+    As in `lce_tf.data.pydocs.near_duplicates.shingles`, a text of one or two words counts as one trigram, and a text
+    without words has none. Computed by arrays, for collections of millions.
     """
     split = [text.split() for text in texts]
     lengths = np.array([len(words) for words in split], np.int64)

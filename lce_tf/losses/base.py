@@ -58,10 +58,10 @@ def log_shares_of(z: tf.Tensor, members: tf.Tensor) -> tf.Tensor:
 
     Args:
         z: [..., passages] float32 scores.
-        members: of that shape or one that broadcasts to it, 1 for the passages that share and 0 for the others, whose
-            values mean nothing but are finite. Each row has one member at least.
+        members: of that shape or one that broadcasts to it: 1 for the passages in the softmax, 0 for the others. The
+            result for the others is finite and to be ignored. Each row has at least one member.
     """
-    # Of the others' scores nothing is left: they are set to the lowest member's, and then counted 0 times.
+    # The others' scores are replaced by the lowest member's, so that none overflows, and are weighted by 0 in the sum.
     lowest = tf.reduce_min(tf.where(members > 0, z, z.dtype.max), axis=-1, keepdims=True)
     z = tf.where(members > 0, z, lowest)
     highest = tf.stop_gradient(tf.reduce_max(z, axis=-1, keepdims=True))

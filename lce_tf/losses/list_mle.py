@@ -31,7 +31,7 @@ class ListMLELoss(RankingLoss):
         z, labels, known = tf.cast(logits[..., -1], tf.float32), *known_labels(labels)
         columns = tf.range(tf.shape(z)[1])
         tied_before = (labels[:, :, None] == labels[:, None, :]) & (columns[:, None] > columns[None, :])
-        # [queries, i, j]: 1 where j stands above i, and where it is not in the list at all.
+        # [queries, i, j]: 1 where passage j is in the list and ranks above passage i.
         above = tf.cast((labels[:, :, None] < labels[:, None, :]) | tied_before, tf.float32) * known[:, None, :]
         members = tf.maximum(tf.eye(tf.shape(z)[1]), (1 - above) * known[:, None, :])
         shares = tf.linalg.diag_part(log_shares_of(z[:, None, :] + tf.zeros_like(members), members))

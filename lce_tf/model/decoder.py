@@ -16,8 +16,8 @@ from lce_tf.model.precision import Precision
 class DecoderBlock(keras.layers.Layer):
     """One layer of the decoder at its first step, `[pairs, hidden]`; sums stay in float32.
 
-    A single token attends to itself with a weight of 1 whatever its query and key, so of its own attention there are
-    values alone.
+    A single token attends to itself with weight 1, whatever its query and key. So self-attention is the value
+    projection alone.
     """
 
     def __init__(self, config: EncoderConfig, precision: Precision, name: str):

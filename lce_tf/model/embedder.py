@@ -131,7 +131,7 @@ class Embedder:
 
 
 def default_length(pooling: str) -> int:
-    """The wordpieces of a text that are read where nobody says otherwise."""
+    """Default maximum length of a text in wordpieces."""
     return 512 if pooling == "tct" else 256
 
 

@@ -23,7 +23,7 @@ from lce_tf.training.config import DEFAULTS, TrainConfig
 from lce_tf.training.job import train
 
 STARTS = ("backbone", "previous")
-# What stands for a teacher's run that each round has of its own.
+# Stands for the teacher's run where each round takes the scores of the round before.
 OWN = ("scores of the round before",)
 # A rank below any list of candidates.
 WHOLE = 1 << 30

@@ -36,7 +36,7 @@ def make_products(work: Work, jobs: int, footprint: Footprint) -> None:
     The longest trainings come first. Interrupted, the same call goes on from there.
 
     Args:
-        footprint: is told of the processes.
+        footprint: measures the memory of the processes.
 
     Raises:
         UserError: bad input, or a product that was made with other settings, found before the work of its stage; or

@@ -115,7 +115,7 @@ def _archive(name: str) -> Path:
 
 
 def _has_files(folder: Path) -> bool:
-    """Whether texts are there; ir_datasets leaves small files of its own before any download."""
+    """Whether the folder holds texts; before any download ir_datasets puts small files of its own there."""
     return any(file.stat().st_size > 1_000_000 for file in folder.rglob("*") if file.is_file())
 
 

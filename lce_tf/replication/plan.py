@@ -157,7 +157,7 @@ def _training(products: Products, wanted: Checkpoint, seed: int) -> Task:
     state = ", begun" if path.exists() else ""
     if is_made(path):
         recorded = PRODUCT.read(record_of(path))["settings"]
-        # Files are told by their hashes, of which some are still to be made.
+        # The record identifies files by hash, and some files may be still to be made.
         known = {name: value for name, value in asdict(config).items() if name not in ("dataset", "run", "dev_run")}
         recorded = {name: recorded[name] for name in known if name in recorded}
         other = changed(json.loads(json.dumps(known)), recorded, WHEN_ABSENT)

@@ -54,7 +54,7 @@ class Products(Inputs):
         return sum(self._seconds.values())
 
     def first_stage_path(self, retriever: str, split: str) -> Path:
-        """Where that run lies, or will."""
+        """Path of that run, made or not."""
         return self.folder / "first_stage" / f"{retriever}.{split}.trec"
 
     def first_stage(self, retriever: str, split: str) -> Path:
@@ -82,7 +82,7 @@ class Products(Inputs):
         return self._made(path, settings, make)
 
     def bm25_parameters(self) -> tuple[float, float]:
-        """BM25's k1 and b: the preset's, or those tuned on the training queries, a product of its own."""
+        """BM25's k1 and b: the preset's, or tuned on the training queries; the tuned ones are a product, too."""
         if self.preset.bm25 != TUNE:
             return self.preset.bm25
         path, grid = self.folder / "first_stage" / "bm25.tuned.json", tuning.Grid()
@@ -118,11 +118,11 @@ class Products(Inputs):
         return self._made(path, settings, lambda: train(config, path), watched)
 
     def model_folder(self, wanted: Checkpoint, seed: int) -> Path:
-        """Where that checkpoint lies."""
+        """Path of that checkpoint, made or not."""
         return self.folder / "models" / seeded_name(wanted.name, seed, self.preset)
 
     def reranked_path(self, wanted: Checkpoint, first_stage: str, seed: int, split: str | None = None) -> Path:
-        """Where that run lies, or will; dev goes without saying."""
+        """Path of that run, made or not; without a split in its name for the dev split."""
         name = f"{seeded_name(wanted.name, seed, self.preset)}.on.{first_stage}"
         name += f".{split}" if split not in (None, self.preset.dev_split) else ""
         return self.folder / "reranked" / f"{name}.trec"
@@ -134,7 +134,7 @@ class Products(Inputs):
         return self._reranked(model, run, self.reranked_path(wanted, first_stage, seed, split), split, wanted.name)
 
     def public_path(self, label: str, first_stage: str, split: str | None = None) -> Path:
-        """Where a run lies, or will, that the published checkpoint of a cited row reranked."""
+        """Path of the run reranked by the published checkpoint of a cited row, made or not."""
         name = f"cited-{label}.on.{first_stage}" + (f".{split}" if split not in (None, self.preset.dev_split) else "")
         return self.folder / "reranked" / f"{name}.trec"
 
@@ -199,5 +199,5 @@ class Products(Inputs):
 
 
 def seeded_name(name: str, seed: int, preset: Preset) -> str:
-    """The name of what was made with a seed; the preset's own seed goes without saying."""
+    """The name of a product made with `seed`; without a suffix for the preset's own seed."""
     return name if seed == preset.training.seed else f"{name}-seed{seed}"

@@ -62,7 +62,7 @@ def stages(tables: Sequence[Table], preset: Preset, seeds: Sequence[int] | None 
 
 
 def run_stage(items: Sequence[Item], folder: str | Path, index: int | None = None) -> str:
-    """Runs item `index` of a stage, or all of them one after the other, and returns what they have to say.
+    """Runs item `index` of a stage, or all of them one after the other, and returns the lines to print.
 
     Raises:
         UserError: there is no such item, or the work of an earlier stage is missing.

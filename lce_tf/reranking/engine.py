@@ -33,7 +33,7 @@ class Engine:
 
     @property
     def name(self) -> str:
-        """The key, or the class path of a class that has none of its own; manifests and resuming tell engines by it."""
+        """The key, or the class path of a class without a key; identifies the engine in manifests and on resuming."""
         kind = type(self)
         return self.key if "key" in vars(kind) else f"{kind.__module__}.{kind.__qualname__}"
 

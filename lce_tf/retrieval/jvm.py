@@ -122,9 +122,9 @@ def options(threads: int | None = None) -> list[str]:
 
     -Xrs leaves Ctrl-C and SIGTERM to Python: Java's own handlers would end the process on the spot, past every
     `finally` that removes a half-built file. Without the guard-page option the JVM cuts the main thread's stack from
-    8 MB to 1 MB, by pages that nobody may touch at that depth: TensorFlow, optimising a large graph there later,
-    ends in a segmentation fault. The heap is at most 4 GB: Anserini buffers 2 GB while it indexes,
-    and Lucene reads an index through the page cache, not the heap. On few processors the serial collector is as fast as
+    8 MB to 1 MB by protected pages: TensorFlow, optimising a large graph on that stack later, ends in a segmentation
+    fault. The heap is at most 4 GB: Anserini buffers 2 GB while it indexes, and Lucene reads an index through the page
+    cache, not the heap. On few processors the serial collector is as fast as
     the default one, and keeps the heap at a fifth of the size because it frees what was searched before it grows.
     """
     heap = min(4 << 10, max(512, _memory() // (2 << 20)))

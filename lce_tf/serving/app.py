@@ -126,7 +126,7 @@ class Service:
 
         def shape_of(value: dict[str, Any]) -> type[shapes.Request]:
             found = shape or shapes.shape_of(value)
-            request.state.dialect = found.dialect  # in which it is told what is wrong with its fields
+            request.state.dialect = found.dialect  # whose form errors about its fields take
             return found
 
         def read() -> tuple[shapes.Request, list[Pair]]:

@@ -14,14 +14,14 @@ from lce_tf.reranking.calibration import FILE as CALIBRATION
 from lce_tf.reranking.outputs import check_sums, read_manifest
 from lce_tf.reranking.rerank import RerankConfig, rerank
 
-# What does not change a reranked run: names of what is told by its contents.
+# Settings that are not recorded: names of inputs whose hashes are, and settings that leave the scores as they are.
 NAMES = ("checkpoint", "dataset", "run", "output", "ray", "workers", "chunk")
 
 
 def rerank_once(config: RerankConfig) -> bool:
     """`rerank`, unless its run is there already; returns whether it was reranked.
 
-    The run is told by its contents: model and calibration, what it reranks, texts, depth, how pairs are cut and scored.
+    The record has hashes of model, calibration, first-stage run and texts, the depth, and how pairs are cut and scored.
     """
     folder = checkpoint.locate(config.checkpoint)
     dataset = load_dataset(config.dataset)

@@ -84,7 +84,7 @@ def read_inputs(config: TrainConfig) -> TrainingInputs:
     wanted = config.dev_sets if config.evaluate_every else []
     dev = [_dev_queries(config, one, tokenizer) for one in wanted]
     if not passages_are_tokenised(dataset, tokenizer):
-        # Tokenising a large collection takes the most of an hour, so this is told first.
+        # Checked before a large collection is tokenised, which takes most of an hour.
         refuse_strangers(run, qrels, queries, config.pool)
     passages = passage_store(dataset, tokenizer)
 

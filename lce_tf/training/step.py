@@ -118,7 +118,7 @@ class TrainingStep:
         norm = tf.linalg.global_norm(gradients)
         gradients = clipped(gradients, norm, self.clip_norm)
         if not self.scales:
-            # One such gradient would make every weight no number for good. A scaling optimiser skips it by itself.
+            # One gradient that is not finite would turn every weight into NaN; loss scaling skips such steps itself.
             gradients = tf.cond(
                 tf.math.is_finite(norm), lambda: gradients, lambda: [tf.zeros_like(part) for part in gradients]
             )
