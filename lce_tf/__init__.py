@@ -1,7 +1,7 @@
 """Cross-encoders in TensorFlow: first-stage runs in, localized contrastive training, reranked runs out.
 
-Importing the package loads nothing else. The names in `__all__` are the public API; each is loaded when it is taken:
-`from lce_tf import Reranker`. Those in lower case are the modules of the commands, which can be called:
+Importing the package loads no other module. The names in `__all__` are the public API; each is loaded at first use,
+such as by `from lce_tf import Reranker`. The lower-case names are the modules of the commands, which can be called:
 `from lce_tf import train; train(TrainConfig(...), "models/mine")` does what `python -m lce_tf.train` does.
 """
 

@@ -1,6 +1,6 @@
-"""`python -m lce_tf.audit`: what a run can teach, before it is trained on: usable queries, truncation, positives.
+"""`python -m lce_tf.audit`: checks a run before training on it: usable queries, truncation, positives.
 
-Of a run that `lce negatives` made, it also says what each filter removed, with examples to look at.
+For a run that `lce negatives` made, it also lists what each filter removed, with example passages.
 """
 
 import argparse
@@ -18,14 +18,14 @@ from lce_tf.hard_negatives.records import EXAMPLES, examples_text, read_record, 
 from lce_tf.losses import LOSSES
 from lce_tf.training.config import TrainConfig
 
-# Settings of a training that decide what it reads.
+# Settings of a training that determine what it reads.
 LENGTHS = ("query_length", "sequence_length", "passage_length", "windows", "stride")
 SETTINGS = ("group", "batch", "steps", "negatives_depth", *LENGTHS, "short_lists")
 EXAMPLE = "python -m lce_tf.audit --dataset pydocs --run bm25.train.trec --group 8 --backbone minilm"
 
 
 def parser() -> argparse.ArgumentParser:
-    """The door's command line."""
+    """The command's argument parser."""
     result = parser_for("audit", __doc__.partition(": ")[2].strip(), EXAMPLE)
     add = result.add_argument
     add("--dataset", default="pydocs", help="ir_datasets id, folder, or pydocs (lce list datasets)")

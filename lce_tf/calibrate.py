@@ -12,7 +12,7 @@ HOW = ("method", "relevant", "unjudged", "held_out", "bins", "seed")
 
 
 def parser() -> argparse.ArgumentParser:
-    """The door's command line."""
+    """The command's argument parser."""
     result = parser_for("calibrate", __doc__.partition(": ")[2], EXAMPLE)
     add = result.add_argument
     add("--checkpoint", required=True, help="trained cross-encoder; the calibration is written into its folder")

@@ -12,7 +12,7 @@ EXAMPLE = """python -m lce_tf.cascade --stages runs/small:1000 runs/large:100 --
 
 
 def parser() -> argparse.ArgumentParser:
-    """The door's command line."""
+    """The command's argument parser."""
     result = parser_for("cascade", __doc__.partition(": ")[2], EXAMPLE)
     add = result.add_argument
     stage = wants("a checkpoint and the passages a query that it scores, such as runs/small:1000")(Stage.parse)

@@ -1,4 +1,4 @@
-"""`lce X …`: the same as `python -m lce_tf.X …`, for every door."""
+"""`lce X …`: the same as `python -m lce_tf.X …`, for every command."""
 
 import difflib
 import importlib
@@ -6,7 +6,7 @@ import sys
 
 import lce_tf
 
-# name -> (module with `main(argv=None) -> int`, what it does), in the order of a day's work
+# name -> (module with `main(argv=None) -> int`, what it does), in the order in which they are usually run
 DOORS = {
     "demo": ("lce_tf.demo", "train a small cross-encoder, rerank with it and show what changed, in minutes"),
     "retrieve": ("lce_tf.retrieve", "write a first-stage run with BM25 or a dense encoder"),
@@ -37,7 +37,7 @@ DOORS = {
 
 
 def main(argv: list[str] | None = None) -> int:
-    """The exit status of the door that `argv` names first, called with the rest; 2 if there is no such door."""
+    """Runs the command that `argv` names first, with the other arguments; returns its exit status, 2 if it is unknown."""
     argv = sys.argv[1:] if argv is None else argv
     name, rest = (argv[0], argv[1:]) if argv else ("", [])
     if name in ("-h", "--help", "help"):
@@ -53,7 +53,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"error: {_unknown(name)}", file=sys.stderr)
         return 2
     module = importlib.import_module(DOORS[name][0])
-    called_as, sys.argv[0] = sys.argv[0], f"lce {name}"  # argparse prints it in the door's usage line
+    called_as, sys.argv[0] = sys.argv[0], f"lce {name}"  # argparse prints it in the command's usage line
     try:
         return module.main(rest)
     finally:

@@ -25,7 +25,7 @@ Every judged query counts; one that a run lacks scores 0. Equal scores are order
 
 @dataclass(frozen=True)
 class CompareConfig(Judged):
-    """Which runs are compared, by what, and at which level."""
+    """Which runs are compared, by which measure, and at which significance level."""
 
     runs: tuple[str, ...] = run_files("two or more run files")
     measure: str = setting("MRR@10", f"such as {EXAMPLES}")
@@ -39,7 +39,7 @@ class CompareConfig(Judged):
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line of this door."""
+    """The command's argument parser."""
     options = argparse.ArgumentParser(
         description="Tells which runs beat which, by paired t-tests with Bonferroni's correction.",
         epilog=_EXAMPLE,
@@ -50,7 +50,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def compare(config: CompareConfig) -> Comparison:
-    """Compares run files, and writes the comparison as JSON where the configuration says so.
+    """Compares run files, and writes the comparison to `config.json` if that is given.
 
     Raises:
         UserError: a file, the measure or the judgments are at fault.
@@ -64,7 +64,7 @@ def compare(config: CompareConfig) -> Comparison:
 
 
 def report(comparison: Comparison, measure: str) -> str:
-    """The comparison as text: the runs with their letters and whom they beat, then every p-value."""
+    """The comparison as text: the runs, the letters of the runs that they beat, then every p-value."""
     letter = letters(comparison.names)
     between = "" if len(letter) <= 26 else ","
     rows = [["", "run", measure]]

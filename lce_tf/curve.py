@@ -16,7 +16,7 @@ EXAMPLE = """python -m lce_tf.curve --dataset pydocs --split dev --measure nDCG@
 
 
 def parser() -> argparse.ArgumentParser:
-    """The door's command line."""
+    """The command's argument parser."""
     result = parser_for("curve", __doc__.partition(": ")[2], EXAMPLE)
     add_options(result, CurveConfig, fill=True)
     return result
@@ -34,7 +34,7 @@ def table(found: Sequence[Curve], measure: str) -> str:
 
 
 def curve(config: CurveConfig) -> list[Curve]:
-    """A curve for each run, drawn and written where the configuration says so.
+    """A curve for each run; also drawn to `config.figure` and written to `config.json` if these are given.
 
     Raises:
         UserError: bad input, in one line.

@@ -14,7 +14,7 @@ _PRESET = "demo"
 
 
 def parser() -> argparse.ArgumentParser:
-    """The door's command line."""
+    """The command's argument parser."""
     result = parser_for("demo", __doc__.partition(": ")[2], EXAMPLE)
     add = result.add_argument
     add("--preset", choices=PRESETS, default=_PRESET, help="data, backbone and settings")

@@ -17,13 +17,13 @@ EXAMPLE = """python -m lce_tf.distil --checkpoint runs/lce8 --layers 3,2 --datas
 
 small/layers-3/model is a checkpoint like any other. With a --dev-run, small/table.md says what each student gives up in
 quality, and how many pairs a second it scores. The same command goes on where an interrupted one stopped."""
-# Not flags of their own: those that the door has, and those that distilling fills in.
+# Training settings without a flag here: the command has its own flag for them, or fills them in.
 FILLED = ("dataset", "run", "split", "format", "backbone", "teacher")
 LOSS = "margin-mse"
 
 
 def parser() -> argparse.ArgumentParser:
-    """The door's command line; lengths that are not given are the checkpoint's."""
+    """The command's argument parser; lengths that are not given are the checkpoint's."""
     result = parser_for("distil", __doc__.partition(": ")[2], EXAMPLE)
     add = result.add_argument
     add("--checkpoint", required=True, help=f"the teacher: {CHECKPOINT}")
@@ -43,7 +43,7 @@ def _main(arguments: argparse.Namespace) -> None:
     own = {name: flags.pop(name) for name in ("checkpoint", "output", "layers", "pick")}
     own["scoring"] = settings.from_options(ScoringConfig, arguments)
     flags["loss"] = flags["loss"] or LOSS
-    # The teacher's scores are still to be made; their place is taken until then.
+    # A placeholder, which `distil` replaces once the teacher's scores are written.
     flags = training_like(own["checkpoint"], {**flags, "teacher": "to be made"})
     found = distil(DistilConfig(training=training_of(flags), **own))
     for layers, folder in found.students.items():

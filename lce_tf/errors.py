@@ -6,4 +6,4 @@ class UserError(Exception):
 
 
 class LostWorker(Exception):
-    """Another process of the same job ended: one line; the same command resumes once all are back."""
+    """Another process of the same job ended: one line. The same command resumes the job once all are back."""

@@ -23,7 +23,7 @@ what other orders would give.
 
 @dataclass(frozen=True)
 class EvaluateConfig(Judged):
-    """Which runs are evaluated, by what, and what is shown."""
+    """Which runs are evaluated, by which measures, and what is shown."""
 
     runs: tuple[str, ...] = run_files()
     measures: tuple[str, ...] = setting(("MRR@10", "R@1000", "nDCG@10"), f"such as {EXAMPLES}", many=True, metavar="M")
@@ -39,7 +39,7 @@ class Evaluation:
 
     Attributes:
         values: run -> measure -> query id -> value.
-        ties: run -> what its equal scores leave open; empty unless it was asked for.
+        ties: run -> the values under other orders of its equal scores; empty unless `EvaluateConfig.ties`.
     """
 
     values: Mapping[str, Mapping[str, Mapping[str, float]]]
@@ -53,7 +53,7 @@ class Evaluation:
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line of this door."""
+    """The command's argument parser."""
     options = argparse.ArgumentParser(
         description="Prints a table of measures for runs, over every judged query.",
         epilog=_EXAMPLE,
@@ -64,7 +64,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def evaluate_files(config: EvaluateConfig) -> Evaluation:
-    """Evaluates run files, and writes the values of each query where the configuration says so.
+    """Evaluates run files, and writes the values of each query to `config.per_query` if that is given.
 
     Raises:
         UserError: a file, a measure or the judgments are at fault.
@@ -80,7 +80,7 @@ def evaluate_files(config: EvaluateConfig) -> Evaluation:
 
 
 def table(values: Mapping[str, Mapping[str, Mapping[str, float]]], measures: Sequence[str]) -> str:
-    """The means of `values` (run -> measure -> query id -> value) as aligned text, four digits."""
+    """The means of `values` (run -> measure -> query id -> value) as aligned text, with four decimals."""
     rows = [["run", *measures]]
     for name, found in values.items():
         rows.append([name, *(f"{mean(found[measure]):.4f}" for measure in measures)])
@@ -88,7 +88,7 @@ def table(values: Mapping[str, Mapping[str, Mapping[str, float]]], measures: Seq
 
 
 def ties_table(values: Mapping[str, Mapping[str, Mapping[str, float]]], found: Mapping[str, Ties]) -> str:
-    """A row for each run and measure with its means, four digits, then a line a run on how much is tied."""
+    """A row per run and measure with the means to four decimals, then a line per run on how many pairs are tied."""
     rows = [["run", "measure", "value", "worst", "expected", "best"]]
     for name, left_open in found.items():
         for measure, value in values[name].items():

@@ -15,7 +15,7 @@ EXAMPLE = """python -m lce_tf.export --format hf --output lce8-hf --license apac
 
 
 def parser() -> argparse.ArgumentParser:
-    """The door's command line."""
+    """The command's argument parser."""
     result = parser_for("export", __doc__.partition(": ")[2], EXAMPLE)
     add = result.add_argument
     add("checkpoint", metavar="DIR", help="trained cross-encoder: the --output of lce_tf.train")
@@ -30,14 +30,14 @@ def export(checkpoint: str | Path, output: str | Path, format: str = "hf", licen
     """Writes a trained cross-encoder in a format that `lce list exporters` names; returns what was written.
 
     Raises:
-        UserError: no such format, no trained cross-encoder, or an output that holds something.
+        UserError: no such format, no trained cross-encoder, or an output folder that is not empty.
     """
     watched = hub.watched(locate(checkpoint))
     written = EXPORTERS[format].write(checkpoint, output, license)
     try:
         watched.check()
     except UserError:
-        shutil.rmtree(output, ignore_errors=True)  # its file of facts has the hash of other weights
+        shutil.rmtree(output, ignore_errors=True)  # it may record the hash of other weights than it holds
         raise
     return written
 

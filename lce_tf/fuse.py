@@ -16,7 +16,7 @@ HOW = ("method", "k", "normalisation", "weights", "missing", "scores", "depth", 
 
 
 def parser() -> argparse.ArgumentParser:
-    """The door's command line."""
+    """The command's argument parser."""
     result = parser_for("fuse", __doc__.partition(": ")[2], EXAMPLE)
     add = result.add_argument
     add("runs", nargs="+", metavar="RUN", help="two or more runs over the same queries")

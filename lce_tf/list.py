@@ -75,7 +75,7 @@ def listing(kind: str) -> dict[str, str]:
 
 
 def parser() -> argparse.ArgumentParser:
-    """The door's command line."""
+    """The command's argument parser."""
     result = parser_for("list", __doc__.partition(": ")[2], EXAMPLE)
     result.add_argument("kind", nargs="?", choices=KINDS, help="which pieces (default: all of them)")
     result.add_argument("--names", action="store_true", help="print the names alone, for scripts")

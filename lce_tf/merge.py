@@ -11,7 +11,7 @@ EXAMPLE = """python -m lce_tf.merge lce8.dev.trec
 
 
 def parser() -> argparse.ArgumentParser:
-    """The door's command line."""
+    """The command's argument parser."""
     result = parser_for("merge", __doc__.partition(": ")[2], EXAMPLE)
     result.add_argument("output", help="the run to write; raw scores go to OUTPUT.scores.npz, facts to OUTPUT.json")
     result.add_argument(

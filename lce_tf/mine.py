@@ -19,12 +19,12 @@ EXAMPLE = """python -m lce_tf.mine --rounds 2 --dataset pydocs --run bm25.train.
 mined/round-2/model is a checkpoint like any other, mined/round-2/negatives.trec a run for lce train, and lce audit says
 what was left out of it. With a --dev-run, mined/table.md compares the rounds. The same command goes on where an
 interrupted one stopped."""
-# Settings that the door itself has, or fills in.
+# Training settings without a flag here: the command has its own flag for them, or fills them in.
 FILLED = ("dataset", "run", "split", "format", "teacher")
 
 
 def parser() -> argparse.ArgumentParser:
-    """The door's command line."""
+    """The command's argument parser."""
     result = parser_for("mine", __doc__.partition(": ")[2], EXAMPLE)
     add = result.add_argument
     add("--dataset", default="pydocs", help="queries, passages and judgments: ir_datasets id, folder or pydocs")
@@ -54,13 +54,13 @@ def _main(arguments: argparse.Namespace) -> None:
 
 
 def config_of(arguments: argparse.Namespace) -> MineConfig:
-    """What the arguments ask for."""
+    """The configuration that the arguments ask for."""
     flags = vars(arguments)
     teacher = tuple(flags["teacher"])
     filtered = flags["teacher_margin"] is not None or flags["teacher_share"] is not None
     listed = {one.name: flags[one.name] for one in fields(NegativesConfig) if one.name in flags}
     listed |= {"runs": tuple(flags["runs"]), "teacher": teacher or (OWN if filtered else ())}
-    # A loss that learns from a teacher does so from the same one.
+    # A loss that learns from a teacher uses the first of the same runs.
     taught = bool(flags["loss"]) and LOSSES.about(flags["loss"]).teacher and teacher
     asked = {**flags, "run": "to be made", "teacher": teacher[0] if taught else None}
     return MineConfig(

@@ -15,7 +15,7 @@ EXAMPLE = """python -m lce_tf.negatives --dataset pydocs --run bm25.train.trec d
 
 
 def parser() -> argparse.ArgumentParser:
-    """The door's command line."""
+    """The command's argument parser."""
     result = parser_for("negatives", __doc__.partition(": ")[2], EXAMPLE)
     add = result.add_argument
     add("--dataset", default="pydocs", help="queries, passages and judgments: ir_datasets id, folder or pydocs")

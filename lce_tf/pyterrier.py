@@ -40,7 +40,7 @@ class LceReranker(pt.Transformer):
         Ranks follow `best_first`: by the scores before any activation.
 
         Args:
-            inp: with qid, query, docno and `text_field`.
+            inp: has the columns qid, query, docno and `text_field`.
 
         Raises:
             pt.validate.InputValidationError: a column is missing.

@@ -12,7 +12,7 @@ EXAMPLE = """python -m lce_tf.repeat runs/pydocs/models/lce-n8-bm25
 
 
 def parser() -> argparse.ArgumentParser:
-    """The door's command line."""
+    """The command's argument parser."""
     result = parser_for("repeat", __doc__.partition(": ")[2], EXAMPLE)
     result.add_argument("product", nargs="+", help="folder of lce train, run of lce rerank, or folder of lce tables")
     result.add_argument(

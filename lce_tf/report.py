@@ -18,7 +18,7 @@ Every judged query counts; one that a run lacks scores 0. Equal scores are order
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line of this door."""
+    """The command's argument parser."""
     options = argparse.ArgumentParser(
         description="Writes one HTML page about runs and trainings: measures with significance, training curves, ranks "
         "of relevant passages, and the queries that win and lose against the first stage.",

@@ -13,7 +13,7 @@ EXAMPLE = """python -m lce_tf.rerank --checkpoint runs/lce8 --dataset pydocs --s
 
 
 def parser() -> argparse.ArgumentParser:
-    """The door's command line."""
+    """The command's argument parser."""
     result = parser_for("rerank", __doc__.partition(": ")[2], EXAMPLE)
     add_job_options(result, RerankConfig)
     return result

@@ -26,10 +26,10 @@ from lce_tf.tokens.tokenizers import WordPieces
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """A passage in its new place.
+    """A passage in a ranking.
 
     Attributes:
-        index: its place in the passages that were given, from 0.
+        index: its place among the given passages, from 0.
         score: its score, as `Reranker.score` gives it.
         text: the passage.
     """
@@ -41,12 +41,12 @@ class Ranked:
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """What is known of some pairs once they are scored; `scored[a:b]` is that of some of them.
+    """The results of scoring pairs; `scored[a:b]` has those of a slice of the pairs.
 
     Attributes:
-        scores: [pairs] float32, what pairs are ordered by: scores before the activation that the checkpoint names.
-        tokens: [pairs] int64, wordpieces that the model read, special ones and those of all windows included.
-        cut: [pairs] bool, whether the model did not read all of the query or of the passage.
+        scores: [pairs] float32, by which pairs are ordered; before the activation that the checkpoint names.
+        tokens: [pairs] int64, wordpieces that the model read, including special ones and those of all windows.
+        cut: [pairs] bool, whether the query or the passage was cut, so that the model did not read all of it.
         calibration: the checkpoint's, if it has one.
     """
 
@@ -63,19 +63,19 @@ class Scored:
 
     @property
     def relevance(self) -> np.ndarray:
-        """[pairs] float64 from 0 to 1: the calibrated probability, or else the sigmoid of the score."""
+        """[pairs] float64 from 0 to 1: the calibrated probability; without a calibration, the sigmoid of the score."""
         return activate(self.scores, self.calibration or "sigmoid")
 
 
 class Reranker:
     """A trained cross-encoder that scores texts, as `lce rerank` scores those of a run.
 
-    `Reranker.load` makes one. It may be used from several threads, whose calls take turns on the model, and with the
-    engine openvino in processes that are forked later.
+    `Reranker.load` makes one. It may be used from several threads, whose calls use the model one at a time; with the
+    engine openvino also in processes that are forked later.
 
     Attributes:
-        scoring, lengths: how scores are made and how pairs are cut.
-        shown: what is shown of a score, see `activate`: a calibration where the checkpoint has one.
+        scoring, lengths: how scores are computed from logits, and how pairs are cut.
+        shown: how a score is returned, see `activate`: by the checkpoint's calibration if it has one.
     """
 
     def __init__(self, opened: Opened, engine: Engine):
@@ -83,7 +83,7 @@ class Reranker:
         self._calibration = opened.calibration
         self._tokenizer, self._template, self._engine = opened.tokenizer, opened.template, engine
         self._turn = threading.Lock()
-        # In a forked process another thread's lock would be held for ever; the new one is there before any thread is.
+        # A lock that another thread holds at a fork stays locked in the child, so the child gets a new one.
         here = weakref.ref(self)
         os.register_at_fork(after_in_child=lambda: _unlock(here()))
 
@@ -111,10 +111,10 @@ class Reranker:
             query_length, sequence_length: in wordpieces, instead of the checkpoint's own; see `Lengths`.
             special_words: what words such as "[SEP]" in a text become; see `lce_tf.reranking.opening.SPECIAL_WORDS`.
             positive_label, trust_settings: see `lce_tf.reranking.opening.open_checkpoint`.
-            window, stride, windows: for documents longer than a sequence, of which the best window counts.
+            window, stride, windows: cut documents longer than a sequence; the best window's score counts.
 
         Raises:
-            UserError: it is no such thing, or its parts do not fit together.
+            UserError: it is not a trained cross-encoder, or its parts do not fit together.
         """
         quiet_tensorflow()
         cutting = (query_length, sequence_length, window, stride, windows)
@@ -124,16 +124,16 @@ class Reranker:
     def score(self, pairs: Iterable[tuple[str, str]]) -> np.ndarray:
         """The relevance of each pair's passage to its query: [pairs] float32 in the order of `pairs`.
 
-        A score is the model's logit (z1 - z0 where it has two), what the checkpoint's configuration makes of it, or
-        the probability that a calibration of the checkpoint gives it.
-        It does not depend on the other pairs but for rounding.
+        A score is the model's logit (z1 - z0 if it has two), after the activation that the checkpoint's configuration
+        names; if the checkpoint has a calibration, it is the calibrated probability.
+        Except for rounding, it does not depend on the other pairs.
 
         Args:
-            pairs: (query, passage); empty texts are texts.
+            pairs: (query, passage); texts may be empty.
 
         Raises:
             TypeError: a pair is not a tuple or list of two strings, or the pairs are a set.
-            UserError: a text holds half of a surrogate pair; a score is no number. In each case but the last, nothing
+            UserError: a text holds half of a surrogate pair; a score is not finite. In all cases but the last, nothing
                 has been scored.
         """
         return activate(self.scored(pairs).scores, self.shown).astype(np.float32)
@@ -151,7 +151,7 @@ class Reranker:
         passages = listed(passages, "passages")
         if top is not None and not (isinstance(top, int | np.integer) and top >= 1):
             raise UserError(f"top={top!r}: give a whole number, 1 or more, or None for all passages")
-        if not passages:  # a query that is none is refused here as well
+        if not passages:  # refuses a query that is not a text here as well
             checked_pairs([(query, "")])
         scores = self.scored([(query, passage) for passage in passages]).scores
         written = activate(scores, self.shown).astype(np.float32)
@@ -159,7 +159,7 @@ class Reranker:
         return [Ranked(i, float(written[i]), passages[i]) for i in order.tolist()]
 
     def scored(self, pairs: Iterable[tuple[str, str]]) -> Scored:
-        """Scores as they order the pairs, before any activation, and how much of the texts the model read for them.
+        """The scores that pairs are ordered by, before any activation, and how much of the texts the model read.
 
         Raises:
             TypeError, UserError: as `score`.
@@ -190,7 +190,7 @@ def _unlock(reranker: Reranker | None) -> None:
 
 
 def _store(texts: list[str], tokenizer: WordPieces) -> tuple[TokenStore, np.ndarray]:
-    """The different ones among the texts as a store in memory, and [texts] int64, the row of each."""
+    """The distinct texts as a store in memory, and [texts] int64, the row of each text in it."""
     row = {text: i for i, text in enumerate(dict.fromkeys(texts))}
     encoded = tokenizer(list(row))
     offsets = np.cumsum([0, *map(len, encoded)])

@@ -46,7 +46,7 @@ def retrieve(
     judged: bool = False,
     threads: int | None = None,
 ) -> Run:
-    """The retriever's run, `depth` passages a query at most, which it also writes to `output` in TREC's format.
+    """Retrieves at most `depth` passages per query; writes the run to `output` in TREC's format and returns it.
 
     Args:
         retriever: such as `RETRIEVERS["bm25"](k1=0.9, b=0.4)`.
@@ -82,7 +82,7 @@ def tune_bm25(
 
 
 def parser(names: Iterable[str] = RETRIEVERS) -> argparse.ArgumentParser:
-    """The command line of this door, with a method for each retriever named."""
+    """The command's argument parser, with a subcommand for each retriever in `names` and one for tuning."""
     options = argparse.ArgumentParser(
         prog="lce_tf.retrieve",
         description=__doc__.split(": ", 1)[1].strip(),
@@ -151,13 +151,13 @@ def _run(argv: Sequence[str]) -> None:
     settings = {one.name: flags.pop(one.name) for one in fields(method)}
     run = retrieve(method(**settings), **flags)
     seconds = time.monotonic() - begin
-    # A pipe on stdout is given the run alone.
+    # If the run goes to stdout, this line goes to stderr.
     said = sys.stderr if is_stream(args.output) else sys.stdout
     print(f"{len(run.query_ids)} queries, {len(run)} rows, {seconds:.1f} s: {args.output}", file=said)
 
 
 def _check(output: str | Path | None, depth: int, threads: int | None) -> None:
-    """Refuses what would only come to light after the search: bad numbers, an output that cannot be written."""
+    """Finds faults before the search instead of after it: bad numbers, an output that cannot be written."""
     if depth < 1:
         raise UserError(f"depth {depth}: must be 1 or more passages a query")
     if threads is not None and threads < 1:

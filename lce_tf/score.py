@@ -1,4 +1,4 @@
-"""`python -m lce_tf.score`: writes a teacher's scores of what groups are drawn from, for a student to learn from."""
+"""`python -m lce_tf.score`: writes a teacher's scores of positives and candidates, for a student to learn from."""
 
 import argparse
 import functools
@@ -14,7 +14,7 @@ EXAMPLE = """python -m lce_tf.score --checkpoint runs/teacher --dataset pydocs -
 
 
 def parser() -> argparse.ArgumentParser:
-    """The door's command line."""
+    """The command's argument parser."""
     result = parser_for("score", __doc__.partition(": ")[2], EXAMPLE)
     add_job_options(result, ScoreConfig)
     return result

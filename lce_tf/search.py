@@ -17,12 +17,12 @@ EXAMPLE = """python -m lce_tf.search --dataset pydocs --run bm25.train.trec --ba
 Each of the four trainings sees 12,800 pairs of the queries that are not held out, and reranks the run of the others.
 search/table.md compares them, and the last line printed has the flags of the best. The same command goes on where an
 interrupted one stopped, and with further values tries only those."""
-# Settings that the door itself has, or that the search fills in.
+# Training settings without a flag here: the command has its own flag for them, or the search fills them in.
 FILLED = ("dataset", "run", "split", "format", "dev_split", "dev_run", "dev_also", "evaluate_every", "keep")
 
 
 def parser() -> argparse.ArgumentParser:
-    """The door's command line."""
+    """The command's argument parser."""
     result = parser_for("search", __doc__.partition(": ")[2], EXAMPLE)
     add = result.add_argument
     add("--dataset", default="pydocs", help="queries, passages and judgments: ir_datasets id, folder or pydocs")

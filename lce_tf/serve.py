@@ -22,7 +22,7 @@ _LENGTHS = ("query_length", "sequence_length", "window", "stride", "windows")
 
 
 def parser() -> argparse.ArgumentParser:
-    """The door's command line."""
+    """The command's argument parser."""
     result = parser_for("serve", __doc__.partition(": ")[2], EXAMPLE)
     add = result.add_argument
     add("--checkpoint", required=True, help=CHECKPOINT)
@@ -53,7 +53,7 @@ def _main(arguments: argparse.Namespace) -> None:
     listener = bound(arguments.host, arguments.port)
     lengths = {name: given[name] for name in (*_LENGTHS, *_WORDS)}
     reranker = Reranker.load(arguments.checkpoint, arguments.engine, arguments.precision, **lengths)
-    reranker.scored([("", "")])  # what the engine puts off until its first batch, and whether it works at all
+    reranker.scored([("", "")])  # does what the engine defers to its first batch, and fails if it does not work
     logs.to_stderr()
     if token is None and not listener.getsockname()[0].startswith(("127.", "::1")):
         logs.event("no token: whoever reaches this address is served", logging.WARNING)

@@ -11,7 +11,7 @@ EXAMPLE = """python -m lce_tf.soup --output models/soup models/seed1 models/seed
 
 
 def parser() -> argparse.ArgumentParser:
-    """The door's command line."""
+    """The command's argument parser."""
     result = parser_for("soup", __doc__.partition(": ")[2], EXAMPLE)
     help = "trained cross-encoders of one shape, such as trainings with several seeds"
     result.add_argument("checkpoints", nargs="+", metavar="CHECKPOINT", help=help)

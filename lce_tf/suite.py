@@ -18,7 +18,7 @@ HOW = ("first_stage", "depth", "candidates", "measures", "alpha", "engine", "pre
 
 
 def parser() -> argparse.ArgumentParser:
-    """The door's command line."""
+    """The command's argument parser."""
     result = parser_for("suite", __doc__.partition(": ")[2], EXAMPLE)
     add = result.add_argument
     sets = f"{', '.join(NAMES)}, or a data set and its split: ir_datasets id or folder"
@@ -32,7 +32,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def suite(config: SuiteConfig) -> Outcome:
-    """What every system reaches on every set that is here; written to `suite.json` in the output, too.
+    """The values of every system on every set that is here; also written to `suite.json` in the output folder.
 
     Raises:
         UserError: bad input, in one line.

@@ -30,7 +30,7 @@ EXAMPLE = """python -m lce_tf.tables table1 --preset smoke
 
 
 def parser() -> argparse.ArgumentParser:
-    """The door's command line."""
+    """The command's argument parser."""
     result = parser_for("tables", __doc__.partition(": ")[2], EXAMPLE)
     add = result.add_argument
     add("table", choices=[*TABLES, ALL], help="which table, or all of them: what they share is made once")
@@ -62,7 +62,7 @@ def _rates(text: str) -> tuple[float, float]:
 def _main(arguments: argparse.Namespace) -> None:
     flags = vars(arguments).copy()
     if (data_dir := flags.pop("data_dir")) is not None:
-        # A list of the work is also asked for where the data are not, such as on the machine that submits.
+        # --list-stage does not need the data: it is also used on machines without them, to submit jobs.
         flags["dataset"] = data_dir if flags["list_stage"] else official_folder(data_dir)
     name, preset = flags.pop("table"), PRESETS[flags.pop("preset")]
     tables = list(TABLES.values()) if name == ALL else [TABLES[name]]
@@ -70,7 +70,7 @@ def _main(arguments: argparse.Namespace) -> None:
     if seeds is not None and (not seeds or len(set(seeds)) != len(seeds)):
         raise UserError("--seeds: give one or more different whole numbers, such as 1,2,3")
     for seed in seeds or ():
-        replace(preset.training, seed=seed)  # refuses what is no seed
+        replace(preset.training, seed=seed)  # refuses an invalid seed
     stage, listed, index = (flags.pop(name) for name in ("stage", "list_stage", "index"))
     planned, rates, jobs = (flags.pop(name) for name in ("plan", "pairs_per_second", "jobs"))
     if sum((planned, stage is not None, listed is not None)) > 1:

@@ -28,7 +28,7 @@ The same command goes on where an interrupted training stopped."""
 
 
 def parser() -> argparse.ArgumentParser:
-    """The door's command line; a setting not given stays None and falls to the preset or the paper."""
+    """The command's argument parser; a setting that is not given stays None and becomes the preset's or the paper's."""
     result = parser_for("train", __doc__.partition(": ")[2], EXAMPLE)
     result.set_defaults(split=None)
     add = result.add_argument
@@ -76,7 +76,7 @@ def _main(arguments: argparse.Namespace) -> None:
 
 
 def _plan(recipe: str, given: dict, output: str | None) -> str:
-    """The recipe in words, under the settings given; files that are not given stay names to fill in."""
+    """The recipe in words, with the given settings; files that are not given appear as placeholders."""
     files = {"dataset": "DATASET", "run": "RUN.trec", "teacher": "TEACHER.trec"}
     output = output or "FOLDER"
     if RECIPES[recipe].whole:
@@ -94,10 +94,10 @@ def _from_preset(preset: Preset, flags: dict, negatives: str) -> TrainConfig:
         config = replace(preset.training, **{"dataset": preset.dataset, **flags})
         return follow(config, config.recipe, flags)
     own = {name: value for name, value in flags.items() if name not in ("loss", "group", "seed", "dataset")}
-    # The dev run is the preset's own where none is named; its place is taken until it has been made.
+    # A placeholder for the preset's own dev run, until that has been made; a --dev-run replaces it.
     training = replace(preset.training, **{"dev_run": "to be made", "loss": flags["loss"], **own})
     members = replace(training, **flags).members  # impossible settings are refused before anything is retrieved
-    # Fewer negatives than the preset's list holds are the head of that list.
+    # The list is made to the preset's depth at least; a smaller negatives_depth uses its head.
     depth = max(training.negatives_depth, preset.training.negatives_depth)
     wanted_preset = replace(preset, training=replace(training, negatives_depth=depth), asked=own)
     products = Products(wanted_preset, f"runs/{preset.name}")
@@ -108,7 +108,7 @@ def _from_preset(preset: Preset, flags: dict, negatives: str) -> TrainConfig:
 def _default_output(preset: Preset | None, config: TrainConfig, negatives: str) -> Path:
     name = f"{config.loss}-n{config.members}-{negatives}"
     if preset and config.seed != preset.training.seed:
-        name += f"-seed{config.seed}"  # as the tables call it
+        name += f"-seed{config.seed}"  # as `lce tables` names it
     return Path("runs") / (preset.name if preset else Path(config.dataset).name) / "models" / name
 
 

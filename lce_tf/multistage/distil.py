@@ -1,4 +1,4 @@
-"""Students of a trained cross-encoder: its scores, some of its layers, and a training for each number of layers."""
+"""Distils a cross-encoder: writes its scores, and trains students from them, each with some of its layers."""
 
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -24,10 +24,10 @@ class DistilConfig:
     """Students to make of a checkpoint; each field states what it means.
 
     Attributes:
-        training: of every student. Its backbone and teacher are filled in; its `dev_run`, if there is one, is what the
-            students are compared on.
+        training: of every student. Its backbone and teacher are filled in; the students are compared on its `dev_run`,
+            if it has one.
         output: folder of all products.
-        scoring: engine and depth, of the teacher and of the students.
+        scoring: engine, precision and depth, for the teacher and the students.
     """
 
     checkpoint: str = setting()
@@ -50,11 +50,11 @@ class DistilConfig:
 
 @dataclass(frozen=True)
 class Distilled:
-    """What became of a checkpoint.
+    """The students of a checkpoint.
 
     Attributes:
         students: layers -> folder of the trained student.
-        table: what each gives up for its rate, as Markdown; None without a dev run.
+        table: each student's quality and rate beside the teacher's, as Markdown; None without a dev run.
     """
 
     students: dict[int, Path]
@@ -62,13 +62,13 @@ class Distilled:
 
 
 def distil(config: DistilConfig) -> Distilled:
-    """Makes the students in `config.output`: `layers-N/model` each, and `table.md` where there is a dev run.
+    """Makes the students in `config.output`: `layers-N/model` for each, and `table.md` if there is a dev run.
 
-    The teacher's scores (`teacher.trec`) and each student are kept; the same call goes on where an interrupted one
-    stopped, and makes only what is new where it asks for further students.
+    The teacher's scores (`teacher.trec`) and each student are kept: repeating an interrupted call resumes it, and a
+    call for further students makes only these.
 
     Raises:
-        UserError: bad input; or the folder's products were made otherwise.
+        UserError: bad input, or products in the folder that were made with other settings.
     """
     teacher = checkpoint.locate(config.checkpoint)
     depth = checkpoint.trained(teacher).config.num_hidden_layers
@@ -92,7 +92,7 @@ def distil(config: DistilConfig) -> Distilled:
 
 
 def training_like(teacher: str, flags: dict) -> dict:
-    """The flags of a training with the teacher's lengths, head and padding where they name none."""
+    """The flags of a training; lengths, head and padding segment that they leave out are the teacher's."""
     about = checkpoint.trained(checkpoint.locate(teacher))
     lengths, scoring = about.lengths, about.scoring
     own = {"query_length": lengths.query, "sequence_length": lengths.sequence, "passage_length": lengths.passage}
@@ -111,7 +111,7 @@ def _trained(config: DistilConfig, steps: Steps, layers: int, start: Path, score
 
 
 def _table(config: DistilConfig, steps: Steps, models: list[Model]) -> str:
-    """What each student gives up, and what for; also written to `table.md` and `table.json`."""
+    """Each student's quality and rate beside the teacher's; also written to `table.md` and `table.json`."""
     facts = quality(steps, models, config.training, config.scoring)
     settings = {model.name: checkpoint.identity(model.folder) for model in models}
     settings |= {**asdict(config.scoring), "run_sha256": file_sha256(config.training.dev_run)}

@@ -25,7 +25,7 @@ from lce_tf.training.job import train
 STARTS = ("backbone", "previous")
 # Stands for the teacher's run where each round takes the scores of the round before.
 OWN = ("scores of the round before",)
-# A rank below any list of candidates.
+# A rank beyond the end of any list of candidates.
 WHOLE = 1 << 30
 
 
@@ -34,9 +34,10 @@ class MineConfig:
     """Rounds of training and mining; each field states what it means.
 
     Attributes:
-        training: of every round. Its run is filled in; on its `dev_run`, if there is one, the rounds are compared.
-        negatives: what candidates are, and how many a round's list has. Its output is filled in. Where its teacher is
-            `OWN`, the model of the round before removes false negatives; another teacher does so for all rounds.
+        training: of every round. Its run is filled in; the rounds are compared on its `dev_run`, if it has one.
+        negatives: which passages are candidates, and how many a round's list has. Its output is filled in. If its
+            teacher is `OWN`, false negatives are removed by the previous round's scores; otherwise by the teacher's,
+            for all rounds.
         output: folder of all products.
     """
 
@@ -57,12 +58,12 @@ class MineConfig:
 
 @dataclass(frozen=True)
 class Mined:
-    """What became of the rounds.
+    """The results of the rounds.
 
     Attributes:
         models: folders of the trained checkpoints, in the order of the rounds.
         lists: runs that their negatives came from.
-        table: how good each is, as Markdown; None without a dev run.
+        table: the quality of each, as Markdown; None without a dev run.
     """
 
     models: list[Path]
@@ -73,10 +74,10 @@ class Mined:
 def mine(config: MineConfig) -> Mined:
     """Trains `config.rounds` models in `config.output`: `round-N/negatives.trec` and `round-N/model` each.
 
-    The same call goes on where an interrupted one stopped, and with more rounds after the last one made.
+    Repeating an interrupted call resumes it; with more rounds, a call goes on after the last one made.
 
     Raises:
-        UserError: bad input; or the folder's products were made otherwise.
+        UserError: bad input, or products in the folder that were made with other settings.
     """
     check_dev(config.training)
     with Steps(config.output, "mine", {**defaults_of(NegativesConfig), **DEFAULTS}).opened() as steps:
@@ -96,7 +97,7 @@ def mine(config: MineConfig) -> Mined:
 
 
 def _candidates(config: MineConfig, steps: Steps) -> Path:
-    """All that the rounds draw from: the runs' window, less what needs no model of a round to be removed."""
+    """The candidates of all rounds: the runs' window of ranks, after the filters that use no round's model."""
     every = replace(config.negatives, per_query=None, draw="top")
     if every.teacher == OWN:
         every = replace(every, teacher=(), teacher_margin=None, teacher_share=None)
@@ -104,7 +105,7 @@ def _candidates(config: MineConfig, steps: Steps) -> Path:
 
 
 def _drawn(config: MineConfig, steps: Steps, number: int, source: Path) -> Path:
-    """The list of a round, drawn from the candidates as they are ranked by the first stage or the round before."""
+    """The list of a round, drawn from the candidates as the first stage or the previous round's model ranks them."""
     own = config.negatives.teacher == OWN and number > 1
     settings = {"teacher": (str(source),)} if own else {"teacher": (), "teacher_margin": None, "teacher_share": None}
     settings |= {"runs": (str(source),), "shares": None, "first_rank": 1, "last_rank": WHOLE, "near_duplicates": 0.0}
@@ -128,7 +129,7 @@ def _trained(config: MineConfig, steps: Steps, number: int, run: Path, models: l
 
 
 def _table(config: MineConfig, steps: Steps, models: list[Path], lists: list[Path]) -> str:
-    """How good each round's model is, and what its negatives were; also written to `table.md` and `table.json`."""
+    """Each round's quality and counts of its negatives; also written to `table.md` and `table.json`."""
     rounds = [Model(f"round-{number}", folder) for number, folder in enumerate(models, 1)]
     facts = quality(steps, rounds, config.training, config.scoring)
     records = {one.name: read_record(file) for one, file in zip(rounds, lists, strict=True)}

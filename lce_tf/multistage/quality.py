@@ -1,4 +1,4 @@
-"""How good the models of several stages are on one dev run, and how the differences test."""
+"""Quality of several models on one dev run, with significance tests of the differences."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -26,7 +26,7 @@ class Model(NamedTuple):
 
 
 def check_dev(training: TrainConfig) -> None:
-    """Reads the training's dev run and judgments, if it has a dev run: what is wrong with them is found before work.
+    """Reads the training's dev run and judgments, if it has a dev run, to find faults in them before the work.
 
     Raises:
         UserError: one of them cannot be read, or too few queries are judged to test differences.
@@ -39,7 +39,7 @@ def check_dev(training: TrainConfig) -> None:
 
 
 def trained_alone(training: TrainConfig) -> TrainConfig:
-    """The training without the dev run that its models are measured on later, unless it evaluates on it itself."""
+    """The training without its dev run, which is used later to measure its models, unless it evaluates on it itself."""
     return training if training.evaluate_every else replace(training, dev_run=None)
 
 
@@ -54,16 +54,16 @@ def quality(
 ) -> dict[str, Any]:
     """Means of the first stage and of each model on the training's dev run, and tests of all others against `base`.
 
-    The reranked runs are products, `NAME.PART.trec`.
+    The reranked runs are kept as products, `NAME.PART.trec`.
 
     Args:
-        queries: those of the split that count; None takes all that are judged.
+        queries: ids of the queries that count; None: all judged queries of the split.
         base: name of a model, or `FIRST_STAGE`; None takes the first model.
-        part: what the dev run's queries are.
+        part: name of the dev run's queries, for file names.
 
     Returns:
-        `rows`, one for each: `model`, the `MEASURES`, `difference` in the first measure and its `p`, None for `base`;
-        `queries`; `depth`.
+        `rows`, one for the first stage and one per model: `model`, the `MEASURES`, `difference` from `base` in the first
+        measure and its corrected `p` (None for `base`); `queries`, how many; `depth`.
     """
     runs = {model.name: scoring.rerank(steps, f"{model.name}.{part}.trec", model.folder, training) for model in models}
     qrels = load_dataset(training.dataset).qrels(training.dev_split)

@@ -1,4 +1,4 @@
-"""Pairs a second that each of several models scores, over the same pairs and by turns."""
+"""Measures the pairs per second that each of several models scores; they take turns on the same pairs."""
 
 import time
 from dataclasses import asdict
@@ -18,7 +18,7 @@ from lce_tf.tokens.packing import Packer
 from lce_tf.tokens.texts import passage_store, query_store
 from lce_tf.training.config import TrainConfig
 
-# Pairs to score, and how often each model does; the best turn counts, as other work of the machine only slows it down.
+# Pairs to score, and timed turns of each model; the fastest turn counts, since other work only slows a turn down.
 TIMED, TURNS = 1024, 3
 
 
@@ -26,8 +26,8 @@ def rates(models: list[Model], training: TrainConfig, scoring: ScoringConfig) ->
     """The rates on the first pairs of the training's dev run.
 
     Returns:
-        `pairs_per_second` and the `seconds` of each turn, by model; and of all of them `pairs`, `engine`, `precision`
-        and `processor`.
+        `pairs_per_second` and the `seconds` of each turn, by model; and `pairs`, `engine`, `precision` and `processor`,
+        which all models share.
     """
     depth = scoring.depth
     run = read_run(training.dev_run, training.format).cut(depth).take(slice(0, -(-TIMED // depth)))

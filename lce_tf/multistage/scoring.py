@@ -1,4 +1,4 @@
-"""How the models of a training of several stages score pairs."""
+"""How the models of a multi-stage training score pairs."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ from lce_tf.training.config import TrainConfig
 
 @dataclass(frozen=True)
 class ScoringConfig:
-    """Each field states what it means."""
+    """Settings of scoring; each field states what it means."""
 
     engine: str = setting("auto", "engine that scores, see lce rerank", read=ENGINES.known, metavar="ENGINE")
     scoring_precision: str = setting("auto", "its precision, see --precision of lce rerank", metavar="NAME")
@@ -24,11 +24,11 @@ class ScoringConfig:
         check(self)
 
     def teach(self, steps: Steps, name: str, model: Path, training: TrainConfig, run: Path, depth: int) -> Path:
-        """The run with the model's scores of the top `depth` of `run` and of the judged relevant passages."""
+        """A run with the model's scores of the top `depth` of `run` and of the judged relevant passages."""
         return self._scored(steps, name, model, training, run, training.split, depth, judged=True)
 
     def rerank(self, steps: Steps, name: str, model: Path, training: TrainConfig) -> Path:
-        """The training's dev run as the model reranks it."""
+        """The training's dev run, reranked by the model."""
         return self._scored(steps, name, model, training, Path(training.dev_run), training.dev_split, self.depth)
 
     def _scored(self, steps, name, model, training, run, split, depth, judged=False) -> Path:

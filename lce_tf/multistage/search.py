@@ -1,4 +1,4 @@
-"""A search over settings of training: each combination trained on some queries and measured on others of the split."""
+"""A search over settings of training: each combination trains on part of a split's queries, the rest measure it."""
 
 import itertools
 import json
@@ -26,7 +26,7 @@ from lce_tf.multistage.scoring import ScoringConfig
 from lce_tf.training.config import DEFAULTS, TrainConfig
 from lce_tf.training.job import train
 
-# Set by the search itself, or without an effect on what is learnt.
+# Settings that cannot be tried: the search sets them itself, or they have no effect on what is learnt.
 FILLED = ("dataset", "run", "split", "format", "teacher", "dev_split", "dev_run", "dev_also", "keep", "recipe", "stage")
 HELD_OUT = "held-out"
 
@@ -40,7 +40,7 @@ class Axis(NamedTuple):
 
 @wants("NAME=VALUE,VALUE with a setting of lce train, such as learning-rate=5e-5,1e-4")
 def axis(text: str) -> Axis:
-    """The axis that `NAME=VALUE,VALUE,...` means, NAME being a setting's with or without dashes."""
+    """The axis that `NAME=VALUE,VALUE,...` stands for; NAME is a setting of training or its flag."""
     name, _, values = text.partition("=")
     name = name.strip().lstrip("-").replace("-", "_")
     known = {one.name for one in fields(TrainConfig) if one.metadata.get("help")} - set(FILLED)
@@ -82,7 +82,7 @@ class SearchConfig:
             raise UserError(f"--grid {twice}: is given twice; list all its values at once")
         if self.pairs is not None and "steps" in names:
             raise UserError("--pairs: sets the steps of each trial; leave steps out of the grid")
-        self.trials()  # each checks its own settings
+        self.trials()  # refuses a trial with invalid settings
 
     def trials(self) -> "dict[str, TrainConfig]":
         """Name -> training of each combination."""
@@ -104,9 +104,9 @@ class Searched:
 
     Attributes:
         best: name of the trial with the highest MRR@10 on the held-out queries.
-        flags: the settings that it was tried with, as flags of lce train.
+        flags: the values of the grid that it was trained with, as flags of lce train.
         table: all trials, best first, as Markdown.
-        facts: the same as JSON can hold it.
+        facts: the same in JSON's types.
     """
 
     best: str
@@ -118,14 +118,14 @@ class Searched:
 def search(config: SearchConfig, jobs: int = 1) -> Searched:
     """Trains each combination in `config.output` and measures it on the held-out queries: `TRIAL/model`, `table.md`.
 
-    Dev and test queries are not looked at. The same call goes on where an interrupted one stopped; one with further
-    values makes only what is new.
+    Dev and test queries are not used. Repeating an interrupted call resumes it; a call with further values makes only
+    the new trials.
 
     Args:
         jobs: trials at once, each in a process of its own.
 
     Raises:
-        UserError: bad input; or the folder's products were made otherwise.
+        UserError: bad input, or products in the folder that were made with other settings.
     """
     trials = config.trials()
     with Steps(config.output, "search", DEFAULTS).opened() as steps:

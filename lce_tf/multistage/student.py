@@ -1,4 +1,4 @@
-"""A cross-encoder of some of another's layers, to be trained."""
+"""A student to be trained: a cross-encoder with some of a teacher's layers."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -29,7 +29,7 @@ def picked(depth: int, layers: int, pick: str) -> list[int]:
 
 
 def write_student(teacher: Path, kept: list[int], folder: Path) -> None:
-    """Writes the teacher with the layers `kept` alone, as a folder that training takes as its backbone."""
+    """Writes the teacher with only the layers `kept`, as a folder that training can use as its backbone."""
     from lce_tf.model.cross_encoder import CrossEncoder
 
     about = checkpoint.trained(teacher)
@@ -44,7 +44,7 @@ def write_student(teacher: Path, kept: list[int], folder: Path) -> None:
 
 
 def _outside(encoder) -> list:
-    """The variables of an encoder that no block holds."""
+    """The variables of an encoder outside its blocks."""
     inside = {id(variable) for block in encoder.blocks for variable in block.variables}
     return [variable for variable in encoder.variables if id(variable) not in inside]
 

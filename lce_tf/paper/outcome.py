@@ -87,7 +87,7 @@ class Setting:
         preset, dataset, split: names.
         queries: number of judged dev queries in every mean.
         depth: passages reranked per query.
-        steps, batch, learning_rate: of training; the batch in groups (cross entropy: in pairs), the peak of the rate.
+        steps, batch, learning_rate: of training; batch counts groups (cross entropy: pairs), the rate is the peak.
         backbone: the pretrained encoder that was used, for display.
         dense: the dense retriever's encoder that was used.
         retrievers: role -> display name, e.g. {"bm25": "BM25", "dense": "MiniLM (dense)"}.

@@ -83,7 +83,7 @@ def build(table: Table, results: Mapping[str, Measured], setting: Setting) -> Re
         UserError: rows measured over different queries, or not over `setting.queries` of them.
     """
     report = Report(table, results, setting)
-    _ = report.lines  # finds different queries now, not when it is printed
+    _ = report.lines  # finds rows over different queries now, not when the report is printed
     return report
 
 

@@ -139,7 +139,7 @@ class Table:
         return tuple(row.label for row in self.rows if row.kind == CITED and row.first_stage)
 
     def measuring(self, labels: Iterable[str]) -> "Table":
-        """The table with those of the cited rows that are among `rerankable` of kind "public"."""
+        """The table with the kind "public" for rows with these labels; labels not in `rerankable` are ignored."""
         chosen = set(labels) & set(self.rerankable)
         return replace(self, rows=tuple(replace(r, kind=PUBLIC) if r.label in chosen else r for r in self.rows))
 

@@ -16,7 +16,7 @@ from lce_tf.reporting.texts import Texts
 
 MEASURE = "MRR@10"
 BEFORE, AFTER = "BM25", "reranked"
-# Queries that win and that lose on the page.
+# Maximum number of wins, and of losses, on the page.
 _SHOWN = 10
 
 
@@ -26,8 +26,8 @@ class Demo:
 
     Attributes:
         page: the HTML page.
-        comparison: of the first stage, `BEFORE`, and of what the cross-encoder made of it, `AFTER`.
-        better, worse: queries whose value rose, and fell.
+        comparison: of the first-stage run, `BEFORE`, with the reranked run, `AFTER`.
+        better, worse: number of queries whose value rose, and fell.
     """
 
     page: Path
@@ -36,7 +36,7 @@ class Demo:
     worse: int
 
     def text(self) -> str:
-        """The lines that the command ends with."""
+        """The lines that the command prints last."""
         means, (p,) = self.comparison.means, self.comparison.p_values.values()
         return (
             f"{MEASURE} over {self.comparison.queries} queries: {BEFORE} {means[BEFORE]:.3f}, reranked by the "

@@ -16,7 +16,7 @@ from lce_tf.replication.presets import TRAIN, Preset
 NDCG = "nDCG@10"
 
 # Sets judged on TREC's scale for passages, by the beginning of their id, or by the split's name where the data set is
-# a folder. There grade 1 is "related, does not answer"; by TREC's guidelines binary measures count grades from 2 on.
+# a folder. On it grade 1 is "related, does not answer"; by TREC's guidelines binary measures count grades from 2 on.
 _TREC_PASSAGES = re.compile(r"(msmarco-passage(-v2)?/)?(trec-dl-|dl\d\d$)")
 _YEAR = re.compile(r"(?:trec-dl-20|dl)(\d\d)(?:/judged)?$")
 
@@ -27,10 +27,10 @@ class FurtherSet:
 
     Attributes:
         name: as it was asked for.
-        key: what its products are asked for by and named after; no other set or split of the preset has it.
-        label: heads its column.
-        dataset: whatever `load_dataset` takes; None is the preset's own.
-        split: of that data set; None is the one that needs no name.
+        key: names it in `Products` and in file names; no other set or split of the preset has the same.
+        label: its column's heading.
+        dataset: whatever `load_dataset` takes; None: the preset's own.
+        split: of that data set; None: the one that needs no name.
         trec_passages: whether it is judged on TREC's scale for passages.
         beir: whether it is one of BEIR's.
     """
@@ -44,12 +44,12 @@ class FurtherSet:
     beir: bool
 
     def min_grade(self, qrels: Qrels) -> int:
-        """The lowest grade that binary measures take for relevant: 2 on TREC's scale for passages, otherwise 1."""
+        """The lowest grade that binary measures count as relevant: 2 on TREC's scale for passages, otherwise 1."""
         highest = max((grade for grades in qrels.values() for grade in grades.values()), default=0)
         return 2 if self.trec_passages and highest > 1 else 1
 
     def measures(self, qrels: Qrels) -> tuple[str, ...]:
-        """What to measure, in ir_measures' names: the column's nDCG@10, whose gains are the grades, then the rest."""
+        """The measures, in ir_measures' names: first nDCG@10 (gains: the grades), which the column shows, then the rest."""
         if self.beir:
             return NDCG, "R@100"
         rel = f"(rel={grade})" if (grade := self.min_grade(qrels)) > 1 else ""
@@ -59,7 +59,7 @@ class FurtherSet:
 def further_sets(preset: Preset) -> tuple[tuple[FurtherSet, ...], dict[str, str]]:
     """The sets that the preset names, and name -> reason for those without files in its folder; only names are read.
 
-    Sets that a flag named must all be there.
+    If a flag named the sets, all of them must be there.
 
     Raises:
         UserError: an unknown set, one without judgments, the training split, or two that are the same.
@@ -116,7 +116,7 @@ def _own_split(name: str, dataset: str) -> str | None:
 
 
 def _described(name: str, dataset: str | None, split: str | None, source: str) -> FurtherSet:
-    """The set, with what follows from where it is; `source` names the data set even where that is the preset's."""
+    """The set, with its key, label and kind; `source` is its data set's name, even if `dataset` is None."""
     if _is_folder(source):
         place, whole = os.path.basename(os.path.abspath(os.path.expanduser(source))), split or ""
         label = f"{place}:{split}" if split else place

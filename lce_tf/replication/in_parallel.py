@@ -1,4 +1,4 @@
-"""The products of tables, several made at once."""
+"""Makes the products of tables, several at once."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +16,7 @@ from lce_tf.replication.stages import TOKENS, Item, stages
 
 
 class Work(NamedTuple):
-    """Tables, and what they are made with and in; the arguments of `make_plan`."""
+    """The arguments of `make_plan`: tables, preset, folder of the products and seeds."""
 
     tables: tuple[Table, ...]
     preset: Preset
@@ -25,22 +25,22 @@ class Work(NamedTuple):
 
 
 def jobs_for(preset: Preset) -> int:
-    """How many trainings and rerankings of a preset to run at once here; one where it says on which devices."""
+    """How many trainings and rerankings of a preset to run at once here; one if it sets a strategy or devices."""
     training = preset.training
     return 1 if training.strategy != "mirrored" or training.devices else jobs_here()
 
 
 def make_products(work: Work, jobs: int, footprint: Footprint) -> None:
-    """Makes what the tables are printed from: retrieval item by item, then `jobs` trainings or rerankings at once.
+    """Makes the products behind the tables: retrieval item by item, then `jobs` trainings or rerankings at once.
 
-    The longest trainings come first. Interrupted, the same call goes on from there.
+    The longest trainings come first. Repeating an interrupted call resumes it.
 
     Args:
         footprint: measures the memory of the processes.
 
     Raises:
-        UserError: bad input, or a product that was made with other settings, found before the work of its stage; or
-            an item failed, and those beside it were finished first.
+        UserError: bad input; a product that was made with other settings, found before the work of its stage; or an
+            item that failed, raised once the items running beside it are finished.
     """
     for table in work.tables:
         found_first(work.preset.measuring(table), Products(work.preset, work.folder))
@@ -50,7 +50,7 @@ def make_products(work: Work, jobs: int, footprint: Footprint) -> None:
         lacking = [i for i, item in enumerate(plan[stage]) if _lacks(item, left)]
         if lacking:
             for i in set(range(len(plan[stage]))) - set(lacking):
-                _make(work, stage, i)  # finds it made, or refuses it
+                _make(work, stage, i)  # refuses it if it was made with other settings
         longest_first = sorted(lacking, key=lambda i: -plan[stage][i].pairs)
         tasks = [Task(plan[stage][i].name, _make, (work, stage, i)) for i in longest_first]
         run_at_once(tasks, at_once, footprint, lambda: remaining(make_plan(*work), work.folder, jobs))
@@ -62,7 +62,7 @@ def _left(work: Work, stage: str) -> list[str]:
 
 
 def _lacks(item: Item, left: Sequence[str]) -> bool:
-    """Whether some of what the item makes is in `left`; token stores are no products, and made where others are."""
+    """Whether `left` has a product of the item; the token stores, which are no products, are made if any other is."""
     names = left if item.name == TOKENS else [name for name in left if f"{name}.".startswith(f"{item.name}.")]
     return bool(names)
 

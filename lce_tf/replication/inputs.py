@@ -15,7 +15,7 @@ from lce_tf.replication.sample import write_sample
 
 
 class Inputs:
-    """The data of a preset whose products are in `folder`; wherever a split is named, a further set's key will do."""
+    """The data of a preset whose products are in `folder`; methods that take a split take a further set's key as well."""
 
     def __init__(self, preset: Preset, folder: str | Path):
         self.preset, self.folder = preset, Path(folder)
@@ -23,12 +23,12 @@ class Inputs:
 
     @property
     def dataset_name(self) -> str:
-        """What the doors take as --dataset: the preset's own, or the folder of its sample."""
+        """The commands' --dataset: the preset's own, or the folder of its sample."""
         return self.preset.dataset if self.preset.share == 1 else str(self.folder / "data")
 
     @cached_property
     def dataset(self) -> Dataset:
-        """The preset's data set, sampled if it asks for that."""
+        """The preset's data set, or the sample of it that the preset asks for."""
         dataset = load_dataset(self.preset.dataset)
         if self.preset.share == 1:
             return dataset
@@ -47,11 +47,11 @@ class Inputs:
 
     @property
     def left_out(self) -> dict[str, str]:
-        """Name -> reason for those of the preset's own further sets that cannot be had here."""
+        """Name -> reason for those of the preset's own further sets that are not available here."""
         return self._reached[1]
 
     def located(self, split: str) -> tuple[str, Dataset, str | None]:
-        """Where a split's queries and passages are: what the doors take as --dataset, that data set, and --split."""
+        """Where a split's queries and passages are: the commands' --dataset, that data set, and the commands' --split."""
         preset = self.preset
         if split not in (TRAIN, preset.dev_split, preset.eval_split):
             found = {known.key: known for known in self.further}[split]
@@ -61,17 +61,17 @@ class Inputs:
         return self.dataset_name, self.dataset, split
 
     def qrels(self) -> Qrels:
-        """Judgments of the preset's dev queries: the first by id of those with a relevant passage."""
+        """Judgments of the preset's dev queries: the first `queries` by id that have a relevant passage."""
         qrels = self.dataset.qrels(self.preset.dev_split)
         judged = sorted(query_id for query_id, ids in relevant(qrels).items() if ids)
         return {query_id: qrels[query_id] for query_id in judged[: self.preset.queries]}
 
     def eval_queries(self) -> list[str]:
-        """The ids of the preset's eval queries: the first by id, judged or not."""
+        """The ids of the preset's eval queries: the first `queries` by id, judged or not."""
         return sorted(self.dataset.queries(self.preset.eval_split))[: self.preset.queries]
 
     def judged(self, split: str) -> Qrels:
-        """Judgments of a split's queries: of dev and eval those of the preset's queries, of any other all."""
+        """Judgments of a split's queries: for dev and eval only of the preset's queries, for other splits of all."""
         if split == self.preset.dev_split:
             return self.qrels()
         _, dataset, name = self.located(split)
@@ -81,26 +81,26 @@ class Inputs:
         return qrels
 
     def kept(self, split: str) -> list[str] | None:
-        """The queries that a split's runs keep; None where they keep all that were searched for: to train on."""
+        """The ids of the queries that a split's runs keep; None for the training split, whose runs keep all."""
         if split == TRAIN:
             return None
         return self.eval_queries() if split == self.preset.eval_split else list(self.judged(split))
 
     def hashes(self, split: str) -> dict[str, str]:
-        """The queries of a split's runs, and the judgments that chose them, as settings of a first stage."""
+        """Hashes of the queries of a split's runs and of the judgments that chose them, as settings of a first stage."""
         if split not in self._hashed:
             _, dataset, name = self.located(split)
             texts, kept = dataset.queries(name), self.kept(split)
             if kept is not None:
                 texts = {query_id: texts[query_id] for query_id in kept if query_id in texts}
-            # Eval queries are kept whether judged or not, and MS MARCO's are not.
+            # Eval queries are kept whether judged or not; MS MARCO's are not judged.
             qrels = None if split == self.preset.eval_split else self.judged(split)
             self._hashed[split] = made.hashes(texts, qrels)
         return self._hashed[split]
 
     @cached_property
     def _reached(self) -> tuple[tuple[FurtherSet, ...], dict[str, str]]:
-        """Sets that a preset brings along may be out of reach; those that a flag names fail when they are read."""
+        """Only a preset's own sets are tried here, and left out if missing; those of a flag fail when they are read."""
         named, left_out = self.named
         if self.preset.also_asked or holds_collection(os.path.expanduser(self.preset.dataset)):
             return named, left_out
@@ -109,7 +109,7 @@ class Inputs:
         return tuple(known for known in named if not reasons[known]), left_out
 
     def _fault(self, known: FurtherSet) -> str:
-        """Why one of the data set's own splits cannot be read; empty where it can."""
+        """Why one of the data set's own splits cannot be read; empty if it can be read."""
         try:
             self.dataset.queries(known.split)
             self.dataset.qrels(known.split)

@@ -1,4 +1,4 @@
-"""What of a preset's data and models is on this machine already; looking downloads and makes nothing."""
+"""Which of a preset's data and models are on this machine already; downloads and makes nothing."""
 
 import os
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from lce_tf.data.qrels import relevant
 from lce_tf.foundation.files import cache_dir
 from lce_tf.model import hub
 
-# Bytes of the weights on the hub, for what is planned before it is here.
+# Bytes of the weights on the hub, for plans that are made before their download.
 _WEIGHTS = {
     "google/electra-small-discriminator": 54_000_000,
     "google/electra-base-discriminator": 440_000_000,
@@ -25,7 +25,7 @@ _UNUSED = ("docpairs", "scoreddocs")
 
 @dataclass(frozen=True)
 class Source:
-    """Something to be had from elsewhere: its name, kind, whether it is here, in words, and its size if known."""
+    """Data or a model that a plan needs: its name, kind, whether it is here, that in words, and its size if known."""
 
     name: str
     kind: str
@@ -35,7 +35,7 @@ class Source:
 
 
 def collection_source(name: str, splits: Sequence[str]) -> Source:
-    """The collection that `load_dataset` would open by this name, with what a download of these splits weighs."""
+    """The collection that `load_dataset` would open by this name, with the size of a download of these splits."""
     if holds_collection(os.path.expanduser(name)):
         return Source(name, "dataset", True, "folder on this machine")
     if name == "pydocs":
@@ -63,14 +63,14 @@ def model_source(name: str) -> Source:
 
 
 def judged_count(dataset: str, split: str | None) -> int | None:
-    """How many queries of a split have judgments, of whatever grade; else like `query_count`."""
+    """Number of queries of a split that have judgments of any grade; `query_count` if the data are not in a folder."""
     if folder := _folder(dataset):
         return len(load_dataset(folder).qrels(split))
     return query_count(dataset, split, judged=False)
 
 
 def query_count(dataset: str, split: str | None, judged: bool) -> int | None:
-    """How many queries a split has, if `judged` those with a relevant passage; None where only a download would tell.
+    """Number of queries of a split, with `judged` of those with a relevant passage; None if only a download shows it.
 
     For a collection that is not here the number is ir_datasets' own, of all queries.
     """
@@ -89,7 +89,7 @@ def query_count(dataset: str, split: str | None, judged: bool) -> int | None:
 
 
 def _folder(dataset: str) -> str | None:
-    """The folder with a data set's collection; None where it is ir_datasets' business."""
+    """The folder with a data set's collection; None if there is none, as for ids of ir_datasets."""
     name = str(_pydocs()) if dataset == "pydocs" else os.path.expanduser(dataset)
     return name if holds_collection(name) else None
 

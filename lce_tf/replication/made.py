@@ -1,4 +1,4 @@
-"""What the products of tables are made from, for their records."""
+"""Inputs of the products of tables, as their records name them."""
 
 import hashlib
 import json
@@ -15,7 +15,7 @@ WHEN_ABSENT = json.loads(json.dumps(WHEN_ABSENT))  # in JSON's types, as records
 
 
 def hashes(texts: Mapping[str, str], qrels: Qrels | None) -> dict[str, str]:
-    """SHA-256 of queries and, unless None, of judgments, as settings; the order in which they come does not count."""
+    """SHA-256 of queries and, unless None, of judgments, as settings; their order does not matter."""
     inputs = {"queries_sha256": texts} | ({} if qrels is None else {"qrels_sha256": qrels})
     digests = {name: hashlib.sha256(json.dumps(value, sort_keys=True).encode()) for name, value in inputs.items()}
     return {name: digest.hexdigest() for name, digest in digests.items()}

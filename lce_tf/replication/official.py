@@ -1,18 +1,18 @@
-"""MS MARCO's passage files as they are published, in a folder of one's own instead of a download."""
+"""MS MARCO's passage files as they are published, in a local folder instead of a download."""
 
 from pathlib import Path
 
 from lce_tf.data.layouts import holds_collection
 from lce_tf.errors import UserError
 
-# Of collectionandqueries.tar.gz; the tables need no more, and Table 4's submission the eval queries besides.
+# The files of collectionandqueries.tar.gz that the tables need; Table 4's submission also needs `EVAL`.
 OFFICIAL = ("collection.tsv", "queries.train.tsv", "queries.dev.small.tsv", "qrels.train.tsv", "qrels.dev.small.tsv")
 EVAL = "queries.eval.small.tsv"
 DEV_QUERIES = 6980
 
 
 def official_folder(path: str | Path) -> str:
-    """`path` as a data set's name, once the files that the tables need are seen there, gzipped or not.
+    """`path` as a data set's name, after checking that it has the files that the tables need, gzipped or not.
 
     Raises: UserError that names the files which are missing.
     """

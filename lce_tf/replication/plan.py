@@ -15,7 +15,7 @@ from lce_tf.replication.made import WHEN_ABSENT
 from lce_tf.replication.presets import TO_BE_MADE, TRAIN, TUNE, Preset
 from lce_tf.replication.products import Products
 
-# Bytes a row of a TREC file, and of a run that was reranked, whose raw scores are kept as well.
+# Bytes per row of a TREC file, and of a reranked run, which also keeps its raw scores.
 _ROW, _RERANKED_ROW = 45, 53
 # A model is written once, and up to two checkpoints hold it with Adam's two moments.
 _COPIES = 1 + 2 * 3
@@ -28,9 +28,9 @@ class Task:
     Attributes:
         stage: "retrieve", "train" or "rerank".
         name: of its file.
-        detail: what it amounts to, in words.
-        pairs: pairs trained on or scored; 0 for retrieval, None where the number of queries is not known.
-        bytes: what it leaves on the disk, roughly; None where unknown.
+        detail: the amount of work, in words.
+        pairs: pairs trained on or scored; 0 for retrieval, None if the number of queries is unknown.
+        bytes: roughly how much it takes on the disk; None if unknown.
         there: whether it was made before.
     """
 
@@ -44,7 +44,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Plan:
-    """All that a run of some tables would do; `text` prints it."""
+    """All work that some tables take; `text` formats it."""
 
     title: str
     sources: tuple[Source, ...]
@@ -88,7 +88,7 @@ class Plan:
 
 
 def make_plan(tables: Sequence[Table], preset: Preset, folder: str | Path, seeds: Sequence[int] | None = None) -> Plan:
-    """What the tables take together, each product once; reads what is on this machine and makes nothing."""
+    """The plan of the tables together, each product once; reads what is on this machine and makes nothing."""
     seeds, tables = tuple(seeds or (preset.training.seed,)), [preset.measuring(table) for table in tables]
     products = Products(preset, folder)
     tasks = {}
@@ -176,7 +176,7 @@ def _reranking(products: Products, path: Path, split: str) -> Task:
 
 
 def _queries(products: Products, split: str) -> int | None:
-    """How many queries of a split the preset uses, as far as that can be told."""
+    """Number of queries of a split that the preset uses; None if it is unknown."""
     preset = products.preset
     sampled = preset.share < 1 and not Path(products.dataset_name).is_dir()
     dataset = preset.dataset if sampled else products.dataset_name
@@ -188,7 +188,7 @@ def _queries(products: Products, split: str) -> int | None:
         found = judged_count(known.dataset or dataset, known.split)
         sampled = sampled and known.dataset is None
     if found is not None and sampled:
-        found = round(found * preset.share)  # of the passages; a query goes with its passage
+        found = round(found * preset.share)  # a share of the passages; a query is kept with its passages
     limits = [found, preset.queries] if own and split != TRAIN else [found]
     return min((limit for limit in limits if limit is not None), default=None)
 

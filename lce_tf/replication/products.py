@@ -33,8 +33,8 @@ class Products(Inputs):
     """A folder of products under one preset.
 
     Each has a record `NAME.made.json` of the settings it was made with and the seconds that took. A product whose
-    record agrees is used as it is; one that was made otherwise is refused, never overwritten. With a `stage`, what
-    belongs to another stage must be there already. What `told` returns is printed whenever one was made.
+    record agrees is used as it is; one that was made with other settings is refused, never overwritten. With a `stage`,
+    products of other stages must be there already. The text that `told` returns is printed after each product made.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Products(Inputs):
 
     @property
     def seconds(self) -> float:
-        """What it took to make all products asked for so far, each counted once, by this call or an earlier one."""
+        """Seconds that making all products asked for so far took, now or earlier; each product counts once."""
         return sum(self._seconds.values())
 
     def first_stage_path(self, retriever: str, split: str) -> Path:
@@ -58,7 +58,7 @@ class Products(Inputs):
         return self.folder / "first_stage" / f"{retriever}.{split}.trec"
 
     def first_stage(self, retriever: str, split: str) -> Path:
-        """A retriever's run over a split's queries: to train on, or what is measured, to rerank.
+        """A retriever's run over a split's queries: for training its source of negatives, otherwise the run to rerank.
 
         Args:
             retriever: a name in `RETRIEVERS`, or a class path.
@@ -97,7 +97,7 @@ class Products(Inputs):
         return mean["k1"], mean["b"]
 
     def train_config(self, wanted: Checkpoint, seed: int) -> TrainConfig:
-        """The training run behind a checkpoint of the tables."""
+        """The configuration of the training behind a checkpoint of the tables, whose runs are made first."""
         run = self.first_stage(wanted.negatives, TRAIN)
         dev_run = self.first_stage(wanted.negatives, self.preset.dev_split) if self._evaluates else None
         return self.preset.training_of(
@@ -122,7 +122,7 @@ class Products(Inputs):
         return self.folder / "models" / seeded_name(wanted.name, seed, self.preset)
 
     def reranked_path(self, wanted: Checkpoint, first_stage: str, seed: int, split: str | None = None) -> Path:
-        """Path of that run, made or not; without a split in its name for the dev split."""
+        """Path of that run, made or not; its name leaves out the dev split."""
         name = f"{seeded_name(wanted.name, seed, self.preset)}.on.{first_stage}"
         name += f".{split}" if split not in (None, self.preset.dev_split) else ""
         return self.folder / "reranked" / f"{name}.trec"
@@ -160,15 +160,15 @@ class Products(Inputs):
 
     def _retrieve(self, retriever: Retriever, split: str, depth: int) -> Run:
         _, dataset, name = self.located(split)
-        return retriever.search(dataset, name, depth, threads=None, judged=split == TRAIN)  # no other can be trained on
+        return retriever.search(dataset, name, depth, threads=None, judged=split == TRAIN)  # training uses no other
 
     def _options(self, retriever: str, dataset: Dataset) -> dict[str, Any]:
-        """What the preset says of a retriever's options; one that it says nothing of has its own defaults."""
+        """The preset's options of a retriever; {} if it has none, for the retriever's own defaults."""
         preset = self.preset
         if retriever == "bm25":
             return dict(zip(("k1", "b"), self.bm25_parameters(), strict=True))
         if retriever == "dense":
-            # pyserini's index is of the preset's collection: a further set may have another.
+            # pyserini's index is of the preset's collection, and a further set may have another collection.
             own = dataset.collection_key == self.dataset.collection_key
             options = {"encoder": preset.encoder, "pooling": preset.pooling, "similarity": preset.similarity}
             return options | {"prebuilt": preset.prebuilt if own else None}
@@ -185,11 +185,11 @@ class Products(Inputs):
             maker = STAGE_OF.get(path.parent.name, self.stage)
             if self.stage not in (None, maker):
                 raise UserError(f"{path}: has not been made, or not to its end; run --stage {maker} first")
-            make_folder(path.parent)  # an output that cannot be made is found before the work
+            make_folder(path.parent)  # an output folder that cannot be made is found before the work
             make()
             if watched is not None:
-                watched.check()  # what is recorded was hashed before the making read it
-            give_back()  # what retrieves, trains and reranks holds gigabytes, and the next one its own
+                watched.check()  # the recorded hashes were taken before `make` read the files
+            give_back()  # a product's freed gigabytes, before the next one takes its own
 
         there = is_made(path)
         self._seconds[path] = make_once(path, settings, making, made.WHEN_ABSENT)

@@ -1,4 +1,4 @@
-"""What is left of a table's work, by the rates of what was made so far."""
+"""Estimates the remaining work of tables from the rates of the products made so far."""
 
 from pathlib import Path
 
@@ -14,11 +14,11 @@ _WORDS = {"retrieve": "retrieval", "train": "training", "rerank": "reranking"}
 def remaining(plan: Plan, folder: str | Path, jobs: int = 1) -> str:
     """One line: how many of the products are there, and about how long the others take on this machine.
 
-    Training and reranking are reckoned by pairs a second, retrieval by its mean time. A part of the work of which there
-    is nothing yet is named instead.
+    Training and reranking are estimated by pairs per second, retrieval by its mean time. A stage without a finished
+    product is named instead.
 
     Args:
-        jobs: how many of them are made at once.
+        jobs: how many products are made at once.
     """
     seconds, unknown = 0.0, []
     for stage, word in _WORDS.items():

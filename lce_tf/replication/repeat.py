@@ -19,12 +19,12 @@ from lce_tf.training.inputs import read_inputs
 from lce_tf.training.job import train
 from lce_tf.training.records import versions
 
-# What a trained checkpoint is.
+# The files of a trained checkpoint that are compared.
 WEIGHTS = ("model.safetensors", "config.json")
 
 
 class Compared(NamedTuple):
-    """A file of the first time and its SHA-256 then and now."""
+    """A file of the product, and its SHA-256 at first (`before`) and when repeated (`now`)."""
 
     file: str
     before: str
@@ -63,10 +63,10 @@ def found(product: str | Path) -> list[Path]:
 def repeat(product: Path, output: str | Path) -> Iterator[Compared]:
     """Does the work behind `product` again, into `output`, and compares the files one by one.
 
-    An interrupted call goes on where it stopped. The product itself is only read.
+    Repeating an interrupted call resumes it. The product itself is only read.
 
     Raises:
-        UserError: it is unfinished or damaged, or its inputs are gone or others than they were.
+        UserError: it is unfinished or damaged, or its inputs are gone or have changed.
     """
     if Path(output).resolve() == product.resolve():
         raise UserError(f"--output {output}: is what is to be repeated; name another place")
@@ -75,7 +75,7 @@ def repeat(product: Path, output: str | Path) -> Iterator[Compared]:
 
 
 def newer(product: Path) -> list[str]:
-    """A line for each package whose version is another than when the training at `product` began."""
+    """A line for each package whose version has changed since the training at `product` began."""
     if not product.is_dir():
         return []
     before, now = _training_facts(product).get("versions") or {}, versions()
@@ -121,7 +121,7 @@ def _rerank_again(product: Path, output: str | Path) -> Iterator[Compared]:
 
 
 def _config(kind: type, facts: dict[str, Any], file: str | Path) -> Any:
-    """The dataclass `kind` from the facts that bear the names of its fields."""
+    """The dataclass `kind` from the facts that are named like its fields."""
     names = {field.name for field in fields(kind)}
     needed = {field.name for field in fields(kind) if field.default is MISSING}
     missing = needed - facts.keys()

@@ -35,10 +35,10 @@ def replicate(
     """Runs every row of a table that is not merely cited and writes the table to `folder`.
 
     A table that reports the leaderboard's eval queries also gets the file to submit, if the preset has an eval split.
-    Whatever is already there and was made with the same settings is used, so a stopped call goes on where it was.
+    Products that were made with the same settings are used, so repeating a stopped call resumes it.
 
     Args:
-        seeds: rows are trained once for each; None takes the preset's one.
+        seeds: each row is trained once per seed; None: the preset's seed.
         stage: "tables" makes nothing but the table, from products that must be there.
 
     Raises:
@@ -54,7 +54,7 @@ def replicate(
         path = Path(folder) / f"{table.name}.eval.txt"
         found = _on_eval(submitted, products, seeds, path)
         results[submitted.label] = replace(results[submitted.label], eval=found)
-        # Again, since more products were asked for.
+        # Made again, since its wall time must include the products for eval.
         setting = replace(
             _setting(table, products, len(qrels), further, seeds),
             eval_split=preset.eval_split,
@@ -69,14 +69,14 @@ def found_first(table: Table, products: Products) -> tuple[Qrels, dict[FurtherSe
     """The judgments that the table is measured by, of dev and of the further sets, read before any work.
 
     Raises:
-        UserError: they, or the models that the table starts from, are not what they should be.
+        UserError: judgments, or the models that the table starts from, are missing or faulty.
     """
     preset = products.preset
     for name in (preset.training.backbone, preset.encoder):
-        model_source(name)  # what is neither a folder nor an id
+        model_source(name)  # refuses a name that is neither a folder nor an id
     for row in table.rows if products.stage is None else ():
         if row.kind == PUBLIC:
-            open_checkpoint(dict(preset.cited)[row.label])  # what is no cross-encoder
+            open_checkpoint(dict(preset.cited)[row.label])  # refuses a model that is no cross-encoder
     return products.qrels(), {known: products.judged(known.key) for known in products.further}
 
 
@@ -92,7 +92,7 @@ def _measured(
 def _on(
     known: FurtherSet, qrels: Qrels, row: Row, products: Products, seeds: tuple[int, ...]
 ) -> dict[str, dict[str, float]]:
-    """What a row gets on a further set: measure -> query id -> value, over the seeds."""
+    """A row's results on a further set: measure -> query id -> value, mean over the seeds."""
     measures = known.measures(qrels)
     values = [evaluate(read_run(path), qrels, measures) for path in _runs(row, products, seeds, known.key)]
     return {name: averaged([found[name] for found in values]) for name in measures}
@@ -109,7 +109,7 @@ def _runs(row: Row, products: Products, seeds: tuple[int, ...], split: str | Non
 
 
 def _on_eval(row: Row, products: Products, seeds: tuple[int, ...], path: Path) -> Mapping[str, float] | None:
-    """MRR@10 of each eval query where judgments are known, over the seeds; writes the first seed's file to submit."""
+    """Writes the first seed's file to submit; returns each judged query's mean MRR@10, None if eval is not judged."""
     preset, queries = products.preset, products.eval_queries()
     runs = [read_run(products.reranked(row.checkpoint, row.first_stage, seed, preset.eval_split)) for seed in seeds]
     write_submission(runs[0], queries, path)
@@ -153,7 +153,7 @@ def _setting(
 
 
 def _seen(table: Table, preset: Preset) -> tuple[str, ...]:
-    """What the trainings of the rows have in common and what not; nothing where the table trains none."""
+    """A line on what the rows' trainings share and in what they differ; () if the table trains none."""
     seen = {}
     for wanted in filter(None, (row.checkpoint for row in table.rows)):
         config = preset.training_of(wanted, dev_run=TO_BE_MADE)
@@ -171,9 +171,9 @@ def _further(known: FurtherSet, qrels: Qrels) -> Further:
 
 
 def _retrieval(table: Table, products: Products) -> tuple[str, ...]:
-    """What a reader should know of first stages and published checkpoints; nothing where all is by default."""
+    """Notes on first stages and published checkpoints; () if all of it is the default."""
     preset, lines = products.preset, []
-    # Parameters are tuned for the tables that use them only.
+    # Parameters are tuned only for the tables that use them.
     roles = {role for row in table.measured_rows for role in (row.first_stage, row.negatives)}
     if "bm25" in roles and preset.bm25 != (bm25.K1, bm25.B):
         how = "tuned by R@1000 on five sets of training queries" if preset.bm25 == TUNE else "given"

@@ -13,7 +13,7 @@ from lce_tf.foundation.files import built_folder, written
 def write_sample(dataset: Dataset, splits: Sequence[str], share: float, folder: Path) -> Path:
     """Writes about `share` of the passages, with the queries all of whose relevant passages are among them.
 
-    Which passages depends on their ids alone. An existing folder is left as it is.
+    The choice of passages depends on their ids alone. An existing folder is left as it is.
 
     Raises:
         UserError: a split would be left without queries.
@@ -41,5 +41,5 @@ def write_sample(dataset: Dataset, splits: Sequence[str], share: float, folder: 
 
 
 def _place(passage_id: str) -> float:
-    # Salted, so that the sample is independent of a collection whose own splits go by a hash of the id.
+    # Salted, so that the sample is independent of splits that a collection makes by a hash of the id.
     return int.from_bytes(hashlib.sha256(f"sample {passage_id}".encode()).digest()[:8]) / 2**64

@@ -13,7 +13,7 @@ from lce_tf.replication.replicate import replicate
 
 STAGES = ("retrieve", "train", "rerank", "tables")
 
-# The item that makes the token stores, the others of its stage being named after retrievers.
+# Name of the item that makes the token stores; the other items of its stage are named after retrievers.
 TOKENS = "tokens"
 
 
@@ -48,7 +48,7 @@ def stages(tables: Sequence[Table], preset: Preset, seeds: Sequence[int] | None 
     - rerank: a first stage by such a checkpoint;
     - tables: a table, printed and written.
 
-    Further sets are part of these items: which of them can be had shows only where the data are.
+    Further sets are part of these items, since which of them are available is known only where the data are.
     """
     seeds = tuple(seeds or (preset.training.seed,))
     tables = [preset.measuring(table) for table in tables]
@@ -130,7 +130,7 @@ def _retrievals(jobs: list[_Job], preset: Preset) -> list[Item]:
 
 
 def _tokens(jobs: list[_Job], preset: Preset) -> Item:
-    """The token stores that training and reranking map; made once here rather than by every job at the same time."""
+    """The token stores that training and reranking memory-map; made once here instead of by every job at once."""
     splits = dict.fromkeys(split for job in jobs if job.row.checkpoint for split in (TRAIN, job.split))
 
     def run(folder):
@@ -185,7 +185,7 @@ def _rerankings(jobs: list[_Job], preset: Preset, seeds: tuple[int, ...]) -> lis
 
 
 def _by_public(job: _Job, preset: Preset) -> Item:
-    """The reranking by the published checkpoint of a cited row, of dev and the further sets."""
+    """The reranking of dev and the further sets by a cited row's published checkpoint."""
     label, first_stage = job.row.label, job.row.first_stage
 
     def run(folder):
@@ -197,7 +197,7 @@ def _by_public(job: _Job, preset: Preset) -> Item:
 
 
 def _further(products: Products) -> list[str]:
-    """What the rows are measured on besides dev."""
+    """Keys of the further sets that rows are measured on besides dev."""
     return [known.key for known in products.further]
 
 

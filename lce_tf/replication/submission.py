@@ -14,12 +14,12 @@ from lce_tf.data.source import Source
 from lce_tf.errors import UserError
 from lce_tf.foundation.files import written
 
-# The official evaluation keeps 1,000 places a query and fails beyond; its check expects them all, MRR@10 needs ten.
+# The official evaluation fails with more than 1,000 ranks per query; its check expects all 1,000, MRR@10 uses ten.
 DEPTH = 1000
 
 
 def write_submission(run: Run, query_ids: Iterable[str], path: str | Path) -> Path:
-    """Writes the top `DEPTH` of each eval query to `path` and, as the leaderboard takes it, `PATH.bz2`.
+    """Writes the top `DEPTH` of each eval query to `path` and, packed for the leaderboard, to `PATH.bz2`.
 
     The rows are query, passage and rank from 1, with tabs between. The written file is read back and checked, see
     `check_submission`, before it is packed.
@@ -45,7 +45,7 @@ def write_submission(run: Run, query_ids: Iterable[str], path: str | Path) -> Pa
 
 
 def check_submission(path: str | Path, query_ids: Iterable[str]) -> int:
-    """The number of rows of a file that the leaderboard would take.
+    """Checks that the leaderboard would accept a file; returns its number of rows.
 
     It has three columns; each query's ranks are 1 to k, each once, k at most `DEPTH`; no passage stands twice for a
     query; and its queries are exactly `query_ids`.

@@ -13,11 +13,11 @@ from lce_tf.replication.local import collection_source, model_source
 from lce_tf.replication.presets import Preset
 
 _PASSAGES, _QUERIES = 64, 32
-# Groups a step divide over up to eight devices; the first step is compilation, the best of the others counts.
+# The groups of a step divide over up to eight devices. The first step compiles; the fastest of the others counts.
 _BATCH, _GROUP, _STEPS = 8, 4, 4
-# Reranking is some times faster than training, and this many seconds' worth of training pairs is scored.
+# Reranking, which is several times faster, scores as many pairs as training would in this many seconds.
 _RERANK_SECONDS = 25
-# What stands in for a collection that is not here: MS MARCO's mean passage, in words that are one wordpiece each.
+# Texts in place of a collection that is not here: MS MARCO's mean length, in words that are one wordpiece each.
 _WORDS = "the of and to in is for that with as on by this are be from or an at it water people time other city".split()
 _MEAN_WORDS = 70
 
@@ -26,7 +26,7 @@ def measured_rates(preset: Preset) -> tuple[float, float] | None:
     """Pairs a second in (training, reranking); None where the backbone is not on this machine.
 
     It takes half a minute with a small backbone and two cores. The texts are the collection's own if that is here,
-    otherwise of its usual length.
+    otherwise of MS MARCO's mean length.
     Everything that it writes, caches included, goes into a temporary folder.
     """
     from lce_tf.reranking.outputs import read_manifest

@@ -70,7 +70,7 @@ def page(sources: Sources, qrels: Qrels, judged_in: str, texts: Texts, settings:
     """The page's HTML; the same inputs give the same text.
 
     Args:
-        qrels: all its queries count.
+        qrels: the judgments; every query in them counts.
         judged_in: the source of the judgments, as text.
 
     Raises:

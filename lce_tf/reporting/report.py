@@ -1,4 +1,4 @@
-"""A report from its configuration: what it is made from is read, and the page is written."""
+"""Makes a report from its configuration: reads the runs, trainings and judgments, and writes the page."""
 
 from pathlib import Path
 
@@ -30,7 +30,7 @@ def report(config: ReportConfig) -> str:
 
 
 def _judged(config: ReportConfig, sources: Sources) -> tuple[Qrels, str]:
-    """The judgments, and where they are from in words: what the flags name, or the tables were measured on."""
+    """The judgments and their source in words: those that the flags name, otherwise those behind the tables."""
     if config.named:
         where = Path(config.qrels).name if config.qrels else _named(config.dataset, config.split)
         return config.judgments(), where

@@ -1,4 +1,4 @@
-"""The ASGI application: routes from paths to shapes, from requests to the queue and back."""
+"""The ASGI application: the formats by path, and the way of a request through the queue to its answer."""
 
 import asyncio
 import contextlib
@@ -30,13 +30,13 @@ def create_app(
     token: str | None = None,
     longest: int | None = None,
 ) -> FastAPI:
-    """The server's application, with a queue of its own that ends with the application's lifespan.
+    """The server's application, with its own queue, which is closed at the end of the application's lifespan.
 
     Args:
-        score: pairs -> what is known of them, such as `Reranker.scored`; called in one thread.
-        model: the name that answers bear.
+        score: pairs -> their results, such as `Reranker.scored`; always called in the same thread.
+        model: the model's name in answers.
         token: what clients must send; None: anyone is served.
-        longest: tokens of a pair that the model reads, which clients may ask for; None: not known.
+        longest: maximum tokens of a pair that the model reads, reported to clients; None: unknown.
     """
     limits = limits or Limits()
     metrics = Metrics()
@@ -48,14 +48,14 @@ def create_app(
         yield
         await asyncio.to_thread(batcher.close)
 
-    # The pages that FastAPI draws of it load scripts from elsewhere.
+    # No documentation pages, since FastAPI's load scripts from other hosts.
     app = FastAPI(
         title="lce_tf",
         version=lce_tf.__version__,
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
-        redirect_slashes=False,  # the address that it redirects to is whatever host the client named
+        redirect_slashes=False,  # a redirect would lead to whatever host the client named
     )
     service = Service(batcher, model, limits)
     for path, shape in shapes.ROUTES.items():
@@ -81,14 +81,14 @@ _SMALL_BODY = 1 << 16
 
 
 class Service:
-    """From a request to its answer."""
+    """Answers requests: reads the body, submits its pairs and waits for their results."""
 
     def __init__(self, batcher: Batcher, model: str, limits: Limits):
         self._batcher, self._model, self._limits = batcher, model, limits
         self._reader = ThreadPoolExecutor(1, "reading")
 
     def handler(self, shape: type[shapes.Request] | None) -> Callable[[Request], Awaitable[Response]]:
-        """A route's function; where `shape` is None the body decides."""
+        """A route's function; if `shape` is None, the body decides on the format."""
 
         async def handle(request: Request) -> Response:
             clock = asyncio.get_running_loop().time
@@ -102,7 +102,7 @@ class Service:
         return handle
 
     async def ready(self) -> Response:
-        """Whether requests that come now are served: status 200 or 503."""
+        """Status 200 if requests are served now, otherwise 503."""
         ready = self._batcher.works
         return JSONResponse({"ready": ready, "model": self._model}, 200 if ready else 503)
 
@@ -126,7 +126,7 @@ class Service:
 
         def shape_of(value: dict[str, Any]) -> type[shapes.Request]:
             found = shape or shapes.shape_of(value)
-            request.state.dialect = found.dialect  # whose form errors about its fields take
+            request.state.dialect = found.dialect  # errors about its fields take this service's form
             return found
 
         def read() -> tuple[shapes.Request, list[Pair]]:
@@ -144,7 +144,7 @@ class Service:
             raise Refused(504, f"not read within {self._limits.timeout:g} s; ask again later") from None
 
     async def _scored(self, request: Request, pairs: list[Pair], seconds: float) -> Scored:
-        """What is known of the pairs; those that are no longer wanted leave the queue."""
+        """The results of the pairs; if the client leaves or the time is up, they leave the queue."""
         try:
             scoring = asyncio.wrap_future(self._batcher.submit(pairs))
         except Busy as busy:
@@ -159,7 +159,7 @@ class Service:
             if leaving.done():
                 raise Refused(CLIENT_GONE, "the client went away")
             raise Refused(504, f"not scored within {self._limits.timeout:g} s; send fewer pairs, or ask again later")
-        except UserError as error:  # the model has no score for one of them
+        except UserError as error:  # the model has no score for one of the pairs
             raise Refused(500, str(error)) from error
         finally:
             scoring.cancel()
@@ -172,7 +172,7 @@ async def _gone(request: Request) -> None:
 
 
 async def _health() -> Response:
-    """That the server runs."""
+    """Status 200 as long as the server runs."""
     return JSONResponse({"status": "ok"})
 
 
@@ -202,7 +202,7 @@ async def _unrouted(request: Request, error: HTTPException) -> Response:
 
 
 def _described(shape: type[shapes.Request] | None) -> dict[str, Any]:
-    """A route's body for `/openapi.json`."""
+    """The description of a route's body in `/openapi.json`."""
     kinds = [shape] if shape else [shapes.CohereRequest, shapes.TeiRequest]
     schemas = [kind.model_json_schema() for kind in kinds]
     schema = schemas[0] if shape else {"anyOf": schemas}

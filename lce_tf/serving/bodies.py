@@ -1,4 +1,4 @@
-"""A request's bytes to one of the shapes, or one line about what is wrong with them."""
+"""Parses a request's bytes into one of the formats of `shapes`, or says in one line what is wrong with them."""
 
 import json
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from lce_tf.serving.refused import Refused
 
 Shape = TypeVar("Shape", bound=BaseModel)
-# pydantic's names of faults -> what should be there instead.
+# pydantic's names of faults -> what is expected instead.
 _WANTED = {
     "string_type": "a string",
     "list_type": "a list of strings",
@@ -22,19 +22,19 @@ _WANTED = {
 
 # Bytes that `values_of` looks at in one go.
 _STRETCH = 1 << 20
-# Beyond the lists of texts a request may have so many further values, such as fields that are ignored, and a document
-# so many fields.
+# JSON values that a request may have besides its texts, such as ignored fields, and per text, such as the fields of a
+# document.
 _FURTHER_VALUES, _VALUES_A_TEXT = 1000, 50
 
 
 def read(body: bytes, shape_of: Callable[[dict[str, Any]], type[Shape]], most: int) -> Shape:
-    """A request of the shape that `shape_of` gives for the body's object.
+    """The request, in the format that `shape_of` returns for the body's object.
 
-    What it takes is bounded by the number of bytes: values are counted before any of them becomes a Python object, and
-    the lists' lengths are compared before any of their texts is looked at.
+    Its cost is bounded by the number of bytes: values are counted before any of them becomes a Python object, and the
+    lengths of lists are checked before any of their texts.
 
     Args:
-        most: of texts in a list.
+        most: maximum number of texts in a list.
 
     Raises:
         Refused: the body is no JSON object (status 400), has too many values (413) or a wrong one (422).
@@ -50,7 +50,7 @@ def read(body: bytes, shape_of: Callable[[dict[str, Any]], type[Shape]], most: i
 
 
 def values_of(body: bytes) -> int:
-    """At least the number of values in some JSON: commas and opening brackets outside of strings."""
+    """An upper bound on the number of values in some JSON: 1 + commas and opening brackets outside of strings."""
     # Without escaped backslashes and quotes, every quote begins or ends a string.
     text = np.frombuffer(body.replace(b"\\\\", b"__").replace(b'\\"', b"__"), np.uint8)
     count, inside = 1, 0
@@ -64,10 +64,10 @@ def values_of(body: bytes) -> int:
 
 
 def read_object(body: bytes) -> dict[str, Any]:
-    """The JSON object that a body is.
+    """The body as a JSON object.
 
     Raises:
-        Refused: it is none; with status 400.
+        Refused: it is not one; with status 400.
     """
     try:
         value = json.loads(body.decode("utf-8"), parse_constant=_no_number)
@@ -77,7 +77,7 @@ def read_object(body: bytes) -> dict[str, Any]:
         raise Refused(400, "the body is nested too deeply; send a flat JSON object") from None
     except json.JSONDecodeError as error:
         raise Refused(400, f"the body is not JSON ({error if body else 'it is empty'})") from None
-    except ValueError as error:  # NaN, or what Python says of a number with thousands of digits
+    except ValueError as error:  # NaN, or Python's error for a number with thousands of digits
         raise Refused(400, f"the body is not JSON ({str(error).partition(';')[0]})") from None
     if not isinstance(value, dict):
         raise Refused(400, f"the body is {_kind(value)}; send a JSON object")
@@ -85,7 +85,7 @@ def read_object(body: bytes) -> dict[str, Any]:
 
 
 def parse(shape: type[Shape], value: dict[str, Any]) -> Shape:
-    """The object as a request of that shape.
+    """The object as a request of that format.
 
     Raises:
         Refused: a field is missing or wrong; with status 422.
@@ -101,7 +101,7 @@ def _no_number(name: str) -> None:
 
 
 def _line(fault: dict[str, Any]) -> str:
-    """What is wrong in which place, without the value, which may be a text."""
+    """What is wrong and where, without the value, which may be a client's text."""
     head, *rest = fault["loc"] or ("the body",)
     place = f"{head}{''.join(f'[{part}]' if isinstance(part, int) else f'.{part}' for part in rest)}"
     if fault["type"] == "missing":

@@ -1,4 +1,4 @@
-"""What the three services' clients expect beside scores: errors in their own shape, and what they ask of a server."""
+"""What clients of the three services expect besides scores: errors in the service's form, and facts about a server."""
 
 import time
 from typing import Any
@@ -8,26 +8,26 @@ from lce_tf.serving.refused import Refused
 from lce_tf.serving.settings import Limits
 
 COHERE, TEI, VLLM = "cohere", "tei", "vllm"
-# Whose client it is where a request did not get as far as its body.
+# Path -> service, for requests whose body was not read.
 _BY_PATH = {"/v1/rerank": COHERE, "/v2/rerank": COHERE, "/rerank": TEI, "/score": VLLM, "/v1/score": VLLM}
 _BY_PATH |= {"/info": TEI, "/v1/models": VLLM}
 # Text Embeddings Inference's names of faults; all others are of the kind "Validation".
 _TEI_TYPES = {429: "Overloaded", 500: "Backend", 503: "Unhealthy", 504: "Overloaded", 401: "Unauthorized"}
 _VLLM_TYPES = {401: "Unauthorized", 404: "NotFoundError", 429: "RateLimitError", 503: "ServiceUnavailableError"}
-# What a service answers where others, and we, have another status.
+# Service -> our status -> the status that the service has for it.
 _STATUSES = {COHERE: {422: 400}, TEI: {500: 424}, VLLM: {422: 400}}
 
 
 def error_answer(refused: Refused, path: str, dialect: str | None = None) -> tuple[int, dict[str, Any]]:
-    """The status and the JSON by which a client learns that its request is not served, as its service has them.
+    """The status and the JSON that answer a refused request, as the client's service has them.
 
     Cohere's have a `message`, Text Embeddings Inference's an `error` and its `error_type`, vLLM's an `error` that is an
-    object. What belongs to no service has an `error` alone. A wrong field is 400 at Cohere and vLLM, 422 at TEI; a
+    object. A request of no service gets an `error` alone. A wrong field is 400 at Cohere and vLLM, 422 at TEI; a
     model that fails is 424 at TEI, 500 at the others.
 
     Args:
-        path: the request's.
-        dialect: whose request it is, where its body was read; by its path otherwise.
+        path: the request's path.
+        dialect: the service that the request is for, if its body was read; None: the path decides.
     """
     kind = dialect or _BY_PATH.get(path)
     status = _STATUSES.get(kind, {}).get(refused.status, refused.status)
@@ -42,10 +42,10 @@ def error_answer(refused: Refused, path: str, dialect: str | None = None) -> tup
 
 
 def info(model: str, limits: Limits, longest: int | None) -> dict[str, Any]:
-    """What `/info` of Text Embeddings Inference says of a reranker.
+    """The answer of Text Embeddings Inference's `/info` for a reranker.
 
     Args:
-        longest: tokens of a pair that the model reads; None: not known.
+        longest: maximum tokens of a pair that the model reads; None: unknown.
     """
     return {
         "model_id": model,
@@ -66,7 +66,7 @@ def info(model: str, limits: Limits, longest: int | None) -> dict[str, Any]:
 
 
 def models(model: str, longest: int | None, created: int | None = None) -> dict[str, Any]:
-    """What `/v1/models` of vLLM says: the one model that there is.
+    """The answer of vLLM's `/v1/models`: the one model that is served.
 
     Args:
         longest: see `info`.

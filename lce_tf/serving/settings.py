@@ -16,7 +16,7 @@ _ABOVE_0 = {"at_least": 1e-3, "below": math.inf, "give": "give a number above 0"
 
 @dataclass(frozen=True)
 class Limits:
-    """How much is taken, and how it is joined."""
+    """Limits on requests, queue and connections, and on the batches that are scored together."""
 
     max_body_mb: float = setting(8.0, "10^6 bytes of a request's body", **_ABOVE_0)
     max_pairs: int = setting(1000, "pairs of a request", **_ABOVE_0)

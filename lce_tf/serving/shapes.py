@@ -1,8 +1,8 @@
 """Requests and answers of three services that clients already speak: Cohere, Text Embeddings Inference and vLLM.
 
-Fields that are not named here are ignored, and so is `model`: there is one. Text Embeddings Inference and vLLM ignore
-unknown fields as well. Cohere's service refuses some, but its path is also that of vLLM, Jina and others, whose clients
-send fields of their own.
+Fields that are not named here are ignored, and so is `model`, since there is only one. Text Embeddings Inference and
+vLLM ignore unknown fields as well. Cohere's service refuses some, but its path is also that of vLLM, Jina and others,
+whose clients send fields of their own.
 """
 
 import abc
@@ -36,7 +36,7 @@ def _not_blank(text: str) -> str:
 
 
 def _text_of(document: Any) -> Any:
-    """Cohere's first version has documents as objects, of which the text counts."""
+    """The text of a document, which in Cohere's first version is an object with a field `text`."""
     return document["text"] if isinstance(document, dict) and "text" in document else document
 
 
@@ -59,12 +59,12 @@ def _right_alone(direction: str | None) -> str | None:
 Text = Annotated[str, AfterValidator(_sound)]
 Query = Annotated[Text, AfterValidator(_not_blank)]
 Document = Annotated[Text, BeforeValidator(_text_of)]
-# The first wrong text ends the validation: an error is built for one alone.
+# Validation stops at the first wrong text, so that only one error is built.
 OneOrMany = Annotated[list[Text], FailFast(), BeforeValidator(_listed), Field(min_length=1)]
 
 
 class Request(BaseModel, abc.ABC):
-    """A request of any shape: its pairs, and the answer once they are scored."""
+    """A request of any format: its pairs, and the answer once they are scored."""
 
     model_config = ConfigDict(strict=True, extra="ignore")
     dialect: ClassVar[str]
@@ -76,25 +76,25 @@ class Request(BaseModel, abc.ABC):
 
     @abc.abstractmethod
     def answer(self, scored: Scored, model: str) -> Any:
-        """What JSON the client gets.
+        """The JSON that the client gets.
 
         Args:
-            scored: of `pairs()`.
-            model: the name of the one that scored them.
+            scored: the results of `pairs()`.
+            model: the name of the model that scored them.
         """
 
 
 class Activated(Request):
-    """What vLLM's requests for scores have in common, and those for a ranking that go to the same paths as Cohere's."""
+    """Options of vLLM's requests: those for scores, and those for a ranking, which use the same paths as Cohere's."""
 
     use_activation: bool | None = Field(None, validation_alias=AliasChoices("use_activation", "activation"))
     truncate_prompt_tokens: Annotated[int, Field(ge=-1)] | None = None
 
     def values(self, scored: Scored) -> np.ndarray:
-        """[pairs] the scores that are asked for.
+        """[pairs] the scores that the request asks for.
 
         Raises:
-            Refused: a pair has more tokens than are to be read of it.
+            Refused: a pair has more tokens than `truncate_prompt_tokens`.
         """
         most = self.truncate_prompt_tokens
         if most is not None and most >= 0 and (scored.tokens > most).any():
@@ -173,7 +173,7 @@ class TeiRequest(Request):
 
 
 class VllmRequest(Activated):
-    """vLLM's `/score`: one text with one or many, or as many with as many, under any of the names that it has given."""
+    """vLLM's `/score`: one text with one or many, or two lists of equal length; any field names that vLLM has used."""
 
     dialect = VLLM
     text_1: OneOrMany = Field(validation_alias=AliasChoices("text_1", "queries", "data_1"))
@@ -202,14 +202,14 @@ class VllmRequest(Activated):
 ROUTES: dict[str, type[Request] | None] = {
     "/v1/rerank": CohereRequestV1,
     "/v2/rerank": CohereRequest,
-    "/rerank": None,  # as its body says, see `shape_of`
+    "/rerank": None,  # the body decides, see `shape_of`
     "/score": VllmRequest,
     "/v1/score": VllmRequest,
 }
 
 
 def shape_of(value: dict[str, Any]) -> type[Request]:
-    """Whose `/rerank` an object was meant for: Cohere has `documents` where Text Embeddings Inference has `texts`.
+    """The format of a body for `/rerank`: Cohere's has `documents`, Text Embeddings Inference's has `texts`.
 
     Raises:
         Refused: it has both or neither.

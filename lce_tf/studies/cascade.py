@@ -1,4 +1,4 @@
-"""A cascade: each model reranks less of what the one before it has ordered."""
+"""A cascade: each model reranks a smaller top part of the previous model's ranking."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,14 +16,14 @@ from lce_tf.studies.reranked import rerank_once
 
 
 class Stage(NamedTuple):
-    """A model and the passages a query that it scores."""
+    """A model and the number of passages per query that it scores."""
 
     checkpoint: str
     depth: int
 
     @classmethod
     def parse(cls, text: str) -> "Stage":
-        """The stage that `CHECKPOINT:DEPTH` means; a ValueError where it means none."""
+        """The stage that `CHECKPOINT:DEPTH` stands for; a ValueError if the text has another form."""
         checkpoint, _, depth = text.rpartition(":")
         if not checkpoint or not depth.isascii() or not depth.isdecimal() or int(depth) < 1:
             raise ValueError(text)
@@ -35,9 +35,9 @@ class CascadeConfig:
     """Which models rerank a run one after the other.
 
     Attributes:
-        stages: the cheapest first; none deeper than the one before.
-        run: the first stage's, which the first model reranks.
-        output: the last model's run. That of stage i goes to `OUTPUT.stage-i`; each has its raw scores and manifest.
+        stages: the cheapest model first; none deeper than the one before.
+        run: the first-stage run, which the first model reranks.
+        output: the last model's run; an earlier stage i writes `OUTPUT.stage-i`. Each has its raw scores and manifest.
     """
 
     stages: tuple[Stage, ...] = setting()
@@ -60,10 +60,10 @@ class CascadeConfig:
                     f"--stages {after.checkpoint}:{after.depth}: is deeper than {before.depth}, that of the stage "
                     "before, which has not scored what lies below; give a smaller depth"
                 )
-        self.jobs()  # each checks its own part
+        self.jobs()  # refuses a stage with invalid settings
 
     def jobs(self) -> list[RerankConfig]:
-        """What each stage does."""
+        """The reranking of each stage."""
         jobs, run = [], self.run
         for number, stage in enumerate(self.stages, 1):
             output = self.output if number == len(self.stages) else f"{self.output}.stage-{number}"
@@ -99,7 +99,7 @@ class Taken(NamedTuple):
 def cascade(config: CascadeConfig) -> tuple[Run, list[Taken]]:
     """The run of the last stage, and what each stage did.
 
-    A stage that has been done with the same inputs is kept, and one that was interrupted goes on.
+    A stage that was finished with the same inputs is kept, and an interrupted one is resumed.
 
     Raises:
         UserError: as `rerank`.

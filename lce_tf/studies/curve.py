@@ -1,4 +1,4 @@
-"""What each depth of reranking costs and gives, from runs that are scored once to their full depth."""
+"""Cost and quality at each depth of reranking, from runs that were scored once, to their full depth."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ FIGURES = (".svg", ".png")
 
 @dataclass(frozen=True)
 class CurveConfig(Judged):
-    """Which scored runs, at which depths, judged by what."""
+    """Which scored runs are measured, at which depths, by which judgments."""
 
     runs: tuple[str, ...] = setting(
         help="runs of lce rerank or lce cascade, with what lies beside them", many=True, positional=True, metavar="RUN"
@@ -59,9 +59,9 @@ class Point(NamedTuple):
     """A run reranked to one depth.
 
     Attributes:
-        depth: passages a query that the last model scores.
-        pairs: scored in all, by this model and those before it in a cascade.
-        seconds: for these pairs at the rates that were measured; None where a manifest has none.
+        depth: passages per query that the last model scores.
+        pairs: pairs scored in all, by this model and those before it in a cascade.
+        seconds: the time for these pairs at the measured rates; None if a manifest has no time.
         value: the measure's mean.
     """
 
@@ -72,7 +72,7 @@ class Point(NamedTuple):
 
 
 class Curve(NamedTuple):
-    """The points of a run, by depth, and the number of queries that pairs are divided by for a mean."""
+    """The points of a run, by depth, and its number of queries, for the mean number of pairs per query."""
 
     name: str
     queries: int
@@ -80,7 +80,7 @@ class Curve(NamedTuple):
 
 
 class Scored(NamedTuple):
-    """A scored run taken apart: the run it reranked, the scores in that one's order, and what those before cost."""
+    """A scored run: the run that it reranked, scores in its order, seconds per pair (`rate`), earlier models' cost."""
 
     first: Run
     scores: np.ndarray
@@ -93,8 +93,8 @@ class Scored(NamedTuple):
 def curves(config: CurveConfig) -> list[Curve]:
     """A curve for each run.
 
-    A point's run is the one that `lce rerank --depth` would write: the first passages of the run that was reranked,
-    ordered by the scores that are kept.
+    A point's run is the one that `lce rerank --depth` would write: the first `depth` passages of the run that was
+    reranked are ordered by the kept scores.
 
     Raises:
         UserError: bad input, such as a depth to which a run is not scored.
@@ -150,7 +150,7 @@ def _taken_apart(path: str) -> Scored:
 
 
 def _cost(path: str, run: Run) -> tuple[int, float | None]:
-    """Pairs and seconds that went into a run which a model has reranked itself, and into those before it."""
+    """Pairs and seconds of all rerankings behind a run; (0, 0.0) for a first stage, seconds None if unknown."""
     if not Path(manifest_file(path)).is_file():
         return 0, 0.0
     facts = read_manifest(path)

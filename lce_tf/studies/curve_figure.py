@@ -33,7 +33,7 @@ def write_figure(curves: Sequence[Curve], measure: str, cost: str, path: str | P
             look = {"color": COLOURS[place % len(COLOURS)], "marker": MARKERS[place % len(MARKERS)]}
             values = [point.value for point in curve.points]
             ax.plot(_costs(curve, cost), values, lw=1.8, ms=6, mec="white", clip_on=False, label=curve.name, **look)
-        # Costs go over orders of magnitude, and the unreranked run costs 0.
+        # Costs span orders of magnitude, and that of the unreranked run is 0.
         ax.set_xscale("symlog", linthresh=1)
         ax.xaxis.set_major_formatter("{x:g}")
         ax.set_xlabel("pairs scored a query" if cost == "pairs" else "seconds, at the rate measured", color=INK)

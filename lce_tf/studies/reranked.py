@@ -1,4 +1,4 @@
-"""Reranked runs that are kept for as long as what they were made of stays the same."""
+"""Reranked runs that are made again only if their inputs have changed."""
 
 import hashlib
 import json
@@ -14,12 +14,12 @@ from lce_tf.reranking.calibration import FILE as CALIBRATION
 from lce_tf.reranking.outputs import check_sums, read_manifest
 from lce_tf.reranking.rerank import RerankConfig, rerank
 
-# Settings that are not recorded: names of inputs whose hashes are, and settings that leave the scores as they are.
+# Settings that are not recorded: names of inputs, whose hashes are recorded, and settings without effect on scores.
 NAMES = ("checkpoint", "dataset", "run", "output", "ray", "workers", "chunk")
 
 
 def rerank_once(config: RerankConfig) -> bool:
-    """`rerank`, unless its run is there already; returns whether it was reranked.
+    """Calls `rerank`, unless its run exists and was made from the same inputs; returns whether it called it.
 
     The record has hashes of model, calibration, first-stage run and texts, the depth, and how pairs are cut and scored.
     """
@@ -38,7 +38,7 @@ def rerank_once(config: RerankConfig) -> bool:
 
     def make():
         rerank(config)
-        watched.check()  # what is recorded was hashed before it was read
+        watched.check()  # the recorded hashes were taken before the run was read
 
     return renew(Path(config.file), settings, make, lambda: check_sums(config.file, read_manifest(config.file)))
 

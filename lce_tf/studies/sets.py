@@ -17,11 +17,11 @@ class TestSet(NamedTuple):
     """Queries and judgments to measure on.
 
     Attributes:
-        name: in the table, and its folder's.
+        name: in the table, and of its folder.
         dataset, split: as for `lce evaluate`.
     """
 
-    __test__ = False  # no test of pytest's
+    __test__ = False  # pytest must not collect it
 
     name: str
     dataset: str
@@ -39,7 +39,7 @@ class TestSet(NamedTuple):
     def measured(self, run: Run, dataset: Dataset) -> Run:
         """The run without the passages that BEIR's evaluation drops: those with the id of their query.
 
-        ArguAna's queries are passages of its collection, each of which would be found first.
+        ArguAna's queries are passages of its collection, so each query would find itself first.
         """
         if not (self.dataset.startswith(("beir/", "nano-beir/")) or isinstance(dataset, BeirFolder)):
             return run
@@ -67,7 +67,7 @@ _NANO = (
     "arguana", "climate-fever", "dbpedia-entity", "fever", "fiqa", "hotpotqa", "msmarco", "nfcorpus", "nq", "quora",
     "scidocs", "scifact", "webis-touche2020",
 )  # fmt: skip
-# BEIR's public sets but MS MARCO, on which models are trained, and the twelve parts of CQADupStack.
+# BEIR's public sets without MS MARCO, on which models are trained, and without CQADupStack's twelve parts.
 _BEIR = {
     "trec-covid": None, "nfcorpus": "test", "nq": None, "hotpotqa": "test", "fiqa": "test", "arguana": None,
     "webis-touche2020": "v2", "quora": "test", "dbpedia-entity": "test", "scidocs": None, "fever": "test",
@@ -81,7 +81,7 @@ NAMES = (*KNOWN, *GROUPS)
 
 
 def parse_sets(texts: Sequence[str]) -> list[TestSet]:
-    """The sets that are asked for, a group's one by one.
+    """The sets that are asked for, with groups replaced by their sets.
 
     Args:
         texts: each a name in `NAMES`, or `[NAME=]DATASET[:SPLIT]`, such as `./mine:dev` or `pets=./mine:dev`.

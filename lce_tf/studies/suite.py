@@ -30,13 +30,13 @@ FIRST = "first stage"
 
 @dataclass(frozen=True)
 class SuiteConfig:
-    """What is measured on what.
+    """Which systems are measured on which data sets.
 
     Attributes:
         sets: as `parse_sets` takes them.
         output: the folder of all that is made: `SET/first.trec`, `SET/SYSTEM.trec`, `suite.json`.
         checkpoints: rerankers, each `[NAME=]CHECKPOINT`.
-        runs: finished runs to put beside them, each `NAME=FILE` in which `{set}` stands for the set's name.
+        runs: finished runs to compare with, each `NAME=FILE` in which `{set}` stands for the set's name.
     """
 
     sets: tuple[str, ...] = setting()
@@ -80,7 +80,7 @@ class SuiteConfig:
 
     @property
     def rerankers(self) -> dict[str, str]:
-        """Name -> checkpoint; without one, the name of its folder."""
+        """Name -> checkpoint; without a name, that of its folder."""
         parts = [one.rpartition("=") for one in self.checkpoints]
         return {name if given else Path(folder).name: folder for name, given, folder in parts}
 
@@ -93,12 +93,12 @@ class SuiteConfig:
 
 @dataclass
 class Outcome:
-    """What a suite found.
+    """The results of a suite.
 
     Attributes:
         systems: in the order of the rows, `FIRST` the first.
         values: set -> system -> measure -> query id -> value.
-        missing: lines about sets and runs that are not here, by "SET" or "SET, SYSTEM".
+        missing: "SET" or "SET, SYSTEM" -> a line on why it is missing.
         made: runs that were made by this call.
     """
 
@@ -109,13 +109,13 @@ class Outcome:
 
 
 def suite(config: SuiteConfig) -> Outcome:
-    """Every system measured on every set that is here.
+    """Measures every system on every set that is here.
 
-    Runs that were made by an earlier call of the same inputs are kept, and an interrupted reranking goes on. A set
-    that is not here, or a system's run of it, is named in `Outcome.missing`, and the others are measured.
+    Runs that an earlier call made from the same inputs are kept, and an interrupted reranking is resumed. A missing
+    set, or a system's missing run on a set, is listed in `Outcome.missing`, and the others are measured.
 
     Raises:
-        UserError: a checkpoint that is none, or no set that can be measured.
+        UserError: a checkpoint that is not a trained cross-encoder, or no set that can be measured.
     """
     for folder in config.rerankers.values():
         checkpoint.trained(checkpoint.locate(folder))
@@ -134,7 +134,7 @@ def suite(config: SuiteConfig) -> Outcome:
 
 
 def _measured(config: SuiteConfig, one: TestSet, outcome: Outcome) -> Iterator[tuple[str, dict[str, dict[str, float]]]]:
-    """Yields (system, measure -> query id -> value); what a set lacks altogether is a UserError before the first."""
+    """Yields (system, measure -> query id -> value); UserError before the first if data or first stage are missing."""
     dataset, qrels = one.load()
     folder = Path(config.output) / one.name
     first = folder / "first.trec"
