@@ -37,7 +37,7 @@ DOORS = {
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Runs the command that `argv` names first, with the other arguments; returns its exit status, 2 if it is unknown."""
+    """Runs the command that `argv` names first, with the other arguments; returns its exit status, 2 if unknown."""
     argv = sys.argv[1:] if argv is None else argv
     name, rest = (argv[0], argv[1:]) if argv else ("", [])
     if name in ("-h", "--help", "help"):

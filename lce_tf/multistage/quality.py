@@ -62,7 +62,7 @@ def quality(
         part: name of the dev run's queries, for file names.
 
     Returns:
-        `rows`, one for the first stage and one per model: `model`, the `MEASURES`, `difference` from `base` in the first
+        `rows`, for the first stage and each model: `model`, the `MEASURES`, `difference` from `base` in the first
         measure and its corrected `p` (None for `base`); `queries`, how many; `depth`.
     """
     runs = {model.name: scoring.rerank(steps, f"{model.name}.{part}.trec", model.folder, training) for model in models}

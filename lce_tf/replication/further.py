@@ -49,7 +49,7 @@ class FurtherSet:
         return 2 if self.trec_passages and highest > 1 else 1
 
     def measures(self, qrels: Qrels) -> tuple[str, ...]:
-        """The measures, in ir_measures' names: first nDCG@10 (gains: the grades), which the column shows, then the rest."""
+        """The measures, in ir_measures' names: nDCG@10, whose gains are the grades, for the column; then the rest."""
         if self.beir:
             return NDCG, "R@100"
         rel = f"(rel={grade})" if (grade := self.min_grade(qrels)) > 1 else ""

@@ -15,7 +15,7 @@ from lce_tf.replication.sample import write_sample
 
 
 class Inputs:
-    """The data of a preset whose products are in `folder`; methods that take a split take a further set's key as well."""
+    """The data of a preset whose products are in `folder`; methods that take a split also take a further set's key."""
 
     def __init__(self, preset: Preset, folder: str | Path):
         self.preset, self.folder = preset, Path(folder)
@@ -51,7 +51,7 @@ class Inputs:
         return self._reached[1]
 
     def located(self, split: str) -> tuple[str, Dataset, str | None]:
-        """Where a split's queries and passages are: the commands' --dataset, that data set, and the commands' --split."""
+        """Where a split's queries and passages are: the commands' --dataset, that data set, the commands' --split."""
         preset = self.preset
         if split not in (TRAIN, preset.dev_split, preset.eval_split):
             found = {known.key: known for known in self.further}[split]
@@ -87,7 +87,7 @@ class Inputs:
         return self.eval_queries() if split == self.preset.eval_split else list(self.judged(split))
 
     def hashes(self, split: str) -> dict[str, str]:
-        """Hashes of the queries of a split's runs and of the judgments that chose them, as settings of a first stage."""
+        """Hashes of the queries of a split's runs and of the judgments that chose them: settings of a first stage."""
         if split not in self._hashed:
             _, dataset, name = self.located(split)
             texts, kept = dataset.queries(name), self.kept(split)

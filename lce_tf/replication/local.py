@@ -70,7 +70,7 @@ def judged_count(dataset: str, split: str | None) -> int | None:
 
 
 def query_count(dataset: str, split: str | None, judged: bool) -> int | None:
-    """Number of queries of a split, with `judged` of those with a relevant passage; None if only a download shows it.
+    """Number of queries of a split (`judged`: with a relevant passage); None if it is unknown before a download.
 
     For a collection that is not here the number is ir_datasets' own, of all queries.
     """

@@ -189,7 +189,7 @@ class Products(Inputs):
             make()
             if watched is not None:
                 watched.check()  # the recorded hashes were taken before `make` read the files
-            give_back()  # a product's freed gigabytes, before the next one takes its own
+            give_back()  # frees gigabytes before the next product needs its own
 
         there = is_made(path)
         self._seconds[path] = make_once(path, settings, making, made.WHEN_ABSENT)
