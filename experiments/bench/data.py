@@ -13,7 +13,7 @@ from lce_tf.foundation.files import built_folder
 
 # Longer texts are left out, so that no pair is cut at 256 wordpieces and all sides read the same text.
 QUERY, PASSAGE = 50, 200
-# Candidates per query, as a first stage would give; and the fewest that are written for training.
+# Candidates per query to score, as a first stage would give, and to train on.
 DEPTH, CANDIDATES = 50, 160
 # Words of a passage that is longer than any sequence.
 LONG = 256
@@ -76,7 +76,7 @@ def _write(job: dict[str, Any], folder: Path) -> None:
             "pairs": pairs,
         },
     )
-    if family:  # which are scored only
+    if family:  # families are only scored
         _write_json(folder / "groups.json", [])
         return
     trained = [positives[i] for i in chosen[-job["queries"] :]]
@@ -136,7 +136,7 @@ def _write_training(texts: Path, rng, queries, passages, positives) -> None:
 
 
 def _dealt(folder: Path, groups: int, members: int, queries, passages) -> list[tuple[str, list[str]]]:
-    """The texts of the first groups that training with this many members a group deals."""
+    """The texts of the first `groups` groups that training draws with this many members a group."""
     from lce_tf.groups.sampler import GroupSampler
     from lce_tf.training.inputs import read_inputs
 

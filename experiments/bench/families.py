@@ -1,4 +1,4 @@
-"""A random checkpoint of each family in Hugging Face's layout, of one size, which every side scores as it is."""
+"""A random checkpoint of each family in Hugging Face's layout, all of one size; every side scores the same files."""
 
 import time
 from collections.abc import Callable
@@ -32,7 +32,7 @@ DISENTANGLED = {
 }
 TWO_TYPES = {"type_vocab_size": 2, "pad_token_id": 0}
 GLOBAL = {"pad_token_id": 0, "cls_token_id": 101, "sep_token_id": 102, "bos_token_id": 101, "eos_token_id": 102}
-# Family -> the beginning of transformers' class names, and what differs from the sizes above.
+# Family -> the beginning of transformers' class names, and the settings of its configuration.
 FAMILIES = {
     "bert": ("Bert", SIZES),
     "electra": ("Electra", SIZES | {"embedding_size": 384}),
@@ -43,7 +43,7 @@ FAMILIES = {
     "modernbert": ("ModernBert", SIZES | GLOBAL),
     "albert": ("Albert", SIZES | {"embedding_size": 128}),
 }
-# Random weights of the usual size give almost equal scores.
+# Factor on the head's random weights, which otherwise give almost equal scores.
 SPREAD = 4.0
 
 

@@ -19,7 +19,7 @@ WORDS = 52
 
 
 def padding(job: dict[str, Any]) -> Callable[[], dict[str, Any]]:
-    """Wordpieces that training computes over those that are there; counted, so it is the same everywhere.
+    """Wordpieces computed in training, padding included, divided by those of the pairs; counted, so equal everywhere.
 
     Args:
         job: `groups` a step, `members`, `steps`.
@@ -56,7 +56,7 @@ def padding(job: dict[str, Any]) -> Callable[[], dict[str, Any]]:
 
 
 def rerank_padding(job: dict[str, Any]) -> Callable[[], dict[str, Any]]:
-    """Wordpieces that reranking computes over those that are there, by how many pairs are reranked; counted.
+    """Wordpieces computed in reranking divided by those of the pairs, for several numbers of pairs; counted.
 
     Args:
         job: `pairs`, the numbers of pairs.
@@ -104,7 +104,7 @@ def packing(job: dict[str, Any]) -> Callable[[], dict[str, Any]]:
 
 
 def tokenise(job: dict[str, Any]) -> Callable[[], dict[str, Any]]:
-    """Passages a second from text to a token store, cut from the data set's text to MS MARCO's length in words.
+    """Passages per second tokenised into a token store; the data set's words, cut to MS MARCO's mean passage length.
 
     Args:
         job: `dataset` whose passages' text is used; `texts`, how many.

@@ -46,7 +46,7 @@ def store_of(lengths: np.ndarray, rng: np.random.Generator) -> TokenStore:
 
 
 def packer_of(passages: int, queries: int, sequence: int = 256) -> Packer:
-    """A packer over so many passages and queries of MS MARCO's lengths."""
+    """A packer over random passages and queries of MS MARCO's lengths."""
     rng = np.random.default_rng(0)
     stores = (store_of(draw_lengths(rng, table, n), rng) for table, n in ((QUERIES, queries), (PASSAGES, passages)))
     return Packer(*stores, SPECIAL, sequence=sequence)

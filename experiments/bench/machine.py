@@ -23,7 +23,7 @@ PACKAGES = (
 
 
 def description(cpuinfo: Path = Path("/proc/cpuinfo"), meminfo: Path = Path("/proc/meminfo")) -> dict[str, Any]:
-    """Processor, cores that this process may use, instruction sets, memory in GiB, system, and its load just now."""
+    """Processor, cores that this process may use, instruction sets, memory in GiB, system, and current load."""
     facts = _fields(cpuinfo)
     flags = facts.get("flags", facts.get("Features", "")).split()
     memory = _fields(meminfo).get("MemTotal", "0 kB").split()[0]

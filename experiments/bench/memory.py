@@ -16,8 +16,8 @@ STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 def start(job: dict[str, Any]) -> Callable[[], dict[str, Any]]:
     """Trains for `steps` steps on pairs that all have the full length.
 
-    What the process holds before is the model, Adam's two moments and TensorFlow itself. Run it once in a process:
-    memory that the allocator has kept would look like memory at rest in the next round.
+    Before the first step the process holds the model, Adam's two moments and TensorFlow itself. Run it once in a
+    process: memory that the allocator keeps would count as memory at rest in the next round.
 
     Args:
         job: `data`, the prepared folder; `length` in wordpieces; `steps`; `settings` of `TrainConfig`.
@@ -41,11 +41,11 @@ def start(job: dict[str, Any]) -> Callable[[], dict[str, Any]]:
 
 
 class Watch:
-    """Stands before a job's step and takes the memory and the time of each call.
+    """Wraps a job's step and measures the memory and the time of each call.
 
     Attributes:
         rest: MiB resident before the first step.
-        peak: the most MiB resident at any moment of a step, gaps that TensorFlow's allocator keeps and graphs included.
+        peak: the most MiB resident at any moment of a step, including graphs and gaps in TensorFlow's allocator.
         allocated: the most MiB that tensors took at any moment of a step, above what they took before it.
         seconds: that each step took; the first one traces as well.
     """
@@ -54,9 +54,9 @@ class Watch:
         self.rest, self.peak, self.allocated, self.seconds = 0.0, 0.0, 0.0, []
 
     def attach(self, job: Job) -> None:
-        """To a job that has not run yet."""
+        """Wraps the step of a job that has not run yet."""
         optimizer = getattr(job.optimizer, "inner_optimizer", job.optimizer)
-        # Otherwise the moments are made in the first step and count as its memory.
+        # Otherwise Adam's moments are made in the first step and count as its memory.
         with job.strategy.scope():
             optimizer._create_all_weights(job.model.trainable_variables)
         self._step, job.take_step = job.take_step, self

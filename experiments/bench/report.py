@@ -42,7 +42,7 @@ def write_report(output: Path, results: Sequence[Result]) -> str:
 
 
 def machine_line(results: Sequence[Result]) -> str:
-    """What the figures were measured on, in a sentence or two, with a warning where other work ran beside them."""
+    """The machine of the measurements in a sentence or two, with a warning if it had other work."""
     facts = results[0]["machine"]
     isa = ", ".join(facts["isa"]) or "none of those that matter here"
     line = f"{facts['cpu']}, {facts['cores']} cores, {facts['memory_gib']} GiB; instructions: {isa}; {facts['system']}."
@@ -75,7 +75,7 @@ def _versions(results: Sequence[Result]) -> str:
         for side in result["sides"].values():
             versions = side.get("facts", {}).get("versions", {})
             found.setdefault("ours" if "tensorflow" in versions else "theirs", {}).update(versions)
-    # The checkout's own metadata is seen from their environment as well.
+    # The other tools' environment sees the checkout's metadata as well.
     found.get("theirs", {}).pop("lce_tf", None)
     return "\n".join(
         f"- {side}: " + ", ".join(f"{name} {version}" for name, version in versions.items())

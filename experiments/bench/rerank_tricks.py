@@ -33,7 +33,7 @@ def start(job: dict[str, Any]) -> Callable[[], dict[str, Any]]:
     pairs = read_pairs(job["data"]).first(job["pairs"])
     with fresh_cache():
         packer, rows = scorer.packed(pairs)
-        # The stores' files are mapped and outlive their folder.
+        # The stores' files stay mapped after their folder is deleted.
     ways = _ways(scorer.folder)
     for way in ways.values():
         way(packer, tuple(part[:TRIAL] for part in rows))
@@ -115,7 +115,7 @@ def _all_tokens(model: Any) -> Any:
 
 
 def _never_plain(kind: type) -> Callable[[Any], Any]:
-    """A model in which parts of one kind keep the form that is faster in TensorFlow."""
+    """Returns a function that makes a model's parts of one kind keep the form that is faster in TensorFlow."""
 
     def alter(model):
         for part in model.submodules:

@@ -28,8 +28,8 @@ class Check:
         title: what it is.
         key: of the figure in a round.
         unit: such as "pairs/s".
-        direction, target: AT_LEAST or AT_MOST so much; None: it is only shown.
-        against: labels of the jobs that the target compares with, as a ratio; none: the target is the figure's own.
+        direction, target: the figure should be AT_LEAST or AT_MOST the target; None: it is only shown.
+        against: labels of jobs; the target is for the ratio to their figures. Empty: it is for the figure itself.
     """
 
     title: str
@@ -61,7 +61,7 @@ class Row:
 
 
 def rows(scale: Scale, data: str, base: str, scratch: str, families: Mapping[str, str]) -> list[Row]:
-    """Every row at a size.
+    """Every row at a scale.
 
     Args:
         data: the prepared folder with the model that is timed.
@@ -131,7 +131,7 @@ def _reranking(scale: Scale, data: str) -> list[Row]:
 
 
 def _precisions() -> tuple[str, ...]:
-    """What the other tools choose from, the likely best first.
+    """The precisions that the other tools choose from, the likely best first.
 
     Where the processor has no instructions for it, PyTorch's bfloat16 is tens of times slower than its float32.
     """

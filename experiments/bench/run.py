@@ -28,7 +28,7 @@ class Bench:
         output: folder for results.
         rounds: of each row that does not set its own number.
         peers: the other tools' interpreter; None leaves them out.
-        folders: the folders to prepare, and how.
+        folders: folder -> the job that prepares it.
     """
 
     output: Path
@@ -42,7 +42,7 @@ class Bench:
         return self.output / "logs"
 
     def file(self, row: Row) -> Path:
-        """Where a row's result is kept: with other tools in a file of its own, which measuring ours alone leaves."""
+        """Where a row's result is kept; with other tools in a separate file, which measuring ours alone keeps."""
         others = ".peers" if any(job.side != OURS for job in row.jobs.values()) else ""
         return self.output / "rows" / f"{row.name}{others}.json"
 
@@ -54,7 +54,7 @@ class Bench:
         return folder
 
     def measure(self, rows: Sequence[Row]) -> list[dict[str, Any]]:
-        """The results of rows, those that were kept or measured now."""
+        """The results of rows, kept or measured now."""
         return [self.row(row) for row in rows]
 
     def row(self, row: Row) -> dict[str, Any]:
@@ -97,7 +97,7 @@ class Bench:
         return {**found, "stale": found["key"] != self.key(row)}
 
     def reported(self, row: Row) -> dict[str, Any] | None:
-        """What the report shows of this row: the result with the other tools, where there is one."""
+        """What the report shows of this row: the result with the other tools, if there is one."""
         whole = replace(self, peers=self.peers or Path("absent"))
         return whole.kept(row) or self.kept(row)
 
@@ -116,7 +116,7 @@ class Bench:
         return replace(row, jobs=jobs)
 
     def key(self, row: Row) -> str:
-        """Changes with the row's settings, our sources, and the other tools' versions where they take part."""
+        """A hash of the row's settings, our sources, and the other tools' versions if they take part."""
         sources = sha256_of(*sorted((ROOT / "lce_tf").rglob("*.py")))
         theirs = sha256_of(LOCK) if any(job.side != OURS for job in row.jobs.values()) else ""
         parts = [asdict(row), row.rounds or self.rounds, sources, theirs]
@@ -124,7 +124,7 @@ class Bench:
 
 
 def agreement(files: Mapping[str, Path]) -> dict[str, dict[str, float]]:
-    """How far others' scores are from ours, and their spread: label -> {"max_difference", "std"}."""
+    """How far others' scores are from ours, and the spread of ours: label -> {"max_difference", "std"}."""
     if US not in files or not files[US].is_file():
         return {}
     ours = np.load(files[US])

@@ -10,18 +10,18 @@ class Scale:
     """Sizes of the measurements.
 
     Attributes:
-        rounds: of each row, but those that count rather than time.
+        rounds: of each row, except for rows that count instead of timing.
         model, memory_model: see `experiments.bench.weights.write_models`.
         dataset: where texts come from.
-        pairs, trick_pairs: to rerank in a round, against others and among our own ways.
+        pairs, trick_pairs: pairs to rerank in a round, against other tools and with variants of ours.
         families, family_pairs: see `experiments.bench.families`; pairs to rerank by each.
         batches: pairs a batch that the other tools may choose from.
         tokens: wordpieces a batch that we may choose from, besides the default.
         groups, members: groups a training step and passages a group.
-        steps: training steps that count.
+        steps: training steps that are timed.
         memory_groups, memory_steps: groups a step, and steps, where memory is measured.
         counted_steps, counted_pairs: training steps, and numbers of pairs to rerank, whose padding is counted.
-        packed_steps, packed_passages: of the input side's measurement.
+        packed_steps, packed_passages: training steps, and passages in the store, where packing is timed.
         tokenised_texts: passages to tokenise.
         store_passages: in the large token store.
         curve_members, curve_lengths, curve_tokens: where curves are measured.

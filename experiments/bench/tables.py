@@ -17,7 +17,7 @@ def target_table(results: Sequence[Result]) -> str:
 
 
 def variant_table(result: Result) -> str:
-    """What each way of a row came to, and that over the first, which is how the program works as it comes."""
+    """The figure of each variant of a row, and its ratio to the first, which is the default."""
     found = variants(result)
     first = next(iter(found.values()))
     lines = [
@@ -59,7 +59,7 @@ def variants(result: Result) -> dict[str, list[float]]:
 
 
 def points(result: Result) -> dict[int, dict[str, list[float]]]:
-    """Place on the axis -> figures ("rate", "peak_mb") of each round, whether one process did them all or each one."""
+    """Place on the axis -> figures ("rate", "peak_mb") of each round, from one process for all or one for each."""
     found: dict[int, dict[str, list[float]]] = {}
     for label, side in result["sides"].items():
         for measured in side.get("rounds", []):
@@ -79,7 +79,7 @@ def shown(value: Spread) -> str:
 
 
 def number(value: float) -> str:
-    """Three significant digits, without an exponent, thousands apart."""
+    """About three significant digits, without an exponent, with commas between thousands."""
     if value == 0 or abs(value) >= 100:
         return f"{value:,.0f}"
     return f"{value:.{2 if abs(value) >= 1 else 3}f}" if abs(value) < 10 else f"{value:.1f}"
@@ -129,7 +129,7 @@ def _check_lines(result: Result, check: Mapping[str, Any]) -> list[tuple[str, ..
 
 
 def _difference(result: Result, own: str, label: str) -> str:
-    """How far the two sides are from computing the same thing."""
+    """How far the scores of the two sides, or their first losses, differ."""
     if found := result.get("agreement", {}).get(label):
         return f"{found['max_difference']:.1e} at most (std {found['std']:.2f})"
     losses = [result["sides"][side]["facts"].get("loss") for side in (own, label)]

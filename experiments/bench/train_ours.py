@@ -38,7 +38,7 @@ def tricks(job: dict[str, Any]) -> Callable[[], dict[str, Any]]:
     round.
 
     Args:
-        job: as for `start`, and `float32`, whether to compare precisions at all.
+        job: as for `start`.
     """
     variants = {
         "as it comes": ({}, None),
@@ -47,7 +47,7 @@ def tricks(job: dict[str, Any]) -> Callable[[], dict[str, Any]]:
         "slices of 16 pairs, to a multiple of 16": ({}, _coarse),
         "one slice, padded to its longest pair": ({}, _one_slice),
         "one slice, padded to 256": ({}, _padded),
-        # With other lengths it would compile during the timed steps.
+        # Padded to 256, since XLA would compile other lengths during the timed steps.
         "one slice, padded to 256, compiled by XLA": ({"xla": True}, _padded),
         "float32 products": ({"precision": "float32"}, None),
         "mixed_bfloat16 throughout": ({"precision": "mixed_bfloat16"}, None),
@@ -83,7 +83,7 @@ def figures(config: Any, change: Callable[[Job], None] | None = None) -> list[di
 
 @contextmanager
 def _before_run(change: Callable[[Job], None] | None) -> Iterator[None]:
-    """Lets `change` have every job that is started in the block, when it is put together and has not run yet."""
+    """Within the block, calls `change` with every job just before it runs."""
     run = Job.run
 
     def changed(job: Job) -> None:

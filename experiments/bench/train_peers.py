@@ -9,9 +9,9 @@ from typing import Any
 from experiments.bench.pairs import read_groups
 from experiments.bench.trials import fastest
 
-# As on our side.
+# Steps that are not timed, as on our side.
 WARM_UP = 2
-# The loss takes the softmax of the labels; of these it is 1 for the positive to 1e-43, which makes it LCE.
+# The loss takes the softmax of the labels: with 100 and zeros it is 1 for the positive to 1e-43, which makes it LCE.
 POSITIVE = 100.0
 
 
@@ -77,7 +77,7 @@ def _step_times(folder: Path, groups: list, batch: int, bfloat16: bool, mini_bat
             save_strategy="no",
             report_to="none",
             disable_tqdm=True,
-            # The groups of a step are those of ours, so that both have the same lengths.
+            # A step has the same groups as on our side, so that both have the same lengths.
             batch_sampler=lambda dataset, **options: DefaultBatchSampler(range(len(dataset)), **options),
         )
         loss = ListNetLoss(model, mini_batch_size=mini_batch_size)

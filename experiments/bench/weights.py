@@ -40,8 +40,8 @@ def write_models(folder: Path, name: str, sequence: int = 256) -> None:
         model = CrossEncoder(EncoderConfig(**SHAPES[name]))
     else:
         config = EncoderConfig.from_huggingface(hub.read_config(backbone), str(backbone))
-        # A BERT's encoder computes what an ELECTRA's of equal sizes does, but only ELECTRA's classification head can
-        # carry a linear score with weights that a trainer may move.
+        # BERT's and ELECTRA's encoders of equal sizes compute the same, but only ELECTRA's classification head can
+        # represent a linear score with weights that can be trained.
         model = CrossEncoder(replace(config, model_type="electra"))
         load_encoder(model.encoder, hub.weight_file(backbone))
     for layer in model.head.layers.values():

@@ -1,6 +1,6 @@
-"""A process of its own that does one task: made ready once, then a round whenever it is told.
+"""A process that does one task: it prepares once, then does a round for each line on stdin.
 
-It is run by the environment of the side that it measures, so nothing here may import what only one of them has.
+It runs in the environment of the side that it measures, so it may import only what all environments have.
 """
 
 import gc
@@ -12,8 +12,8 @@ from typing import Any
 
 from experiments.bench import machine
 
-# Task -> `module:function`. The function takes the job, makes everything ready and returns another, which does one
-# round and returns its figures; facts of the set-up may stand in an attribute `facts` of the latter.
+# Task -> `module:function`. The function takes the job, prepares everything and returns a function that does one round
+# and returns its figures. The returned function may have an attribute `facts`, with facts about the set-up.
 TASKS = {
     "prepare": "experiments.bench.data:start",
     "rerank": "experiments.bench.rerank_ours:start",
@@ -37,7 +37,7 @@ TASKS = {
 
 
 def main(arguments: list[str]) -> int:
-    """Serves rounds of the job given as JSON: one line with facts once ready, then one line of figures a round."""
+    """Does rounds of the job given as JSON: prints a line of facts once ready, then a line of figures per round."""
     # Libraries may print anything on stdout, so the answers have their own channel and stdout goes to the log.
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)

@@ -19,7 +19,7 @@ from lce_tf.foundation.progress import Progress
 
 TEXTS_A_BLOCK, ROWS_A_BLOCK = 8192, 1 << 19
 PLAN = "full-size.json"
-# Parts of the draws' keys; texts have 1 and 2.
+# Parts of the keys of random draws, so that different draws are independent; texts use 1 and 2.
 _QUERY_IDS, _PASSAGES, _JUDGED, _SECOND, _RELEVANT, _LISTS, _HITS, _SCORES = range(3, 11)
 # Share of the queries whose relevant passage the run retrieves: about BM25's recall at this depth.
 _RETRIEVED = 0.8
@@ -35,11 +35,11 @@ class FullSize:
         order = self._order(_QUERY_IDS, layout.QUERY_IDS)
         self.train_ids, rest = order[: sizes.train_queries], order[sizes.train_queries :]
         self.dev_ids = rest[: sizes.dev_queries]
-        # The judged ones lie scattered among the training queries, and keep their order.
+        # The judged queries are scattered among the training queries, and keep their order.
         self.judged_ids = self.train_ids[np.sort(self._order(_JUDGED, sizes.train_queries)[: sizes.judged_queries])]
 
     def blocks(self) -> dict[str, Callable[[], Blocks]]:
-        """For each file what yields (rows, bytes) of its blocks, in the order of writing."""
+        """File -> a function that yields (rows, bytes) of its blocks; in the order of writing."""
         train, dev = (self.judged_ids, self.sizes.train_judgments), (self.dev_ids, self.sizes.dev_judgments)
         return {
             layout.COLLECTION: lambda: self._texts(words.PASSAGES, np.arange(self.sizes.passages)),
@@ -53,7 +53,7 @@ class FullSize:
 
     def judgments(self, query_ids: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
         """(place in `query_ids`, passage id) of each relevant pair, a query's pairs together: every query has one, and
-        those beyond that go to any."""
+        the further pairs are of random queries."""
         more = self._below(len(query_ids), _SECOND, query_ids[: count - len(query_ids)])
         number = 1 + np.bincount(more, minlength=len(query_ids))
         owners = np.repeat(np.arange(len(query_ids)), number)
@@ -62,7 +62,7 @@ class FullSize:
         return owners, (first[owners] + which) % self.sizes.passages
 
     def ranked(self, query_ids: np.ndarray, relevant: np.ndarray, depth: int) -> tuple[np.ndarray, np.ndarray]:
-        """The lists of some queries: [queries, depth] passage ids, none twice, and scores as nine-digit integers.
+        """The lists of some queries: [queries, depth] distinct passage ids per list, and scores as nine-digit integers.
 
         Args:
             relevant: [queries] a relevant passage of each, put into the lists of most of them.
@@ -102,7 +102,7 @@ class FullSize:
 
     @cached_property
     def _scattered(self) -> np.ndarray:
-        """All passage ids in a random order, of which lists are stretches: no list has a passage twice."""
+        """All passage ids in a random order. Each list is a stretch of it, so no list has a passage twice."""
         return self._order(_PASSAGES, self.sizes.passages).astype(np.int32)
 
     def _order(self, kind: int, count: int) -> np.ndarray:

@@ -11,7 +11,7 @@ COLLECTION = "collection.tsv"
 TRAIN_QUERIES, TRAIN_QRELS, TRAIN_RUN = "queries.train.tsv", "qrels.train.tsv", "run.train.trec"
 DEV_QUERIES, DEV_QRELS, DEV_RUN = "queries.dev.small.tsv", "qrels.dev.small.tsv", "run.dev.trec"
 TRAIN_DEPTH, DEV_DEPTH = 200, 1000
-# Query ids are drawn from as many numbers as the official ones of train, dev and eval.
+# Query ids are drawn from this many numbers, as the official ids of train, dev and eval are.
 QUERY_IDS = 1_185_870
 # Bytes per row at full size, rounded up, for the check of the disk space.
 _ROW_BYTES = {COLLECTION: 330, TRAIN_QUERIES: 45, TRAIN_QRELS: 20, TRAIN_RUN: 45, DEV_QUERIES: 45, DEV_QRELS: 20}
@@ -69,7 +69,7 @@ def trec_rows(query_ids: np.ndarray, passage_ids: np.ndarray, ranks: np.ndarray,
     """`query Q0 passage rank score tag` for each row, as `lce_tf.data.runs.write_trec` writes them.
 
     Args:
-        scores: [rows] integers of nine digits, the score in units of 1e-7: nine digits carry a float32.
+        scores: [rows] integers of nine digits, the score in units of 1e-7; nine digits are enough for a float32.
     """
     whole, point = np.divmod(scores, 10_000_000)
     columns = [_number(query_ids), b" Q0 ", _number(passage_ids), b" ", _number(ranks), b" ", _number(whole), b"."]

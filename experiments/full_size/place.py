@@ -36,7 +36,7 @@ class Place(NamedTuple):
         return self.proof / "reranked.dev.trec"
 
     def config(self):
-        """A training as the paper's but for the encoder, its rate and the number of steps."""
+        """The paper's training, except for encoder, learning rate and number of steps."""
         from lce_tf.training.config import TrainConfig
 
         base = {"dataset": str(self.data), "run": str(self.data / layout.TRAIN_RUN), "backbone": str(self.backbone)}
@@ -54,7 +54,7 @@ class Done(NamedTuple):
 
 
 def forget(folder: Path) -> None:
-    """Asks the system to drop the files from memory, as if they had been written long ago."""
+    """Asks the system to drop the folder's .npy files from memory, as if they had been written long ago."""
     for file in folder.rglob("*.npy"):
         with open(file, "rb") as handle:
             os.posix_fadvise(handle.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)

@@ -21,8 +21,8 @@ _COMPARED = 0.01
 def prove(folder: str | Path) -> Path:
     """Runs the steps that have no record yet, each in a process of its own; returns the report's file.
 
-    All that is made lies in FOLDER/proof: records, report, models, runs, and a cache of its own, so that what should
-    be read for the first time is. Without that folder everything is measured anew.
+    Everything is written to FOLDER/proof: records, report, models, runs, and a separate cache, so that first reads are
+    really uncached. Delete that folder to measure everything anew.
 
     Raises:
         UserError: the folder was not made by `generate`, or a step failed.

@@ -21,7 +21,7 @@ _PIECES = (0.5, 0.4, 0.1)
 
 @dataclass(frozen=True)
 class Texts:
-    """What texts are like.
+    """Statistics of one kind of text.
 
     Attributes:
         words: the number of words of a text at each of the quantiles of `_SHARES`.
@@ -38,7 +38,7 @@ class Texts:
 
 _SHARES = (*(step / 20 for step in range(20)), 0.99, 1.0)
 # From 1,000 passages of collection.tsv: 51.9 words, 312 characters and 69.2 wordpieces on
-# average, of which 1.33 a word; 13% of the words end in punctuation, and 10% of the others have several pieces.
+# average, 1.33 a word; 13% of the words end in punctuation, and 10% of the others have several pieces.
 PASSAGES = Texts(
     (9, 29, 35, 37, 39, 41, 43, 44, 46, 47, 48, 50, 51, 53, 55, 58, 61, 67, 78, 91, 108, 154), 0.13, 0.13, kind=1
 )
@@ -59,14 +59,14 @@ def drawn(texts: Texts, seed: int, block: int, count: int) -> list[bytes]:
 
 @functools.cache
 def _table(texts: Texts) -> np.ndarray:
-    """[places] words as bytes objects; each is as frequent as it should be in a text."""
+    """[places] words as bytes objects; each word is as frequent as in the texts."""
     whole, pieces = _vocabulary()
     share = np.cumsum(1 / (np.arange(len(whole)) + _OFFSET) ** _POWER)
     ranks = np.searchsorted(share / share[-1], (np.arange(_PLACES) + 0.5) / _PLACES)
     table = whole[ranks]
     chance = [draw(texts.kind, number, np.arange(_PLACES)) / 2.0**64 for number in range(6)]
     rare = np.flatnonzero(chance[0] < texts.rare)
-    # A rare word is any word with further pieces after it, so that there are many of them.
+    # A rare word is any word with further pieces appended, so that there are many different ones.
     table[rare] = whole[(chance[1][rare] * len(whole)).astype(np.int64)]
     following = 1 + np.searchsorted(np.cumsum(_PIECES), chance[2][rare])
     for number in range(1, len(_PIECES) + 1):

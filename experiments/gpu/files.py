@@ -15,7 +15,7 @@ SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
 
 def words(count: int) -> list[str]:
-    """Made-up words that are a wordpiece each."""
+    """Made-up words, each a single wordpiece."""
     letters = itertools.product("abcdefghijklmnopqrstuvwxyz", repeat=4)
     return ["".join(word) for word in itertools.islice(letters, count)]
 

@@ -17,7 +17,7 @@ quiet_tensorflow()
 
 
 def settings(folder: Path, tiny: bool, **changes):
-    """A training on the drawn files."""
+    """A training on the generated files."""
     from lce_tf.training.config import TrainConfig
 
     steps = 6 if tiny else 300
@@ -27,7 +27,7 @@ def settings(folder: Path, tiny: bool, **changes):
 
 
 def trained(folder: Path, tiny: bool, name: str, **changes) -> dict:
-    """Figures of a training's last log line, and the seconds until its first steps were done."""
+    """Figures of a training's last log line, and the seconds until its first log line."""
     import shutil
 
     from lce_tf.training.job import train
@@ -64,7 +64,7 @@ def train_16x8(folder: Path, tiny: bool) -> dict:
 
 
 def train_16x8_bfloat16(folder: Path, tiny: bool) -> dict:
-    """The same in mixed_bfloat16."""
+    """The paper's batch in mixed_bfloat16."""
     return trained(folder, tiny, "16x8-bf16", precision="mixed_bfloat16")
 
 
@@ -74,7 +74,7 @@ def train_64x8(folder: Path, tiny: bool) -> dict:
 
 
 def train_16x128(folder: Path, tiny: bool) -> dict:
-    """Groups of 128 in the memory of groups of 8."""
+    """Groups of 128, computed in slices, so that they fit into the memory of groups of 8."""
     return trained(folder, tiny, "16x128", group=128, micro_batch=11_264, steps=6 if tiny else 24)
 
 
@@ -114,7 +114,7 @@ def score_store(folder: Path, tiny: bool) -> dict:
 
 
 def rerank_text(folder: Path, tiny: bool) -> dict:
-    """`lce rerank` of a checkpoint over the drawn run: tokenising the collection, scoring, writing."""
+    """`lce rerank` of a checkpoint over the generated run: tokenising the collection, scoring, writing."""
     from lce_tf.reranking.rerank import RerankConfig, rerank
 
     checkpoint = folder / "trained-16x8"
@@ -138,7 +138,7 @@ def rerank_text(folder: Path, tiny: bool) -> dict:
 
 
 def parity(folder: Path, tiny: bool) -> dict:
-    """Largest difference between logits: fused kernels, XLA's rows, and PyTorch in float32 without TF32."""
+    """Largest difference of our logits, in float32 and in mixed_float16, from PyTorch's in float32 without TF32."""
     import tensorflow as tf
     import torch
     import transformers

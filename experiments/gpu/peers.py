@@ -28,7 +28,7 @@ def synchronised() -> float:
 
 
 def rate(step: Callable[[], object], pairs: int, tiny: bool, warm: int = 4, times: int = 20) -> dict:
-    """Pairs a second of a step, after its warm-up, and the seconds that took."""
+    """Pairs a second of a step after its warm-up, and the seconds of the warm-up."""
     start = synchronised()
     for _ in range(1 if tiny else warm):
         step()
@@ -39,7 +39,7 @@ def rate(step: Callable[[], object], pairs: int, tiny: bool, warm: int = 4, time
 
 
 def lengths_of(groups: int, members: int) -> np.ndarray:
-    """[groups * members] wordpieces of pairs, those of a group with the same query."""
+    """[groups * members] lengths of pairs in wordpieces; pairs of a group have the same query."""
     rng = np.random.default_rng(1)
     queries = np.repeat(draw_lengths(rng, QUERIES, groups), members)
     return np.minimum(queries + draw_lengths(rng, PASSAGES, groups * members) + 3, SEQUENCE)
@@ -80,7 +80,7 @@ def torch_train_eager(folder: Path, tiny: bool) -> dict:
 
 
 def torch_train_compiled(folder: Path, tiny: bool) -> dict:
-    """The same under torch.compile."""
+    """transformers' model under torch.compile, padded to the batch's longest pair."""
     return _train_padded(folder, tiny, True)
 
 
@@ -89,7 +89,7 @@ def _shape(tiny: bool) -> dict:
 
 
 def torch_train_by_hand(folder: Path, tiny: bool) -> dict:
-    """`torch_packed`, compiled."""
+    """Training with `torch_packed`, compiled."""
     groups, members = (2, 4) if tiny else (16, 8)
     model = Scorer(**_shape(tiny)).to(DEVICE)
     optimizer = torch.optim.AdamW(model.parameters(), 1e-5, fused=DEVICE == "cuda")
@@ -112,7 +112,7 @@ def torch_train_by_hand(folder: Path, tiny: bool) -> dict:
 
 
 def torch_score_by_hand(folder: Path, tiny: bool) -> dict:
-    """`torch_packed` in float16, compiled, 1,024 pairs at a time."""
+    """Scoring with `torch_packed` in float16, compiled, 1,024 pairs at a time."""
     pairs = 16 if tiny else 1024
     model = Scorer(**_shape(tiny), rate=0.0).to(DEVICE).eval().to(torch.float16 if DEVICE == "cuda" else torch.bfloat16)
     inputs = flat(lengths_of(pairs // 8, 8), 30522, DEVICE)

@@ -26,7 +26,7 @@ class Layer(nn.Module):
 
 
 class Scorer(nn.Module):
-    """Token ids of all pairs behind one another in, a score for each pair's first token out."""
+    """Scores pairs whose tokens are concatenated, each pair by its first token."""
 
     def __init__(self, layers=12, size=768, heads=12, wide=3072, words=30522, rate=0.1):
         super().__init__()

@@ -1,1 +1,1 @@
-"""How a server that answers rerank requests does under load."""
+"""Load tests and attacks on a server that answers rerank requests."""

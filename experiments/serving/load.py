@@ -55,9 +55,9 @@ class Outcome:
 
 
 async def load(url: str, clients: int, requests: int, documents: int, token: str | None, timeout: float) -> Outcome:
-    """What becomes of `requests` requests of `documents` documents by each of so many clients, all begun at once.
+    """The results of `requests` requests of `documents` documents by each of `clients` clients, all started at once.
 
-    Every client keeps one connection and asks the same thing each time, and each something else.
+    Every client keeps one connection and repeats its own request; the requests of different clients differ.
 
     Args:
         timeout: seconds after which a request counts as lost.

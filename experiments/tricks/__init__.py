@@ -1,1 +1,1 @@
-"""What each trick beyond the paper's own changes on the embedded collection, over several seeds."""
+"""Measures what each trick that the paper does not use changes on the embedded collection, over several seeds."""

@@ -1,4 +1,4 @@
-"""Makes the runs behind the table, each once, several at once."""
+"""Makes the runs behind the table: each is made once, several at the same time."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -23,9 +23,9 @@ from lce_tf.training.config import TrainConfig
 from lce_tf.training.job import train
 
 GROUP = 8
-# A dense retriever's cosines are this many times the logits that its own training made of them.
+# The dense retriever was trained on its cosines divided by this, so that is the scale of logits.
 TEMPERATURE = 0.05
-# Share of the positive's score above which a negative is taken for unjudged.
+# A negative that scores above this share of the positive's score is left out as a false negative.
 SHARE = 0.95
 
 
@@ -113,7 +113,7 @@ class Bench:
         return self.steps.make(f"runs/{name}.trec", settings, make)
 
     def combined(self, name: str, row: Combined, seeds: Sequence[int]) -> list[Path]:
-        """The runs of a row that is made of the base's."""
+        """The runs of a row that combines the base's runs or checkpoints."""
         own = [self.trained(BASE, seed) for seed in seeds]
         if row.how == "soup":
             models = tuple(str(self.model(BASE, seed)) for seed in seeds)
@@ -146,7 +146,7 @@ def make_runs(bench: Bench, seeds: Sequence[int], jobs: int, rows: Sequence[str]
         (steps.folder / "runs").mkdir(exist_ok=True)
         trained = [name for name in rows if isinstance(ROWS[name], Trained)]
         for name in trained:
-            bench.training(ROWS[name], seeds[0])  # what several share is made before
+            bench.training(ROWS[name], seeds[0])  # makes what several trainings share before they start
         for retriever in ("bm25", "dense"):
             bench.first_stage(retriever)
         left = [(name, seed) for seed in seeds for name in trained if not steps.there(f"runs/{name}-{seed}.trec")]

@@ -33,7 +33,7 @@ class Combined:
     """A row made of the base's checkpoints or runs, without a training.
 
     Attributes:
-        of_seeds: whether all seeds are made one; else each seed's run is combined with a first stage's.
+        of_seeds: whether all seeds are combined into one; else each seed's run is combined with a first stage's.
         how: `soup`, a method of `lce fuse`, or the first stage that each run is fused with by reciprocal ranks.
     """
 

@@ -97,7 +97,7 @@ class Products(Inputs):
         return mean["k1"], mean["b"]
 
     def train_config(self, wanted: Checkpoint, seed: int) -> TrainConfig:
-        """The configuration of the training behind a checkpoint of the tables, whose runs are made first."""
+        """The configuration of the training behind a checkpoint of the tables; makes the runs that it reads."""
         run = self.first_stage(wanted.negatives, TRAIN)
         dev_run = self.first_stage(wanted.negatives, self.preset.dev_split) if self._evaluates else None
         return self.preset.training_of(
