@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from lce_tf.kernels.calls import call, params, rows_of
 
-# Queries, and keys, per step of an attention kernel; sequences are padded to a multiple.
+# Tokens per program of an attention kernel; sequences are padded to a multiple of it.
 TILE = 64
 # Columns per program of the GELU's gradient; the layer's width must be a multiple.
 GELU_BLOCK = 512

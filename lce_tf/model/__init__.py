@@ -1,1 +1,1 @@
-"""The cross-encoder: an ELECTRA/BERT encoder in Keras, its score head, and weights in and out."""
+"""The cross-encoder: a Keras encoder of one of `FAMILIES`, its score head, and reading and writing its weights."""

@@ -9,15 +9,15 @@ from lce_tf.model.config import EncoderConfig
 
 
 def kernel(config: EncoderConfig, folder: Path, file: Path, arrays: dict[str, np.ndarray]) -> np.ndarray:
-    """[hidden, 2] float32: the output embeddings of (not relevant, relevant), scaled as the family scales.
+    """[hidden, 2] float32: the output embeddings of the answers (not relevant, relevant), scaled as the model does.
 
     Args:
         folder: where the tokenizer is.
-        file: of the weights, for messages.
+        file: the weight file, named in errors.
         arrays: the weights.
 
     Raises:
-        UserError: the tokenizer has no such words, or the weights have no row for them.
+        UserError: the tokenizer has no words for the answers, or the weights have no rows for them.
     """
     rows = arrays.get("lm_head.weight", arrays.get(f"{config.family.names['words']}.weight"))
     tokens = token_ids(config, folder)
@@ -27,15 +27,15 @@ def kernel(config: EncoderConfig, folder: Path, file: Path, arrays: dict[str, np
 
 
 def arrays(config: EncoderConfig, folder: Path, row: np.ndarray, encoder: dict[str, np.ndarray]) -> dict:
-    """What a whole model has beside the encoder's and decoder's weights that a score is made of.
+    """The weights of a whole sequence-to-sequence model that a score does not need, and its output embeddings.
 
-    The output embeddings are the words' own, but for the two answers: their difference is the ranking score. Queries
-    and keys of the decoder's own attention are zero, since its first step has only one token to attend to.
+    The output embeddings are the word embeddings, except those of the two answers, whose logits differ by the ranking
+    score. Query and key weights of the decoder's self-attention are zero: its first step has one token only.
 
     Args:
         folder: where the tokenizer is.
-        row: [hidden], what the score is the product of the decoder's vector with.
-        encoder: the encoder's and decoder's weights, which are not changed.
+        row: [hidden]; the ranking score is its dot product with the decoder's vector.
+        encoder: the weights of encoder and decoder; not changed.
     """
     words = encoder[f"{config.family.names['words']}.weight"]
     outputs, (no, yes) = words.copy(), token_ids(config, folder)
@@ -56,7 +56,7 @@ def _scale(config: EncoderConfig) -> float:
 
 
 def token_ids(config: EncoderConfig, folder: Path) -> tuple[int, int]:
-    """The ids of (not relevant, relevant): of the first pair of `Family.answers` that the tokenizer knows."""
+    """The token ids of (not relevant, relevant): the first pair in `Family.answers` that the tokenizer has."""
     from tokenizers import Tokenizer
 
     file = folder / "tokenizer.json"

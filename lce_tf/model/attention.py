@@ -1,7 +1,7 @@
-"""Kinds of attention, one registry: what a family makes of queries, keys and their distance before the softmax.
+"""Kinds of attention in one registry: how a family computes logits from queries, keys and their distances.
 
-Each works on rows of tokens, whether a row is one pair or holds several: a distance is that of two tokens of a row, and
-tokens of different pairs are masked by the caller.
+Each works on rows of tokens; a row holds one pair or several. A distance is between two tokens of a row. The caller
+masks tokens of different pairs.
 """
 
 import math
@@ -21,10 +21,10 @@ MASKED = -30000.0
 
 
 def softmax_of_few(logits: tf.Tensor) -> tf.Tensor:
-    """The softmax over the last axis, each row of it bitwise the same whatever number of rows there is.
+    """The softmax over the last axis, in which a row's result is bitwise independent of the number of rows.
 
-    TensorFlow's own multiplies by a reciprocal, on some CPUs approximated for eight rows at a time and exact for those
-    that are left. It is faster where there are many rows.
+    `tf.nn.softmax` is faster for many rows, but multiplies by a reciprocal, which some CPUs approximate for eight rows
+    at a time and compute exactly for the remaining rows.
     """
     raised = tf.exp(logits - tf.reduce_max(logits, axis=-1, keepdims=True))
     return raised / tf.reduce_sum(raised, axis=-1, keepdims=True)
@@ -37,10 +37,10 @@ class PlainAttention:
         self.scale = config.head_size**-0.5
 
     def shared(self, positions: tf.Tensor, dtype) -> Any:
-        """What all layers of a forward pass need, computed once.
+        """Values that all layers of a forward pass share, computed once.
 
         Args:
-            positions: [rows or 1, length] int32, of each token in its pair.
+            positions: [rows or 1, length] int32, each token's position in its pair.
             dtype: of queries and keys.
         """
         return None
@@ -53,7 +53,7 @@ class PlainAttention:
             layer: the layer's number.
             query: [rows, heads, length or 1, size]; 1: the row's first token alone.
             key: [rows, heads, length, size].
-            shared: as the method of that name gives it.
+            shared: the result of the method `shared`.
         """
         return tf.matmul(query * self.scale, key, transpose_b=True)
 
@@ -63,7 +63,7 @@ class BiasedAttention(keras.layers.Layer):
 
     def __init__(self, config: EncoderConfig, precision: Precision):
         super().__init__(name="attention", dtype=precision.policy)
-        # T5's queries are trained to need no scale.
+        # T5 is trained without a scale.
         self.scale = 1.0 if config.family.norm == "rms" else config.head_size**-0.5
         buckets = config.relative_attention_num_buckets
         normal = keras.initializers.TruncatedNormal(stddev=config.initializer_range)
@@ -82,7 +82,7 @@ class BiasedAttention(keras.layers.Layer):
 
 
 class RotaryAttention:
-    """Turns queries and keys by an angle for each position; some layers see only tokens that are near (ModernBERT)."""
+    """Rotates queries and keys by an angle per position; in some layers tokens attend to near ones only (ModernBERT)."""
 
     def __init__(self, config: EncoderConfig, precision: Precision):
         self.scale, self.size = config.head_size**-0.5, config.head_size
@@ -110,7 +110,7 @@ class RotaryAttention:
 
 
 class DisentangledAttention(keras.layers.Layer):
-    """Adds products of queries with the embeddings of distances, and of those with keys (DeBERTa v2 and v3)."""
+    """Adds products of queries, and of keys, with embeddings of distances (DeBERTa v2 and v3)."""
 
     def __init__(self, config: EncoderConfig, precision: Precision):
         super().__init__(name="attention", dtype=precision.policy)
@@ -127,8 +127,8 @@ class DisentangledAttention(keras.layers.Layer):
     def shared(self, positions, dtype):
         table = tf.cast(tf.convert_to_tensor(self.table), dtype)
         length = positions.shape[1] or tf.shape(positions)[1]
-        # Rows ascend with the distance, so those of farther distances than there are here, most of them where pairs are
-        # short, lie at both ends of the table.
+        # Rows ascend with the distance, so the rows of distances that do not occur at this length (most of them, if
+        # pairs are short) lie at both ends of the table.
         first, last = tf.gather(self._rows, FARTHEST - length + 1), tf.gather(self._rows, FARTHEST + length - 1)
         table = table[first : last + 1]
         if self.norm is not None:
@@ -153,10 +153,10 @@ class DisentangledAttention(keras.layers.Layer):
         return tf.transpose(tf.reshape(table, [-1, self.heads, self.size]), [1, 0, 2])
 
     def _picked(self, tokens, table, rows):
-        """[batch, heads, n, m]: products of tokens [batch, heads, n, size] and of the table's rows [n, m]."""
+        """[batch, heads, n, m]: products of tokens [batch, heads, n, size] with the table rows numbered `rows` [n, m]."""
         batch, _, count, _ = tf.unstack(tf.shape(tokens))
         products = tf.matmul(tokens * self.scale, table[None], transpose_b=True)
-        # For each token all heads of all rows lie side by side, and are copied at once.
+        # For each token the values of the whole batch and all heads are adjacent, so the gather copies them at once.
         products = tf.reshape(tf.transpose(products, [2, 3, 0, 1]), [count, tf.shape(table)[1], batch * self.heads])
         picked = tf.gather(products, rows, batch_dims=1)
         picked = tf.reshape(picked, [count, tf.shape(rows)[1], batch, self.heads])
@@ -164,7 +164,7 @@ class DisentangledAttention(keras.layers.Layer):
 
 
 def _distances(length) -> tf.Tensor:
-    """[length, length] int32: each query's place less each key's."""
+    """[length, length] int32: each query's position minus each key's."""
     place = tf.range(length)
     return place[:, None] - place[None, :]
 

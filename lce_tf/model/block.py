@@ -1,4 +1,4 @@
-"""One layer of an encoder: attention and feed-forward, with norms after their sums or before them."""
+"""One layer of an encoder: attention and feed-forward, post-norm or pre-norm."""
 
 import tensorflow as tf
 import tf_keras as keras
@@ -16,13 +16,14 @@ class Block(keras.layers.Layer):
     """One transformer layer over `[batch * length, hidden]`.
 
     With `cls_only` the result is the first token's vector alone, `[batch, hidden]`: keys and values still come
-    from every token, so it equals row 0 of the full result. Rows of no meaning fill that up to a multiple of `block`.
+    from every token, so it equals row 0 of the full result. The batch is padded with rows to ignore to a multiple of
+    `block`.
 
     Attributes:
-        before: whether its norms stand before attention and feed-forward; sums then stay in float32.
+        before: whether norms come before attention and feed-forward (pre-norm); residual sums then stay in float32.
         attention_norm: None where the family's first layer has none.
-        position_key, position_query: what DeBERTa projects distances with where it does not use the keys' and
-            queries' own layers; else None.
+        position_key, position_query: DeBERTa's own projections of distances; None if it uses those of keys and queries
+            instead, and in other families.
     """
 
     def __init__(self, config: EncoderConfig, index: int, precision: Precision, name: str):
@@ -79,18 +80,18 @@ class Block(keras.layers.Layer):
         return self.output_norm(x + dropout(self.output_(wide), self.rate, seed, 4 * layer + 3))
 
     def widened(self, wide):
-        """What the feed-forward's second layer reads, from what its first gives."""
+        """The input of the feed-forward's second dense layer, from the output of its first."""
         if not self.gated:
             return self.activation(wide)
         active, gate = tf.split(wide, 2, axis=-1)
         return self.activation(active) * gate
 
     def queries_of(self, x):
-        """[n, heads * size] of x [n, hidden], by the queries' part of the fused layer."""
+        """[n, heads * size]: x [n, hidden] projected by the queries' part of the fused QKV layer."""
         return self._part(0, x)
 
     def keys_of(self, x):
-        """[n, heads * size] of x [n, hidden], by the keys' part of the fused layer."""
+        """[n, heads * size]: x [n, hidden] projected by the keys' part of the fused QKV layer."""
         return self._part(1, x)
 
     def _part(self, part: int, x):
@@ -112,6 +113,6 @@ class Block(keras.layers.Layer):
 
 
 def output_precision(config: EncoderConfig, precision: Precision) -> Precision:
-    """T5's feed-forward gives sums that float16 cannot hold: transformers keeps its last layer in float32, too."""
+    """The precision of the feed-forward's last layer: float32 where T5's sums overflow float16, as in transformers."""
     overflows = config.family.norm == "rms" and precision.policy == "mixed_float16"
     return PRECISIONS["float32"] if overflows else precision

@@ -31,7 +31,7 @@ if TYPE_CHECKING:  # TensorFlow is loaded only by what builds a model
 def from_backbone(
     name: str, scoring: Scoring, precision: Precision, seed: int, dropout: float | None = None
 ) -> "CrossEncoder":
-    """A cross-encoder with a pretrained encoder and a fresh head, or that of a trained one where it has the same shape.
+    """A cross-encoder with a pretrained encoder and a new head; a trained backbone's head is kept if its shape fits.
 
     Args:
         name: whatever `hub.locate` takes.
@@ -87,7 +87,7 @@ def save(model: "CrossEncoder", folder: str | Path, backbone: Path, lengths: Len
 
 def copy(source: Path, target: Path) -> None:
     """Copies a folder that `save` wrote into another, the configuration last."""
-    # No dot files: those are what an interrupted write left.
+    # No dot files: they are left over from interrupted writes.
     names = [file.name for file in source.glob("[!.]*") if file.is_file() and file.name != "config.json"]
     for name in [*names, "config.json"]:
         with written(target / name, "wb") as file, open(source / name, "rb") as original:
@@ -109,7 +109,7 @@ def locate(name: str | Path) -> Path:
         UserError: `name` can only be an id, and could not be downloaded.
     """
     folder = Path(name)
-    # A name below a folder that is here is a path, maybe misspelt: no hub is asked for it.
+    # A name whose parent folder exists is a path, maybe misspelt, and is not looked up on the hub.
     if folder.is_dir() or not re.fullmatch(r"\w[\w.-]*/[\w.-]+", str(name)) or folder.parent.is_dir():
         return folder
     return hub.downloaded(str(name), "checkpoint")
@@ -122,10 +122,10 @@ def is_public(folder: Path) -> bool:
 
 
 def trained(folder: str | Path) -> Trained:
-    """The configuration in a folder that `save` wrote, or in a cross-encoder's of Hugging Face; no weights are read.
+    """The configuration of a cross-encoder, in our layout or in Hugging Face's; no weights are read.
 
     Raises:
-        UserError: the folder is missing, incomplete, or holds something else than a trained cross-encoder.
+        UserError: the folder is missing, incomplete, or does not hold a trained cross-encoder.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -173,7 +173,7 @@ def load(folder: str | Path, precision: Precision = PRECISIONS["float32"]) -> "C
 
 
 def _with_modules(folder: Path, scoring: Scoring, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The weights in which the head computes what sentence-transformers' modules after the model do as well."""
+    """The weights, with sentence-transformers' Dense modules multiplied into the head."""
     dense = []
     for place in st_layout.read(folder).dense if is_public(folder) else ():
         module = read_arrays(hub.weight_file(place))
@@ -181,7 +181,7 @@ def _with_modules(folder: Path, scoring: Scoring, arrays: dict[str, np.ndarray])
             raise UserError(f"{place}: has no linear.weight; is it a Dense module of sentence-transformers?")
         dense.append(module)
     if dense and scoring.head == "linear":
-        # There is no head but the first of them.
+        # The model has no head of its own; the first module is the head.
         head = {f"head.{name.removeprefix('linear.')}": array for name, array in dense.pop(0).items()}
         arrays, last = {**arrays, **head}, "head"
     else:
@@ -211,7 +211,7 @@ def identity(folder: str | Path) -> str:
     about = trained(folder)  # first, since it says what is wrong with a folder that is no checkpoint
     files = [folder / name for name in hub.TOKENIZER_FILES if (folder / name).is_file()] + st_layout.files(folder)
     parts = [about.config.as_json(), asdict(about.scoring), about.lengths.as_json()]
-    if parts[1]["activation"] == "identity":  # named since later than the rest: checkpoints keep their identity
+    if parts[1]["activation"] == "identity":  # added later: older checkpoints keep their identity
         del parts[1]["activation"]
     text = json.dumps([*parts, hub.weights_sha256(folder), *(sha256_of(file) for file in files)], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

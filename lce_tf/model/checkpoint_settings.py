@@ -1,7 +1,7 @@
 """What becomes of each setting in a public cross-encoder's files: used, irrelevant to a score, or refused by name.
 
-Keys are those that transformers 5 and sentence-transformers 6 read. The tokenizer's files are not here one by one:
-transformers' own tokenizer reads them, and is asked what it makes of a pair (`lce_tf.tokens.template`).
+Keys are those that transformers 5 and sentence-transformers 6 read. The settings of the tokenizer's files are not
+listed: transformers' own tokenizer reads them, and its output for a few pairs is inspected (`lce_tf.tokens.template`).
 """
 
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ class Setting(NamedTuple):
         key: its name; parts of nested objects are joined by dots, and "*" at the end stands for all keys below.
         outcome: `USED`, `IRRELEVANT` or `REFUSED`; nothing that is null, false, empty or 0 is refused.
         why: what it decides, why it changes no score, or why it cannot be followed.
-        unless: values that are not refused either.
+        unless: further values that are not refused.
     """
 
     key: str
@@ -134,7 +134,7 @@ MODULE = (
     *_of(IRRELEVANT, "a name", "idx", "name"),
     *_of(REFUSED, "arguments of a module are not followed", "kwargs"),
 )
-# What each file's table is called in the docs.
+# Each table, by its title in the docs.
 TABLES = {
     "config.json": CONFIG,
     st_layout.SETTINGS_FILE: SETTINGS,
@@ -146,13 +146,13 @@ TABLES = {
 
 
 def check(folder: Path, trust: bool = False) -> None:
-    """Lets a public cross-encoder's settings pass.
+    """Checks that all settings of a public cross-encoder are known and supported.
 
     Args:
         trust: whether keys that are not known here are ignored.
 
     Raises:
-        UserError: a setting that changes scores is not supported, or may change them and is not known.
+        UserError: a setting that changes scores is not supported, or a setting is not known and may change them.
     """
     for file, values, table in _objects(folder):
         for key, value in _flat(values, table):
@@ -167,10 +167,10 @@ def check(folder: Path, trust: bool = False) -> None:
 
 
 def _objects(folder: Path) -> Iterator[tuple[Path, dict[str, Any], tuple[Setting, ...]]]:
-    """The settings of a folder that count: file, values and the table they are looked up in."""
+    """The settings of a folder that are in effect: file, values and the table they are looked up in."""
     values = read_config(folder)
     family = FAMILIES.get(values.get("model_type"))
-    # Of these the family's own record decides, when the configuration is read.
+    # The family's record decides about these keys when the configuration is read.
     theirs = tuple(Setting(key.name, USED, "") for key in family.all_keys) if family else ()
     others = tuple(Setting(key.name, IRRELEVANT, "") for other in FAMILIES.values() for key in other.keys)
     yield folder / "config.json", values, (*theirs, *CONFIG, *others)
@@ -190,7 +190,7 @@ _TABLE_OF = {"Dense": DENSE, "Pooling": POOLING}
 
 
 def _flat(values: dict[str, Any], table: tuple[Setting, ...], before: str = "") -> Iterator[tuple[str, Any]]:
-    """Keys and values; those of an object of which the table knows parts, one by one."""
+    """Keys and values; an object is taken apart if the table has keys inside it."""
     for name, value in values.items():
         key = f"{before}{name}"
         if isinstance(value, dict) and any(one.key.startswith(f"{key}.") for one in table):

@@ -1,4 +1,4 @@
-"""Cross-encoders in Hugging Face's sequence classification layout: what a folder says of scores and lengths."""
+"""Cross-encoders in Hugging Face's sequence classification layout: how they score and cut pairs."""
 
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from lce_tf.model.families import FAMILIES
 from lce_tf.model.framing import PROMPTED
 
 ACTIVATIONS = {"Identity": "identity", "Sigmoid": "sigmoid", "Tanh": "tanh"}
-# What a label is called that says that a passage is relevant, or that it is not, in lower case.
+# Names, in lower case, of a label that means relevant, and of one that means not relevant.
 POSITIVE = set("relevant yes true positive related entailment duplicate match correct good 1".split())
 NEGATIVE = set("irrelevant unrelated no false negative mismatch different incorrect wrong bad 0".split())
 
@@ -26,19 +26,20 @@ def is_classifier(values: dict[str, Any]) -> bool:
 def scoring_of(values: dict[str, Any], config: EncoderConfig, folder: Path) -> Scoring:
     """How the classifier in `folder` ranks.
 
-    One label is a score. Two are ranked by their difference, which orders as the softmax probability of the relevant
-    one does; where the folder names a function for them, by the relevant one alone. Which one is relevant their names
-    say, and it is the second where they have none; where the names do not tell, the rule is "undecided". A folder that
-    names no function for its scores gets sentence-transformers' choice: a sigmoid for one label, none for two. The two
-    answers of a sequence-to-sequence model rank as two labels; the logarithm of the second's probability is shown.
+    One label: its logit is the score. Two labels: the score is the difference of their logits, which orders as the
+    softmax probability of the relevant label does; if the folder names a function for scores, it is the logit of the
+    relevant label alone. The names of the labels say which is relevant; without names it is the second, and if the
+    names do not tell, the rule is "undecided". A folder that names no function gets sentence-transformers' default: a
+    sigmoid for one label, none for two. The two answers of a sequence-to-sequence model rank like two labels; the
+    logarithm of the second's probability is shown.
 
     Raises:
-        UserError: other numbers of labels, or another function.
+        UserError: another number of labels, or a function that is not in `ACTIVATIONS`.
     """
     file, layout = folder / "config.json", st_layout.read(folder)
     if config.family.answers:
         return Scoring(outputs=2, activation="log_sigmoid")
-    # Hugging Face leaves both out for two labels, its default.
+    # Hugging Face leaves out id2label and num_labels for two labels, its default.
     names = values.get("id2label")
     names = names if isinstance(names, dict) and names and layout.outputs is None else {}
     labels = layout.outputs or len(names) or values.get("num_labels") or 2
@@ -54,7 +55,7 @@ def scoring_of(values: dict[str, Any], config: EncoderConfig, folder: Path) -> S
 
 
 def rule_of(relevant: int | None, activation: str) -> str:
-    """The rule of `Scoring` by which two labels rank, of which number `relevant` says that a passage is relevant."""
+    """The rule of `Scoring` for two labels, where label `relevant` means relevant; None: it is not known which."""
     if relevant is None:
         return "undecided"
     alone = activation != "identity"
@@ -62,11 +63,11 @@ def rule_of(relevant: int | None, activation: str) -> str:
 
 
 def lengths_of(values: dict[str, Any], config: EncoderConfig, folder: Path) -> Lengths:
-    """How pairs are cut: as the folder's `lce_tf` part says, where it has one.
+    """How pairs are cut: as the `lce_tf` part of `config.json` says, if there is one.
 
-    Otherwise as sentence-transformers does: at the limit that its own files or the tokenizer's name and the positions
-    allow, and of a pair that is longer the longer text gives way first. A sequence-to-sequence model's prompt has to
-    end as it does, so there it is the passage that gives way.
+    Otherwise as sentence-transformers cuts them: to the limit in its own files or the tokenizer's, but at most the
+    model's positions, the longer text of a pair first. In a sequence-to-sequence model only the passage is cut, since
+    the end of the prompt has to stay.
     """
     if kept := values.get("lce_tf"):
         try:
@@ -85,13 +86,13 @@ def lengths_of(values: dict[str, Any], config: EncoderConfig, folder: Path) -> L
 
 
 def _saved_side(folder: Path) -> str | None:
-    """The side of the truncation that `tokenizer.json` was last used with, which later calls keep."""
+    """The truncation side saved in `tokenizer.json`, which the tokenizer keeps using; None: none is saved."""
     saved = st_layout.json_object(folder / "tokenizer.json").get("truncation")
     return saved["direction"].lower() if isinstance(saved, dict) and "direction" in saved else None
 
 
 def _relevant(names: list[str]) -> int | None:
-    """Which of two labels says that a passage is relevant; None: their names do not tell."""
+    """Which of two labels means relevant; None: their names do not tell."""
     plain = [" ".join(name.lower().replace("_", " ").replace("-", " ").split()) for name in names]
     if plain == ["label 0", "label 1"]:
         return 1
@@ -102,7 +103,7 @@ def _relevant(names: list[str]) -> int | None:
 
 
 def _kind(name: str) -> int:
-    """1 for a label of relevance, -1 for one of its opposite, 0 for any other."""
+    """1 for a name that means relevant, -1 for one that means not relevant, 0 for any other."""
     if name in POSITIVE:
         return 1
     negated = any(name.removeprefix(f"{no} ") in POSITIVE and name.startswith(f"{no} ") for no in ("not", "non", "no"))
@@ -111,13 +112,13 @@ def _kind(name: str) -> int:
 
 def _activation(values: dict[str, Any], layout: st_layout.Layout, labels: int, folder: Path) -> str:
     newer = values.get("sentence_transformers")
-    # A place that names a function hides the older ones, even where that function is not trusted.
+    # The newer key takes precedence over the older one, even if its function is not trusted.
     if isinstance(newer, dict) and "activation_fn" in newer:
         named = newer["activation_fn"]
     else:
         named = values.get("sbert_ce_default_activation_function")
     for name in (layout.activation, named):
-        # Classes of others than PyTorch are not trusted by sentence-transformers, which then does as it does unasked.
+        # sentence-transformers trusts PyTorch's classes only; for any other class it uses its default.
         if name is not None and str(name).startswith("torch."):
             known = ACTIVATIONS.get(str(name).rpartition(".")[2])
             if known is None:

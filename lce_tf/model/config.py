@@ -20,9 +20,9 @@ ACTIVATIONS = (
     "swish",
     "tanh",
 )
-# Largest size that is taken for one; a model's weights then say what its sizes are.
+# Largest number that is accepted as a size; `check_sizes` compares sizes with the weights later.
 LARGEST = 2**31 - 1
-# Numbers that may be 0: a part that there is none of, or a token's id.
+# Fields that may be 0: for a part that the model lacks, or for a token's id.
 MAYBE_NONE = ("type_vocab_size", "pad_token_id", "position_buckets", "max_relative_positions", "head_size")
 MAYBE_NONE += ("num_decoder_layers", "decoder_start_token_id")
 CHOICES = {
@@ -35,8 +35,8 @@ CHOICES = {
 # Parts of the names of decoders that people rerank with.
 DECODERS = ("qwen", "gemma", "llama", "mistral", "mixtral", "phi", "gpt", "minicpm", "olmo", "falcon", "deepseek")
 
-# Products on a CPU take so many rows at a time, or a divisor: oneDNN 16, Eigen 24 with AVX2 and 48 with AVX-512. A
-# block that is not full they compute in another order.
+# Matrix products on a CPU compute this many rows at a time, or a divisor of it: oneDNN 16, Eigen 24 with AVX2 and 48
+# with AVX-512. In a block of rows that is not full they sum in another order.
 BLOCK = 48
 
 
@@ -44,7 +44,7 @@ BLOCK = 48
 class EncoderConfig:
     """Sizes and rates of an encoder; field names are Hugging Face's for BERT, defaults the base size's.
 
-    The fields from `pad_token_id` on are those of some families alone, which `Family.keys` names.
+    The fields from `pad_token_id` on are used by some families only; see `Family.keys`.
     """
 
     model_type: str = "electra"
@@ -110,7 +110,7 @@ class EncoderConfig:
 
     @property
     def order(self) -> tuple[int, ...]:
-        """For each layer of the computation, in their order, which of the layers with weights of their own it is."""
+        """For each layer, in the order of computation, the number of the block whose weights it uses (ALBERT shares)."""
         if "num_hidden_groups" not in {key.field for key in self.family.keys}:
             return tuple(range(self.num_hidden_layers))
         each = self.num_hidden_layers / self.num_hidden_groups
@@ -119,7 +119,7 @@ class EncoderConfig:
 
     @property
     def positions(self) -> int:
-        """The most tokens of a sequence that it has positions for."""
+        """The maximum number of tokens of a sequence."""
         after = self.family.positions == "after padding"
         return self.max_position_embeddings - (self.pad_token_id + 1 if after else 0)
 
@@ -128,7 +128,7 @@ class EncoderConfig:
         """The configuration in a parsed `config.json`; keys that change no score are ignored, see `Family.keys`.
 
         Raises:
-            UserError: the model family, the position embeddings or a value is one that this encoder cannot carry.
+            UserError: the model family, the position embeddings or a value is not supported.
         """
         try:
             return cls(**_fields_of(values))
@@ -143,7 +143,7 @@ class EncoderConfig:
         return {"model_type": self.model_type, **fixed, **filled}
 
     def as_json(self) -> dict[str, Any]:
-        """Plain values for hashes: fields that came later than others count only where they are not as ever."""
+        """Plain values for hashes; the fields from `pad_token_id` on, which came later, only if not at their default."""
         values, defaults = asdict(self), {field.name: field.default for field in fields(self)}
         known = list(defaults)[: list(defaults).index("pad_token_id")]
         defaults["head_size"] = self.hidden_size // self.num_attention_heads
@@ -209,15 +209,15 @@ class Lengths:
     """How a pair is cut and packed, in wordpieces: `[CLS] query [SEP] passage [SEP]`, or as its template says.
 
     Attributes:
-        query: a query keeps at most this many wordpieces, where the passage gives way.
-        sequence: the whole packed pair, special tokens included.
-        passage: a passage keeps at most this many; None: whatever the sequence has left. A document's window has as
-            many.
-        stride: wordpieces from where a document's window begins to where the next does; left out, half a window.
-        windows: windows of a document that are scored at most, of which the best counts (MaxP); 1: its first (FirstP).
-        cut: what of a pair that is too long gives way: the "passage" alone, or of both texts whichever is "longest", as
-            public cross-encoders have it.
-        side: the end that a text loses, "right" or "left".
+        query: maximum length of a query, if only passages are cut.
+        sequence: maximum length of the packed pair, special tokens included.
+        passage: maximum length of a passage, and the length of a document's window; None: what the sequence has left.
+        stride: wordpieces between the starts of two successive windows of a document; None: half a window.
+        windows: maximum number of windows scored per document; the best score counts (MaxP). 1: the first window alone
+            (FirstP).
+        cut: what is cut if a pair is too long: the "passage" alone, or the "longest" of the two texts first, as in
+            public cross-encoders.
+        side: the end at which a text is cut, "right" or "left".
     """
 
     query: int = 50
@@ -256,7 +256,7 @@ class Lengths:
                 f"and three special tokens; give {room} or less, or lower --query-length"
             )
         if self.stride is None:
-            # As in Dai and Callan's windows, 150 wordpieces long and 75 apart.
+            # As in Dai and Callan, whose windows are 150 words long and start every 75 words.
             object.__setattr__(self, "stride", max(1, self.passage // 2))
         if not 1 <= self.stride <= self.passage:
             raise UserError(
@@ -264,9 +264,9 @@ class Lengths:
             )
 
     def override(self, **settings: int | None) -> "Lengths":
-        """Other lengths; None keeps what there is, but another `passage`, a window's length, has its own stride.
+        """The lengths with other settings; None keeps a setting.
 
-        Of a query with a limit, and beside windows, only the passage gives way.
+        With another `passage`, the length of a window, or a single window, the stride is the default unless given.
         """
         given = {name: value for name, value in settings.items() if value is not None}
         if given.get("passage", self.passage) != self.passage or given.get("windows", self.windows) == 1:
@@ -274,7 +274,10 @@ class Lengths:
         return replace(self, **given)
 
     def as_json(self) -> dict[str, Any]:
-        """Plain values for configurations and hashes; windows are in them only where a document has several."""
+        """Plain values for configurations and hashes.
+
+        `stride` and `windows` are included only for several windows, `cut` and `side` only if not at their default.
+        """
         values = asdict(self)
         further = {name: values.pop(name) for name in ("cut", "side")}
         further = {name: value for name, value in further.items() if value != getattr(Lengths, name)}
@@ -286,18 +289,18 @@ class Lengths:
 
 @dataclass(frozen=True)
 class Scoring:
-    """How a ranking score is made of an encoder's output; the defaults are the paper's.
+    """How a ranking score is computed from an encoder's output; the defaults are the paper's.
 
     Attributes:
-        outputs: logits a pair: 1 for losses over scores, 2 for cross entropy.
+        outputs: logits per pair: 1 for losses over scores, 2 for cross entropy.
         head: a key of `lce_tf.model.heads.HEADS`.
-        padding_segment: segment id of padding, which attention masks out but the embeddings' sum has.
-        rule: what two logits are ranked by: their "difference" z1 - z0, which orders as softmax(z)_1 of eq. (2) does
-            but without its saturation, or the "last" one alone; "reversed" and "first" where the first logit is that
-            of relevance; "undecided" where it has to be said which is.
+        padding_segment: segment id of padding tokens; their embeddings include it, attention masks them out.
+        rule: the score of two logits: their "difference" z1 - z0, which orders as softmax(z)_1 of eq. (2) but does not
+            saturate, or the "last" one alone; "reversed" (z0 - z1) and "first" if the first logit means relevant;
+            "undecided" if the user has to say which one does.
         dtype: "float16" rounds scores to it before sorting, so that ties keep the first stage's order.
-        activation: what is written of a score: itself ("identity"), its "sigmoid", the logarithm of that
-            ("log_sigmoid") or its "tanh"; the order is that of the score.
+        activation: the value written for a score: the score itself ("identity"), its "sigmoid", the logarithm of the
+            sigmoid ("log_sigmoid") or its "tanh". The order is always the score's.
     """
 
     outputs: int = 1

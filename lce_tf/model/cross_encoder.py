@@ -12,8 +12,8 @@ from lce_tf.model.precision import PRECISIONS, Precision
 class CrossEncoder(keras.layers.Layer):
     """Scores packed (query, passage) pairs.
 
-    A layer and no `keras.Model`, whose exports would want a configuration of plain values for the constructor's
-    arguments; checkpoints carry that in `config.json`.
+    It is a layer and not a `keras.Model`, because exporting a `keras.Model` needs plain values for the constructor's
+    arguments; checkpoints keep those in `config.json`.
 
     Args:
         config: the encoder's shape.
@@ -34,7 +34,7 @@ class CrossEncoder(keras.layers.Layer):
         return self.head(self.encoder(input_ids, segment_ids, mask, seed), seed)
 
     def logits(self, input_ids, query_lengths, lengths, seed=None):
-        """Logits from the compact form that batches travel in: see `segments_and_mask`."""
+        """Logits [batch, outputs] from the compact form of a batch, see `segments_and_mask`."""
         packed = segments_and_mask(input_ids, query_lengths, lengths, self.scoring.padding_segment)
         return self(input_ids, *packed, seed=seed)
 
@@ -46,7 +46,7 @@ def segments_and_mask(input_ids: tf.Tensor, query_lengths: tf.Tensor, lengths: t
         input_ids: [batch, length] int32.
         query_lengths: [batch] int32, wordpieces of the query alone.
         lengths: [batch] int32, of the whole pair; what follows is padding.
-        padding_segment: its segment id.
+        padding_segment: segment id of padding.
     """
     place = tf.range(tf.shape(input_ids)[1])[None, :]
     mask = tf.cast(place < lengths[:, None], tf.int32)

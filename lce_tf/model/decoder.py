@@ -47,9 +47,10 @@ class DecoderBlock(keras.layers.Layer):
 
         Args:
             x: [pairs, hidden] float32.
-            attend: of a query [pairs, heads * size] and this layer, what it finds in the encoder's tokens, likewise.
-            drop: of values, a rate and a place, the values dropped out.
-            place: of the layer's first dropout.
+            attend: function of queries [pairs, heads * size] and this layer that returns their cross-attention to the
+                encoder's tokens, in the same shape.
+            drop: function of values, a rate and a place that applies dropout.
+            place: number of the layer's first dropout in the model.
         """
         own = self.self_output(self.self_value(self.self_norm(x)))
         x += tf.cast(drop(own, self.rate, place), tf.float32)
@@ -75,10 +76,10 @@ class Decoder(keras.layers.Layer):
         self.heads, self.head = config.num_attention_heads, config.head_size
 
     def call(self, tokens, start, bias, seed, block=1):
-        """[batch, hidden] in the compute dtype, filled up with rows of no meaning to a multiple of `block`.
+        """[batch, hidden] in the compute dtype, padded with rows to ignore to a multiple of `block`.
 
         Args:
-            tokens: [batch, length, hidden], of the encoder.
+            tokens: [batch, length, hidden], the encoder's output.
             start: [hidden], the start token's embedding.
             bias: [batch, 1, 1, length], added to attention logits.
             seed: as in `Encoder.call`.

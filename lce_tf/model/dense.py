@@ -12,8 +12,8 @@ from lce_tf.model.precision import Precision, cpu_has_bfloat16
 def bfloat16_product(x: tf.Tensor, kernel: tf.Tensor):
     """`x @ kernel` with both operands rounded to bfloat16, in the gradient's products too.
 
-    A gradient of its own because the automatic one would round the kernel twice and keep float32 copies alive. On a CPU
-    that does not multiply bfloat16, TensorFlow's product would round the partial sums as well; there the rounded
+    It has its own gradient because the automatic one would round the kernel twice and keep float32 copies alive. On a
+    CPU without bfloat16 instructions, TensorFlow's product would round the partial sums as well; there the rounded
     operands are multiplied in float32.
 
     Args:

@@ -1,16 +1,16 @@
-"""Distances between tokens as numbers of buckets, as transformers computes them."""
+"""Bucket numbers of distances between tokens, as transformers computes them."""
 
 import numpy as np
 
-# Distances beyond this count as this.
+# Largest distance in the tables.
 FARTHEST = 8192
 
 
 def t5_buckets(buckets: int, longest: int) -> np.ndarray:
     """[2 * FARTHEST + 1] int32: the bucket of each distance (key - query) from -FARTHEST on, as in T5 and MPNet.
 
-    Half of the buckets are for keys after the query. Of each half, one half are for single distances, the others are
-    for ever more of them, up to `longest`.
+    Half of the buckets are for keys after the query, half for the others. In each half, the first half of the buckets
+    hold one distance each; the rest hold ranges that grow logarithmically up to `longest`.
     """
     distance = np.arange(-FARTHEST, FARTHEST + 1)
     half = buckets // 2
@@ -25,8 +25,8 @@ def t5_buckets(buckets: int, longest: int) -> np.ndarray:
 def deberta_buckets(buckets: int, longest: int) -> np.ndarray:
     """[2 * FARTHEST + 1] int32: the signed bucket of each distance (query - key) from -FARTHEST on, as in DeBERTa.
 
-    Up to half the buckets, a distance is its own; beyond, they grow with its logarithm up to `longest`. With 0 buckets
-    all distances are their own.
+    Up to half the buckets, a distance is its own bucket; beyond, buckets grow with its logarithm up to `longest`. With
+    0 buckets every distance is its own bucket.
     """
     distance = np.arange(-FARTHEST, FARTHEST + 1)
     if not buckets:

@@ -25,7 +25,7 @@ TOKENS = 8192
 
 
 class Embedder:
-    """Encodes texts; an instance is called with them.
+    """Encodes texts: `embedder(texts)` returns their vectors.
 
     Attributes:
         key: identity of weights, tokenizer, pooling, similarity and length, fit for a file name.
@@ -44,7 +44,7 @@ class Embedder:
             segments = tf.zeros_like(input_ids)
             if pooling == "cls" and encoder.config.classifier_pooling == "cls":
                 result = tf.cast(encoder(input_ids, segments, mask), tf.float32)
-            elif pooling == "cls":  # the classifier reads something else
+            elif pooling == "cls":  # the model's head does not read [CLS]
                 result = tf.cast(encoder(input_ids, segments, mask, cls_only=False)[:, 0], tf.float32)
             else:
                 tokens = tf.cast(encoder(input_ids, segments, mask, cls_only=False), tf.float32)

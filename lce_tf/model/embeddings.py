@@ -27,7 +27,7 @@ class Embeddings(keras.layers.Layer):
         if config.type_vocab_size:
             rows["segments"] = config.type_vocab_size
         tables = {
-            # An initialiser of its own for each: one used again gives the same values again.
+            # One initialiser per table: an initialiser that is used twice returns the same values twice.
             name: self.add_weight(
                 name=name, shape=[count, size], initializer=keras.initializers.TruncatedNormal(stddev=stddev)
             )

@@ -54,8 +54,8 @@ class Encoder(keras.layers.Layer):
         blocks: the layers that have weights of their own.
         order: for each layer of the computation, its place in `blocks`.
         attention: an entry of `ATTENTIONS`.
-        final_norm: of a family whose norms stand before; else None.
-        decoder: of a family that reads a decoder's first step in the place of [CLS]; else None.
+        final_norm: the norm after the last layer of a pre-norm family; else None.
+        decoder: the decoder of a family whose head reads the decoder's first step instead of [CLS]; else None.
     """
 
     def __init__(self, config: EncoderConfig, precision: Precision = PRECISIONS["float32"], name: str = "encoder"):
@@ -82,9 +82,9 @@ class Encoder(keras.layers.Layer):
             input_ids: [batch, length] int32.
             segment_ids: [batch, length] int32, 0 for `[CLS] query [SEP]` and 1 for `passage [SEP]`.
             mask: [batch, length], 1 for tokens and 0 for padding.
-            seed: [2] int32 that the dropout masks are a pure function of; None switches dropout off.
-            cls_only: compute what the head reads: the first token's vector, for which the last layer is computed
-                alone, or the mean of all, or the decoder's first, as the configuration says.
+            seed: [2] int32; the dropout masks are a pure function of it. None switches dropout off.
+            cls_only: compute only the vector that the head reads. As the configuration says, it is the first token's
+                (then the last layer is computed for that token alone), the mean of all tokens', or the decoder's.
 
         Returns:
             [batch, hidden] with `cls_only`, else [batch, length, hidden], in the compute dtype.
@@ -123,7 +123,7 @@ class Encoder(keras.layers.Layer):
         return self._mean(tokens, mask)
 
     def _mean(self, tokens, mask):
-        """[batch, hidden] mean over the tokens that are no padding, filled up to a multiple of `block`."""
+        """[batch, hidden] mean over the tokens that are not padding; the batch is padded to a multiple of `block`."""
         share = tf.cast(mask, tf.float32)[:, None]
         share /= tf.maximum(tf.reduce_sum(share, axis=-1, keepdims=True), 1.0)
         mean = tf.cast(tf.matmul(share, tf.cast(tokens, tf.float32))[:, 0], self.compute_dtype)

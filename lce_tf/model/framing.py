@@ -1,4 +1,4 @@
-"""Which template the pairs of a model are packed by."""
+"""The template by which the pairs of a model are packed."""
 
 from pathlib import Path
 
@@ -41,6 +41,6 @@ def template_of(folder: Path, config: EncoderConfig, tokenizer: WordPieces) -> P
 
 
 def recorded(template: PairTemplate, tokenizer: WordPieces) -> dict | None:
-    """What a checkpoint trained with `template` says of it; None: nothing, since it is BERT's."""
+    """The template as a checkpoint records it; None: it is BERT's, which is not recorded."""
     special = tokenizer.cls, tokenizer.sep, tokenizer.pad
     return None if None not in special and template == PairTemplate.bert(*special) else template.as_json()

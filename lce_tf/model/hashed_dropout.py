@@ -6,7 +6,7 @@ in any row, batch or slice, so that a forward pass can be computed again exactly
 
 import tensorflow as tf
 
-# Entries of a token that an attention head takes; heads follow one another.
+# Number of dropout entries of a token that are reserved for each attention head.
 HEAD_ENTRIES = 1024
 
 
@@ -39,8 +39,8 @@ def kept(keys: tf.Tensor, place: int, entries: tf.Tensor, rate: float) -> tf.Ten
     """Which entries a dropout keeps, bool in the shape that `keys` and `entries` broadcast to.
 
     Args:
-        keys: int32, of tokens.
-        place: of the dropout in the model.
+        keys: int32, from `token_keys`.
+        place: number of the dropout in the model.
         entries: int32, the number of each entry among those of its token.
     """
     base = mixed(tf.bitcast(keys, tf.uint32) + _u32(place * 0x85EBCA6B))

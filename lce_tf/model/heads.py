@@ -45,10 +45,10 @@ class Head(keras.layers.Layer):
         return Dense(config.hidden_size, outputs, config.initializer_range, PRECISIONS["float32"], name, bias)
 
     def named(self, names: Mapping[str, str] | None = None) -> dict[str, tuple[tf.Variable, bool]]:
-        """Name in a file of weights -> (variable, whether the file keeps it turned, [outputs, inputs]).
+        """Name in a weight file -> (variable, whether the file holds it transposed, as [outputs, inputs]).
 
         Args:
-            names: of layers in the file, for those of `layers`; None: their own.
+            names: name in `layers` -> name in the file; None: the names are the same.
         """
         found = {}
         for name, layer in self.layers.items():
@@ -67,7 +67,7 @@ class Head(keras.layers.Layer):
 
 
 class LinearHead(Head):
-    """Dropout and one linear unit per output: z = T_[CLS] W + b (eq. 1); as rows of T5's vocabulary, without b."""
+    """Dropout and one linear unit per output: z = T_[CLS] W + b (eq. 1); for T5, W is output embeddings, without b."""
 
     def make_layers(self, config, outputs):
         self.linear = self.dense(config, outputs, "linear", bias=not config.family.answers)

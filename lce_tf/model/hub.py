@@ -21,8 +21,8 @@ ALIASES = {
     "electra-base": "google/electra-base-discriminator",
     "electra-large": "google/electra-large-discriminator",
 }
-# Weights first as safetensors, then as formats that hold nothing but arrays when read as we read them.
-# An index names the files of weights that are in several. The order is that of transformers.
+# In transformers' order of preference: safetensors, then formats of which `weight_files` reads the arrays only. An
+# index names the files of weights that are split over several.
 WEIGHT_FILES = (
     "model.safetensors",
     "model.safetensors.index.json",
@@ -30,7 +30,7 @@ WEIGHT_FILES = (
     "pytorch_model.bin.index.json",
     "tf_model.h5",
 )
-# The files that an index names, as they are called everywhere.
+# The usual names of the files that an index names.
 SHARDS = {
     "model.safetensors.index.json": "model-*.safetensors",
     "pytorch_model.bin.index.json": "pytorch_model-*.bin",
@@ -75,10 +75,10 @@ def locate(name: str) -> Path:
 
 
 def hub_id(name: str) -> str:
-    """The Hugging Face id that a name stands for which is no folder here.
+    """The Hugging Face id that `name`, which is not a folder, stands for.
 
     Raises:
-        UserError: it cannot be one.
+        UserError: `name` is not a valid id.
     """
     from huggingface_hub.errors import HFValidationError
     from huggingface_hub.utils import validate_repo_id
@@ -140,7 +140,7 @@ def downloaded(name: str, what: str = "backbone") -> Path:
     """The folder of a Hugging Face id in Hugging Face's own cache, downloaded unless it is there.
 
     Raises:
-        UserError: that did not work, or the repository has no weights; `what` is what to call it then.
+        UserError: the download failed, or the repository has no weights; `what` names the kind of model in the message.
     """
     import huggingface_hub
 

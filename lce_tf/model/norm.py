@@ -11,11 +11,11 @@ class LayerNorm(keras.layers.Layer):
     """Layer normalisation over the last axis, with its statistics in float32 whatever the compute dtype.
 
     Attributes:
-        beta: None where it has none.
+        beta: None if the norm has no bias.
     """
 
     def __init__(self, size: int, epsilon: float, precision: Precision, name: str, bias: bool = True):
-        # A sum that reaches it in float32 stays so until it is normalised.
+        # Without autocast, a float32 sum stays float32 until it is normalised.
         super().__init__(name=name, dtype=precision.policy, autocast=False)
         self.epsilon, self.plain = epsilon, False
         self.gamma = self.add_weight(name="gamma", shape=[size], initializer="ones")
@@ -25,7 +25,7 @@ class LayerNorm(keras.layers.Layer):
         return self.normal(x, self.gamma, self.beta)
 
     def normal(self, x, gamma, beta):
-        """x normalised, in the compute dtype, with other values for its weights."""
+        """x normalised with the given weights, in the compute dtype."""
         wide = tf.cast(x, tf.float32)
         mean = tf.reduce_mean(wide, axis=[-1], keepdims=True)
         centred = wide - mean

@@ -23,9 +23,9 @@ class Tokens(NamedTuple):
 
     Attributes:
         input_ids: [tokens] int32.
-        pairs: [tokens] int32, -1 for padding.
+        pairs: [tokens] int32, the index of each token's pair, -1 for padding.
         starts, query_lengths, lengths: [pairs] int32.
-        numbers: [pairs] int32, of each pair in the step's batch: what its dropout masks are drawn for.
+        numbers: [pairs] int32, each pair's number in the step's batch, which decides its dropout masks.
     """
 
     input_ids: tf.Tensor
@@ -65,8 +65,8 @@ class PackedModel:
     """A `CrossEncoder` over pairs that share rows.
 
     Args:
-        width: tokens of a row, which no pair exceeds and which attention is computed within; None: all tokens are one
-            sequence, in which the fused attention finds each pair.
+        width: tokens per row. No pair is longer, and attention is computed within a row. None: all tokens are one
+            sequence, in which the fused attention kernel reads only each token's own pair.
         kernels: whether the fused kernels are used; they need an NVIDIA GPU, float16 or bfloat16 and no row width.
     """
 
@@ -88,7 +88,7 @@ class PackedModel:
         for layer, block in encoder.layers:
             context = self._attended(layer, block, x, places, keys, shared)
             if first and layer == len(encoder.order) - 1:
-                # The score reads [CLS] alone, so what follows the last attention is computed for that only.
+                # The head reads [CLS] alone, so the rest of the last layer is computed for that token only.
                 x, context = tf.gather(x, tokens.starts), tf.gather(context, tokens.starts)
                 keys = None if keys is None else tf.gather(keys, tokens.starts)
             x = (self._before if block.before else self._after)(4 * layer, block, x, context, keys)
@@ -100,12 +100,12 @@ class PackedModel:
         return self.model.head.scored(x, keys, dropout)
 
     def _after(self, place: int, block: Block, x, context, keys):
-        """What follows attention in a layer with norms after its sums."""
+        """The rest of a post-norm layer after its attention."""
         x = self._added(block.attention_output, block.attention_norm, x, context, keys, block.rate, place + 2)
         return self._added(block.output_, block.output_norm, x, self._widened(block, x), keys, block.rate, place + 3)
 
     def _before(self, place: int, block: Block, x, context, keys):
-        """What follows attention in a layer with norms before its parts; x is float32."""
+        """The rest of a pre-norm layer after its attention; x is float32."""
         x += self._wide(dropout(self._product(block.attention_output, context, bias=True), block.rate, keys, place + 2))
         inner = self._product(block.output_, self._widened(block, self._norm(block.output_norm, x)), bias=True)
         return x + self._wide(dropout(inner, block.rate, keys, place + 3))
@@ -142,7 +142,7 @@ class PackedModel:
         return decoder.stepped(self._half(start), pairs, attend, lambda x, rate, place: dropout(x, rate, keys, place))
 
     def _in_rows(self, values):
-        """[rows, width] of values of each token, [tokens]."""
+        """The values of tokens, [tokens], as [rows, width]."""
         return tf.reshape(values, [-1, self.width or values.shape[0]])
 
     def _wide(self, values) -> tf.Tensor:
@@ -216,7 +216,7 @@ class PackedModel:
         return tf.reshape(context, [x.shape[0], block.heads * block.head])
 
     def _added(self, layer, norm: LayerNorm, x, inner, keys, rate: float, place: int):
-        """The norm of x plus what a dense layer makes of `inner`, dropped out."""
+        """norm(x + dropout(layer(inner)))."""
         if self.kernels:
             given, rate = (tf.zeros([x.shape[0]], tf.int32), 0.0) if keys is None else (keys, rate)
             weights = [self._plain(part) for part in (layer.bias, norm.gamma, norm.beta)]

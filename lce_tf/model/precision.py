@@ -1,4 +1,4 @@
-"""The numeric precisions a model can be built in, and which one a device is best served by."""
+"""The numeric precisions a model can be built in, and the default for each kind of device."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -32,7 +32,7 @@ PRECISIONS = {
 
 
 def resolve(name: str, device: str) -> Precision:
-    """The precision called `name`, where "auto" is the sensible default of a device.
+    """The precision called `name`; "auto" is the device's default.
 
     Args:
         name: "auto" or a key of `PRECISIONS`.
@@ -48,9 +48,9 @@ def resolve(name: str, device: str) -> Precision:
 
 
 def keep_float32(precision: Precision) -> None:
-    """Has GPUs multiply float32 as float32 where that is the precision; TensorFlow's default there is TF32.
+    """Switches off TF32, TensorFlow's default on GPUs, if the precision is float32.
 
-    TF32 keeps 10 bits of a factor's 23, so scores differ from PyTorch's by some .001.
+    TF32 keeps 10 of a factor's 23 mantissa bits, so scores would differ from PyTorch's by about .001.
     """
     if precision.name == "float32":
         import tensorflow as tf

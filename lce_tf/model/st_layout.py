@@ -1,7 +1,7 @@
-"""What sentence-transformers' own files say of a cross-encoder: modules, prompts, lengths, case, function of scores.
+"""Settings of a cross-encoder in sentence-transformers' own files: modules, prompts, lengths, case, activation.
 
-They count only beside a `modules.json` and where `config_sentence_transformers.json` calls the model a CrossEncoder, as
-in that library.
+As in that library, they are used only if there is a `modules.json` and `config_sentence_transformers.json` calls the
+model a CrossEncoder.
 """
 
 from pathlib import Path
@@ -22,26 +22,26 @@ TRANSFORMER_FILES = (
     "sentence_albert_config.json",
     "sentence_xlm-roberta_config.json",
 )
-# Older names of parts of them.
+# Older names of some of their keys -> today's.
 RENAMED = {"model_args": "model_kwargs", "tokenizer_args": "processor_kwargs", "config_args": "config_kwargs"}
 CLASSIFIES = "sequence-classification"
 
 
 class Layout(NamedTuple):
-    """What the files say; the defaults are those of a folder without them.
+    """The settings in the files; the defaults are those of a folder without them.
 
     Attributes:
-        cross_encoder: whether they count.
-        activation: the class named for scores, None where none is.
-        prompt: text before each query.
+        cross_encoder: whether the files are used.
+        activation: the class named as the function of scores; None: none is named.
+        prompt: text put before each query.
         lower: whether texts are put in lower case first.
-        tokenizer_limit: tokens of a pair instead of the tokenizer's own limit.
-        limit: tokens of a pair, whatever the tokenizer's limit.
+        tokenizer_limit: maximum tokens of a pair, in place of the tokenizer's own limit.
+        limit: maximum tokens of a pair, whatever the tokenizer's limit.
         truncation: "longest_first" or "only_second".
-        side: the end at which texts are cut, where it is not the tokenizer's.
-        pooling: "cls" or "mean" where an encoder's vectors are pooled for a `Dense`; None: the model has a head.
-        dense: folders of the modules after that.
-        outputs: scores of the last of those.
+        side: the end at which texts are cut; None: the tokenizer's.
+        pooling: how an encoder's vectors are pooled for a Dense module, "cls" or "mean"; None: the model has a head.
+        dense: folders of the Dense modules, in their order.
+        outputs: number of scores of the last Dense module; None: there is none.
     """
 
     cross_encoder: bool = False
@@ -96,7 +96,7 @@ def transformer_settings(folder: Path) -> dict[str, Any]:
 
 
 def json_object(file: Path) -> dict[str, Any]:
-    """The object in a JSON file; nothing where there is no such file."""
+    """The object in a JSON file; empty if there is no such file."""
     value = read_json(file) if file.is_file() else {}
     if not isinstance(value, dict):
         raise UserError(f"{file}: is not a JSON object")
@@ -104,7 +104,7 @@ def json_object(file: Path) -> dict[str, Any]:
 
 
 def files(folder: Path) -> list[Path]:
-    """The files that `read` and the modules' weights come from, of those that are there."""
+    """The existing files from which the layout and the modules' weights are read."""
     if not (folder / MODULES_FILE).is_file():
         return []
     names = [MODULES_FILE, SETTINGS_FILE, *TRANSFORMER_FILES]
@@ -122,12 +122,12 @@ def modules(folder: Path) -> list[tuple[str, Path]]:
 
 
 def folded(arrays: dict[str, np.ndarray], dense: list[dict[str, np.ndarray]], head: str) -> dict[str, np.ndarray]:
-    """Weights in which the last layer of the head has taken up the linear modules after it.
+    """The weights, with the linear modules after the head multiplied into the head's last layer.
 
     Args:
         arrays: weights by their names, [outputs, inputs] as PyTorch keeps them.
         dense: the weights of each module, in their order.
-        head: name of the layer.
+        head: name of the head's last layer.
     """
     weight, bias = (arrays.get(f"{head}.{part}") for part in ("weight", "bias"))
     if weight is None:
@@ -187,7 +187,7 @@ def _pooling(module: Path) -> str:
 
 
 def _outputs(file: Path, feature: str) -> int:
-    """The scores that a Dense module gives, which has to be linear and to go on from `feature`."""
+    """The number of scores of a Dense module; the module must be linear and read `feature`."""
     values = json_object(file)
     activation = values.get("activation_function", "torch.nn.modules.activation.Tanh")
     if activation not in ("torch.nn.modules.linear.Identity", "torch.nn.Identity"):

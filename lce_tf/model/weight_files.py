@@ -1,6 +1,6 @@
 """Weights as arrays under Hugging Face's names, from safetensors, `pytorch_model.bin` or `tf_model.h5`.
 
-Arrays only are read; nothing in a checkpoint is executed.
+Only arrays are read; nothing in a checkpoint is executed.
 """
 
 import re
@@ -12,7 +12,7 @@ from lce_tf.errors import UserError
 from lce_tf.foundation.files import read_json
 from lce_tf.model.families import FAMILIES
 
-# Heads whose names in a `tf_model.h5` are PyTorch's, as those of an encoder's parts are.
+# Heads whose names in a `tf_model.h5` are those of PyTorch, as the names of an encoder's parts are.
 H5_HEADS = r"pooler|(\w+___)?cls|discriminator_predictions|generator_\w+|classifier|pre_classifier"
 OLD_NAMES = {"gamma": "weight", "beta": "bias"}
 
@@ -36,7 +36,7 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
 
 
 def canonical(name: str) -> str:
-    """A weight's name without its family's prefix and what else may stand before it."""
+    """A weight's name without its family's prefix and wrappers' prefixes; gamma and beta become weight and bias."""
     prefixes = "|".join(re.escape(family.prefix) for family in FAMILIES.values() if family.prefix)
     name = re.sub(rf"^((module|model)\.)*(({prefixes})\.)?", "", name)
     start, _, leaf = name.rpartition(".")
@@ -81,7 +81,7 @@ def _read_h5(path: Path) -> dict[str, np.ndarray]:
             return
         parts = name.removesuffix(":0").split("/")
         # The layer's path repeats the model's name: electra/tf_electra_for_pre_training/electra/encoder/...; a head's
-        # group (such as mlm___cls) also repeats the embeddings it is tied to, and those copies stay the head's.
+        # group (such as mlm___cls) also repeats the embeddings it is tied to, and those copies keep the head's name.
         start = next((i for i, part in enumerate(parts) if known.fullmatch(part)), 0)
         if not start and parts[0] in parts[1:-1]:  # classifier/tf_bert_for_sequence_classification/classifier/kernel
             start = parts.index(parts[0], 1)
@@ -100,7 +100,7 @@ def _read_h5(path: Path) -> dict[str, np.ndarray]:
 
 
 def _h5_parts() -> re.Pattern:
-    """Where a name of a `tf_model.h5` begins to be PyTorch's: at an encoder's part, or at a head."""
+    """Matches the part of a path in a `tf_model.h5` at which PyTorch's name begins: an encoder's part, or a head."""
     names = (name for family in FAMILIES.values() for name in family.names.values())
     firsts = {(name if isinstance(name, str) else name[0]).partition(".")[0] for name in names}
     return re.compile("|".join([*sorted(firsts), H5_HEADS]))
@@ -120,7 +120,7 @@ def shards(index: Path) -> list[Path]:
     """The files beside an index that hold the weights which it names, in the order of their names.
 
     Raises:
-        UserError: it is no such index.
+        UserError: the file is not an index of weight files.
     """
     values = read_json(index)
     named = values.get("weight_map") if isinstance(values, dict) else None

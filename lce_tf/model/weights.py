@@ -10,20 +10,20 @@ from lce_tf.errors import UserError
 from lce_tf.model.config import EncoderConfig
 from lce_tf.model.weight_files import read_arrays
 
-# Parts of a checkpoint that a cross-encoder has no use for: heads, and buffers that were once saved as weights.
+# Parts of a checkpoint that a cross-encoder does not use: heads, and buffers that were once saved as weights.
 EXPECTED_UNUSED = re.compile(
     r"(pooler|cls|discriminator_predictions|generator_predictions|generator_lm_head|classifier|pre_classifier"
     r"|lm_head|predictions|sop_classifier|vocab_transform|vocab_layer_norm|vocab_projector|qa_outputs)\."
     r"|.*(position_ids|token_type_ids)$|head\."
 )
-# Parts that tell a size: the configuration's fields of their axes.
+# Parts whose shapes are compared with the configuration -> its field for each axis.
 SIZES = {
     "words": ("vocab_size", "embedding_size"),
     "positions": ("max_position_embeddings", "embedding_size"),
     "segments": ("type_vocab_size", "embedding_size"),
     "intermediate": ("intermediate_size", "hidden_size"),
 }
-# Layers of a block, and of a decoder's, beside "output".
+# Layers of an encoder's block, and of a decoder's block, besides "output".
 BLOCK_PARTS = ("qkv", "attention_output", "attention_norm", "intermediate", "output_norm", "position_key")
 BLOCK_PARTS += ("position_query",)
 DECODER_PARTS = ("self_norm", "self_value", "self_output", "cross_norm", "cross_query", "cross_key_value")

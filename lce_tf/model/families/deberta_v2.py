@@ -1,4 +1,4 @@
-"""DeBERTa v2 and v3 (He et al. 2021): attention to contents and to distances, each with projections of its own."""
+"""DeBERTa v2 and v3 (He et al. 2021): attention to contents and to distances."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ _LAYER = "encoder.layer.{i}."
 
 
 def _derive(values: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:
-    """The kinds of products with distances, and how far distances go."""
+    """The settings of distances: kinds of products, the largest distance, buckets, and whether there is a norm."""
     kinds = values.get("pos_att_type") or ()
     kinds = [kind.strip() for kind in kinds.lower().split("|")] if isinstance(kinds, str) else kinds
     longest, buckets = (values.get(name, -1) for name in ("max_relative_positions", "position_buckets"))

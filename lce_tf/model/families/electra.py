@@ -24,6 +24,6 @@ FAMILY = Family(
             "summary_last_dropout",
         ),
     ),
-    # What transformers assumes: the small model.
+    # The defaults of transformers, which are the small model's.
     defaults={"embedding_size": 128, "hidden_size": 256, "num_attention_heads": 4, "intermediate_size": 1024},
 )

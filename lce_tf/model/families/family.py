@@ -1,4 +1,4 @@
-"""What makes a family of encoders a family, as data."""
+"""The description of a family of encoders, as data."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -17,24 +17,25 @@ class Family:
     Attributes:
         model_type: its name in `config.json`.
         help: one line about it.
-        title: its name for people.
-        prefix: what the encoder's weights are called by in a whole model, before a dot; "": nothing.
+        title: its name in texts.
+        prefix: prefix of the names of the encoder's weights in a whole model, without the dot; "": none.
         architecture: the class of its cross-encoders in transformers.
-        head: the head of `lce_tf.model.heads` that computes what that classifier's does.
-        head_names: names of that head's layers -> those in the classifier's weights.
+        head: the key in `lce_tf.model.heads.HEADS` of the head that computes the same as that class's.
+        head_names: names of that head's layers -> their names in that class's weights.
         names: parts of `Encoder` -> their names in the weights, in which `{i}` is the layer's number. A tuple names the
             parts that lie side by side in one layer of ours.
         keys: what becomes of the keys of its `config.json`, besides those that any family has.
         defaults: fields of `EncoderConfig` that its `config.json` may leave out, where they differ from that class's.
-        derive: of a parsed `config.json` and the fields that single keys fill, the fields that several keys decide.
-        positions: "table": an embedding a position; "after padding": the same, numbered from the padding's id + 1, at
-            which tokens of padding lie; "none".
+        derive: function of a parsed `config.json` and of the fields that single keys fill; returns the fields that
+            depend on several keys.
+        positions: "table": one embedding per position; "after padding": the same, numbered from pad_token_id + 1, and
+            padding tokens have pad_token_id; "none".
         attention: a key of `lce_tf.model.attention.ATTENTIONS`.
         norm: "layer", or "rms" without mean and bias.
-        before: whether norms stand before attention and feed-forward (pre-norm) instead of after their sums.
-        first_norm: where norms stand before, whether the first layer has one before its attention, too.
+        before: whether norms come before attention and feed-forward (pre-norm) instead of after the residual sums.
+        first_norm: in a pre-norm family, whether the first layer also has a norm before its attention.
         biases: whether the dense layers have biases, in a family whose `config.json` does not say.
-        unused: what weights may have that no cross-encoder reads, beside heads of pretraining: a regular expression.
+        unused: regular expression of weights that no cross-encoder reads, besides heads of pretraining.
         answers: pairs of tokens, (not relevant, relevant), whose logits at the decoder's first step are the score; the
             first pair that the tokenizer knows counts.
     """
@@ -61,11 +62,11 @@ class Family:
 
     @property
     def start(self) -> str:
-        """What the names of the encoder's weights begin with in a whole model."""
+        """The prefix with its dot, before the names of the encoder's weights in a whole model."""
         return self.prefix and f"{self.prefix}."
 
     @property
     def all_keys(self) -> tuple[Key, ...]:
-        """Its own keys, then those of any family that it says nothing else of."""
+        """Its own keys, then the keys of any family that it does not redefine."""
         own = {key.name for key in self.keys}
         return (*self.keys, *(key for key in COMMON if key.name not in own))

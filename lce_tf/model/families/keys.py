@@ -30,7 +30,7 @@ class Key(NamedTuple):
 
     @property
     def outcome(self) -> str:
-        """What becomes of the key, for people."""
+        """What becomes of the key, as text for the docs."""
         if self.only:
             values = ["left out" if one is None else f"`{json.dumps(one)}`" for one in self.only]
             return "refused unless " + " or ".join(values)
@@ -38,7 +38,7 @@ class Key(NamedTuple):
 
 
 def used(*names: str, **renamed: str) -> tuple[Key, ...]:
-    """Keys that fill the field of their own name, and others: their name = the field's."""
+    """Keys that fill the field of the same name, and keys that fill another field, given as key=field."""
     return (*(Key(name, name) for name in names), *(Key(name, field) for name, field in renamed.items()))
 
 

@@ -1,4 +1,4 @@
-"""ModernBERT (Warner et al. 2024): norms before, rotary positions, local and global attention, gated layers."""
+"""ModernBERT (Warner et al. 2024): pre-norm, rotary positions, local and global attention, gated layers."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ _THETAS = {"full_attention": 160_000.0, "sliding_attention": 10_000.0}
 
 
 def _derive(values: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:
-    """Each layer's kind of attention, and the base of the rotary angles of either kind, in the old and new spelling."""
+    """Each layer's kind of attention, and the base of each kind's rotary angles, from the new keys or the old ones."""
     kinds = values.get("layer_types")
     if kinds is None:
         every = values.get("global_attn_every_n_layers", 3)

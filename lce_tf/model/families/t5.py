@@ -1,4 +1,4 @@
-"""T5 as monoT5 (Raffel et al. 2020, Nogueira et al. 2020): the decoder's first step says "true" or "false"."""
+"""T5 as monoT5 (Raffel et al. 2020, Nogueira et al. 2020): scores "true" against "false" at the decoder's first step."""
 
 from typing import Any
 
@@ -18,10 +18,10 @@ def _derive(values: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:
     depth = values.get("num_decoder_layers")
     return {
         "gated": gate == "gated",
-        # T5 1.1 says gelu and means its approximation by tanh.
+        # The gelu of T5 1.1 is the tanh approximation.
         "hidden_act": "gelu_new" if kind == "gated-gelu" else activation,
         "num_decoder_layers": known.get("num_hidden_layers", 6) if depth is None else depth,
-        # Once said by the tie of the output embeddings, which transformers 5 has in any case.
+        # Older configurations say it by tying the output embeddings, which transformers 5 ties in any case.
         "scale_decoder_outputs": values.get("scale_decoder_outputs", values.get("tie_word_embeddings") is not False),
         "attention_probs_dropout_prob": known.get("hidden_dropout_prob", 0.1),
         "classifier_pooling": "decoder",
