@@ -15,12 +15,13 @@ __all__ = ["SPLITS", "Dataset", "Passage", "load_dataset"]
 def load_dataset(name: str) -> Dataset:
     """The dataset called `name`; nothing is read or downloaded until it is needed.
 
-    A path to a folder is opened in the layout that it is in (`lce list datasets`), `package.module.Class:FOLDER` in
-    that class's. All else is an ir_datasets id, `pydocs` among them. A folder that merely bears an id's name but holds
-    no collection does not hide the id.
+    The path of a folder with a collection is opened in the layout of its files (`lce list datasets` lists the layouts),
+    `package.module.Class:FOLDER` in the layout of that class. Any other name is an ir_datasets id or `pydocs`, even if
+    a folder without a collection has the same name.
 
     Raises:
-        UserError: no such folder, or no such id; the message lists similar ids.
+        UserError: there is no such folder, the folder holds no collection, the name is that of a file, or there is no
+            such id; the message lists similar ids.
     """
     path = os.path.expanduser(name)
     if name.strip() and (layout := layout_of(path)):
@@ -31,7 +32,7 @@ def load_dataset(name: str) -> Dataset:
     if colon and "." in class_path and all(part.isidentifier() for part in class_path.split(".")):
         return LAYOUTS[class_path](os.path.expanduser(folder))
     if name.startswith(("/", "./", "../", "~")) or name.endswith(os.sep) or name in (".", ".."):
-        return MsMarcoFolder(path)  # says what is missing there
+        return MsMarcoFolder(path)  # raises an error that says what is missing
     try:
         return IrDataset(name)
     except UserError:

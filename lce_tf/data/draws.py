@@ -31,6 +31,6 @@ def draw(*key: int | np.ndarray) -> np.ndarray:
 
 
 def id_keys(names: Iterable[bytes]) -> np.ndarray:
-    """uint64, a hash of each id alone, so that what is drawn for it depends on no other id and on no order."""
+    """[ids] uint64: a hash of each id, so that draws for an id depend neither on other ids nor on their order."""
     digests = (hashlib.blake2b(name, digest_size=8).digest() for name in names)
     return np.frombuffer(b"".join(digests), dtype="<u8")

@@ -7,12 +7,12 @@ from lce_tf.data.source import Source
 from lce_tf.errors import UserError
 from lce_tf.foundation.files import cache_dir, read_json, write_json
 
-# Bytes from which on a digest is cached; smaller files are hashed in a moment.
+# Size in bytes from which a file's digest is cached; smaller files are hashed quickly.
 LARGE = 50_000_000
 
 
 def is_large(path: str | Path) -> bool:
-    """Whether `path` is a file so large that what is derived from it should be cached."""
+    """Whether `path` is a file of at least `LARGE` bytes, so that data derived from it should be cached."""
     with contextlib.suppress(OSError):
         return Path(path).is_file() and Path(path).stat().st_size >= LARGE
     return False
@@ -31,7 +31,7 @@ def file_sha256(path: str | Path) -> str:
 
 
 def source_sha256(source: Source) -> str:
-    """The SHA-256 of an open input; a large file is read only if its size, times or inode are not as cached."""
+    """The SHA-256 of an open input; a large file is read only if its size, times or inode differ from those cached."""
     if source.state is None or source.state[0] < LARGE:
         return source.read_through()
     name, memory = str(Path(source.path).resolve()), cache_dir() / "hashes.json"
@@ -39,7 +39,7 @@ def source_sha256(source: Source) -> str:
         case [*known, str(digest)] if known == source.state:
             return digest
     digest = source.read_through()
-    with contextlib.suppress(UserError, OSError):  # a cache that cannot be written: it is read again next time
+    with contextlib.suppress(UserError, OSError):  # without a writable cache the file is hashed again next time
         write_json(memory, {**_hashes_in(memory), name: [*source.state, digest]})
     return digest
 

@@ -28,7 +28,7 @@ def unfit(name: str) -> str | None:
 
 
 def refuse_unfit(data: bytes, number: int, path: str) -> None:
-    """Refuses characters that other readers would take for the end of a line or column.
+    """Refuses characters that other programs may take for the end of a line or column.
 
     Args:
         data: whole lines; the first is line `number` of the file.

@@ -35,7 +35,7 @@ SPLITS: Mapping[str, Mapping[str, str]] = MappingProxyType(
     }
 )
 _EMBEDDED = "pydocs"
-_ALL_LOCAL = 5_000_000  # bytes; ir_datasets looks for local copies of files of at least this size
+_ALL_LOCAL = 5_000_000  # bytes; by default, ir_datasets looks for local copies of files of at least this size
 
 
 class IrDataset(Dataset):
@@ -63,7 +63,7 @@ class IrDataset(Dataset):
 
     @functools.cached_property
     def splits(self) -> tuple[str, ...]:
-        """The aliases first, then all ids below this one that have queries."""
+        """The short names in `SPLITS` first, then all ids below this one that have queries."""
         below = [key[len(self.name) + 1 :] for key in self._library.registry if key.startswith(f"{self.name}/")]
         named = [alias for alias, split in SPLITS.get(self.name, {}).items() if split in below]
         return (*named, *(split for split in sorted(below) if split not in named and self._has(split, "queries")))
@@ -135,7 +135,10 @@ class IrDataset(Dataset):
 
 
 def library(name: str = ""):
-    """The ir_datasets module. Its home is set before the import, because the import fixes it."""
+    """The ir_datasets module, with `pydocs` registered if `name` belongs to it.
+
+    The folder for ir_datasets' files is set before the import, because the import fixes it.
+    """
     if "ir_datasets" not in sys.modules:
         if not os.environ.get("IR_DATASETS_HOME") and not os.path.isdir(os.path.expanduser("~/.ir_datasets")):
             os.environ["IR_DATASETS_HOME"] = str(make_folder(cache_dir() / "ir_datasets"))

@@ -7,7 +7,7 @@ from lce_tf.data.runs import Run
 
 
 def with_judged(run: Run, qrels: Qrels) -> Run:
-    """The run with each query's missing relevant passages appended, scored one below the query's last score."""
+    """The run with each query's missing relevant passages appended; their score is the query's lowest score minus 1."""
     wanted = relevant(qrels)
     owners, added = [], []
     for place, query_id in enumerate(run.query_ids.tolist()):

@@ -1,4 +1,4 @@
-"""Arrays that take minutes to make: kept in the cache as files and memory-mapped from there."""
+"""Caches arrays that take minutes to make: as files in the cache, memory-mapped from there."""
 
 import shutil
 import sys
@@ -21,8 +21,8 @@ def kept_arrays(folder: Path, make: Callable[[], tuple[Arrays, dict[str, Any]]])
         make: called if the folder is missing or incomplete; returns arrays by name, and facts that JSON can hold.
 
     Returns:
-        Read-only memory-mapped arrays, and the facts. If the cache cannot be written, a note says so and the result of
-            `make` is returned.
+        Read-only memory-mapped arrays, and the facts. If the cache cannot be written, a note on stderr says so, and the
+            result of `make` is returned.
     """
     if found := _opened(folder):
         return found

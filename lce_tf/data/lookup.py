@@ -35,7 +35,7 @@ class IdLookup:
             part = wanted[start : start + LOOK_UP]
             # Cut to the width of the known ids; the comparison below rejects ids that were longer.
             hashes = self._hashed(part.astype(self._ids.dtype, copy=False))
-            # In the order of the table, so that successive searches touch neighbouring memory.
+            # Searched in ascending order, so that successive searches touch neighbouring memory.
             order = np.argsort(hashes)
             place = np.empty(len(part), np.int64)
             place[order] = np.searchsorted(self._hashes, hashes[order])

@@ -87,7 +87,7 @@ def judgments_key(qrels: Qrels) -> str:
 
 
 def _unlike(columns: list[str], width: int) -> str:
-    """What is wrong with a row of another number of columns, and what it seems to be."""
+    """Error text for a row that does not have `width` columns, with a guess at what the file holds instead."""
     if width == 3:
         return f"{len(columns)} column(s), but under this header row there are 3 (query passage grade)"
     hints = {

@@ -13,7 +13,7 @@ _UNREADABLE = re.compile("[\0\ud800-\udfff]")
 
 
 class Passage(NamedTuple):
-    """One passage of a collection; `text` has single spaces as white space and may be empty."""
+    """One passage of a collection; the only white space in `text` is single spaces, and it may be empty."""
 
     passage_id: str
     text: str
@@ -23,7 +23,7 @@ class Dataset(abc.ABC):
     """A collection of passages with queries and judgments, in splits.
 
     Attributes:
-        name: as the user gave it.
+        name: the name by which the user loaded it.
         splits: the named splits; None as a split means the default one, if there is one.
         collection_key: identifies the collection's contents and is fit for a file name; derived files are kept under
             it.
@@ -39,19 +39,19 @@ class Dataset(abc.ABC):
 
     @abc.abstractmethod
     def queries(self, split: str | None = None) -> dict[str, str]:
-        """Query id -> text, with white space as single spaces."""
+        """Query id -> text, in which the only white space is single spaces."""
 
     @abc.abstractmethod
     def qrels(self, split: str | None = None) -> Qrels:
         """Query id -> passage id -> grade, for every judged pair."""
 
     def has_judged(self, split: str | None = None) -> bool:
-        """Whether `split` has queries and judgments, judged by names alone; nothing is read or downloaded."""
+        """Whether `split` has queries and judgments; decided by names alone, nothing is read or downloaded."""
         return split in self.splits
 
 
 def one_line(text: str) -> str:
-    """`text` with each run of white space (including line ends and tabs) as one space, stripped at both ends."""
+    """`text` stripped, with each run of white space (including line ends and tabs) replaced by one space."""
     return " ".join(text.split())
 
 
@@ -85,5 +85,8 @@ def checked_text(text: str, where: str) -> str:
 
 
 def slug(name: str) -> str:
-    """`name` as part of a file name: letters, digits, dots and underscores stay, all else becomes hyphens."""
+    """`name` fit to be part of a file name: ASCII letters, digits, dots and underscores stay, all else becomes hyphens.
+
+    Hyphens and dots at both ends are removed; "collection" if nothing is left.
+    """
     return re.sub(r"[^A-Za-z0-9._]+", "-", name).strip("-.") or "collection"

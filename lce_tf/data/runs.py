@@ -96,7 +96,7 @@ class Run:
         return self.take(kept)
 
     def take(self, queries: np.ndarray | slice) -> "Run":
-        """The rows of the queries with these numbers, in that order."""
+        """The rows of the queries at these positions in `query_ids`, in that order."""
         return self._rows(self.query_ids[queries], self.offsets[:-1][queries], np.diff(self.offsets)[queries])
 
     def as_dict(self) -> dict[str, dict[str, float]]:
@@ -138,8 +138,8 @@ def read_run(path: str | Path, format: str | None = None) -> Run:
     Raises:
         UserError: with file, line and value: a wrong number of columns, a score that is not a finite number, a rank
             that is not an integer (three columns: positive, and once per query), a passage twice for a query, control
-            bytes, white space beyond ASCII, bytes that are not UTF-8, a torn or empty file, one that is still being
-            written.
+            bytes, white space beyond ASCII, bytes that are not UTF-8, a torn or empty file, a file that is still
+            being written.
     """
     arrays, facts = ranked_rows(path, format)
     return Run(**arrays, **facts)
@@ -158,8 +158,8 @@ def written_scores(run: Run) -> np.ndarray:
 def write_trec(run: Run, path: str | Path) -> None:
     """Writes `run` as a TREC file that every evaluator reads in the run's own order; gzipped if named `.gz`.
 
-    The scores are `written_scores` with nine digits, which represent a float32 exactly. They keep the order; raw model
-    scores are written to a file of their own.
+    The scores are `written_scores` with nine significant digits, which represent a float32 exactly. They preserve the
+    order but may differ from the model's scores, which `lce rerank` writes to a separate file.
 
     Raises:
         UserError: a tag or id that is empty or holds white space, a passage twice for a query, an unwritable path.
@@ -183,7 +183,7 @@ def write_msmarco(run: Run, path: str | Path) -> None:
 
 
 def check_ids(run: Run, path: str | Path) -> None:
-    """Raises a UserError about `path` if an id would break the rows of a run file."""
+    """Raises a UserError about `path` if an id would break the rows of a run file or a query lists a passage twice."""
     for name, ids in (("query", run.query_ids), ("passage", run.passage_ids)):
         if (wrong := _unfit_id(ids)) is not None:
             raise UserError(f"{path}: {name} id {wrong!r} cannot stand in a run: empty, white space or not UTF-8")

@@ -21,7 +21,7 @@ class Source:
     so its bytes are first copied to a temporary file.
 
     Attributes:
-        path: as the user named it.
+        path: the path as given by the user.
         position: bytes read since `rewind`.
         sha256: of the bytes from `rewind` to the end, as 64 hexadecimal digits; None until the end is reached.
         state: size, times and inode, of which at least one changes with the contents; None for a pipe.

@@ -1,4 +1,4 @@
-"""Run files to columns: NumPy splits whole blocks at once, because a training run has a hundred million rows."""
+"""Parses run files into columns: NumPy splits whole blocks, because a training run has a hundred million rows."""
 
 from typing import NamedTuple
 
@@ -35,7 +35,7 @@ class Columns(NamedTuple):
 
 
 class _Column:
-    """An array that grows in place; joining parts at the end would need twice the memory."""
+    """An array that grows in place; concatenating the parts at the end would need twice the memory."""
 
     def __init__(self):
         self._values, self._rows = None, 0
@@ -43,7 +43,7 @@ class _Column:
     def append(self, part: np.ndarray) -> None:
         if self._values is None:
             self._values = np.empty(0, part.dtype)
-        elif part.dtype.itemsize > self._values.dtype.itemsize:  # the first id of that length
+        elif part.dtype.itemsize > self._values.dtype.itemsize:  # this part has longer ids than those before
             self._values = self._values.astype(part.dtype)
         rows = self._rows + len(part)
         if rows > len(self._values):
@@ -57,7 +57,10 @@ class _Column:
 
 
 class _Block(NamedTuple):
-    """Bytes and the position of every token in them: `starts`, `ends` are [rows, width], `lines` is [rows]."""
+    """The bytes of several lines and the positions of their tokens.
+
+    `data` is uint8. `starts` and `ends`, [rows, width], are positions in `data`; `lines`, [rows], are line numbers.
+    """
 
     path: str
     data: np.ndarray
@@ -198,7 +201,10 @@ def _ranks(block: _Block, shape: Format, guessed: bool) -> np.ndarray:
 
 
 def _gathered(block: _Block, column: int, longest: int, name: str) -> np.ndarray:
-    """One column as a fixed-width 'S' array; the width of the longest token is copied from each start."""
+    """One column as a fixed-width 'S' array.
+
+    From the start of each token as many bytes are copied as the longest token has; those past its end are zeroed.
+    """
     starts = block.starts[:, column]
     lengths = block.ends[:, column] - starts
     width = int(lengths.max())

@@ -1,4 +1,4 @@
-"""Detects changes of files while a library reads them, since its reading cannot be hashed."""
+"""Detects changes of files while a library reads them, since the bytes that it reads cannot be hashed."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,10 +13,10 @@ class Watched:
         self._states = {path: _state(path) for path in paths}
 
     def check(self) -> None:
-        """Call this after the files were read and everything recorded about them was computed.
+        """Checks that no file has changed; call it after reading the files and computing all that is recorded of them.
 
         Raises:
-            UserError: a file has changed since, so the record may not describe what was read.
+            UserError: a file has changed since this object was made, so the record may not describe what was read.
         """
         for path, state in self._states.items():
             if _state(path) != state:

@@ -19,8 +19,9 @@ class TiedList(NamedTuple):
     """One query's ranked list; the order within each group of equal scores is unknown.
 
     Attributes:
-        grades: [rows] int64, best score first, in any order within a group; `UNJUDGED` or less means not judged.
-        bounds: [groups + 1] int64, where each group of equal scores begins; the last is the number of rows.
+        grades: [rows] int64, best score first, in any order within a group; a negative grade (`UNJUDGED`) means not
+            judged.
+        bounds: [groups + 1] int64, first row of each group of equal scores; the last value is the number of rows.
         judged: [judgments] int64, the grades of all the query's judged passages, in the list or not.
     """
 
@@ -33,7 +34,7 @@ def expected_value(measure: Measure, ties: TiedList) -> float:
     """The mean of `measure` over all orders of the list's ties, all equally likely.
 
     Raises:
-        KeyError: a set measure; it does not depend on the order and has no formula here.
+        KeyError: a set measure, which has no formula here because it does not depend on the order.
     """
     return float(_EXPECTED[measure.trec_name.partition(".")[0]](ties, measure.rel, measure.cutoff))
 

@@ -16,13 +16,13 @@ from lce_tf.foundation.settings import check, setting
 
 
 def run_files(what: str = "run files") -> tuple[str, ...]:
-    """The setting of the run files that a command takes, which come without a flag."""
+    """A dataclass field for a command's run files, which are positional arguments; `what` begins the help text."""
     layouts = "TREC, MS MARCO or ColBERT layout, compressed or not"
     return setting(help=f"{what}, {layouts}", many=True, positional=True, metavar="RUN")
 
 
 def level() -> float:
-    """The setting of the level of significance tests."""
+    """A dataclass field for the level of significance tests, 0.01 by default."""
     return setting(
         0.01,
         "level that a corrected p-value must stay below",
@@ -34,7 +34,7 @@ def level() -> float:
 
 @dataclass(frozen=True, kw_only=True)
 class Judged:
-    """Settings of a command that judges run files: by which judgments, and how the runs are written."""
+    """Settings of a command that evaluates run files: where the judgments are, and the format of the runs."""
 
     dataset: str | None = setting(None, "take the judgments of this data set: ir_datasets id, folder or pydocs")
     qrels: str | None = setting(None, "take the judgments in this file (TREC's four columns, or BEIR's three)")
@@ -50,14 +50,14 @@ class Judged:
 
     @property
     def named(self) -> bool:
-        """Whether judgments are named."""
+        """Whether a data set or a file with judgments is given."""
         return self.dataset is not None or self.qrels is not None
 
     def judgments(self) -> Qrels:
         """The judgments of the data set's split, or those in the file.
 
         Raises:
-            UserError: neither is named, or they cannot be read.
+            UserError: neither is given, or the judgments cannot be read.
         """
         if not self.named:
             raise UserError("by which judgments? Name them with --qrels or --dataset")
@@ -80,12 +80,12 @@ def run_names(paths: Sequence[str]) -> dict[str, str]:
 
 
 def judged_runs(paths: Sequence[str], measures: Sequence[str], by: Judged) -> Iterator[tuple[str, Run, Qrels]]:
-    """Yields (run name, run, judgments) for run files, read one at a time; notes on how they meet go to stderr.
+    """Yields (run name, run, judgments) for run files, read one at a time; see `read_judged` for notes.
 
-    Names are checked before anything is read.
+    Measures and paths are checked before any file is read.
 
     Raises:
-        UserError: a fault in a file, a measure or the judgments, or a run without any judged query.
+        UserError: a fault in a path, a file, a measure or the judgments, or a run without any judged query.
     """
     for measure in measures:
         parse_measure(measure)
@@ -96,10 +96,10 @@ def judged_runs(paths: Sequence[str], measures: Sequence[str], by: Judged) -> It
 
 
 def read_judged(name: str, path: str | Path, judged: Qrels, format: str | None = None) -> Run:
-    """The run at `path`; notes about its coverage of the judgments go to stderr under its `name`.
+    """The run at `path`; notes about queries that only one of run and judgments has go to stderr under its `name`.
 
     Raises:
-        UserError: a fault in the file, or no judged query in it.
+        UserError: a fault in the file, or the run has no judged query.
     """
     run = read_run(path, format)
     for note in _met(path, coverage(run, judged)).notes():

@@ -21,11 +21,11 @@ from lce_tf.errors import UserError
 
 EXAMPLES = "MRR@10, nDCG@10, R@1000, AP, P@10, Success@10, RR(rel=2)@10"
 
-# What takes the place of a set's name in `figure_name` for the mean over sets.
+# The set name that stands for the mean over all dev sets in `figure_name`.
 MEAN = "mean"
 
-# Name in ir_measures -> name in trec_eval without a cut-off and with one; None where there is no such measure.
-# recip_rank stands for both: its cut-off is made by cutting the run.
+# Name in ir_measures -> name in trec_eval without a cut-off and with one; None: trec_eval has no such measure.
+# recip_rank has no cut-off in trec_eval, so `evaluate` cuts the run instead.
 _TREC_NAMES = {
     "RR": ("recip_rank", "recip_rank"),
     "AP": ("map", "map_cut.{}"),
@@ -55,12 +55,13 @@ class Measure:
 
 
 def parse_measure(name: str) -> Measure:
-    """The measure that `name` means in ir_measures' syntax, e.g. `RR(rel=2)@10`.
+    """The measure called `name` in ir_measures' syntax, e.g. `RR(rel=2)@10`.
 
     MRR, MAP, Recall and NDCG are read as RR, AP, R and nDCG, and `R@1K` as `R@1000`.
 
     Raises:
-        UserError: the name is unknown, or it asks for something that trec_eval does not compute.
+        UserError: the name is unknown, trec_eval does not compute the measure in this form, or `rel` or the cut-off is
+            not a whole number of at least 1.
     """
     import ir_measures
 
@@ -81,16 +82,18 @@ def parse_measure(name: str) -> Measure:
 
 
 def figure_name(measure: str, name: str = "") -> str:
-    """What a measure on a dev sample is called among the figures of a training: "dev_mrr_10" for MRR@10.
+    """The key of a measure on a dev sample in a training's metrics file: "dev_mrr_10" for MRR@10.
 
     Args:
-        name: of a further set, or `MEAN` for the mean over all sets.
+        measure: name of the measure, such as "MRR@10".
+        name: name of a further dev set, added after a colon; `MEAN` for the mean over all sets; "" for the training's
+            own dev set.
     """
     return "dev_" + re.sub(r"[^a-z0-9]+", "_", measure.lower()).strip("_") + (f":{name}" if name else "")
 
 
 def evaluate(run: Run, qrels: Qrels, measures: Sequence[str]) -> dict[str, dict[str, float]]:
-    """measure -> query id -> value, for every query in `qrels`, under the names in `measures`.
+    """measure -> query id -> value, for every query in `qrels`; the keys are the names in `measures`.
 
     Args:
         run: any run; only its order within each query counts.
@@ -121,7 +124,11 @@ def evaluate(run: Run, qrels: Qrels, measures: Sequence[str]) -> dict[str, dict[
 
 
 def mean(values: Mapping[str, float] | Iterable[float]) -> float:
-    """The arithmetic mean of per-query values; independent of their order."""
+    """The arithmetic mean of per-query values; independent of their order.
+
+    Raises:
+        UserError: there are no values.
+    """
     numbers = list(values.values() if isinstance(values, Mapping) else values)
     if not numbers:
         raise UserError("no per-query values to average; give judgments with at least one query")
@@ -130,15 +137,20 @@ def mean(values: Mapping[str, float] | Iterable[float]) -> float:
 
 @dataclass(frozen=True)
 class Coverage:
-    """Overlap of a run and judgments: number of `judged` queries; those `missing` from the run; `unjudged` ones in
-    it."""
+    """Overlap of a run and judgments.
+
+    Attributes:
+        judged: number of judged queries.
+        missing: ids of the judged queries that the run lacks.
+        unjudged: ids of the run's queries without judgments.
+    """
 
     judged: int
     missing: tuple[str, ...]
     unjudged: tuple[str, ...]
 
     def notes(self) -> list[str]:
-        """Notes for the reader of the figures: at most one line per kind, with at most five ids."""
+        """Lines of text, at most one about missing queries (with at most five ids) and one about unjudged queries."""
         lines = []
         if self.missing:
             named = f"{len(self.missing)} of {self.judged} judged queries not in the run, scored 0"
@@ -149,7 +161,7 @@ class Coverage:
 
 
 def coverage(run: Run, qrels: Qrels) -> Coverage:
-    """Which judged queries the run lacks (in the order of the judgments), and which of its queries are not judged.
+    """The judged queries that the run lacks, in the order of the judgments, and the run's queries without judgments.
 
     A query without any passage in the run counts as missing.
     """
@@ -159,10 +171,10 @@ def coverage(run: Run, qrels: Qrels) -> Coverage:
 
 
 def unlike_ids(run: Run, qrels: Qrels) -> str | None:
-    """A note if the run has no judged passage for any of its judged queries, for example since ids are spelt
-    differently.
+    """A warning if none of the run's passages is judged, for example because passage ids are spelt differently.
 
-    Such a run scores 0 on every query, which is seldom meant. None if at least one passage is judged.
+    Such a run scores 0 on every query. Only queries that both the run and the judgments have are compared. None if a
+    passage is judged, or if there is no such query.
     """
     places = query_rows(run)
     strangers = None
@@ -178,7 +190,7 @@ def unlike_ids(run: Run, qrels: Qrels) -> str | None:
 
 
 def query_rows(run: Run) -> dict[str, slice]:
-    """Query id -> its rows in the run, for every query with at least one."""
+    """Query id -> slice of its rows in the run, for every query with at least one row."""
     bounds = zip(run.query_ids.tolist(), run.offsets[:-1].tolist(), run.offsets[1:].tolist(), strict=True)
     return {query_id.decode(): slice(start, end) for query_id, start, end in bounds if end > start}
 

@@ -10,7 +10,7 @@ import numpy as np
 from lce_tf.errors import UserError
 from lce_tf.evaluation.measures import mean
 
-# Differences between two values of a query below this are rounding errors, not differences in ranking.
+# Smaller differences between two values of a query are rounding errors, not differences in ranking.
 _ROUNDING = 1e-12
 
 Pair = tuple[str, str]
@@ -25,7 +25,7 @@ class Comparison:
         means: name -> mean over the queries.
         queries: number of queries in each mean and test.
         alpha: the level that a corrected p-value must be below.
-        comparisons: the number m that Bonferroni's correction multiplies by.
+        comparisons: the number m of comparisons, by which Bonferroni's correction multiplies p.
         p_values: (first, second) -> two-sided p of the paired t-test, in the order of the pairs.
         corrected: the same keys -> min(1, p * m).
         beats: name -> the names with a lower mean and corrected p < alpha, in the order of `names`.
@@ -55,8 +55,8 @@ def compare(
         pairs: the pairs of names to test; None: all k(k-1)/2.
         comparisons: the number to correct for; None: the number of pairs.
 
-    Two runs that are equal on every query have p = 1. A difference that is not 0 and the same on every query has p = 0,
-    the limit as its spread goes to 0. The t statistic is undefined in both cases.
+    Two runs that are equal on every query have p = 1. If the difference is not 0 and the same on every query, p = 0,
+    the limit as its standard deviation goes to 0. The t statistic is undefined in both cases.
 
     Raises:
         UserError: fewer than two runs or queries, different queries in two runs, a value that is not finite, a pair

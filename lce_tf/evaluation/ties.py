@@ -24,8 +24,8 @@ class Ties:
         worst, expected, best: measure -> query id -> value, for every judged query. `expected` is exact: the mean over
             all orders within the groups of equal scores, all equally likely.
         queries: number of judged queries with a tie in the run.
-        tied_pairs, pairs: number of unordered pairs of passages of one query that are tied, and of all; over the judged
-            queries.
+        tied_pairs: number of unordered pairs of tied passages, over the judged queries.
+        pairs: number of unordered pairs of passages of the same query, over the judged queries.
     """
 
     worst: Values
@@ -42,13 +42,14 @@ class Ties:
 
 
 def ties(run: Run, qrels: Qrels, values: Mapping[str, Mapping[str, float]]) -> Ties:
-    """The effect of the ties of `run` on its values.
+    """The worst, expected and best values of `run` over all orders of its ties, and the number of ties.
 
-    The best order sorts tied passages by grade, highest first, the worst lowest first; for every measure that
-    `parse_measure` knows, no other order gives more or less. Both orders are evaluated like the run itself.
+    The best order sorts tied passages by grade, highest first; the worst order sorts them lowest first. For every
+    measure that `parse_measure` knows, all other orders give values between these two. Both orders are evaluated like
+    the run itself.
 
     Args:
-        run: with the scores of its file, from `read_run`.
+        run: a run with the scores of its file, as `read_run` returns it.
         qrels: see `evaluate`.
         values: the result of `evaluate` for this run and these judgments; its keys are the measures.
     """
@@ -69,7 +70,7 @@ def ties(run: Run, qrels: Qrels, values: Mapping[str, Mapping[str, float]]) -> T
             measure = parse_measure(name)
             for query_id, ranking in lists.items():
                 low, high = worst[name][query_id], best[name][query_id]
-                # If no order changes the value, no formula is needed; set measures have none.
+                # If no order changes the value, no formula is needed; this covers set measures, which have none.
                 expected[name][query_id] = low if low == high else expected_value(measure, ranking)
     return Ties(worst, expected, best, **counts)
 
@@ -79,12 +80,12 @@ def _pairs(sizes: np.ndarray) -> int:
 
 
 def _owners(run: Run) -> np.ndarray:
-    """[rows] the number of each row's query."""
+    """[rows] index of each row's query."""
     return np.repeat(np.arange(len(run.query_ids)), np.diff(run.offsets))
 
 
 def _bounds(run: Run) -> np.ndarray:
-    """[groups + 1] where each group of rows of one query with one score begins; the last is the number of rows."""
+    """[groups + 1] first row of each group of equal scores within a query; the last value is the number of rows."""
     owners = _owners(run)
     first = np.ones(len(run), bool)
     first[1:] = (run.scores[1:] != run.scores[:-1]) | (owners[1:] != owners[:-1])
@@ -108,7 +109,7 @@ def _reordered(run: Run, key: np.ndarray) -> Run:
 
 
 def _tied_lists(run: Run, qrels: Qrels, grades: np.ndarray) -> dict[str, TiedList]:
-    """Query id -> its list; `run` and `qrels` have the same queries in the same order."""
+    """Query id -> its `TiedList`; `run` and `qrels` have the same queries in the same order."""
     bounds, lists = _bounds(run), {}
     for (query_id, judged), start, end in zip(qrels.items(), run.offsets[:-1], run.offsets[1:], strict=True):
         inside = bounds[np.searchsorted(bounds, start) : np.searchsorted(bounds, end) + 1]

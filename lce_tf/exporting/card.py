@@ -11,19 +11,19 @@ from lce_tf.model import hub
 from lce_tf.model.checkpoint import Trained
 from lce_tf.model.config import Lengths
 
-# How a linear head is carried by a family's own, by the name of the latter.
+# Name of a family's own head -> how it computes a linear head, for the card.
 CARRIED = {
     "dense": "gelu(z) - gelu(-z) = z",
     "relu": "relu(z) - relu(-z) = z",
     "pooler": "a sum of tanh(k e z) / e for k = 1 to 4 with e = 2^-8, which is z to float32's precision",
 }
-# Settings of a training that a reader of the card asks for, in this order.
+# Settings of a training that the card shows, in this order.
 SHOWN = (
     "dataset", "split", "run", "negatives_depth", "backbone", "recipe", "loss", "group", "batch", "steps",
     "learning_rate", "warmup", "decay", "head", "query_length", "sequence_length", "passage_length", "sampling",
     "positives", "seed", "precision",
 )  # fmt: skip
-# Further ones, which are shown unless they have this value.
+# Further settings, which the card shows unless they have this value.
 UNUSED = {"loss_options": "", "teacher": None, "group_positives": 1, "r_drop": 0, "weight_decay": 0, "clip_norm": 0}
 PUBLIC = {**hub.ALIASES, "minilm": "sentence-transformers/all-MiniLM-L6-v2"}
 
@@ -53,7 +53,7 @@ from lce_tf import Reranker
 ranked = Reranker.load("{name}").rank("how far is the moon", ["The moon is 384,400 km away.", "Cheese."])
 ```
 """
-# The last program, and where the score is for others.
+# For sequence-to-sequence rerankers: the last program of `USAGE`, and how to get the score in transformers.
 ANSWERS_USAGE = (
     USAGE[USAGE.rindex("```python") :]
     + """
@@ -74,11 +74,11 @@ def model_card(
     """The text of `README.md`.
 
     Args:
-        name: of the folder that holds the card.
-        about: encoder, scoring and lengths.
-        training: the settings of the training, empty where unknown.
-        manifest: what training recorded beside them: departures from its recipe and versions.
-        measured: lines of figures on the dev sample, in the order of their steps.
+        name: name of the folder that holds the card.
+        about: the checkpoint's encoder configuration, scoring and lengths.
+        training: the settings of the training; empty if unknown.
+        manifest: the training's manifest, for departures from its recipe and versions; empty if unknown.
+        measured: lines of the training's metrics that measure the dev sample, in the order of their steps.
         license: SPDX identifier.
 
     Raises:
@@ -112,7 +112,7 @@ def model_card(
 
 
 def check_license(license: str) -> None:
-    """Raises UserError unless `license` can be an SPDX identifier."""
+    """Raises UserError unless `license` has the form of an SPDX identifier."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.+-]*", license):
         raise UserError(f"--license {license!r}: give an identifier such as apache-2.0, mit or other")
 
@@ -120,7 +120,7 @@ def check_license(license: str) -> None:
 def _front_matter(training: Mapping[str, Any], license: str) -> list[str]:
     lines = ["---", f"license: {license}", "library_name: sentence-transformers", "pipeline_tag: text-ranking"]
     base = PUBLIC.get(str(training.get("backbone")), str(training.get("backbone")))
-    if re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", base):  # a folder's name would make a dead link
+    if re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", base):  # a local folder would make a dead link
         lines.append(f"base_model: {base}")
     return [*lines, "tags:", "- sentence-transformers", "- cross-encoder", "- reranker", "---", ""]
 
@@ -194,6 +194,6 @@ def _scores(training: Mapping[str, Any], measured: list[dict]) -> str:
 
 
 def _shown(value: Any) -> str:
-    """A setting without the folders of the machine it was used on, and without what would end a table cell."""
+    """A setting as the text of a table cell: `|` is escaped, and an absolute path is shortened to its last part."""
     text = PurePath(value).name if isinstance(value, str) and PurePath(value).is_absolute() else str(value)
     return text.replace("|", "\\|")

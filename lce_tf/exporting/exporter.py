@@ -6,10 +6,10 @@ from lce_tf.foundation.registry import Registry
 
 
 class Exporter:
-    """A format for a trained cross-encoder.
+    """Base class of the formats that a trained cross-encoder can be exported to.
 
     Attributes:
-        key: its name after `--format`; a class outside this package is named by its class path instead.
+        key: the format's name after `--format`; a class outside this package is named by its class path instead.
         help: one line for `lce list exporters`.
     """
 
@@ -21,7 +21,7 @@ class Exporter:
         """Writes the checkpoint in `folder` to the new or empty folder `output` and returns that folder.
 
         Args:
-            license: SPDX identifier to record in it.
+            license: SPDX identifier to record in the output.
         """
         raise TypeError("this exporter does not define how it writes")
 

@@ -1,4 +1,4 @@
-"""Cuts and packs pairs of strings inside a TensorFlow graph, as `lce_tf.tokens.packing` does outside."""
+"""Cuts and packs pairs of strings inside a TensorFlow graph, as `lce_tf.tokens.packing` does with NumPy."""
 
 from typing import NamedTuple
 
@@ -15,9 +15,9 @@ class PackedStrings(NamedTuple):
 
     Attributes:
         input_ids: [rows, length] int32, padded to the longest.
-        query_lengths: [rows] int32, tokens of type 0 less two, see `lce_tf.tokens.packing.Packed`.
-        lengths: [rows] int32, of the whole row with its special tokens.
-        pair: [rows] int64, which of the pairs each row is of.
+        query_lengths: [rows] int32, number of tokens of type 0 minus two, see `lce_tf.tokens.packing.Packed`.
+        lengths: [rows] int32, number of tokens with the special ones, without padding.
+        pair: [rows] int64, index of the pair that each row belongs to.
     """
 
     input_ids: tf.Tensor
@@ -27,12 +27,12 @@ class PackedStrings(NamedTuple):
 
 
 class GraphPairs(tf.Module):
-    """`[CLS] query [SEP] passage [SEP]`, or another template, from strings, as TensorFlow operations.
+    """TensorFlow operations that pack strings as `[CLS] query [SEP] passage [SEP]`, or by another template.
 
     Args:
         tokenizer: see `GraphTokenizer`.
-        template: what stands around the texts.
-        lengths: how pairs are cut, and passages into windows.
+        template: the special tokens around the texts.
+        lengths: how pairs are cut, and how passages are split into windows.
     """
 
     def __init__(self, tokenizer: WordPieces, template: PairTemplate, lengths: Lengths):
@@ -67,19 +67,19 @@ class GraphPairs(tf.Module):
         rows = tf.concat([before, first, between, second, after], axis=1)
         kept = [tf.cast(ragged.row_lengths(), tf.int32) for ragged in (queries, windows)]
         sizes = template.typed(*kept) - 2 + tf.zeros_like(kept[0]), kept[0] + kept[1] + template.size
-        # Without pairs there is still room for a row, of which the encoder reads the first token.
+        # At least 3 columns, even without pairs, because the encoder reads the first token of each row.
         width = tf.maximum(rows.bounding_shape(axis=1), 3)
         return PackedStrings(rows.to_tensor(template.pad, shape=tf.stack([-1, width])), *sizes, pair)
 
     def _end(self, texts: tf.RaggedTensor, kept: tf.Tensor) -> tf.RaggedTensor:
-        """So many wordpieces of each text, without those of the end that it loses."""
+        """`kept` [texts] wordpieces of each text; the others are cut at the end that `lengths.side` names."""
         begin = texts.row_starts()
         if self.lengths.side == "left":
             begin += texts.row_lengths() - kept
         return tf.gather(texts.flat_values, tf.ragged.range(begin, begin + kept))
 
     def _windows(self, query_lengths: tf.Tensor, passages: tf.RaggedTensor) -> tuple[tf.Tensor, tf.RaggedTensor]:
-        """The pair of each window, [windows], and its wordpieces; see `lce_tf.tokens.windows.window_counts`."""
+        """[windows] index of each window's pair, and its wordpieces; see `lce_tf.tokens.windows.window_counts`."""
         cut = self.lengths
         found, room = passages.row_lengths(), cut.sequence - self.template.size - query_lengths
         if cut.passage is not None:
@@ -95,7 +95,7 @@ class GraphPairs(tf.Module):
 
 
 def _longest_first(query: tf.Tensor, passage: tf.Tensor, room: int) -> tuple[tf.Tensor, tf.Tensor]:
-    """`lce_tf.tokens.truncation.longest_first` of tensors."""
+    """`lce_tf.tokens.truncation.longest_first` for tensors."""
     shorter = tf.minimum(query, passage)
     less, more = tf.minimum(shorter, room // 2), tf.maximum(room - shorter, room - room // 2)
     fits, swapped = query + passage <= room, query > passage

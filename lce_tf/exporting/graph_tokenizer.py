@@ -1,9 +1,9 @@
-"""A checkpoint's tokenizer inside a TensorFlow graph: from strings to the same ids as `WordPieces`.
+"""A checkpoint's tokenizer inside a TensorFlow graph, which gives strings the same ids as `WordPieces`.
 
-Before they look words up, BERT's tokenizers process each code point separately: cleaning, spaces around Chinese
-characters, stripping accents, lower case, splitting at punctuation. So the checkpoint's own tokenizer is called once
-for every code point, and the graph looks the results up. Thus the ids do not depend on another library's version of
-Unicode.
+Before they look up words, BERT's tokenizers process each code point separately: cleaning, spaces around Chinese
+characters, stripping accents, lower case, splitting at punctuation. So the export applies the checkpoint's own
+tokenizer to every code point, and the graph looks up the results. The ids therefore do not depend on the Unicode
+version of another library.
 """
 
 import itertools
@@ -16,10 +16,11 @@ from lce_tf.errors import UserError
 from lce_tf.tokens.tokenizers import WordPieces
 
 CODE_POINTS, BLOCK = 0x110000, 4096
-# Letters that every tokenizer here keeps as they are; no code point is turned into these two.
+# Separates code points in a text to tokenise: every tokenizer accepted here keeps these two letters as they are, and
+# replaces no code point by them.
 FENCE = "xq"
 SAME = {"normalizer": "BertNormalizer", "pre_tokenizer": "BertPreTokenizer", "model": "WordPiece"}
-# Texts that every export tokenises, beside the whole vocabulary, with the graph and with the tokenizer.
+# Texts for which every export compares the ids of graph and tokenizer, in addition to the whole vocabulary.
 PROBES = (
     "",
     " \t\r\n\u00a0\u2028\u3000",
@@ -35,10 +36,10 @@ PROBES = (
 
 
 class GraphTokenizer(tf.Module):
-    """The ids of a batch of strings, as TensorFlow operations.
+    """TensorFlow operations that convert a batch of strings to wordpiece ids.
 
     Args:
-        tokenizer: the checkpoint's; `check` must accept it.
+        tokenizer: the checkpoint's tokenizer; `check` must accept it.
     """
 
     def __init__(self, tokenizer: WordPieces):
@@ -48,14 +49,14 @@ class GraphTokenizer(tf.Module):
         self.longest, self.unknown = model["max_input_chars_per_word"], model["unk_token"]
         values = tf.lookup.KeyValueTensorInitializer(words, ids, tf.string, tf.int64)
         self.vocabulary = tf.lookup.StaticHashTable(values, -1)
-        # It counts bytes; a character has up to four.
+        # WordpieceTokenizer's limit counts bytes; a character has up to four.
         self.pieces = WordpieceTokenizer(
             self.vocabulary, model["continuing_subword_prefix"], 4 * self.longest, unknown_token=self.unknown
         )
         self.spellings = tf.RaggedTensor.from_row_splits(*spellings(tokenizer), validate=False)
 
     def __call__(self, texts: tf.Tensor) -> tf.RaggedTensor:
-        """The wordpiece ids of each text, [texts, (wordpieces)] int32; nothing is cut, no special token added.
+        """The wordpiece ids of each text, [texts, (wordpieces)] int32; no text is cut, no special token added.
 
         Args:
             texts: [texts] UTF-8 strings; invalid bytes count as U+FFFD.
@@ -69,16 +70,17 @@ class GraphTokenizer(tf.Module):
 
 
 def spellings(tokenizer: WordPieces) -> tuple[np.ndarray, np.ndarray]:
-    """The replacement of each code point before words are looked up, with a space wherever a word ends.
+    """The text that replaces each code point before words are looked up, with a space wherever a word ends.
 
     "É" gives "e", a comma " , ", a line end " ", and a removed character "".
 
     Returns:
-        [total] int32 code points, all replacements concatenated, and [0x110000 + 1] int32, where each begins.
+        [total] int32 code points of all replacements, concatenated, and [0x110000 + 1] int32 offsets at which they
+        begin.
     """
     found: list[str] = []
     for start in range(0, CODE_POINTS, BLOCK):
-        # Texts hold no surrogates, so any replacement will do.
+        # A text in UTF-8 has no surrogates, so their replacements are never looked up.
         codes = [0xFFFD if 0xD800 <= code < 0xE000 else code for code in range(start, start + BLOCK)]
         text = FENCE.join(["", *map(chr, codes), ""])
         found += " ".join(tokenizer.words(text)).split(FENCE)[1:-1]
@@ -87,7 +89,7 @@ def spellings(tokenizer: WordPieces) -> tuple[np.ndarray, np.ndarray]:
 
 
 def check(tokenizer: WordPieces, name: str) -> None:
-    """Raises a UserError that names the checkpoint `name` unless the tokenizer is of BERT's kind."""
+    """Raises a UserError that names the checkpoint `name` unless the tokenizer is BERT's without added words."""
     definition = tokenizer.definition
     for part, wanted in SAME.items():
         found = (definition[part] or {}).get("type")
@@ -100,7 +102,7 @@ def check(tokenizer: WordPieces, name: str) -> None:
 
 
 def compared(graph: GraphTokenizer, tokenizer: WordPieces, name: str) -> int:
-    """The number of texts, the whole vocabulary included, for which both give the same ids.
+    """The number of texts compared, the whole vocabulary among them; graph and tokenizer agree on all of them.
 
     Raises:
         UserError: the ids of a text differ.

@@ -1,16 +1,17 @@
-"""Our score heads as the ones that Hugging Face's classes compute, with one logit: the ranking score."""
+"""Converts score heads to those of Hugging Face's classes, with the ranking score as the only logit."""
 
 import numpy as np
 
 from lce_tf.errors import UserError
 from lce_tf.model.config import EncoderConfig, Scoring
 
-# z is the sum of WEIGHTS[k] / EPSILON * tanh((k + 1) EPSILON z), to a relative error of (EPSILON z)^8, since tanh's
-# terms of z^3, z^5 and z^7 cancel: 1e-7 for scores up to 34. EPSILON is a power of two, so scaling by it rounds
-# nothing, and large enough for float16, whose least normal number is 2^-14 and whose greatest is 65504.
+# A linear head z is computed with tanh as the sum of WEIGHTS[k] / EPSILON * tanh((k + 1) EPSILON z) over k. The terms
+# z^3, z^5 and z^7 of tanh's series cancel, so the relative error is about 13 (EPSILON z)^8: 1e-7 for scores up to 25,
+# 1e-6 up to 34. EPSILON is a power of two, so scaling by it does not round. It is large enough for float16, whose
+# smallest normal number is 2^-14 and whose largest is 65504.
 EPSILON = 2.0**-8
 WEIGHTS = (8 / 5, -2 / 5, 8 / 105, -1 / 140)
-# Activations f with f(z) - f(-z) = z, in which a linear head is carried without rounding.
+# Activations f with f(z) - f(-z) = z, by which two units compute a linear head exactly.
 CARRYING = ("gelu", "gelu_python", "gelu_new", "gelu_fast", "gelu_pytorch_tanh", "quick_gelu", "relu", "silu", "swish")
 
 Arrays = dict[str, np.ndarray]
@@ -19,16 +20,17 @@ Arrays = dict[str, np.ndarray]
 def native_head(config: EncoderConfig, scoring: Scoring, arrays: Arrays) -> Arrays:
     """The head's weights under Hugging Face's names, [outputs, inputs] as PyTorch keeps them, float32.
 
-    A `linear` head becomes the family's layers: those with GELU or ReLU by f(z) - f(-z) = z, those with tanh by a sum
-    of tanh's of small multiples of the score, in which its curvature cancels.
+    A `linear` head is converted to the two layers of the family's own head. If their activation f is GELU or ReLU, the
+    score z is computed as f(z) - f(-z). If it is tanh, z is computed as a sum of tanh's of small multiples of z; see
+    `EPSILON` for the error.
 
     Args:
-        config: of the encoder.
-        scoring: what is exported is its ranking score.
-        arrays: the head's weights by the names of checkpoints of ours, such as "head.weight" [outputs, inputs].
+        config: the encoder's configuration.
+        scoring: how the ranking score, which is the exported logit, is computed from the head's outputs.
+        arrays: the head's weights under the names in our checkpoints, such as "head.weight" [outputs, inputs].
 
     Raises:
-        UserError: the family's head cannot compute this head.
+        UserError: the family's own head cannot compute this head.
     """
     family = config.family
     native, names = family.head, family.head_names
@@ -72,7 +74,7 @@ def _linear_as_tanh(weight: np.ndarray, bias: np.ndarray, hidden: str, last: str
 
 
 def _layers(times, outer, weight, bias, hidden: str, last: str) -> Arrays:
-    """Two layers whose first units read multiples of the score, and whose last adds what they give."""
+    """The weights of two layers that compute the score z as the sum of outer[k] * f(times[k] * z), f the activation."""
     size, units = weight.shape[1], len(times)
     if size < units:
         raise UserError(f"hidden_size {size}: a linear head is exported as {units} units of that layer; train another")

@@ -34,7 +34,8 @@ def export_huggingface(folder: str | Path, output: str | Path, license: str = "u
         license: SPDX identifier for the card.
 
     Raises:
-        UserError: not a trained cross-encoder, a head that the layout cannot represent, or an output that is not empty.
+        UserError: not a trained cross-encoder, a head or settings that the layout cannot express, or an output that is
+            not empty.
     """
     opened, output = open_checkpoint(folder), vacant(output)
     refuse_further_settings(opened)
@@ -52,7 +53,13 @@ def export_huggingface(folder: str | Path, output: str | Path, license: str = "u
 
 
 def model_arrays(folder: Path) -> dict[str, np.ndarray]:
-    """The weights of a checkpoint's whole model under Hugging Face's names, with one logit: the ranking score."""
+    """The weights of a checkpoint's whole model under Hugging Face's names, with the ranking score as the only logit.
+
+    A sequence-to-sequence model gives it as the difference of the two answers' logits.
+
+    Raises:
+        UserError: the layout cannot express the checkpoint's head.
+    """
     model = checkpoint.load(folder)
     family, head = model.config.family, model.head.arrays()
     arrays = encoder_arrays(model.encoder, family.start)
@@ -71,20 +78,20 @@ def _save_weights(arrays: dict, file: Path) -> None:
 
 
 def save_tokenizer(opened: Opened, target: Path) -> None:
-    """The tokenizer as every tool reads it, `tokenizer.json`; it cuts and frames pairs as we do.
+    """Writes the tokenizer's files to `target`, with the checkpoint's sequence length as `model_max_length`.
 
     Raises:
-        UserError: the model was trained with another frame than its tokenizer's.
+        UserError: the tokenizer puts other special tokens around pairs than those that the model was trained with.
     """
     from transformers import AutoTokenizer
 
     folder = opened.folder
     tokenizer = AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False, local_files_only=True)
-    # A sentence encoder's tokenizer keeps its last truncation and padding, which would apply to every text.
+    # A sentence encoder's `tokenizer.json` has truncation and padding settings, which would apply to every text.
     tokenizer.backend_tokenizer.no_truncation()
     tokenizer.backend_tokenizer.no_padding()
     tokenizer.model_max_length = opened.lengths.sequence
-    # Named, because what is assumed where they are not differs between versions of transformers.
+    # Set explicitly, because the default differs between versions of transformers.
     types = ["token_type_ids"] * opened.template.has_types
     tokenizer.model_input_names = ["input_ids", *types, "attention_mask"]
     if probed(tokenizer, str(folder)) != opened.template:
@@ -100,7 +107,7 @@ def config_of(about: checkpoint.Trained) -> dict[str, Any]:
     family = about.config.family
     whole = {"architectures": [family.architecture], **about.config.to_huggingface(), "dtype": "float32"}
     ours = {"lce_tf": {"lengths": about.lengths.as_json()}}
-    if family.answers:  # no classifier: its score is the two answers' at the decoder's first step
+    if family.answers:  # no classifier: the score comes from the answers' logits
         return {**whole, "is_encoder_decoder": True, **ours}
     name = next(theirs for theirs, ours in ACTIVATIONS.items() if ours == about.scoring.activation)
     return {
@@ -115,7 +122,7 @@ def config_of(about: checkpoint.Trained) -> dict[str, Any]:
 
 
 def _records(folder: Path) -> tuple[dict[str, Any], list[dict]]:
-    """What training left beside the checkpoint: the manifest, and the lines that measure the dev sample."""
+    """The training's manifest, {} if there is none, and the lines of its metrics that measure the dev sample."""
     training = TrainingFolder(folder)
     measured = [row for row in training.figures() if any(name.startswith("dev_") for name in row)]
     return training.facts() if training.begun else {}, measured

@@ -25,7 +25,7 @@ def export_openvino_folder(folder: str | Path, output: str | Path, license: str 
 
     The folder holds `openvino_model.xml` and `.bin` (float32) with the inputs `input_ids`, `attention_mask` and
     `token_type_ids`, `config.json`, the tokenizer set to the checkpoint's sequence length, and `lce_tf.json`, which
-    describes inputs, outputs and how pairs are cut.
+    describes inputs, outputs and the lengths to which pairs are cut.
 
     Args:
         folder: anything that `checkpoint.locate` takes.
@@ -33,7 +33,7 @@ def export_openvino_folder(folder: str | Path, output: str | Path, license: str 
         license: SPDX identifier for `lce_tf.json`.
 
     Raises:
-        UserError: not a trained cross-encoder, or an output that is not empty.
+        UserError: not a trained cross-encoder, settings that the format cannot express, or an output that is not empty.
     """
     opened, output = open_checkpoint(folder), vacant(output)
     refuse_further_settings(opened)

@@ -1,4 +1,4 @@
-"""What an export says of itself in a file beside the model."""
+"""The facts about an exported model that are written to `lce_tf.json`, and a check shared by the formats."""
 
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -13,7 +13,7 @@ from lce_tf.reranking.opening import Opened
 
 
 def refuse_further_settings(opened: Opened) -> None:
-    """Raises UserError where settings change texts in a way that the exported folder could not carry."""
+    """Raises UserError if the checkpoint has a default prompt or lower-cases texts, which the format cannot express."""
     layout = st_layout.read(opened.folder) if checkpoint.is_public(opened.folder) else st_layout.Layout()
     if layout.prompt or layout.lower:
         what = "a default prompt" if layout.prompt else "do_lower_case"
@@ -26,10 +26,10 @@ def refuse_further_settings(opened: Opened) -> None:
 def facts(
     folder: Path, license: str, inputs: Mapping[str, str], outputs: Mapping[str, str], made_with: tuple[str, ...]
 ) -> dict[str, Any]:
-    """What users of the exported model must know about it, ready for JSON.
+    """Facts for users of the exported model, as JSON values: its inputs, outputs, lengths, activation and versions.
 
     Args:
-        folder: the checkpoint's.
+        folder: the checkpoint's folder.
         license: SPDX identifier.
         inputs, outputs: name -> dtype, shape and meaning, as text.
         made_with: distributions whose versions are recorded.

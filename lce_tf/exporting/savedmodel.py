@@ -10,9 +10,9 @@ from lce_tf.reranking.opening import Opened, open_checkpoint
 
 INPUTS = {"query": "string [pairs]", "passage": "string [pairs], one for each query"}
 OUTPUTS = {"score": "float32 [pairs], the higher the more relevant, after the activation"}
-# Added if there is an activation: in float32 the sigmoids of scores well above 8 are equal.
+# Added if there is an activation, because in float32 the sigmoids of scores well above 8 are equal.
 LOGIT = {"logit": "float32 [pairs], the score before the activation: what to rank by"}
-# TensorFlow's place for additional files in a SavedModel.
+# SavedModel keeps additional files in the folder assets.extra.
 FACTS = "assets.extra/lce_tf.json"
 
 
@@ -21,8 +21,8 @@ def export_savedmodel(folder: str | Path, output: str | Path, license: str = "un
 
     Its signatures take `query` and `passage`, [pairs] strings each. `serving_default` returns `score`, [pairs] float32,
     and, if the checkpoint has an activation, `logit` to rank by. `tokenize` returns the encoder's input, padded to the
-    longest: [rows, length] int32 `input_ids`, `attention_mask` and `token_type_ids`, and `pair`, [rows] int64, since
-    each window of a document is a row.
+    longest: [rows, length] int32 `input_ids`, `attention_mask` and `token_type_ids`, and [rows] int64 `pair`, the index
+    of each row's pair, since each window of a document is a row.
 
     Args:
         folder: anything that `checkpoint.locate` takes.
@@ -59,7 +59,7 @@ def _module(opened: Opened):
 
     model, scoring = checkpoint.load(opened.folder), opened.scoring
     module = tf.Module(name="cross_encoder")
-    # The variables alone: with the layers, Keras's own functions of each would be traced and saved as well.
+    # Only the variables are attached: with the layers, TensorFlow would also trace and save Keras's functions of each.
     module.weights, module.pairs = model.variables, GraphPairs(opened.tokenizer, opened.template, opened.lengths)
 
     def score(query, passage):

@@ -1,1 +1,1 @@
-"""What every other package stands on: files, locks, settings, registries, progress, processes."""
+"""Infrastructure that all other packages use: files, locks, settings, registries, progress, processes."""

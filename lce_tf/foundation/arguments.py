@@ -1,4 +1,4 @@
-"""What the doors' command lines have in common."""
+"""Shared parts of the commands: their argument parsers, `main` functions and types of arguments."""
 
 import argparse
 import functools
@@ -13,14 +13,20 @@ from lce_tf.foundation.xla import set_flags
 
 
 class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
-    """Shows defaults, where there are any, and leaves the example as it was written."""
+    """Shows defaults that are not None, and keeps the line breaks of the description and the example."""
 
     def _get_help_string(self, action):
         return action.help if action.default is None else super()._get_help_string(action)
 
 
 def parser_for(door: str, description: str, example: str) -> argparse.ArgumentParser:
-    """A parser for `python -m lce_tf.DOOR` that ends its help with an example to paste."""
+    """A parser for the command `python -m lce_tf.NAME`, whose help ends with an example to paste.
+
+    Args:
+        door: name of the command's module.
+        description: what the command does.
+        example: a complete command line.
+    """
     return argparse.ArgumentParser(
         prog=f"python -m lce_tf.{door}",
         description=description,
@@ -30,17 +36,17 @@ def parser_for(door: str, description: str, example: str) -> argparse.ArgumentPa
 
 
 class _Door(types.ModuleType):
-    """A door's module that can be called as the function of its name: `from lce_tf import train; train(...)`."""
+    """Module of a command; calling it calls its function of the same name: `from lce_tf import train; train(...)`."""
 
     def __call__(self, *args, **kwargs):
         return getattr(self, self.__name__.rpartition(".")[2])(*args, **kwargs)
 
 
 def callable_door(module: str) -> None:
-    """Lets a door's module be called like the function in it that has its name.
+    """Makes the module of a command callable: calling it calls its function of the same name.
 
-    `lce_tf.train` is a module, as `python -m lce_tf.train` needs one. Whichever is imported first, `from lce_tf import
-    train` gives that module, and calling it trains.
+    `lce_tf.train` must be a module, because `python -m lce_tf.train` runs it. `from lce_tf import train` therefore
+    gives the module, whatever was imported before, and calling it trains.
     """
     sys.modules[module].__class__ = _Door
 
@@ -48,10 +54,12 @@ def callable_door(module: str) -> None:
 def door(
     parser: Callable[[], argparse.ArgumentParser], run: Callable[[argparse.Namespace], int | None]
 ) -> Callable[[Sequence[str] | None], int]:
-    """The `main` of a door: has `run` do what the command line asks for and returns the exit status.
+    """The `main` function of a command, which parses the command line, calls `run` and returns the exit status.
 
     Args:
-        run: may return a status of its own; None is 0. See `guarded` for those of errors and interruptions.
+        parser: returns the command's argument parser.
+        run: called with the parsed arguments; returns an exit status, None for 0. For the exit statuses of errors and
+            interruptions see `guarded`.
     """
 
     def main(argv: Sequence[str] | None = None) -> int:
@@ -62,9 +70,9 @@ def door(
 
 
 def quiet_tensorflow() -> None:
-    """Keeps TensorFlow's start-up chatter off the terminal unless the user asked for it; call before its import.
+    """Silences TensorFlow's start-up messages unless TF_CPP_MIN_LOG_LEVEL is set; call before importing TensorFlow.
 
-    XLA's flags for GPUs are set here as well, since they too are read when TensorFlow starts.
+    Also sets XLA's flags for GPUs, which are likewise read when TensorFlow starts.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     set_flags()

@@ -12,7 +12,7 @@ def array_index(environment: Mapping[str, str] | None = None, option: str = "--i
     """The index that the scheduler gave this process; None outside an array.
 
     Args:
-        option: option by which a user gives the index instead, for error messages.
+        option: the option that gives the index instead, for error messages.
 
     Raises:
         UserError: two schedulers disagree, or the variable holds no number.

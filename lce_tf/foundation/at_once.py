@@ -1,4 +1,4 @@
-"""Several pieces of work at once, each in a process of its own and on cores of its own."""
+"""Runs several tasks at once, each in its own process and on its share of the CPU cores."""
 
 import contextlib
 import ctypes
@@ -17,19 +17,19 @@ from lce_tf.foundation.exits import guarded
 from lce_tf.foundation.footprint import Footprint
 from lce_tf.foundation.xla import DRIVER
 
-# What a training or reranking of a small model holds; with less memory for each, fewer run at once.
+# Bytes of memory that a training or reranking of a small model needs; limits how many run at once.
 BYTES_EACH = 3 << 30
 JOBS_HELP = (
     "trainings and rerankings at once, each on its share of the cores (default: one for each core, as memory allows; "
     "1 where there is a GPU)"
 )
-# In a task's environment: how many run at once, which share the machine's memory.
+# Environment variable of a task's process: how many tasks run at once and share the machine's memory.
 _AT_ONCE = "LCE_TASKS_AT_ONCE"
-_PR_SET_PDEATHSIG = 1  # of Linux's prctl
+_PR_SET_PDEATHSIG = 1  # Linux prctl option: signal this process when its parent dies
 
 
 class Task(NamedTuple):
-    """A piece of work: its name, a function of some module, and what that is called with."""
+    """A task: its name, the function that it runs and the arguments; all are pickled for the task's process."""
 
     name: str
     run: Callable[..., Any]
@@ -37,10 +37,10 @@ class Task(NamedTuple):
 
 
 def jobs_here() -> int:
-    """How many trainings or rerankings to run at once here: one for each core, if there is memory for that.
+    """Number of trainings or rerankings to run at once on this machine: one per core, as far as memory allows.
 
-    A small model trains faster so, since a core that works alone waits for no other. One where there is a GPU, whose
-    memory a training takes whole.
+    Several small models on one core each train faster than one after the other on all cores, because the cores then
+    do not wait for each other. With an NVIDIA GPU the number is 1, because a training takes all of the GPU's memory.
     """
     if any(file.exists() for file in DRIVER):
         return 1
@@ -49,21 +49,21 @@ def jobs_here() -> int:
 
 
 def beside_each_other() -> int:
-    """Number of tasks that run at once, this process among them; 1 where this process is no task."""
+    """Number of tasks that run at once, including this one; 1 if this process is not a task of `run_at_once`."""
     return int(os.environ.get(_AT_ONCE, "1"))
 
 
 def run_at_once(
     tasks: Sequence[Task], jobs: int, footprint: Footprint | None = None, told: Callable[[], str] | None = None
 ) -> None:
-    """Runs the tasks, `jobs` at once, in the order given.
+    """Runs the tasks, at most `jobs` at once, and starts them in the order given.
 
-    Every task has its share of the cores, and its lines are printed with its name before them. On Ctrl-C the running
-    tasks get SIGTERM, on which a training saves its last step, and are waited for.
+    Each task runs on its share of the cores, and each line that it prints is preceded by its name. On Ctrl-C the
+    running tasks receive SIGTERM and are waited for; a training then saves its current step.
 
     Args:
         footprint: measures the memory of the tasks' processes.
-        told: returns a line to print whenever a task has ended well.
+        told: called after each task that succeeds; returns a line to print.
 
     Raises:
         UserError: a task failed. No more were started, and the tasks running at the time were finished first.
@@ -88,7 +88,7 @@ class _Pool:
         self.free = [cores[place :: self.places] or cores for place in range(self.places)]
 
     def run(self) -> None:
-        """Until all tasks are done."""
+        """Runs until all tasks have ended; after one has failed, starts no more."""
         try:
             while self.running or (self.waiting and not self.fault):
                 while self.free and self.waiting and not self.fault:
@@ -114,14 +114,14 @@ class _Pool:
         self.running.append(_Running(task.name, process, said, cores, bytearray(), []))
 
     def _hear(self, one: _Running) -> None:
-        """Prints the whole lines that a process has written, its name before each; drops a process that has ended."""
+        """Prints the complete lines that a process has written, after its name; removes a process that has ended."""
         chunk = os.read(one.said.fileno(), 1 << 16)
         one.rest.extend(chunk or (b"\n" if one.rest else b""))
         *lines, rest = one.rest.split(b"\n")
         one.rest[:] = rest
         for line in (line.decode(errors="replace") for line in lines):
             if line.startswith("error: "):
-                one.faults.append(line.removeprefix("error: "))  # the command prints it when all have ended
+                one.faults.append(line.removeprefix("error: "))  # `run` raises it at the end
             else:
                 print(f"{one.name}: {line}", flush=True)
         if not chunk:
@@ -142,12 +142,12 @@ class _Pool:
 
 
 def _alone(task: Task, cores: list[int], places: int, says: Connection) -> None:
-    """Runs the task in this process, started for that; all that is printed goes to `says`."""
+    """Main function of a task's process: runs the task with stdout and stderr redirected to `says`."""
     for number in (sys.stdout.fileno(), sys.stderr.fileno()):
         os.dup2(says.fileno(), number)
     says.close()
-    os.setpgid(0, 0)  # Ctrl-C is for the command, which ends its tasks
-    with contextlib.suppress(OSError, AttributeError):  # as on macOS, where a task outlives a command that was killed
+    os.setpgid(0, 0)  # Ctrl-C must reach only the command, which ends its tasks
+    with contextlib.suppress(OSError, AttributeError):  # without prctl (macOS) a task outlives a killed command
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, cores)
@@ -157,7 +157,7 @@ def _alone(task: Task, cores: list[int], places: int, says: Connection) -> None:
 
 
 def _silent(task: Task) -> None:
-    task.run(*task.arguments)  # what it returns is no exit status
+    task.run(*task.arguments)  # the result is dropped: `guarded` would return it as the exit status
 
 
 def _cores() -> list[int]:

@@ -7,16 +7,18 @@ from pathlib import Path
 
 from lce_tf.errors import UserError
 
-# /dev/fd/N and /dev/stdout lead here: a file that this process has open, which is continued at its position.
+# The folder to which links such as /dev/fd/N and /dev/stdout lead; its entries are the open files of a process. An
+# open file is written from its current position on.
 _OPEN_FILE = re.compile(r"/proc/(self|\d+)/fd")
-_LINKS = 40
+_LINKS = 40  # links followed at most; more are taken for a loop
 
 
 def is_stream(path: str | Path) -> bool:
     """Whether `path` leads to a pipe, a terminal or the like, or to an open file of this process.
 
     Raises:
-        UserError: it leads to something that cannot be written: a socket, a block device, a circle of links.
+        UserError: it leads to something that cannot be written: a socket, a block device, a loop of symbolic links, a
+            file descriptor that is closed or of another process.
     """
     return not isinstance(destination(path), Path)
 

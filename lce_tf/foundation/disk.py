@@ -1,7 +1,7 @@
-"""What lies on the disk between calls: each kind has a version, and a newer one than is known here is refused.
+"""Versions of the files that this package writes and reads again; a file of an unsupported version is refused.
 
-A kind's version is raised when what was written before can no longer be read as it is. What was written before there
-were versions counts as version 1.
+A kind's version is raised when its earlier files can no longer be read as they are. A file without a version counts as
+version 1.
 """
 
 from collections.abc import Mapping
@@ -20,10 +20,10 @@ class Kind:
     """A kind of files that this package writes and reads again.
 
     Attributes:
-        what: how an error calls it.
-        version: the number that is written.
-        oldest: the lowest that is still read.
-        instead: what to do about one that is older.
+        what: name of the kind in error messages, such as "a checkpoint".
+        version: version that is written, and the newest that is read.
+        oldest: oldest version that is read.
+        instead: what the error for a file that is older, or not a JSON object, tells the user to do.
     """
 
     what: str
@@ -32,14 +32,18 @@ class Kind:
     instead: str = "make it again"
 
     def stamped(self, facts: Mapping[str, Any]) -> dict[str, Any]:
-        """The facts with the version among them, to be written as JSON."""
+        """`facts` and the version, to be written as JSON."""
         return {**facts, KEY: self.version}
 
     def check(self, facts: Any, file: str | Path) -> dict[str, Any]:
-        """The facts as they were before `stamped`.
+        """The facts without the version, which is checked: the inverse of `stamped`.
+
+        Args:
+            facts: contents of a JSON file.
+            file: the file's path, for error messages.
 
         Raises:
-            UserError: they are no JSON object, or of a version that is not read here.
+            UserError: the facts are not a JSON object, or have a version that is not supported.
         """
         if not isinstance(facts, dict):
             raise UserError(f"{file}: is not a JSON object, which {self.what} is; {self.instead}")

@@ -6,17 +6,18 @@ import sys
 
 from lce_tf.errors import LostWorker, UserError
 
-# A shell's status of a program that SIGPIPE ended.
+# Exit status that a shell reports for a program that SIGPIPE ended.
 NO_READER = 141
-# sysexits.h's EX_TEMPFAIL: the request is not wrong, and may succeed when it is repeated.
+# EX_TEMPFAIL of sysexits.h: a temporary failure; the same command may succeed when it is repeated.
 TRY_AGAIN = 75
 
 
 def guarded(run, *args, **kwargs) -> int:
     """Calls `run` and returns its exit status: 2 with one line for bad input, 75 for a lost worker, 130 after Ctrl-C.
 
-    A full disk or an unwritable folder is also for the user to fix, so an OSError that names a file is reported in the
-    same way. Where the reader of stdout has left, as `| head` does, nothing is said and the status is 141.
+    An OSError that has an errno or names a file, such as a full disk or an unwritable folder, is reported like bad
+    input, because the user can fix it. If stdout is a pipe whose reader has ended, as `| head` does, nothing is printed
+    and the status is 141.
     """
     from lce_tf.foundation.homes import settle_places
 
@@ -43,13 +44,16 @@ def guarded(run, *args, **kwargs) -> int:
 
 
 def _stdout_has_no_reader() -> bool:
-    """Whether stdout is a pipe without a reader; stdout then becomes /dev/null, since Python flushes it on exit."""
+    """Whether stdout is a pipe without a reader.
+
+    If so, stdout is redirected to /dev/null, so that flushing it when Python exits does not fail.
+    """
     try:
         number = sys.stdout.fileno()
-    except OSError:  # no file, as where a test captures it
+    except OSError:  # stdout is not a file, as when a test captures it
         return False
     watch = select.poll()
-    watch.register(number, 0)  # poll reports errors without being asked for them
+    watch.register(number, 0)  # poll reports errors even if no event is asked for
     if not watch.poll(0):
         return False
     os.dup2(os.open(os.devnull, os.O_WRONLY), number)

@@ -70,7 +70,7 @@ def make_folder(path: str | Path) -> Path:
 
 @contextlib.contextmanager
 def claimed_folder(path: str | Path) -> Iterator[Path]:
-    """`path` as a folder, made with its parents; after a UserError in the block those that are still empty go again."""
+    """Creates the folder `path` and its parents; a UserError in the block removes the new ones that are still empty."""
     path = Path(path)
     made = [folder for folder in (path, *path.parents) if not folder.exists()]
     make_folder(path)
@@ -78,7 +78,7 @@ def claimed_folder(path: str | Path) -> Iterator[Path]:
         yield path
     except UserError:
         for folder in made:
-            with contextlib.suppress(OSError):  # it holds something by now
+            with contextlib.suppress(OSError):  # not empty any more
                 folder.rmdir()
         raise
 
@@ -142,7 +142,11 @@ def check_output(path: str | Path, option: str = "output") -> None:
 
 
 def vacant(output: str | Path) -> Path:
-    """The folder to write; a UserError where it holds something already, or is none."""
+    """`output` as a Path, which is missing or an empty folder.
+
+    Raises:
+        UserError: it is a file, or a folder that is not empty.
+    """
     output = Path(output)
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise UserError(f"--output {output}: exists already; choose another, or delete it first")
@@ -153,10 +157,10 @@ def vacant(output: str | Path) -> Path:
 def built_folder(path: str | Path) -> Iterator[Path]:
     """A temporary folder that becomes `path` (or the target of a link there) if the block ends without an exception.
 
-    If another process finished the same folder first, its copy is kept and ours dropped.
+    If another process has meanwhile made a folder at `path`, that one is kept and the temporary folder is deleted.
 
     Raises:
-        UserError: as `written`.
+        UserError: as `written`, or `path` is a stream.
     """
     if is_stream(path):
         raise UserError(f"{path}: is a stream; name a folder to write")
@@ -235,7 +239,7 @@ def read_json(path: str | Path) -> Any:
 
 
 def read_json_lines(path: str | Path) -> list[dict[str, Any]]:
-    """The JSON objects in `path`, one per line; a line torn by a crash is left out."""
+    """The JSON objects in `path`, one per line; other lines, such as one torn by a crash, are left out."""
     found = []
     for line in Path(path).read_text(encoding="utf-8", errors="replace").splitlines():
         with contextlib.suppress(json.JSONDecodeError):
@@ -298,7 +302,7 @@ def _unwritable(path: Path, error: OSError) -> UserError:
 
 
 def _way_out(path: Path) -> str:
-    """What to do if `path` cannot be written; the cache can be moved by its variable."""
+    """Advice for an error message where `path` cannot be written: set LCE_CACHE, or choose another output."""
     with contextlib.suppress(UserError):
         if path.is_relative_to(cache_dir()):
             return "set LCE_CACHE to a folder that can be written"

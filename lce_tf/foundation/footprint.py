@@ -1,4 +1,4 @@
-"""What a command took of the machine, for its last line, and memory given back on the way."""
+"""Measures the wall time and peak memory of a command, and returns freed memory to the system."""
 
 import contextlib
 import ctypes
@@ -13,31 +13,36 @@ LOOK_EVERY = 5.0  # seconds
 
 
 class Footprint:
-    """Wall time since it was made, and the most memory that this process held, or those that it started."""
+    """Wall time since this object was made, and peak memory of this process and those that it started.
+
+    `str()` gives both as one line for users.
+    """
 
     def __init__(self):
         self._began, self._seen, self._looked = time.monotonic(), 0, -LOOK_EVERY
 
     @property
     def peak_bytes(self) -> int:
-        """The largest resident set so far of one process, or, where `look` found more, of several together.
+        """Peak memory so far: the largest resident set of a single process, or the largest sum that `look` measured.
 
-        Mapped files are included.
+        The greater of the two is returned. Single processes are this one and the ended ones that it started. Resident
+        pages of memory-mapped files are included.
         """
         kinds = resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN
         unit = 1 if sys.platform == "darwin" else 1024
         return max(self._seen, *(resource.getrusage(kind).ru_maxrss * unit for kind in kinds))
 
     def look(self, pids: Sequence[int]) -> None:
-        """Notes what this process and these hold together at the moment; what they share is counted once.
+        """Measures the memory that this process and the processes `pids` hold together; shared pages count once.
 
-        Called more often than every `LOOK_EVERY` seconds it does nothing, as looking takes some hundredths of one.
+        Does nothing if the last measurement is less than `LOOK_EVERY` seconds old, because a measurement takes some
+        hundredths of a second.
         """
         if time.monotonic() - self._looked < LOOK_EVERY:
             return
         self._looked = time.monotonic()
         files = [Path(f"/proc/{pid}/smaps_rollup") for pid in ("self", *pids)]
-        with contextlib.suppress(OSError):  # one that has just ended, or no Linux
+        with contextlib.suppress(OSError):  # a process has just ended, or the system is not Linux
             self._seen = max(self._seen, sum(_proportional(file.read_text()) for file in files))
 
     def __str__(self) -> str:
@@ -46,13 +51,15 @@ class Footprint:
 
 
 def _proportional(rollup: str) -> int:
-    """Bytes of the proportional set size that a `smaps_rollup` of Linux states."""
+    """The proportional set size in bytes, from the text of a `smaps_rollup` file of Linux."""
     return next(int(line.split()[1]) << 10 for line in rollup.splitlines() if line.startswith("Pss:"))
 
 
 def give_back() -> None:
-    """Gives what this process has freed back to the system, which the C library keeps for later: gigabytes, in a
-    process that trains one model after the other."""
+    """Returns the memory that this process has freed to the system.
+
+    The C library would keep it for later: gigabytes, in a process that trains several models in sequence.
+    """
     gc.collect()
     with contextlib.suppress(OSError, AttributeError):  # a C library other than glibc
         ctypes.CDLL(None).malloc_trim(0)

@@ -24,10 +24,12 @@ def cache_place() -> Path | None:
 
 
 def settle_places() -> None:
-    """Gives libraries a place in the cache for files that they would write into the home folder and `/tmp`.
+    """Sets environment variables so that libraries write into the cache if the home folder or `/tmp` is not usable.
 
-    Changes the environment of this process, and only if such a place is missing or not writable. If the cache is not
-    writable either, nothing is changed; the code that needs it raises an error.
+    The home folder is replaced only if LCE_CACHE is set: by HOME if the folder is missing, and by the variables of
+    `_AT_HOME` if it is not writable; variables that are set and folders that exist are kept. The folder for temporary
+    files is replaced by TMPDIR if none is writable; if the cache is not writable either, it is left, and the code that
+    needs it raises an error.
     """
     cache = cache_place()
     if cache is None:

@@ -19,15 +19,15 @@ except ImportError:  # not a POSIX system
 def alone(output: str | Path) -> Iterator[None]:
     """Within the block, no other process writes `output`, a file or folder whose parent exists.
 
-    The lock is the operating system's, on a file `.NAME.lock` beside the output, so it ends with the process in any
-    case. File systems without locks and systems without POSIX are not locked.
+    The lock is an `flock` on a file `.NAME.lock` beside the output. The operating system releases it when the process
+    ends, even after a crash. On file systems without locks and on systems without POSIX, nothing is locked.
 
     Raises:
         UserError: another process holds the lock.
     """
     end = destination(output)
     if isinstance(end, Path):
-        output = end  # the file itself, since two links to it are one output
+        output = end  # two links to one file share its lock
     output = Path(output)
     path = output.parent / f".{output.name}.lock"
     handle = _locked(path, output)
@@ -35,15 +35,19 @@ def alone(output: str | Path) -> Iterator[None]:
         yield
     finally:
         if handle is not None:
-            # Removed while it is locked: a process that opened it meanwhile then finds that its file is no longer the
-            # named one.
+            # Removed while it is locked: another process that has opened the file by now then finds in `_is_still`
+            # that it is no longer at `path`, and opens a new one.
             with contextlib.suppress(OSError):
                 path.unlink()
             os.close(handle)
 
 
 def _locked(path: Path, output: Path) -> int | None:
-    """The locked file's descriptor; the file names its holder. None if there are no locks."""
+    """Locks the file at `path` and writes this process's id and host into it, for the error of another process.
+
+    Returns:
+        The file's descriptor, or None where the system or the file system has no locks.
+    """
     while fcntl is not None:
         handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         try:
@@ -54,7 +58,7 @@ def _locked(path: Path, output: Path) -> int | None:
             raise UserError(
                 f"{output}: {holder} is writing it; wait until that has finished, or choose another --output"
             ) from error
-        except OSError:  # some network file systems
+        except OSError:  # some network file systems have no locks
             path.unlink(missing_ok=True)
             os.close(handle)
             return None

@@ -1,11 +1,11 @@
-"""Progress of long work: a bar on a terminal, a line from time to time in a log."""
+"""Progress of long work on stderr: a bar on a terminal, otherwise a line every `LINE_EVERY` seconds."""
 
 import sys
 import time
 
 from tqdm import tqdm
 
-# Seconds between two lines without a terminal.
+# Minimum seconds between two lines where stderr is not a terminal.
 LINE_EVERY = 30.0
 
 
@@ -15,7 +15,7 @@ class Progress:
     Args:
         what: name of the work.
         total: amount of work; None if unknown.
-        unit: of the work, such as "pairs" or "steps".
+        unit: what is counted, such as "pairs" or "steps".
         initial: work done by an earlier, interrupted call.
         quiet: show nothing.
     """

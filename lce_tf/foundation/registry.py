@@ -1,4 +1,4 @@
-"""Pluggable pieces by name: one file for each, found in a folder of the package, an installed one, or a class path."""
+"""Classes by name, from one file each in a folder of this package, from entry points, or by class path."""
 
 import argparse
 import ast
@@ -17,17 +17,18 @@ from lce_tf.errors import UserError
 class Registry(Mapping[str, type]):
     """Classes by name: `LOSSES["lce"]` imports the class and returns it.
 
-    A class in a file of the package's folder is a piece if its body sets `key`, the piece's name. What a piece says
-    about itself (`key`, `help` and the attributes of `facts`) stands in the class body as literals. `about` reads
-    those without importing the file, so that a command line's help needs no TensorFlow. A piece of another project
-    is found by its entry point in the group `package` (such as `lce_tf.losses`), or is named by its class path.
+    A class in a file of the package's folder is registered if its body sets `key`, its name. The class body assigns
+    `key`, `help` and the other attributes of `facts` as literals. `about` reads these without importing the file, so
+    that `--help` does not import TensorFlow. A class of another project is found by its entry point in the group
+    `package` (such as `lce_tf.losses`) or by its class path.
 
     Args:
         package: dotted name of the package whose folder is searched; nothing is read before the first look-up.
-        flag: the option that names a piece, for error messages.
-        facts: class with the default of every attribute that a piece may set.
-        base: dotted name of the class that pieces derive from, itself derived from `facts`.
-        also: further values of the flag, which name no piece: the caller chooses one for them.
+        flag: the option that names a class, for error messages.
+        facts: class with the default of every attribute that a registered class may set.
+        base: dotted name of the class that registered classes derive from, itself derived from `facts`.
+        also: further values of the option, such as "auto", that are not names of classes; the caller chooses a class
+            for them.
     """
 
     def __init__(self, package: str, flag: str, facts: type, base: str, also: tuple[str, ...] = ()):
@@ -46,7 +47,8 @@ class Registry(Mapping[str, type]):
         """The class called `name`.
 
         Raises:
-            UserError: no piece has this name, or the class path cannot be imported.
+            UserError: no class has this name, the class path cannot be imported, or the class found does not derive
+                from `facts`.
         """
         if name in self._built_in:
             module, class_name, _ = self._built_in[name]
@@ -56,7 +58,7 @@ class Registry(Mapping[str, type]):
         return self._checked(name, self._by_path(name))
 
     def about(self, name: str) -> type:
-        """A class with the attributes that the piece states about itself; a built-in piece is not imported for them.
+        """A class with the attributes of `facts` that the class `name` sets; a class of this package is not imported.
 
         Raises:
             UserError: as in `self[name]`.
@@ -66,7 +68,7 @@ class Registry(Mapping[str, type]):
         return self[name]
 
     def known(self, text: str) -> str:
-        """`text` if it names a piece or is in `also`; an argparse type.
+        """`text` if it names a class or is in `also`; to be used as an argparse `type=`.
 
         Raises:
             argparse.ArgumentTypeError: it is neither.
@@ -81,7 +83,7 @@ class Registry(Mapping[str, type]):
 
     @functools.cached_property
     def _built_in(self) -> dict[str, tuple[str, str, type]]:
-        """Name -> (module, class, what it states about itself)."""
+        """Name -> (name of the module, name of the class, subclass of `facts` with the attributes that it sets)."""
         found = {}
         folder = Path(__file__).parents[2].joinpath(*self.package.split("."))
         for path in sorted(folder.glob("*.py")):
@@ -95,7 +97,7 @@ class Registry(Mapping[str, type]):
         stated = {}
         for line in node.body:
             if isinstance(line, ast.Assign) and isinstance(line.targets[0], ast.Name):
-                # What is no literal, such as a method by another name, is for those who import the class.
+                # Other values, such as an alias of a method, exist on the imported class only.
                 if hasattr(self.facts, line.targets[0].id):
                     with contextlib.suppress(ValueError):
                         stated[line.targets[0].id] = ast.literal_eval(line.value)
@@ -110,7 +112,7 @@ class Registry(Mapping[str, type]):
         if not all(part.isidentifier() for part in name.split(".")) or not module:
             known = ", ".join((*self.also, *self))
             raise UserError(f"{self.flag} {name!r}: known are {known}; or give a class, package.module.Class")
-        if os.getcwd() not in sys.path:  # a console script's path lacks the folder that it is called in
+        if os.getcwd() not in sys.path:  # sys.path of a console script lacks the current folder
             sys.path.append(os.getcwd())
         try:
             return getattr(importlib.import_module(module), class_name)

@@ -1,7 +1,7 @@
-"""One place for each setting: a dataclass field that states its default, meaning, bounds and where it may be set.
+"""Settings as dataclass fields: a field states the setting's default, meaning, bounds and where it may be set.
 
-The command line, the checks, the recipe, the manifest and the table in the documentation are all made from the
-fields, so a new setting is one new line.
+The command line, the checks, the recipe, the manifest and the table in the documentation are all made from these
+fields, so a new setting needs one new field only.
 """
 
 import argparse
@@ -35,25 +35,26 @@ def setting(
     tables: bool = False,
     place: bool = False,
 ) -> Any:
-    """A dataclass field that states everything about a setting.
+    """A dataclass field whose metadata describe a setting.
 
     Args:
-        default: none: the setting must be given.
-        help: what it means, with its unit, for `--help` and the documentation.
+        default: default value; without one, the setting must be given.
+        help: meaning of the setting, with its unit, for `--help` and the documentation.
         at_least, above, below: bounds of a number; None is not checked against them.
         choices: allowed values, or a function that returns them.
-        give: what to give instead of a value out of bounds, for the error.
-        read: makes the value of the command line's text, where the type of the field does not.
-        aliases: further names of its flag.
-        metavar: what stands for the value in `--help`; choices are then listed by the error alone.
-        bare: the value where the option is given without one; None: it must have one.
-        many: whether it takes one or more values, as a tuple.
-        positional: whether it is given without a flag.
-        shown: the value on the command line where the option is not given, of a setting without a default.
+        give: what the error for a value out of bounds tells the user to give; by default, `at_least` or more.
+        read: function that parses the option's text; by default, the type of the field.
+        aliases: further names of the option.
+        metavar: placeholder for the value in `--help`. The choices are then not listed there, but only in the error
+            of `check`.
+        bare: value of an option that is given without a value; None: the option needs a value.
+        many: whether the option takes one or more values, which become a tuple.
+        positional: whether it is a positional argument instead of an option.
+        shown: default of the option on the command line, for a setting without `default`.
         part: heading in `--help`.
-        recipe: whether a recipe fixes it; `TrainConfig.departures` names it where it differs.
-        tables: whether `lce tables` has a flag that overrides the preset's value.
-        place: whether it says where to compute instead of what, so that a training may go on under another value.
+        recipe: whether recipes fix the setting; `TrainConfig.departures` lists it if it differs from the recipe's.
+        tables: whether `lce tables` has an option that overrides the preset's value.
+        place: whether the setting says where to compute, not what; a training may be resumed with another value.
     """
     stated = {
         "help": help,
@@ -83,12 +84,15 @@ def having(cls: type, mark: str) -> tuple[str, ...]:
 
 
 def defaults(cls: type) -> dict[str, Any]:
-    """Default of each setting that has one; a record written before a setting existed is read as having its default."""
+    """Name -> default of each setting that has one.
+
+    A record written before a setting existed is read as having the setting's default.
+    """
     return {one.name: one.default for one in fields(cls) if one.default is not MISSING}
 
 
 def flag(name: str) -> str:
-    """The option that sets it."""
+    """The command-line option of a setting: `--learning-rate` for `learning_rate`."""
     return f"--{name.replace('_', '-')}"
 
 
@@ -96,10 +100,11 @@ def check(config: Any, named: Callable[[str], str] = flag) -> None:
     """Checks every setting of a dataclass instance against its own bounds and choices.
 
     Args:
-        named: what the user gives the setting as, by its field's name; the error begins with it.
+        named: turns a field's name into the name that the user knows, with which the error begins.
 
     Raises:
-        UserError: the first that is out of them: its flag, its value and what to give.
+        UserError: a value is out of bounds or not among the choices; names the first such setting, its value and what
+            to give.
     """
     for one in fields(config):
         value, stated = getattr(config, one.name), one.metadata
@@ -116,13 +121,21 @@ def check(config: Any, named: Callable[[str], str] = flag) -> None:
 
 
 def from_options(cls: type, arguments: argparse.Namespace) -> Any:
-    """An instance of a dataclass of settings, made of the options that `add_options(..., fill=True)` added for it."""
+    """An instance of `cls` with the values of the options that `add_options(..., fill=True)` added.
+
+    Fields without an option have their default.
+    """
     given = {one.name: getattr(arguments, one.name) for one in fields(cls) if hasattr(arguments, one.name)}
     return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in given.items()})
 
 
 def parsed(cls: type, name: str, text: str) -> Any:
-    """The value that `text` on the command line means for a setting; a ValueError where it means none."""
+    """The value of the setting `name` that `text` on the command line stands for.
+
+    Raises:
+        ValueError: `text` stands for no value of the field's type.
+        argparse.ArgumentTypeError: the setting's own `read` refuses `text`.
+    """
     one = next(one for one in fields(cls) if one.name == name)
     kind = _kind(typing.get_type_hints(cls)[name])
     if kind is bool:
@@ -139,13 +152,13 @@ def add_options(
     fill: bool = False,
     grouped: bool = False,
 ) -> None:
-    """Adds an option for each setting; one that is not given is None.
+    """Adds an option to `parser` for each setting; by default, an option that is not given is None.
 
     Args:
-        names: which settings; all that state a meaning if left out.
-        show_default: what the help calls the default; "" leaves it out.
-        fill: options that are not given have the class's default instead of None.
-        grouped: put them under the headings that the settings name.
+        names: names of the settings; None: all that have a help text.
+        show_default: label of the default in the help; "" leaves the default out, as does `fill`.
+        fill: give options the default of their field instead of None, and require those of settings without one.
+        grouped: put the options under the headings that the settings name as `part`.
     """
     hints, parts = typing.get_type_hints(cls), {}
     by_name = {one.name: one for one in fields(cls)}
@@ -200,7 +213,7 @@ def _choices(one: Field) -> tuple | None:
 
 
 def _kind(hint: Any) -> type:
-    """The type of a value that is given: `int` for `int | None` and for `tuple[int, ...]`."""
+    """The type of a single value of a setting: `int` for `int | None` and for `tuple[int, ...]`."""
     if isinstance(hint, types.UnionType):
         hint = next(kind for kind in typing.get_args(hint) if kind is not type(None))
     return typing.get_args(hint)[0] if typing.get_origin(hint) is tuple else hint

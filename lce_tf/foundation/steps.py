@@ -1,4 +1,4 @@
-"""The folder of a command of several steps: each product has a record of what it was made from, so work goes on."""
+"""Output folders of commands with several steps: each product has a record of its settings, so work can resume."""
 
 import contextlib
 import json
@@ -14,15 +14,19 @@ from lce_tf.foundation.locks import alone
 
 
 def record_of(product: Path) -> Path:
-    """Where the record of a product lies: its settings, and the seconds that it took."""
+    """Path of a product's record, which holds its settings and the seconds that making it took."""
     return product.with_name(f"{product.name}.made.json")
 
 
 def changed(settings: Mapping[str, Any], recorded: Mapping[str, Any], assumed: Mapping[str, Any]) -> str | None:
-    """The first setting, in words, that differs from what was recorded; None where the product is the one wanted.
+    """The first setting that differs from the record, as "NAME RECORDED, not WANTED"; None if all agree.
 
-    A setting that the record lacks is one that was not recorded yet when the product was made. It counts as its value
-    in `assumed`; where it has none there, such as the hash of an input, it is taken to be as it is now.
+    Args:
+        settings: settings wanted now.
+        recorded: settings in the product's record.
+        assumed: values of settings that `settings` or `recorded` lacks, for example because the record was written
+            before they existed. A setting missing from `recorded` and `assumed`, such as the hash of an input, counts
+            as unchanged.
     """
     for name in {**settings, **recorded}:
         now = settings.get(name, assumed.get(name))
@@ -35,7 +39,7 @@ def changed(settings: Mapping[str, Any], recorded: Mapping[str, Any], assumed: M
 def refuse_changed(
     product: Path, settings: Mapping[str, Any], recorded: Mapping[str, Any], assumed: Mapping[str, Any]
 ) -> None:
-    """Raises UserError where a product was made with other settings than are asked for, see `changed`."""
+    """Raises a UserError if the product was made with other settings than those wanted; see `changed`."""
     if found := changed(settings, recorded, assumed):
         raise UserError(
             f"{product}: was made with {found}; choose another --output, or delete it to have it made again"
@@ -43,19 +47,20 @@ def refuse_changed(
 
 
 def is_made(product: Path) -> bool:
-    """Whether the product is there to its end, made with whatever settings."""
+    """Whether the product and its record exist, so that it is complete; its settings are not compared."""
     return product.exists() and record_of(product).is_file()
 
 
 def make_once(product: Path, settings: Mapping[str, Any], make: Callable[[], Any], assumed: Mapping[str, Any]) -> float:
-    """Makes a product and its record unless they are there; returns the seconds that took, now or then.
+    """Makes a product and its record unless both exist; returns the seconds that making it took, now or earlier.
 
     Args:
-        settings: what it is made with, as JSON can hold it.
+        settings: settings of the product; values that JSON cannot hold are recorded as strings.
+        make: writes the product.
         assumed: see `changed`.
 
     Raises:
-        UserError: it was made with other settings; or whatever `make` raises.
+        UserError: the product was made with other settings. Errors of `make` are passed on.
     """
     settings = _in_json(settings)
     if is_made(product):
@@ -71,13 +76,15 @@ def make_once(product: Path, settings: Mapping[str, Any], make: Callable[[], Any
 def renew(
     product: Path, settings: Mapping[str, Any], make: Callable[[], Any], whole: Callable[[], Any] = lambda: None
 ) -> bool:
-    """Makes a product and its record unless it is there as it was made with these settings; returns whether it did.
+    """Makes a product and its record unless it exists unchanged with these settings; returns whether it was made now.
 
-    Where `make_once` refuses a product that was made with other settings or altered since, this makes it anew.
+    A product with other settings, which `make_once` refuses, is made again, and so is one whose file has changed
+    since.
 
     Args:
-        settings: what it is made with.
-        whole: raises a UserError where something else that belongs to the product is not as it was made.
+        settings: settings of the product; values that JSON cannot hold are recorded as strings.
+        make: writes the product, a file.
+        whole: raises a UserError if other files that belong to the product have changed; it is then made again.
     """
     settings = _in_json(settings)
     if is_made(product):
@@ -98,20 +105,21 @@ def _timed(make: Callable[[], Any]) -> float:
 
 
 def _in_json(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings as a record has them when it is read again."""
+    """The settings converted to JSON and back, so that they compare equal to those in a record."""
     return json.loads(json.dumps(dict(settings), default=str))
 
 
 class Steps:
-    """Makes products in `folder`, each once.
+    """Makes each product in `folder` only once.
 
     A product `NAME` has a record `NAME.made.json` with its settings, among them the hashes of its inputs, and the
-    seconds it took. The record is written last, so that a product without one is made again, or gone on with. One
-    whose record agrees is used as it is; one that was made otherwise is refused, never overwritten.
+    seconds it took. The record is written last. A product without a record is incomplete: it is made again, or
+    resumed. A product whose record has the same settings is used as it is. A product with other settings is refused,
+    never overwritten.
 
     Args:
-        command: the door's name, which marks the folder as its own.
-        assumed: values of settings that a record lacks, as it was written before they existed.
+        command: name of the command, as in `lce NAME`; a file `NAME.json` marks the folder as one of this command.
+        assumed: values of settings that a record lacks because it was written before they existed.
     """
 
     def __init__(self, folder: str | Path, command: str, assumed: Mapping[str, Any] | None = None):
@@ -121,10 +129,10 @@ class Steps:
 
     @contextlib.contextmanager
     def opened(self) -> Iterator["Steps"]:
-        """A block in which this process alone makes products.
+        """Within the block, only this process makes products in the folder, which is created if it is missing.
 
         Raises:
-            UserError: the folder holds something else, or another process is at work in it.
+            UserError: the folder is a file or holds other files, or another process is making products in it.
         """
         there = self.folder.exists()
         if there and not self.folder.is_dir():
@@ -142,24 +150,24 @@ class Steps:
             try:
                 yield self
             except UserError:
-                if new and list(self.folder.iterdir()) == [self._mark]:  # nothing came of it
+                if new and list(self.folder.iterdir()) == [self._mark]:  # no product was begun
                     self._mark.unlink()
                 raise
 
     def make(self, name: str, settings: Mapping[str, Any], make: Callable[[Path], Any]) -> Path:
-        """The path of the product `name`, made by `make(path)` unless that was done before.
+        """The path of the product `name`, which `make(path)` writes unless it was made before.
 
         Raises:
-            UserError: it was made with other settings; or whatever `make` raises.
+            UserError: the product was made with other settings. Errors of `make` are passed on.
         """
         path = self.folder / name
         make_once(path, settings, lambda: make(path), self._assumed)
         return path
 
     def there(self, name: str) -> bool:
-        """Whether the product `name` has been made, with whatever settings."""
+        """Whether the product `name` has been made; its settings are not compared."""
         return is_made(self.folder / name)
 
     def seconds(self, name: str) -> float:
-        """What it took to make the product `name`, by this call or an earlier one."""
+        """Seconds that making the product `name` took, in this call or an earlier one."""
         return PRODUCT.read(record_of(self.folder / name))["seconds"]

@@ -1,4 +1,4 @@
-"""What `lce train` leaves in a folder beside the checkpoint: the files' names, and what they say."""
+"""The files that `lce train` writes beside the checkpoint: their paths and contents."""
 
 from pathlib import Path
 from typing import Any
@@ -8,13 +8,13 @@ from lce_tf.foundation.files import read_json_lines
 
 
 class TrainingFolder:
-    """A training on the disk, begun or not.
+    """The files of one training in its output folder; they exist only once the training has begun.
 
     Attributes:
-        manifest: its configuration, the hashes of its inputs and the versions of packages.
-        metrics: a line of figures every `log_every` steps.
-        state: what resuming needs.
-        summaries: TensorBoard's.
+        manifest: path of the configuration, the hashes of the inputs and the versions of packages.
+        metrics: path of the figures, one JSON object per line, written every `log_every` steps.
+        state: folder of the checkpoints from which a training resumes.
+        summaries: folder of TensorBoard's files.
     """
 
     def __init__(self, folder: str | Path):
@@ -24,22 +24,22 @@ class TrainingFolder:
 
     @property
     def begun(self) -> bool:
-        """Whether a training has begun here."""
+        """Whether a training has begun here: it first writes the manifest."""
         return self.manifest.is_file()
 
     @property
     def finished(self) -> bool:
-        """Whether the trained checkpoint is here; its configuration is written last."""
+        """Whether the trained checkpoint is here; a training writes its `config.json` last."""
         return (self.path / "config.json").is_file()
 
     def facts(self) -> dict[str, Any]:
-        """What the manifest says.
+        """The contents of the manifest.
 
         Raises:
-            UserError: there is none, or it is of another version, or no manifest of a training.
+            UserError: there is none, it has a version that is not supported, or it is not a JSON object.
         """
         return TRAINING.read(self.manifest)
 
     def figures(self) -> list[dict[str, Any]]:
-        """The lines of figures so far, each with its step."""
+        """The figures so far, oldest first, each with its step; [] if there are none."""
         return read_json_lines(self.metrics) if self.metrics.is_file() else []

@@ -10,12 +10,16 @@ FLAGS = {
     "xla_gpu_enable_cublaslt": ("true", "biases are added within products"),
     "xla_gpu_force_compilation_parallelism": (str(min(os.cpu_count() or 1, 16)), "kernels are compiled side by side"),
 }
-# Files of the driver, which tell of it without any library being loaded.
+# Files that exist where the NVIDIA driver is installed; looking for them loads no GPU library.
 DRIVER = (Path("/proc/driver/nvidia/version"), Path("/dev/nvidiactl"), Path("/dev/nvidia0"))
 
 
 def set_flags(driver: Sequence[Path] = DRIVER) -> None:
-    """Adds `FLAGS` to XLA_FLAGS where there is an NVIDIA driver; flags that the user gave stay as they are."""
+    """Adds `FLAGS` to the environment variable XLA_FLAGS if an NVIDIA driver is installed; flags set there are kept.
+
+    Args:
+        driver: files of which at least one exists if the driver is installed.
+    """
     if not any(file.exists() for file in driver):
         return
     given = os.environ.get("XLA_FLAGS", "")
@@ -25,5 +29,5 @@ def set_flags(driver: Sequence[Path] = DRIVER) -> None:
 
 
 def flags() -> str:
-    """XLA_FLAGS as this process started with it, for manifests."""
+    """The value of the environment variable XLA_FLAGS, "" if it is not set; manifests record it."""
     return os.environ.get("XLA_FLAGS", "")

@@ -1,1 +1,1 @@
-"""Several runs made one, by ranks, scores or logits; several checkpoints made one."""
+"""Combines several runs by ranks, scores or logits (`fuse`), and several checkpoints by their weights (`soup`)."""

@@ -1,4 +1,4 @@
-"""The passages that any of several runs has for a query, and what each run says of them."""
+"""The union of the passages that several runs have for each query, and each run's values for them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ from lce_tf.reranking.order import best_first
 class Candidates:
     """The union of several runs' rows.
 
-    Queries stand in the order of their first appearance over the runs, one run after the other. Passages of a query do
-    so as well, so of two passages the one comes first that an earlier run has, or has on a better rank.
+    Queries, and the passages of a query, are ordered by their first appearance when the runs are read one after the
+    other: all passages of the first run by rank, then the further passages of the second run by rank, and so on.
 
     Attributes:
         query_ids: [queries] 'S'.
-        offsets: [queries + 1] int64.
+        offsets: [queries + 1] int64, first row of each query; the last value is the number of rows.
         passage_ids: [rows] 'S'.
-        places: for each run, [its rows] int64 where its rows are among these.
+        places: for each run, [rows of the run] int64, the candidate row of each row of the run.
     """
 
     query_ids: np.ndarray
@@ -30,12 +30,12 @@ class Candidates:
 
     @classmethod
     def of(cls, runs: Sequence[Run]) -> "Candidates":
-        """The candidates of one or more runs, each of whose queries has a row."""
+        """The candidates of one or more runs; every query of a run must have at least one row."""
         numbers: dict[bytes, int] = {}
         for run in runs:
             for query_id in run.query_ids.tolist():
                 numbers.setdefault(query_id, len(numbers))
-        parts: list[list[tuple[int, int, int]]] = [[] for _ in numbers]  # of each query: (run, first row, last + 1)
+        parts: list[list[tuple[int, int, int]]] = [[] for _ in numbers]  # for each query: (run, first row, last + 1)
         for which, run in enumerate(runs):
             bounds = run.offsets.tolist()
             for query_id, a, b in zip(run.query_ids.tolist(), bounds, bounds[1:], strict=False):
@@ -62,35 +62,39 @@ class Candidates:
 
     @property
     def queries(self) -> np.ndarray:
-        """[rows] the number of each row's query."""
+        """[rows] index of each row's query."""
         return np.repeat(np.arange(len(self.query_ids)), np.diff(self.offsets))
 
     def table(self, values: Sequence[np.ndarray], lowest: bool = False) -> np.ndarray:
-        """[rows, runs] float64: what each run says of a passage.
+        """[rows, runs] float64: each run's value for each candidate.
 
         Args:
-            values: for each run, [its rows].
-            lowest: whether a passage that a run lacks has the lowest value of the run's list for the query, and 0
-                where the run lacks the query; NaN otherwise.
+            values: for each run, [rows of the run].
+            lowest: if true, a passage that a run lacks gets the run's lowest value for the query, or 0 if the run lacks
+                the query. If false, it gets NaN.
         """
         result = np.full((len(self), len(values)), np.nan)
         for which, (place, given) in enumerate(zip(self.places, values, strict=True)):
             result[place, which] = given
         if lowest:
-            floor = np.fmin.reduceat(result, self.offsets[:-1], axis=0)  # passes over NaN
+            floor = np.fmin.reduceat(result, self.offsets[:-1], axis=0)  # fmin ignores NaN
             floor = np.repeat(np.nan_to_num(floor, nan=0.0), np.diff(self.offsets), axis=0)
             result = np.where(np.isnan(result), floor, result)
         return result
 
     def ordered(self, fused: np.ndarray, tag: str = "fused") -> tuple[Run, np.ndarray]:
-        """The run by falling `fused` values [rows], equal ones in the order of the candidates; and the order taken."""
+        """The run sorted by decreasing `fused` values [rows], and [rows] the candidate row of each of its rows.
+
+        Passages with equal values keep the order of the candidates.
+        """
         order = best_first(fused, self.queries)
         return Run.build(self.query_ids, self.offsets, self.passage_ids[order], fused[order], tag), order
 
 
 def weighted(table: np.ndarray, weights: Sequence[float]) -> np.ndarray:
-    """[rows] float64 sums of [rows, runs] values times [runs] weights; NaN counts as 0.
+    """[rows] float64 weighted sums of a [rows, runs] table with [runs] weights; NaN counts as 0.
 
-    What is added is sorted first, so that passages with the same values from different runs have the same sum.
+    The products are sorted before they are added, so that passages with the same products from different runs have
+    exactly the same sum.
     """
     return np.sort(np.nan_to_num(table, nan=0.0) * np.asarray(weights, np.float64), axis=1).sum(axis=1)

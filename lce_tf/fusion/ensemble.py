@@ -1,4 +1,4 @@
-"""Models that scored the same pairs, such as trainings with several seeds: the mean of their logits."""
+"""Averages the logits of several models that scored the same pairs, such as trainings with several seeds."""
 
 from collections.abc import Sequence
 
@@ -12,14 +12,14 @@ from lce_tf.reranking.order import merged, merged_beside
 
 
 def mean_logits(listed: Sequence[Listed], tag: str) -> tuple[Run, dict[str, np.ndarray]]:
-    """The first run ordered by the mean logit of all; what was not scored stays below in its old order.
+    """The first run, its scored rows sorted by the mean logit of all runs; rows that were not scored follow unchanged.
 
     Returns:
-        The run, and what is kept beside its rows: "scores", the means, and "from_1", "from_2", ..., each run's own
-        logits; [rows] float32, NaN for rows that were not scored.
+        The run, and arrays by name: "scores", the means, and "from_1", "from_2", ..., the logits of each run. Each is
+        [rows] float32 in the run's row order, NaN for rows that were not scored.
 
     Raises:
-        UserError: a pair that one run scored and another did not.
+        UserError: one run scored a pair that another did not, or a mean is not finite.
     """
     first, top = listed[0], listed[0].scored()[0]
     columns = [first.scored()[1], *(_aligned(one, first.path, top) for one in listed[1:])]
@@ -33,7 +33,7 @@ def mean_logits(listed: Sequence[Listed], tag: str) -> tuple[Run, dict[str, np.n
 
 
 def _aligned(one: Listed, name: str, top: Run) -> np.ndarray:
-    """[top rows] the run's logits for the pairs of `top`."""
+    """[rows of `top`] float64 logits of `one` for the pairs of `top`; `name` is the file of `top`, for errors."""
     scored, values = one.scored()
     if len(scored) != len(top):
         raise UserError(

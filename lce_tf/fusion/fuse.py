@@ -1,4 +1,4 @@
-"""Several runs over the same queries made one run."""
+"""Fuses several runs into one: by reciprocal ranks, weighted sums of scores, or mean logits."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -32,19 +32,20 @@ LEARNING = "weights learnt on other queries"
 
 @wants("numbers with commas between, such as 0.3,0.7")
 def weights_of(text: str) -> tuple[float, ...]:
-    """Comma-separated weights."""
+    """The numbers in a comma-separated text."""
     return tuple(float(part) for part in names(text))
 
 
 @dataclass(frozen=True)
 class FuseConfig:
-    """Which runs become one, and how.
+    """Settings of `fuse`: the runs, the method and the output.
 
     Attributes:
         runs: two or more files.
         output: the file to write; the fused values and those of each run go to `OUTPUT.scores.npz`, the manifest to
             `OUTPUT.json`.
-        learn_runs: for each of `runs`, one of the same ranker over other queries, by which weights are learnt.
+        learn_runs: files on which weights are learnt: for each of `runs`, in the same order, a run of the same ranker
+            over other queries.
     """
 
     runs: tuple[str, ...] = setting()
@@ -132,12 +133,12 @@ class FuseConfig:
 
 
 class Fused(NamedTuple):
-    """What `fuse` made.
+    """The result of `fuse`.
 
     Attributes:
-        run: as written.
-        weights: of each run; None of mean-logits.
-        learnt: the grid behind the weights, where they were learnt.
+        run: the fused run as written.
+        weights: one weight per run; None for the method mean-logits.
+        learnt: the grid search that found the weights; None if they were not learnt.
     """
 
     run: Run
@@ -146,12 +147,13 @@ class Fused(NamedTuple):
 
 
 def fuse(config: FuseConfig) -> Fused:
-    """The fused run, written to `config.output` with the values behind it and a manifest.
+    """The fused run, written to `config.output`, with its scores file and manifest.
 
-    Equal values stand in the order of `Candidates`: by the first run that has the passage, then by its rank there.
+    Passages with equal values keep the order of `Candidates`: by the first run that has the passage, then by its rank
+    there.
 
     Raises:
-        UserError: bad input, in one line; or another process writes the same file.
+        UserError: bad input, or another process writes the same file.
     """
     check_output(config.output, "--output")
     scores = {"mean-logits": "raw", "rrf": "file"}.get(config.method, config.scores)
@@ -175,7 +177,10 @@ def fuse(config: FuseConfig) -> Fused:
 
 
 def _parts(config: FuseConfig, found: Sequence[Listed]) -> tuple[Candidates, np.ndarray, np.ndarray]:
-    """The candidates, what weights multiply, and the runs' own scores, both [rows, runs]."""
+    """The candidates, the values that weights multiply, and the runs' own scores; both tables are [rows, runs].
+
+    Values that a run lacks are NaN; with the method sum and `missing` "lowest", the first table has none.
+    """
     lists = [one.scored() for one in found]
     candidates = Candidates.of([run for run, _ in lists])
     kinds: dict[str, Callable[[Run, np.ndarray], np.ndarray]] = {
@@ -198,7 +203,10 @@ def _weighted_run(
 
 
 def _learnt(config: FuseConfig, scores: str, fused: Sequence[Listed]) -> tuple[Learnt, dict[str, Any]]:
-    """The weights, and what the manifest says of where they are from."""
+    """The weights learnt on `config.learn_runs`, and the manifest's entries about the runs, judgments and grid used.
+
+    `fused` are the runs to fuse, whose queries must not be learnt on.
+    """
     learning = [listed(path, scores, config.format) for path in config.learn_runs]
     qrels = _judgments(config)
     refuse_shared_queries(learning, [one.run for one in fused], qrels)
@@ -216,7 +224,7 @@ def _learnt(config: FuseConfig, scores: str, fused: Sequence[Listed]) -> tuple[L
 
 
 def _only(one: Listed, qrels: Qrels) -> tuple[Run, np.ndarray]:
-    """The rows of the judged queries, and their scores."""
+    """The run's rows for the judged queries, and their scores."""
     asked = Run(one.run.query_ids, one.run.offsets, one.run.passage_ids, one.values)
     run = asked.only(qrels)
     return run, run.scores
@@ -229,6 +237,6 @@ def _judgments(config: FuseConfig) -> Qrels:
 
 
 def _cut(run: Run, raw: dict[str, np.ndarray], depth: int) -> tuple[Run, dict[str, np.ndarray]]:
-    """The first `depth` rows of each query, and what belongs to them."""
+    """The first `depth` rows of each query, and the values of these rows in each array of `raw`."""
     ranks = np.arange(len(run)) - np.repeat(run.offsets[:-1], np.diff(run.offsets))
     return run.cut(depth), {name: values[ranks < depth] for name, values in raw.items()}

@@ -1,4 +1,4 @@
-"""The runs to fuse, with the scores that they are fused by."""
+"""Reads the runs to fuse, and the scores that are fused."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -16,10 +16,10 @@ class Listed(NamedTuple):
     """A run to fuse.
 
     Attributes:
-        path: its file.
-        run: its rows.
-        values: [rows] float64 scores, NaN of rows that a reranker did not score.
-        facts: the hashes of what was read, for the manifest.
+        path: the run's file.
+        run: the run.
+        values: [rows] float64 scores to fuse, NaN for rows that a reranker did not score.
+        facts: paths and hashes of the files that were read, for the manifest.
     """
 
     path: str
@@ -28,7 +28,7 @@ class Listed(NamedTuple):
     facts: dict[str, str]
 
     def scored(self) -> tuple[Run, np.ndarray]:
-        """The run without the rows that have no score, and the scores."""
+        """The run without the rows and queries that have no score, and [its rows] float64 scores."""
         kept = ~np.isnan(self.values)
         if kept.all():
             return self.run, self.values
@@ -40,15 +40,16 @@ class Listed(NamedTuple):
 
 
 def listed(path: str, scores: str = "auto", format: str | None = None) -> Listed:
-    """The run at `path`.
+    """The run at `path` and the scores to fuse.
 
     Args:
-        scores: "file": those in the run's file; "raw": the logits that `lce rerank` keeps beside it; "auto": the
-            logits where there are any.
-        format: of the run's columns, see `read_run`.
+        scores: "file": the scores in the run's file; "raw": the logits that `lce rerank` keeps in `PATH.scores.npz`;
+            "auto": the logits if that file exists, otherwise the scores in the run's file.
+        format: see `read_run`; used only for scores in the run's file.
 
     Raises:
-        UserError: the run or what lies beside it cannot be read, or one of them has changed since the manifest.
+        UserError: the run, its logits or its manifest are missing or cannot be read, or the run or the logits have
+            changed since the manifest was written.
     """
     if scores == "file" or (scores == "auto" and not Path(scores_file(path)).is_file()):
         run = read_run(path, format)

@@ -1,4 +1,4 @@
-"""Weights of runs, learnt by a grid on queries that nothing else is measured on."""
+"""Learns the weights of runs by a grid search on queries that are not among those to fuse."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -13,17 +13,17 @@ from lce_tf.evaluation.measures import evaluate, mean, parse_measure
 from lce_tf.fusion.candidates import Candidates, weighted
 from lce_tf.fusion.inputs import Listed
 
-# Points of a grid from which on it would take longer than anyone waits.
+# Maximum number of points of a grid; a larger grid would take too long.
 MOST = 2000
 
 
 class Learnt(NamedTuple):
-    """What a grid found.
+    """The result of a grid search.
 
     Attributes:
         weights: one for each run; they add up to 1.
         value: the measure's mean over the queries at these weights.
-        grid: (weights, value) of every point, in the order tried.
+        grid: (weights, value) of every point, in the order of `grid`.
     """
 
     weights: tuple[float, ...]
@@ -35,7 +35,7 @@ def grid(runs: int, step: float) -> list[tuple[float, ...]]:
     """Every list of `runs` weights that are multiples of `step` and add up to 1.
 
     Raises:
-        UserError: 1 is no multiple of the step, or there are more than `MOST` points.
+        UserError: 1 is not a multiple of the step, or there are more than `MOST` points.
     """
     parts = round(1 / step)
     if abs(parts * step - 1) > 1e-9:
@@ -55,19 +55,21 @@ def grid(runs: int, step: float) -> list[tuple[float, ...]]:
 
 
 def learn(candidates: Candidates, table: np.ndarray, qrels: Qrels, measure: str, step: float) -> Learnt:
-    """The grid's best weights; of equally good ones those nearest to equal weights.
+    """The weights with the highest mean of the measure; ties go to the weights closest to equal ones.
 
     Args:
-        table: [rows, runs] what weights multiply.
-        qrels: judgments of the candidates' queries; every judged query counts.
-        measure: its mean is to be high, such as "nDCG@10".
+        candidates: the runs' passages for the queries to learn from.
+        table: [rows, runs] float64 values that the weights multiply, NaN for none.
+        qrels: judgments; every judged query counts, and one without candidates has the value 0.
+        measure: the measure whose mean over the queries is maximised, such as "nDCG@10".
+        step: difference between neighbouring weights of the grid.
     """
     points = grid(table.shape[1], step)
     cutoff = parse_measure(measure).cutoff
     found = []
     for weights in points:
         run, _ = candidates.ordered(weighted(table, weights))
-        cut = run if cutoff is None else run.cut(cutoff)  # what is below changes no value
+        cut = run if cutoff is None else run.cut(cutoff)  # lower ranks do not change the measure
         found.append((weights, mean(evaluate(cut, qrels, [measure])[measure])))
     even = 1 / table.shape[1]
     weights, value = max(found, key=lambda point: (point[1], -max(abs(weight - even) for weight in point[0])))
@@ -75,10 +77,10 @@ def learn(candidates: Candidates, table: np.ndarray, qrels: Qrels, measure: str,
 
 
 def refuse_shared_queries(learning: Sequence[Listed], fused: Sequence[Run], qrels: Qrels) -> None:
-    """Refuses to learn on a query that is among those to fuse: the fused run's measures would be too high.
+    """Refuses to learn on a judged query that is among those to fuse: the fused run's measures would be too high.
 
     Raises:
-        UserError: there is such a query, or none of the learning runs' queries is judged.
+        UserError: there is such a query, or a learning run has no judged query.
     """
     judged = {query_id.encode() for query_id in qrels}
     for one in learning:

@@ -1,4 +1,4 @@
-"""Scores of different rankers on one scale, query by query.
+"""Normalises the scores of different rankers to a common scale, query by query.
 
 The three normalisations are those of Montague and Aslam, "Relevance Score Normalization for Metasearch", CIKM 2001.
 """
@@ -9,7 +9,7 @@ from lce_tf.data.runs import Run
 
 
 def normalised(run: Run, values: np.ndarray, how: str) -> np.ndarray:
-    """[rows] float64, the values of each query's list on the scale `how`; equal values of a whole list become 0.
+    """[rows] float64 values, normalised within each query's list; if all values of a list are equal, they become 0.
 
     Args:
         values: [rows] in the order of the run's rows.
@@ -32,7 +32,7 @@ def normalised(run: Run, values: np.ndarray, how: str) -> np.ndarray:
         shifted = values - each(lowest)
         scale = highest - lowest if how == "min-max" else np.add.reduceat(shifted, starts)
     scale = each(scale)
-    # Equal values are recognised by their range, as rounding can leave them a scale above 0.
+    # Lists of equal values are recognised by their range, because rounding errors can make their scale positive.
     level = each(highest == lowest)
     return np.divide(shifted, scale, out=np.zeros_like(shifted), where=~level & (scale > 0))
 

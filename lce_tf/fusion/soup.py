@@ -1,4 +1,4 @@
-"""Several checkpoints of one shape made one checkpoint: the average of their weights."""
+"""Averages the weights of several checkpoints of the same shape into one checkpoint."""
 
 import hashlib
 from dataclasses import asdict, dataclass, fields
@@ -17,13 +17,13 @@ from lce_tf.model import checkpoint, hub
 
 @dataclass(frozen=True)
 class SoupConfig:
-    """Which checkpoints are averaged, and into what.
+    """Settings of `soup`: the checkpoints, their weights in the average, and the output.
 
     Source: Wortsman et al., "Model soups: averaging weights of multiple fine-tuned models improves accuracy without
     increasing inference time", ICML 2022.
 
     Attributes:
-        checkpoints: two or more trained from the same backbone; each whatever `lce rerank --checkpoint` takes.
+        checkpoints: two or more, trained from the same backbone; each is anything that `lce rerank --checkpoint` takes.
         output: the folder to write, new or empty.
     """
 
@@ -54,19 +54,20 @@ class SoupConfig:
 
     @property
     def shares(self) -> tuple[float, ...]:
-        """The weights, brought to a sum of 1."""
+        """The weights divided by their sum; equal weights if none are given."""
         weights = self.weights or (1.0,) * len(self.checkpoints)
         return tuple(weight / sum(weights) for weight in weights)
 
 
 def soup(config: SoupConfig) -> Path:
-    """The folder of a checkpoint whose weights are the average of the others', as float32.
+    """Writes a checkpoint whose float32 weights are the average of the given ones, and returns its folder.
 
-    Sums are taken in float64. The configuration and the tokenizer are the first checkpoint's; its "lce_tf" part says
-    what was averaged.
+    Sums are computed in float64. The configuration and the tokenizer are the first checkpoint's; "soup" under the
+    configuration's "lce_tf" key lists the averaged checkpoints and their shares.
 
     Raises:
-        UserError: a checkpoint that is none or of another shape, or an output that holds something.
+        UserError: a checkpoint cannot be loaded, the checkpoints differ in shape, scoring, lengths or tokenizer, or the
+            output exists and is not an empty folder.
     """
     output = vacant(config.output)
     make_folder(output.parent)
@@ -98,7 +99,10 @@ def soup(config: SoupConfig) -> Path:
 
 
 def _facts(folder: Path) -> dict[str, Any]:
-    """What checkpoints must have in common to be averaged, by the name that it goes by."""
+    """Name -> value of everything that averaged checkpoints must have in common.
+
+    These are the fields of the configuration, scoring and lengths, and a hash of each tokenizer file (None: missing).
+    """
     about = checkpoint.trained(folder)
     facts: dict[str, Any] = {}
     for part in (about.config, about.scoring, about.lengths):

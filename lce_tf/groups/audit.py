@@ -75,9 +75,10 @@ class Audit:
 
 
 def audit(pool: TrainingPool, packer: Packer, members: int, examples: int) -> Audit:
-    """Audits a training pool.
+    """The audit of a training pool.
 
     Args:
+        packer: truncates pairs as training does; its stores are those of the pool.
         members: passages per training example (1: single pairs).
         examples: number of examples that will be drawn.
     """
@@ -108,6 +109,7 @@ def audit(pool: TrainingPool, packer: Packer, members: int, examples: int) -> Au
 
 
 def _distinct(positives: np.ndarray, negatives: np.ndarray, members: int) -> float:
+    """Number of distinct examples possible, from the numbers of positives and of negatives of each query."""
     if members == 1:
         return float(positives.sum() + negatives.sum())
     pairs, times = np.unique(np.stack([positives, negatives]), axis=1, return_counts=True)
@@ -118,12 +120,12 @@ def _distinct(positives: np.ndarray, negatives: np.ndarray, members: int) -> flo
 
 
 def _choices(negatives: int, drawn: int) -> int:
-    """Number of sets of negatives; a list that is too short is drawn from with replacement."""
+    """Number of sets (with replacement, if the list is too short: multisets) of `drawn` out of `negatives` passages."""
     return math.comb(negatives, drawn) if negatives >= drawn else math.comb(negatives + drawn - 1, drawn)
 
 
 def _text_hashes(store: TokenStore, rows: np.ndarray) -> np.ndarray:
-    """[rows] uint64 hashes, equal if the wordpieces of two texts are equal."""
+    """[rows] uint64 hashes of the texts' wordpieces; texts with equal wordpieces have equal hashes."""
     lengths = store.lengths(rows)
     ends = np.cumsum(lengths)
     place = np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - lengths, lengths)

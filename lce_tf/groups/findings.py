@@ -1,4 +1,4 @@
-"""What became of the queries that might have served for training."""
+"""Counts and ids of the queries that training leaves out, by reason."""
 
 from dataclasses import dataclass, field
 
@@ -7,18 +7,21 @@ JUDGED = "judged queries"
 
 @dataclass(frozen=True)
 class Findings:
-    """What became of the queries; each list holds query ids.
+    """Which queries training leaves out, and why; a query is listed under the first reason that applies.
 
     Attributes:
-        judged: queries with a relevant passage in the judgments; or, for groups without a judged positive, those of the
-            run.
-        not_in_run: judged, but the run does not rank for them.
-        no_text: judged and in the run, but the data set has no such query.
-        no_positive: none of their relevant passages is in the collection.
-        few_negatives: fewer negatives, or of groups without a positive passages, than a group needs.
-        missing_passages: passages that the run has for them within the depth and the collection lacks (passage ids).
-        positives_outside: queries whose positives the run does not retrieve within the depth; they still serve.
-        relevant_among_top: relevant passages found within the depth and kept out of the negatives.
+        judged: number of queries considered: those with a relevant passage in the judgments or, for groups without a
+            judged positive, those of the run.
+        not_in_run: ids of queries that are not in the run.
+        no_text: ids of queries in the run whose text the data set does not have.
+        no_positive: ids of queries without a relevant passage in the collection or, if positives must come from the
+            run, without one that the run retrieves within the depth.
+        few_negatives: ids of queries with fewer candidates within the depth than a group needs. Candidates are the
+            negatives or, for groups without a judged positive, all passages.
+        missing_passages: ids of passages within the depth that the collection does not have.
+        positives_outside: ids of usable queries none of whose positives the run retrieves within the depth. They are
+            not left out.
+        relevant_among_top: number of relevant passages within the depth, which are excluded from the negatives.
         of: what `judged` counts, in words.
     """
 
@@ -33,7 +36,7 @@ class Findings:
     of: str = JUDGED
 
     def summary(self) -> str:
-        """One line of counts: how many queries are judged, how many are left out for which reason, what is missing."""
+        """One line: the number of queries considered, and how many are left out for each reason."""
         drawn = "negatives" if self.of == JUDGED else "passages"
         reasons = {
             "not in the run": self.not_in_run,

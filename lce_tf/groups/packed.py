@@ -1,4 +1,4 @@
-"""tf.data: the batches of each step, several pairs to a row, in one of a few static shapes."""
+"""tf.data: the batches of each step, several pairs per row, in one of a few static shapes."""
 
 import itertools
 from dataclasses import dataclass

@@ -26,7 +26,7 @@ class BatchShape:
         multiple: each slice's width is rounded up to a multiple of this many wordpieces, so that few shapes occur.
         windows: number of windows per passage. Each window is scored as its own pair. A passage with fewer windows is
             padded with empty pairs, which are masked out.
-        width: width of all slices in wordpieces, for a TPU, which compiles for one shape; None: each slice its own.
+        width: width of all slices in wordpieces, for a TPU, which compiles for one shape; None: each slice has its own.
     """
 
     groups: int

@@ -16,21 +16,26 @@ from lce_tf.tokens.store import TokenStore
 
 SHORT_LISTS = ("skip", "replace")
 POSITIVES = ("judged", "run", "none")
-# Queries whose lists are looked up at a time: MS MARCO's hundred million rows would not fit as numbers at once.
+# Number of queries whose lists are looked up at a time, since arrays of MS MARCO's hundred million rows would take too
+# much memory.
 BLOCK = 4096
 
 
 @dataclass(frozen=True)
 class PoolConfig:
-    """Which queries are used in training.
+    """Which queries are used in training, and which passages their groups are drawn from.
 
     Attributes:
         group: passages per group, including the positive (n).
         depth: negatives come from this many top-ranked passages; 200 in the paper.
-        short_lists: a query with fewer than n - 1 negatives is left out ("skip", as a group of distinct
-            negatives cannot be made of it) or draws them with replacement ("replace").
-        positives: "judged" passages of the collection; only those that the "run" retrieves within the depth; or "none":
-            all n passages come from the run's top ones, judged or not, for a teacher to score.
+        short_lists: what happens to a query with fewer than n - 1 negatives. "skip": it is left out, since it has too
+            few for a group of distinct negatives. "replace": its negatives are drawn with replacement.
+        positives: "judged": all passages of the collection that are judged relevant. "run": only those of them that the
+            run retrieves within the depth. "none": a group has no positive; its n passages are drawn from the top
+            ones of the run, judged or not, and a teacher scores them.
+
+    Raises:
+        UserError: a value is out of bounds, or a group needs more distinct passages than the depth.
     """
 
     group: int
@@ -55,17 +60,17 @@ class PoolConfig:
 
     @property
     def judged(self) -> bool:
-        """Whether a group holds a judged positive."""
+        """Whether every group has a judged positive."""
         return self.positives != "none"
 
     @property
     def asked(self) -> str:
-        """The queries that are looked at, in words."""
+        """Which queries are considered, in words; see `Findings.of`."""
         return JUDGED if self.judged else "queries of the run"
 
     @property
     def drawn(self) -> int:
-        """Passages of a group that are drawn from the run's top ones."""
+        """Number of passages of a group that are drawn from the run: n - 1 negatives, or n without a positive."""
         return self.group - self.judged
 
 
@@ -78,8 +83,9 @@ class TrainingPool:
         query_keys: [queries] uint64, a hash of each query's id. Draws depend on it, so the queries' order does not
             matter.
         positives, positive_offsets: flat int64 passage rows and [queries + 1] bounds.
-        negatives, negative_offsets: the same for the candidates that are not relevant, best ranked first; int32
-            where that is enough. Of a pool without positives these are all candidates, relevant or not.
+        negatives, negative_offsets: the same for the candidates that are not relevant, in the order of the run; the
+            rows are int32 if that is enough. In a pool without positives, these are all candidates, relevant or not.
+        findings: which queries were left out, and why.
         grades: int32 grade of each positive; None: all are 1.
     """
 
@@ -97,7 +103,10 @@ class TrainingPool:
 
 
 def build_pool(run: Run, qrels: Qrels, queries: TokenStore, passages: TokenStore, config: PoolConfig) -> TrainingPool:
-    """The usable queries, and the reasons why the others are left out.
+    """The usable queries with their candidates, and the reasons why the others are left out.
+
+    Args:
+        queries, passages: token stores of the split's queries and of the collection.
 
     Raises:
         UserError: no query is usable; the message counts the reasons.
@@ -144,10 +153,10 @@ def build_pool(run: Run, qrels: Qrels, queries: TokenStore, passages: TokenStore
 
 
 def refuse_strangers(run: Run, qrels: Qrels, queries: TokenStore, config: PoolConfig) -> None:
-    """Raises the error of `build_pool` where no query asked for is in the run and has a text, without passages.
+    """Raises the error of `build_pool` early, before the collection is tokenised, if no query can be usable.
 
     Raises:
-        UserError: no query is usable; the message counts the reasons.
+        UserError: none of the queries considered is in the run and has a text; the message counts the reasons.
     """
     names, *_ = _asked(run, qrels, config)
     in_run, known = IdLookup(run.query_ids).rows(names) >= 0, queries.rows(names) >= 0
@@ -157,8 +166,14 @@ def refuse_strangers(run: Run, qrels: Qrels, queries: TokenStore, config: PoolCo
 
 
 class _Top(NamedTuple):
-    """The judged queries' top passages: rows of the negatives, numbers of negatives and of relevant passages per
-    query, ids that the collection lacks, and numbers of the relevant pairs."""
+    """The candidates of the queries considered.
+
+    Attributes:
+        negatives: flat rows of the negatives, query by query.
+        counts, hits: [queries] int64, numbers of negatives and of relevant passages among each query's top passages.
+        missing: ids of the top passages that the collection does not have.
+        found: the relevant pairs among the top passages, as single numbers (see `build_pool`).
+    """
 
     negatives: np.ndarray
     counts: np.ndarray
@@ -168,10 +183,11 @@ class _Top(NamedTuple):
 
 
 def _top(run: Run, places: np.ndarray, depth: int, passages: TokenStore, good: np.ndarray) -> _Top:
-    """What the run ranks for each judged query, in the order of the judgments and, within a query, of the run.
+    """The top passages of each query considered, in the order of `places` and, within a query, of the run.
 
     Args:
-        places: [queries] position of each judged query in the run, -1 if it is missing.
+        places: [queries] position of each query in the run, -1 if it is missing.
+        depth: number of top passages per query.
         good: sorted numbers of the relevant pairs, see `build_pool`.
     """
     width = max(len(passages), 1)
@@ -203,9 +219,12 @@ def _top(run: Run, places: np.ndarray, depth: int, passages: TokenStore, good: n
 
 
 def _asked(run: Run, qrels: Qrels, config: PoolConfig) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Ids of queries with a relevant passage, and for each such judgment the query's place, the passage's id and grade.
+    """The queries considered, and their relevant passages.
 
-    Where no positive is judged, the ids of the run's queries, and no judgments.
+    Returns:
+        Ids of the queries with a relevant passage; then, for each of their relevant passages, the position of the query
+        among these ids, the passage's id and its grade. For groups without a judged positive: the ids of the run's
+        queries and three empty arrays.
     """
     if not config.judged:
         return run.query_ids, np.zeros(0, np.int64), run.passage_ids[:0], np.zeros(0, np.int32)

@@ -13,7 +13,7 @@ from lce_tf.foundation.files import cache_dir
 from lce_tf.groups.pool import Findings, PoolConfig, TrainingPool, build_pool
 from lce_tf.tokens.store import TokenStore
 
-# A change in what a pool holds must change this.
+# Part of the cache key; change it whenever `build_pool` gives another result for the same inputs.
 _BUILDING = "2"
 _ARRAYS = ("query_rows", "query_keys", "positives", "positive_offsets", "negatives", "negative_offsets", "grades")
 

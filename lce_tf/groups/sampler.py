@@ -1,4 +1,4 @@
-"""Query groups as a pure function of (seed, epoch, query): a positive, or some, or none, and else negatives."""
+"""Draws training groups (positives and negatives of a query) as a pure function of (seed, epoch, query)."""
 
 from functools import lru_cache
 from typing import NamedTuple
@@ -9,8 +9,8 @@ from lce_tf.data.draws import draw
 from lce_tf.groups.pool import TrainingPool
 from lce_tf.groups.teacher import TeacherScores
 
-# What a draw is for is part of its key, so that no two kinds of draw are correlated.
-# 4 is the dropout masks'.
+# The purpose of a draw is part of its key, so that draws for different purposes are independent. The training step uses
+# 4 for dropout masks.
 _ORDER, _POSITIVE, _NEGATIVE, _FURTHER = 1, 2, 3, 5
 
 
@@ -19,10 +19,10 @@ class Groups(NamedTuple):
 
     Attributes:
         query_rows: [groups] int64.
-        passage_rows: [groups, n] int64, the positive in column 0 and further ones after it (for single pairs, n is 1
-            and labels tell).
-        labels: [groups, n] float32, 1 for relevant and 0 for not; or grades; or a teacher's scores, NaN where it has
-            none.
+        passage_rows: [groups, n] int64, the positive in column 0, further positives after it, then the negatives. For
+            single pairs n is 1, and the label says whether the passage is the positive.
+        labels: [groups, n] float32: 1 for positives and 0 for negatives; or the positives' grades; or a teacher's
+            scores, NaN for passages that it has not scored.
     """
 
     query_rows: np.ndarray
@@ -33,22 +33,23 @@ class Groups(NamedTuple):
 class GroupSampler:
     """Draws the groups of any step. It holds no state, so a restart or another worker draws the same groups.
 
-    The epochs form one endless sequence, each epoch a permutation of the queries: step s takes the groups at positions
-    [s * batch, (s + 1) * batch).
+    The epochs form one endless sequence, and each epoch is a permutation of the queries. Step s takes the groups at
+    positions [s * batch, (s + 1) * batch).
 
     Args:
-        pool: the usable queries; of one without positives, all n passages are drawn from the candidates.
-        group: passages a group (n). Ignored for pairs.
-        seed: of all draws.
-        pairs: draw single labelled pairs instead, positive and negative in turn, each from another query: the paper's
-            cross entropy, where "each group only contains one data point".
-        replacement: draw negatives with replacement; otherwise a query's negatives are distinct.
-        alternating: a positive and the next negative are from the same query, as in the released code.
-        teacher: its scores are the labels. Not for pairs.
-        positives: positives a group at most, distinct, as far as the query has so many; one place is left for a
-            negative. The first positive and the negatives after the last are the same whatever the number. Not for
-            pairs.
-        grades: the judgments' grades are the labels, where no teacher's scores are.
+        pool: the usable queries. If the pool has no positives, all n passages are drawn from the candidates.
+        group: passages per group (n). Ignored for pairs.
+        seed: seed of all draws.
+        pairs: draw single labelled pairs instead, alternately a positive and a negative, each of another query. This is
+            for the paper's cross entropy, where "each group only contains one data point".
+        replacement: draw negatives with replacement; otherwise the negatives of a group are distinct, unless the query
+            has fewer than the group needs.
+        alternating: for pairs, draw a positive and the next negative from the same query, as in the released code.
+        teacher: scores to use as labels. Not for pairs.
+        positives: maximum number of positives per group. A group has as many distinct positives as the query has, up to
+            this number and to n - 1, so that it has at least one negative. The number changes neither the first
+            positive nor the negatives in the columns that still hold negatives. Not for pairs.
+        grades: use the judgments' grades as the positives' labels, unless there is a teacher.
     """
 
     def __init__(
@@ -69,11 +70,11 @@ class GroupSampler:
         self._order = lru_cache(maxsize=2)(self._order_of)
 
     def step(self, step: int, batch: int) -> Groups:
-        """The `batch` groups of a step, counted from 0."""
+        """The `batch` groups of a step; the first step is 0."""
         return self.at(np.arange(step * batch, (step + 1) * batch))
 
     def at(self, positions: np.ndarray) -> Groups:
-        """The groups at positions of the endless sequence of epochs."""
+        """The groups at these positions, [groups] int64, of the endless sequence of epochs."""
         examples = positions // 2 if self.pairs and self.alternating else positions
         epochs, places = np.divmod(examples, len(self.pool))
         chosen = np.empty(len(positions), np.int64)
@@ -88,7 +89,13 @@ class GroupSampler:
         return Groups(dealt.query_rows, passages[:, None], positive[:, None].astype(np.float32))
 
     def of(self, queries: np.ndarray, epochs: np.ndarray, group: int | None = None) -> Groups:
-        """The groups of given queries (indices into the pool) in given epochs."""
+        """The groups of given queries in given epochs.
+
+        Args:
+            queries: [groups] int64 indices into the pool.
+            epochs: [groups] int64.
+            group: passages per group; None: as given to the constructor.
+        """
         pool, n = self.pool, group or self.group
         keys = pool.query_keys[queries]
         if not len(pool.positives):
@@ -108,7 +115,7 @@ class GroupSampler:
         return Groups(pool.query_rows[queries], passages.astype(np.int64, copy=False), labels)
 
     def _positives(self, queries, epochs, keys, count) -> np.ndarray:
-        """[queries, count] places in `pool.positives`, -1 where the query has no more."""
+        """[queries, count] positions in `pool.positives`, -1 in the last columns if the query has fewer positives."""
         starts = self.pool.positive_offsets[queries]
         sizes = self.pool.positive_offsets[queries + 1] - starts
         which = (draw(self.seed, _POSITIVE, epochs, keys) % sizes.astype(np.uint64)).astype(np.int64)
@@ -116,7 +123,7 @@ class GroupSampler:
         chosen[:, 0] = starts + which
         width = min(int(sizes.max()), count)
         if width > 1:
-            # The first is chosen; of the others, those with the smallest random numbers.
+            # The first positive is drawn above; of the others, those with the smallest random numbers are taken.
             places = np.arange(int(sizes.max()))
             numbers = draw(self.seed, _FURTHER, epochs[:, None], keys[:, None], places)
             numbers[(places >= sizes[:, None]) | (places == which[:, None])] = np.iinfo(np.uint64).max
@@ -151,11 +158,15 @@ class GroupSampler:
 
 
 def _laid(positives, negatives, of_positives: np.ndarray, of_negatives: np.ndarray) -> np.ndarray:
-    """[queries, n] values of the passages at these places: the positives', then those of as many negatives as fit.
+    """[queries, n] values (rows or scores) of the drawn passages, positives first.
+
+    Column 0 is the first positive, and the negatives fill columns 1 to n - 1. Further positives then replace the
+    negatives in their columns.
 
     Args:
-        positives: [queries, some] places, -1 for none.
-        negatives: [queries, n less one] places; [queries, n] where no positives are.
+        positives: [queries, columns] positions in `of_positives`, -1 for none; no column if groups have no positives.
+        negatives: [queries, n - 1] positions in `of_negatives`; [queries, n] if groups have no positives.
+        of_positives, of_negatives: the values of the pool's positives and negatives.
     """
     values = of_negatives[negatives]
     if not positives.shape[1]:

@@ -1,4 +1,4 @@
-"""Teacher scores for training: those that a run gives to the passages that groups are drawn from."""
+"""Teacher scores for training, taken from a run that ranks the candidates of the training pool."""
 
 from dataclasses import dataclass
 
@@ -17,14 +17,15 @@ class TeacherScores:
     """A teacher's scores of a pool's candidates.
 
     Attributes:
-        positives, negatives: float32, row for row as the pool's; NaN where the teacher has none.
+        positives, negatives: float32, one score for each element of the pool's `positives` and `negatives`; NaN for
+            passages that the teacher has not scored.
     """
 
     positives: np.ndarray
     negatives: np.ndarray
 
     def summary(self) -> str:
-        """One line: for what share of the candidates there is a score."""
+        """One line: the share of the candidates that have a score."""
         if not len(self.positives):
             return f"teacher scores for {_share(self.negatives):.1%} of the passages"
         return (
@@ -34,13 +35,17 @@ class TeacherScores:
 
 
 def teacher_scores(pool: TrainingPool, run: Run, queries: TokenStore, passages: TokenStore, file: str) -> TeacherScores:
-    """The scores that the run `file` gives to the pool's candidates.
+    """The scores that a run gives to the pool's candidates.
+
+    Args:
+        queries, passages: the token stores whose rows the pool holds.
+        file: name of the run's file, for the error message.
 
     Raises:
-        UserError: it has none for any query's positive and negative, so that nothing can be learnt from it.
+        UserError: the run scores none of the positives or none of the negatives, so training cannot learn from it.
     """
     places = IdLookup(run.query_ids).rows(queries.text_ids[pool.query_rows])
-    # Place -1 takes what is last: no rows.
+    # Index -1 (a query that is not in the run) takes the last element, whose length is set to 0.
     starts, lengths = run.offsets[places], np.append(np.diff(run.offsets), 0)[places]
     found = TeacherScores(
         np.full(len(pool.positives), np.nan, np.float32), np.full(len(pool.negatives), np.nan, np.float32)
@@ -50,7 +55,7 @@ def teacher_scores(pool: TrainingPool, run: Run, queries: TokenStore, passages: 
         block = slice(first, min(first + BLOCK, len(pool)))
         rows, bounds = stretches(starts[block], lengths[block])
         owners, listed = np.repeat(np.arange(len(bounds) - 1), np.diff(bounds)), passages.rows(run.passage_ids[rows])
-        # Pairs as single numbers, so that looking them up is one sorted search.
+        # Pairs as single numbers (query * passages + row), so that one search in a sorted array finds them.
         pairs, values = (owners * width + listed)[listed >= 0], run.scores[rows][listed >= 0]
         order = np.argsort(pairs, kind="stable")
         known = pairs[order], values[order]
@@ -71,12 +76,17 @@ def teacher_scores(pool: TrainingPool, run: Run, queries: TokenStore, passages: 
 
 
 def _share(scores: np.ndarray) -> float:
-    """Share of the scores that there are."""
+    """Share of the scores that are finite; 1 if there are none."""
     return float(np.isfinite(scores).mean()) if len(scores) else 1.0
 
 
 def _looked_up(wanted: np.ndarray, pairs: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    """The scores of the wanted pairs, NaN for those that are not among the sorted ones."""
+    """The scores of the wanted pairs, NaN for those that are not in `pairs`.
+
+    Args:
+        wanted: pairs as single numbers.
+        pairs, scores: sorted pairs as single numbers, and their scores.
+    """
     if not len(pairs):
         return np.full(len(wanted), np.nan)
     near = np.minimum(np.searchsorted(pairs, wanted), len(pairs) - 1)

@@ -1,1 +1,1 @@
-"""Lists of hard negatives: candidates of one or several runs, cleaned of likely positives and drawn from."""
+"""Lists of hard negatives: drawn from the candidates of one or several runs after likely positives are removed."""

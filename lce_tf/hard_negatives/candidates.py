@@ -1,4 +1,4 @@
-"""Judged queries, and the candidates that runs rank for them within a window of ranks."""
+"""Judged queries and their candidates: the passages that runs rank for them within a window of ranks."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -14,12 +14,12 @@ from lce_tf.hard_negatives.passages import Passages
 
 
 class Candidates(NamedTuple):
-    """Candidates of a block of queries, a row each, in the order of query, run and rank.
+    """Candidates of a block of queries, one per row, sorted by query, run and rank.
 
     Attributes:
-        owners: [rows] int64 place of the query in the block.
-        passages: [rows] int64 number among `Passages`.
-        runs: [rows] int64 which run it is from.
+        owners: [rows] int64 index of the candidate's query in the block.
+        passages: [rows] int64 number of the passage in `Passages`.
+        runs: [rows] int64 index of the run that ranks it.
         ranks: [rows] int64 rank in that run, from 1.
         scores: [rows] float64 score in that run.
     """
@@ -31,17 +31,18 @@ class Candidates(NamedTuple):
     scores: np.ndarray
 
     def only(self, kept: np.ndarray) -> "Candidates":
-        """The rows that `kept`, a mask or row numbers, chooses."""
+        """The rows given by `kept`, a boolean mask or row numbers."""
         return Candidates(*(column[kept] for column in self))
 
 
 class Judged(NamedTuple):
-    """Queries of a block with their judged passages.
+    """Queries with their judged passages.
 
     Attributes:
         names: [queries] 'S' ids.
-        positives, offsets: flat int64 numbers of the relevant passages of the collection, and [queries + 1] bounds.
-        dropped, dropped_offsets: the same for the judged passages that are no negatives.
+        positives, offsets: flat int64 numbers of each query's relevant passages in the collection, and [queries + 1]
+            offsets.
+        dropped, dropped_offsets: the same for the judged passages that must not become negatives.
     """
 
     names: np.ndarray
@@ -59,17 +60,17 @@ class Judged(NamedTuple):
 
 
 class Left(NamedTuple):
-    """Ids of judged queries that get no negatives: none of the runs ranks for them, or no positive has a text."""
+    """Ids of judged queries without negatives: those in no run, and those without a positive in the collection."""
 
     not_in_run: list[str]
     no_positive: list[str]
 
 
 def queries_in_runs(qrels: Qrels, runs: Sequence[Run]) -> tuple[list[str], list[str]]:
-    """Ids of the queries with a relevant passage that a run ranks for, and of those that none does.
+    """Ids of the queries with a relevant passage: those that are in one of the runs, and those that are in none.
 
     Raises:
-        UserError: there are none that a run ranks for.
+        UserError: none of them is in a run.
     """
     judged = [query_id for query_id, ids in relevant(qrels).items() if ids]
     names = np.array([query_id.encode() for query_id in judged], "S" if judged else "S1")
@@ -85,7 +86,7 @@ def queries_in_runs(qrels: Qrels, runs: Sequence[Run]) -> tuple[list[str], list[
 
 
 def named_passages(names: Sequence[str], qrels: Qrels, windows: Sequence["Window"]) -> np.ndarray:
-    """[passages] 'S', each once: what the runs rank within the window, and what is judged for these queries."""
+    """[passages] 'S', distinct ids of passages that are in the windows or judged for the queries `names`."""
     parts = [np.array([i.encode() for name in names for i in qrels[name]])]
     parts += [np.unique(window.passage_ids()) for window in windows]
     return np.unique(np.concatenate(parts))
@@ -95,7 +96,10 @@ def judged_queries(names: Sequence[str], qrels: Qrels, passages: Passages, drop:
     """The queries that have a positive in the collection, and the ids of those that have none.
 
     Args:
-        drop: "relevant" or "all": which judged passages are no negatives.
+        drop: "relevant" or "all": which judged passages must not become negatives.
+
+    Raises:
+        UserError: no query has a positive in the collection.
     """
     positives = {name: [i for i, grade in qrels[name].items() if grade >= 1] for name in names}
     dropped = {name: list(qrels[name]) for name in names} if drop == "all" else positives
@@ -111,21 +115,26 @@ def judged_queries(names: Sequence[str], qrels: Qrels, passages: Passages, drop:
 
 
 class Window:
-    """The ranks `first` to `last` of a run's queries."""
+    """The passages at ranks `first` to `last` of a run, for each of the queries `names`, [queries] 'S'."""
 
     def __init__(self, run: Run, names: np.ndarray, first: int, last: int):
         places = IdLookup(run.query_ids).rows(names)
         self.run, self._skipped = run, first - 1
-        # Place -1 takes what is last: no rows.
+        # Index -1 (a query that is not in the run) takes the last element, a length of 0.
         lengths = np.append(np.minimum(np.diff(run.offsets), last), 0)[places]
         self._starts, self._lengths = run.offsets[places] + self._skipped, np.maximum(lengths - self._skipped, 0)
 
     def passage_ids(self) -> np.ndarray:
-        """[rows] 'S' of all queries."""
+        """[rows] 'S', the ids of all passages in the window, query by query."""
         return self.run.passage_ids[stretches(self._starts, self._lengths)[0]]
 
     def of(self, queries: np.ndarray, passages: Passages, number: int) -> Candidates:
-        """The candidates of queries given by their places; `number` is what the run is called in `Candidates.runs`."""
+        """The candidates of some queries.
+
+        Args:
+            queries: indices into `names`.
+            number: index of this run, for `Candidates.runs`.
+        """
         rows, offsets = stretches(self._starts[queries], self._lengths[queries])
         owners = np.repeat(np.arange(len(queries)), np.diff(offsets))
         ranks = np.arange(len(rows)) - offsets[owners] + self._skipped + 1
@@ -134,14 +143,14 @@ class Window:
 
 
 def gathered(windows: Sequence[Window], queries: np.ndarray, passages: Passages) -> Candidates:
-    """The candidates of all runs for these queries."""
+    """The candidates of all runs for the queries at these indices."""
     parts = [window.of(queries, passages, number) for number, window in enumerate(windows)]
     joined = Candidates(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
     return joined.only(np.argsort(joined.owners, kind="stable"))
 
 
 def _numbered(lists: dict[str, list[str]], passages: Passages) -> tuple[np.ndarray, np.ndarray]:
-    """The numbers of the passages that the collection has, flat, and the bounds of each list."""
+    """Flat numbers of those listed passages that the collection has, and the [lists + 1] offsets of the lists."""
     owners = np.repeat(np.arange(len(lists)), [len(ids) for ids in lists.values()])
     rows = passages.rows(np.array([i.encode() for ids in lists.values() for i in ids], "S" if len(owners) else "S1"))
     known = (rows >= 0) & passages.known[rows]

@@ -1,4 +1,4 @@
-"""What decides a list of negatives."""
+"""`NegativesConfig`, the settings of `lce negatives`."""
 
 import math
 from dataclasses import dataclass
@@ -28,12 +28,16 @@ def _shares(text: str) -> tuple[float, ...]:
 
 @dataclass(frozen=True)
 class NegativesConfig:
-    """A list of negatives to make; each field states what it means.
+    """The settings of a list of negatives; fields that are not listed below have their meaning in their help text.
 
     Attributes:
-        runs: the runs that candidates come from.
+        dataset: the data set with the queries, judgments and passages.
+        runs: files of the runs that candidates come from.
         output: the run to write; what each filter removed is written to `OUTPUT.json`.
-        teacher: runs with a teacher's scores of the candidates and the judged passages, as `lce score` writes them.
+        teacher: files of runs, as `lce score` writes them, with a teacher's scores of candidates and judged passages.
+
+    Raises:
+        UserError: a value is out of bounds, settings contradict each other, or the output would overwrite an input.
     """
 
     dataset: str = setting()

@@ -1,11 +1,11 @@
-"""Which of the candidates that are left become negatives: a pure function of (seed, query, passage)."""
+"""Draws negatives from the candidates that the filters leave, as a pure function of (seed, query, passage)."""
 
 import numpy as np
 
 from lce_tf.data.draws import draw
 from lce_tf.hard_negatives.candidates import Candidates
 
-_NEGATIVES = 4  # of the kinds of draws, see lce_tf.groups.sampler
+_NEGATIVES = 4  # purpose of the draws, a part of their key, as in lce_tf.groups.sampler
 
 
 def drawn(
@@ -18,35 +18,39 @@ def drawn(
     seed: int = 0,
     temperature: float = 1.0,
 ) -> np.ndarray:
-    """The rows to keep, grouped by query, in the order in which the run is written.
+    """The numbers of the rows to keep, grouped by query, in the order in which the run is written.
 
-    Each run's candidates are ordered by the draw. Then the runs take turns in proportion to their shares, so that the
-    first k negatives of a query have these proportions for every k. A passage that several runs rank is kept once, by
-    the run that reaches it first. A run without candidates left is passed over.
+    The draw orders the candidates of each run. The runs' lists are then interleaved in proportion to `shares`, so that
+    the first k negatives of a query have about these proportions for every k. A passage that several runs rank is kept
+    once, for the run in which it comes first in this order. A run without candidates left is skipped.
 
     Args:
-        query_keys, passage_keys: [rows] uint64 hashes of each row's ids.
-        shares: [runs] above 0.
-        per_query: rows a query at most; None: all.
-        how: of the choices of `NegativesConfig.draw`.
-        temperature: for "score".
+        query_keys, passage_keys: [rows] uint64 hashes of each row's query id and passage id.
+        shares: [runs] weight of each run, above 0.
+        per_query: maximum number of rows per query; None: all.
+        how: a choice of `NegativesConfig.draw`.
+        temperature: divides the scores if `how` is "score".
     """
     keys = _keys(candidates, query_keys, passage_keys, how, seed, temperature)
     order = _turns(candidates, keys, shares, np.arange(len(keys)))
     pairs = np.stack([candidates.owners[order], candidates.passages[order]])
     _, once = np.unique(pairs, axis=1, return_index=True)
-    if len(once) < len(order):  # without the second copies, the turns are again by the shares
+    if len(once) < len(order):  # interleave again without the repeated passages, so that the shares hold
         order = _turns(candidates, keys, shares, np.sort(order[once]))
     owners = candidates.owners[order]
     places = np.arange(len(order)) - np.searchsorted(owners, owners)
     order = order[places < (per_query or len(order))]
-    if len(shares) > 1:  # the turns are the only order that two runs have in common
+    if len(shares) > 1:  # scores and ranks of different runs cannot be compared, so keep the interleaved order
         return order
     return order[np.lexsort((candidates.ranks[order], candidates.owners[order]))]
 
 
 def _turns(candidates: Candidates, keys: np.ndarray, shares: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """The given rows, ascending, query by query in the order in which the runs take turns."""
+    """The given rows, sorted by query and, within a query, with the runs' lists interleaved by their shares.
+
+    Args:
+        rows: ascending row numbers of `candidates`.
+    """
     order = rows[np.lexsort((-keys[rows], candidates.runs[rows], candidates.owners[rows]))]
     owners, runs = candidates.owners[order], candidates.runs[order]
     lists = owners * len(shares) + runs
@@ -55,8 +59,9 @@ def _turns(candidates: Candidates, keys: np.ndarray, shares: np.ndarray, rows: n
 
 
 def _keys(candidates: Candidates, query_keys, passage_keys, how: str, seed: int, temperature: float) -> np.ndarray:
-    """[rows] float64, the highest drawn first: log weight plus a Gumbel draw is a sample without replacement.
+    """[rows] float64 sort keys; the candidates with the highest keys are drawn first.
 
+    Except for "top", a key is the log weight plus Gumbel noise: the k highest are then a sample without replacement.
     Source: Kool, van Hoof and Welling, "Stochastic beams and where to find them", ICML 2019.
     """
     if how == "top":

@@ -1,4 +1,4 @@
-"""Removed passages to look at: a few of each filter, chosen by a hash of their ids, with the texts."""
+"""Examples of removed passages with their texts: a few for each filter, chosen by a hash of their ids."""
 
 import heapq
 from typing import Any
@@ -10,23 +10,31 @@ from lce_tf.data.draws import draw
 from lce_tf.hard_negatives.candidates import Candidates
 from lce_tf.hard_negatives.filters import Found
 
-_EXAMPLES = 5  # of the kinds of draws, see lce_tf.groups.sampler
+_EXAMPLES = 5  # purpose of the draws, a part of their key, as in lce_tf.groups.sampler
 
 
 class Examples:
-    """Keeps up to `most` removed passages of each filter, whatever the order in which blocks of queries come."""
+    """Keeps up to `most` removed passages of each filter; the choice does not depend on the order of the blocks.
+
+    Args:
+        most: maximum number of examples per filter.
+        runs: files of the runs, in the order of `Candidates.runs`.
+    """
 
     def __init__(self, most: int, runs: list[str]):
         self._most, self._runs = most, runs
         self._kept: dict[str, list[tuple[int, str, str, dict[str, Any]]]] = {}
 
     def add(self, kind: str, names, ids, query_keys, passage_keys, candidates: Candidates, found: Found) -> None:
-        """Takes notice of what a filter removed from a block.
+        """Adds the passages that a filter removed from a block of queries.
 
         Args:
-            names: [queries] 'S' of the block.
-            ids: 'S' of all passages, by number.
-            query_keys, passage_keys: [rows] hashes of each row's ids.
+            kind: the filter's key in `lce_tf.hard_negatives.records.FILTERS`.
+            names: [queries] 'S' ids of the block's queries.
+            ids: [passages] 'S' ids of all passages, by number.
+            query_keys, passage_keys: [rows] uint64 hashes of each row's query id and passage id.
+            candidates: the candidates that the filter was applied to.
+            found: the filter's result for these candidates.
         """
         kept, rows = self._kept.setdefault(kind, []), np.flatnonzero(found.removed)
         numbers = draw(_EXAMPLES, query_keys[rows], passage_keys[rows])
@@ -45,7 +53,7 @@ class Examples:
         self._kept[kind] = heapq.nsmallest(self._most, kept, key=lambda entry: entry[:3])
 
     def with_texts(self, dataset: Dataset, split: str | None) -> dict[str, list[dict[str, Any]]]:
-        """Filter -> its examples, with the texts of query, positive and passage."""
+        """Filter -> its examples as dictionaries, with the texts of query, positive and removed passage."""
         found = {kind: [entry[3] for entry in entries] for kind, entries in self._kept.items()}
         every = [example for examples in found.values() for example in examples]
         wanted = {example[name] for example in every for name in ("positive_id", "passage_id")}

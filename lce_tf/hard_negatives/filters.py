@@ -1,6 +1,6 @@
-"""What is no negative: judged passages, near-duplicates of a positive, and what a teacher takes for relevant.
+"""Filters that remove judged passages, near-duplicates of a positive, and passages that a teacher scores as relevant.
 
-Each filter gives a mask over the candidates, and for the examples the positive that each candidate was held against.
+Each filter returns a mask over the candidates and the positive that each candidate was compared with.
 """
 
 from typing import NamedTuple
@@ -14,12 +14,13 @@ from lce_tf.hard_negatives.passages import Passages
 
 
 class Found(NamedTuple):
-    """What a filter found.
+    """The result of a filter.
 
     Attributes:
-        removed: [rows] bool.
-        against: [rows] int64 number of the positive that the candidate was compared with.
-        figures: name -> [rows] float64, what it was compared by; NaN where there is none.
+        removed: [rows] bool, whether the candidate is removed.
+        against: [rows] int64 number of the positive that the candidate was compared with; for filters that compare
+            nothing, the query's first positive.
+        figures: name -> [rows] float64 similarity or score that was compared; NaN if unknown.
     """
 
     removed: np.ndarray
@@ -28,7 +29,7 @@ class Found(NamedTuple):
 
 
 def judged(candidates: Candidates, queries: Judged, passages: Passages) -> Found:
-    """Candidates that are judged for their query."""
+    """Removes candidates that are judged for their query (those in `queries.dropped`)."""
     width = len(passages.ids)
     owners = np.repeat(np.arange(len(queries.names)), np.diff(queries.dropped_offsets))
     pairs = candidates.owners * width + candidates.passages
@@ -37,23 +38,24 @@ def judged(candidates: Candidates, queries: Judged, passages: Passages) -> Found
 
 
 def unknown(candidates: Candidates, queries: Judged, passages: Passages) -> Found:
-    """Candidates that the collection lacks."""
+    """Removes candidates that the collection does not have."""
     removed = ~passages.known[candidates.passages]
     return Found(removed, queries.positives[queries.offsets[candidates.owners]], {})
 
 
 def near_duplicates(candidates: Candidates, queries: Judged, passages: Passages, threshold: float) -> Found:
-    """Candidates whose word trigrams have at least this Jaccard similarity to those of a positive of their query."""
+    """Removes candidates whose word trigrams have a Jaccard similarity to a positive's of at least `threshold`."""
     similarity, against = similarities(candidates, queries, passages)
     return Found(similarity >= threshold, against, {"similarity": similarity})
 
 
 def similarities(candidates: Candidates, queries: Judged, passages: Passages) -> tuple[np.ndarray, np.ndarray]:
-    """[rows] float64, each candidate's greatest Jaccard similarity to a positive of its query, and that positive."""
+    """Each candidate's highest Jaccard similarity to a positive of its query, [rows] float64, and that positive's
+    number, [rows] int64."""
     counts = np.diff(queries.offsets)
     mine, bounds = passages.trigrams(candidates.passages)
     sizes = np.diff(bounds)
-    # A trigram and its query as one number, so that it is found only among that query's positives.
+    # Combines the hashes of trigram and query, so that a trigram matches only positives of the same query.
     mine = mine ^ mix(np.repeat(candidates.owners, sizes))
     best = np.full(len(sizes), -1.0)
     against = queries.positives[queries.offsets[candidates.owners]]
@@ -73,7 +75,7 @@ def similarities(candidates: Candidates, queries: Judged, passages: Passages) ->
 
 
 def _among(values: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """[values] bool, whether each of the hashes is one of `wanted`: `np.isin`, several times faster where few are."""
+    """[values] bool, whether each hash is one of `wanted`: the same as `np.isin`, several times faster if few are."""
     if not len(wanted):
         return np.zeros(len(values), bool)
     mask = np.uint64((1 << max(16, int(len(wanted)).bit_length() + 6)) - 1)
@@ -87,11 +89,11 @@ def _among(values: np.ndarray, wanted: np.ndarray) -> np.ndarray:
 
 
 class Taught(NamedTuple):
-    """A teacher's scores of candidates and of the positives to hold them against.
+    """A teacher's scores of candidates and of the positives that they are compared with.
 
     Attributes:
-        scores: [rows] float64, NaN where the teacher has none.
-        positive_scores: [rows] float64, the lowest among those of the query's positives; NaN where it has none.
+        scores: [rows] float64 score of each candidate; NaN if the teacher has not scored it.
+        positive_scores: [rows] float64 lowest score among the query's positives; NaN if none of them is scored.
         against: [rows] int64 number of that positive.
     """
 
@@ -100,20 +102,26 @@ class Taught(NamedTuple):
     against: np.ndarray
 
     def above_margin(self, margin: float) -> Found:
-        """Candidates that score above the positive's score minus `margin`.
+        """Removes candidates that score above the positive's score minus `margin`.
 
-        Moreira et al. 2024, "NV-Retriever", section 3: TopK-MarginPos.
+        A candidate is kept if its score or the positive's is unknown. Source: Moreira et al. 2024, "NV-Retriever",
+        section 3, TopK-MarginPos.
         """
         return self._found(self.scores > self.positive_scores - margin)
 
     def above_share(self, share: float, scale: str) -> Found:
-        """Candidates that score above `share` of the positive's score.
+        """Removes candidates that score above `share` of the positive's score.
 
-        Moreira et al. 2024, section 3: TopK-PercPos, whose scores are cosines. Of logits the sigmoid is compared,
-        since a share of a negative number is no bound.
+        A candidate is kept if its score or the positive's is unknown. Source: Moreira et al. 2024, "NV-Retriever",
+        section 3, TopK-PercPos, where scores are cosines. Logits are compared after a sigmoid, since a share of a
+        negative score would be higher than the score.
+
+        Args:
+            share: share of the positive's score, in (0, 1].
+            scale: "logit" or "raw", see `NegativesConfig.teacher_scale`.
 
         Raises:
-            UserError: raw scores of positives that are not above 0.
+            UserError: `scale` is "raw" and a positive's score is not above 0.
         """
         if scale == "raw":
             if (low := self.positive_scores <= 0).any():
@@ -122,8 +130,8 @@ class Taught(NamedTuple):
                     "which a share is no bound; give --teacher-margin, or --teacher-scale logit"
                 )
             return self._found(self.scores > share * self.positive_scores)
-        with np.errstate(invalid="ignore"):  # where there is no score
-            # Logarithms of the sigmoids, which do not saturate.
+        with np.errstate(invalid="ignore"):  # unknown scores are NaN
+            # Compares logarithms of the sigmoids, since sigmoids of large logits would all round to 1.
             mine, positive = -np.logaddexp(0, -self.scores), -np.logaddexp(0, -self.positive_scores)
         return self._found(mine > np.log(share) + positive)
 

@@ -1,4 +1,4 @@
-"""Makes a list of negatives: candidates of the runs, less what the filters remove, drawn and written."""
+"""Makes a list of negatives: reads candidates from runs, filters them, draws from the rest and writes a run."""
 
 from collections import Counter
 from dataclasses import asdict
@@ -30,7 +30,7 @@ from lce_tf.hard_negatives.passages import Passages
 from lce_tf.hard_negatives.records import FILTERS, per_query, summary, write_negatives
 from lce_tf.hard_negatives.teacher import Teacher
 
-# Queries whose candidates are looked at a time.
+# Number of queries whose candidates are processed at a time.
 BLOCK = 1024
 
 
@@ -38,15 +38,15 @@ class Negatives(NamedTuple):
     """A list of negatives.
 
     Attributes:
-        run: what was written.
-        record: what was recorded beside it, see `lce_tf.hard_negatives.records`.
+        run: the run that was written.
+        record: the record that was written beside it, see `lce_tf.hard_negatives.records`.
     """
 
     run: Run
     record: dict[str, Any]
 
     def text(self) -> str:
-        """What each filter removed, as lines to read."""
+        """The counts of queries, candidates, removed passages and negatives, one per line."""
         return summary(self.record)
 
 
@@ -54,7 +54,7 @@ def negatives(config: NegativesConfig) -> Negatives:
     """The negatives of each judged query, written to `config.output` as a run that `lce train --run` takes.
 
     Raises:
-        UserError: bad input, or the filters leave nothing, in one line.
+        UserError: an input is missing or invalid, the output cannot be written, or the filters leave no negative.
     """
     check_output(config.output, "--output")
     with alone(config.output):
@@ -64,7 +64,7 @@ def negatives(config: NegativesConfig) -> Negatives:
 
 
 class _Making:
-    """The inputs of one list, and the counts of what was done to them."""
+    """The inputs of one list of negatives, and the counts of what each filter removed."""
 
     def __init__(self, config: NegativesConfig):
         self.config, self.dataset = config, load_dataset(config.dataset)
@@ -150,7 +150,8 @@ class _Making:
     def _run(self, kept: Candidates, counts: np.ndarray) -> Run:
         some = counts > 0
         offsets = np.concatenate([[0], np.cumsum(counts[some])])
-        # Scores of several runs cannot be compared; the order is then that of their turns.
+        # Scores of different runs cannot be compared, so with several runs the scores written are -1, -2, ... in the
+        # order of `drawn`.
         one = len(self.runs) == 1
         scores = kept.scores if one else np.repeat(offsets[:-1], counts[some]) - np.arange(len(kept.owners)) - 1.0
         return Run.build(self.queries.names[some], offsets, self.passages.ids[kept.passages], scores, self.config.tag)

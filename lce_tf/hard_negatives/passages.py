@@ -1,4 +1,4 @@
-"""The passages that candidates and judgments name: whether the collection has them, and their word trigrams."""
+"""Passages named by candidates and judgments: whether the collection has them, and hashes of their word trigrams."""
 
 import itertools
 
@@ -10,16 +10,16 @@ from lce_tf.data.lookup import IdLookup
 from lce_tf.data.rows import stretches
 from lce_tf.foundation.progress import Progress
 
-# Passages read at a time.
+# Number of passages read at a time.
 BLOCK = 4096
 
 
 class Passages:
-    """Passages by number, with hashes of their trigrams.
+    """Passages by number, with hashes of their word trigrams.
 
     Attributes:
-        ids: [passages] 'S', each once.
-        known: [passages] bool, whether the collection has it.
+        ids: [passages] 'S', distinct; a passage's number is its index.
+        known: [passages] bool, whether the collection has the passage.
     """
 
     def __init__(self, ids: np.ndarray, known: np.ndarray, starts: np.ndarray, counts: np.ndarray, hashes: np.ndarray):
@@ -29,10 +29,11 @@ class Passages:
 
     @classmethod
     def read(cls, dataset: Dataset, ids: np.ndarray, shingled: bool) -> "Passages":
-        """The passages called `ids`, [passages] 'S', each once, in one reading of the collection.
+        """The passages with these ids, found in one pass over the collection.
 
         Args:
-            shingled: whether trigrams are wanted.
+            ids: [passages] 'S', distinct.
+            shingled: whether to compute trigrams; without, no passage has any.
         """
         lookup, parts, end = IdLookup(ids), [np.zeros(0, np.uint64)], 0
         known, starts, counts = np.zeros(len(ids), bool), np.zeros(len(ids), np.int64), np.zeros(len(ids), np.int64)
@@ -52,31 +53,31 @@ class Passages:
         return cls(ids, known, starts, counts, np.concatenate(parts))
 
     def rows(self, ids: np.ndarray) -> np.ndarray:
-        """[ids] int64 number of each passage, -1 for those that are not among these."""
+        """[ids] int64 number of each passage, -1 for ids that are not in `ids` of this object."""
         return self._lookup.rows(ids)
 
     def sizes(self, rows: np.ndarray) -> np.ndarray:
-        """[rows] int64, different trigrams of each passage."""
+        """[rows] int64, number of distinct trigrams of each passage."""
         return self._counts[rows]
 
     def trigrams(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The hashes of the passages' trigrams, flat uint64, and [rows + 1] offsets."""
+        """The hashes of the passages' distinct trigrams, flat uint64, and [rows + 1] offsets."""
         places, offsets = stretches(self._starts[rows], self._counts[rows])
         return self._hashes[places], offsets
 
 
 def trigrams_of(texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Hashes of each text's different word trigrams, flat uint64, and how many each text has.
+    """Hashes of each text's distinct word trigrams, flat uint64, and their number for each text, [texts] int64.
 
     As in `lce_tf.data.pydocs.near_duplicates.shingles`, a text of one or two words counts as one trigram, and a text
-    without words has none. Computed by arrays, for collections of millions.
+    without words has none. Vectorised, since a collection has millions of texts.
     """
     split = [text.split() for text in texts]
     lengths = np.array([len(words) for words in split], np.int64)
     flat = [word for words in split for word in words]
     distinct = sorted(set(flat))
     known = dict(zip(distinct, id_keys(word.encode() for word in distinct).tolist(), strict=True))
-    # Two more at the end, so that there are a second and a third word everywhere; past its text's end a word is 0.
+    # Two zeros at the end, so that every word has two successors; successors beyond the end of a text are set to 0.
     words = np.zeros(len(flat) + 2, np.uint64)
     words[: len(flat)] = np.fromiter(map(known.__getitem__, flat), np.uint64, len(flat))
     owners = np.repeat(np.arange(len(texts)), lengths)

@@ -1,4 +1,4 @@
-"""The two files of a list of negatives: the run, and beside it what the run was made of and what was removed."""
+"""Writes and reads the two files of a list of negatives: the run, and the record of its inputs and removed passages."""
 
 from pathlib import Path
 from typing import Any
@@ -10,11 +10,11 @@ from lce_tf.errors import UserError
 from lce_tf.foundation.disk import NEGATIVES
 from lce_tf.foundation.files import read_json, sha256_of
 
-# Marks a record among other JSON files that may lie beside a run.
+# Distinguishes a record from other JSON files that may be beside a run.
 MADE_BY = {"made_by": "lce negatives"}
-# Examples of each filter that are shown, and letters of a passage in them; the record has more of both.
+# Number of examples printed for each filter, and of characters printed of each passage; the record may hold more.
 EXAMPLES, LETTERS = 2, 300
-# What each filter removes, in the order in which they are applied.
+# Filter -> what it removes, in the order in which the filters are applied.
 FILTERS = {
     "judged": "judged passages",
     "unknown": "not in the collection",
@@ -26,7 +26,7 @@ _FIGURES = {"teacher_score": "teacher", "positive_score": "positive's", "similar
 
 
 def record_file(output: str | Path) -> str:
-    """Where the facts about the run at `output` are."""
+    """The file name of the record of the run at `output`."""
     return f"{output}.json"
 
 
@@ -37,10 +37,10 @@ def write_negatives(run: Run, record: dict[str, Any], output: str | Path) -> Non
 
 
 def read_record(output: str | Path, sha256: str | None = None) -> dict[str, Any] | None:
-    """What was recorded when the run at `output` was made; None for a run that `lce negatives` has not written.
+    """The record of the run at `output`; None for a run that `lce negatives` has not written.
 
     Args:
-        sha256: of the run, where it was read.
+        sha256: SHA-256 of the run as read, which must match the record; None: not checked.
 
     Raises:
         UserError: the record is of another version, or the run has changed since.
@@ -58,7 +58,7 @@ def read_record(output: str | Path, sha256: str | None = None) -> dict[str, Any]
 
 
 def summary(record: dict[str, Any]) -> str:
-    """What each filter removed, as lines to read."""
+    """The counts of queries, candidates, removed passages and negatives, one per line."""
     rows = [
         ("queries", f"{record['queries']}"),
         ("  none of the runs ranks for them", f"{len(record['not_in_run'])}"),
@@ -81,7 +81,7 @@ def summary(record: dict[str, Any]) -> str:
 
 
 def examples_text(record: dict[str, Any], most: int) -> str:
-    """Up to `most` examples of each filter: query, positive, and the passage that was removed."""
+    """Up to `most` examples of each filter as text: query, positive and removed passage."""
     parts = []
     for key, found in record["examples"].items():
         for example in found[:most]:
@@ -103,7 +103,7 @@ def _cut(text: str) -> str:
 
 
 def per_query(counts: np.ndarray) -> dict[str, float]:
-    """The record's figures about the number of negatives of each query."""
+    """Minimum, maximum and mean of the number of negatives per query, for the record."""
     if not len(counts):
         return {"least": 0, "most": 0, "mean": 0.0}
     return {"least": int(counts.min()), "most": int(counts.max()), "mean": float(counts.mean())}

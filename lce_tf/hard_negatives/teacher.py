@@ -1,4 +1,4 @@
-"""A teacher's scores of candidates and positives, looked up in the runs that hold them."""
+"""Looks up a teacher's scores of candidates and positives in runs."""
 
 from collections.abc import Sequence
 
@@ -14,14 +14,28 @@ from lce_tf.hard_negatives.passages import Passages
 
 
 class Teacher:
-    """The scores in `runs`; of a pair that several of them hold, the first one's counts."""
+    """A teacher's scores, read from `runs`. If several runs score a pair, the first run's score is used.
+
+    Args:
+        runs: runs whose scores are the teacher's.
+        names: [queries] 'S' ids of all queries.
+        passages: the passages that scores are looked up for.
+    """
 
     def __init__(self, runs: Sequence[Run], names: np.ndarray, passages: Passages):
         self._runs, self._passages = runs, passages
         self._places = [IdLookup(run.query_ids).rows(names) for run in runs]
 
     def check(self, queries: Judged, files: Sequence[str]) -> None:
-        """Raises a UserError where the teacher has scored no positive at all, so that it would filter nothing."""
+        """Checks that the teacher has scored at least one positive; without, it would filter nothing.
+
+        Args:
+            queries: all queries.
+            files: the runs' file names, for the error message.
+
+        Raises:
+            UserError: it has scored none.
+        """
         places = np.arange(len(queries.names))
         if not np.isfinite(self._looked_up(places, *_positives(queries))).any():
             raise UserError(
@@ -30,10 +44,14 @@ class Teacher:
             )
 
     def taught(self, places: np.ndarray, queries: Judged, candidates: Candidates) -> Taught:
-        """Its scores for a block of queries that stand at `places` among all."""
+        """The teacher's scores for a block of queries.
+
+        Args:
+            places: [queries] indices of the block's queries among all queries.
+        """
         owners, positives = _positives(queries)
         scores = self._looked_up(places, owners, positives)
-        # Unscored positives last, so that the first one of a query is its lowest score, or none.
+        # Sorts each query's positives by score, unscored ones last: the first has the lowest score, or none is scored.
         order = np.lexsort((np.where(np.isfinite(scores), scores, np.inf), owners))
         lowest = order[queries.offsets[:-1]]
         mine = lowest[candidates.owners]
@@ -41,11 +59,17 @@ class Teacher:
         return Taught(found, scores[mine], positives[mine])
 
     def _looked_up(self, places: np.ndarray, owners: np.ndarray, passages: np.ndarray) -> np.ndarray:
-        """[pairs] float64 scores of pairs of a query, as its place among `places`, and a passage; NaN for none."""
+        """[pairs] float64 scores of (query, passage) pairs; NaN for pairs that the teacher has not scored.
+
+        Args:
+            places: [queries] indices of the block's queries among all queries.
+            owners: [pairs] index of each pair's query in `places`.
+            passages: [pairs] number of each pair's passage.
+        """
         width, found = len(self._passages.ids), np.full(len(owners), np.nan)
         wanted = owners * width + passages
         for run, in_run in zip(self._runs, self._places, strict=True):
-            # Place -1 takes what is last: no rows.
+            # Index -1 (a query that is not in the run) takes the last element, a length of 0.
             lengths = np.append(np.diff(run.offsets), 0)[in_run[places]]
             rows, offsets = stretches(run.offsets[in_run[places]], lengths)
             numbers = self._passages.rows(run.passage_ids[rows])

@@ -6,13 +6,13 @@ import tensorflow as tf
 
 from lce_tf.kernels import fused
 
-# Compute capability that the kernels' matrix products and loads need.
+# Lowest compute capability that has the matrix products and loads of the kernels.
 CAPABILITY = (8, 0)
 
 
 @functools.cache
 def works() -> bool:
-    """Whether there is an NVIDIA GPU on which XLA compiles a kernel that gives correct numbers."""
+    """Whether the first GPU is an NVIDIA GPU on which XLA compiles a kernel that gives correct numbers."""
     gpus = tf.config.list_physical_devices("GPU")
     if not gpus:
         return False
@@ -29,7 +29,7 @@ def works() -> bool:
 
 
 def _mean_of_a_pair() -> bool:
-    """Whether attention with equal keys gives the mean of each pair's values: tokens 0 to 9 and 10 to 63."""
+    """Whether attention with equal keys gives the mean of each pair's values, for pairs of the tokens 0-9 and 10-63."""
     begin, end = (tf.constant([low] * 10 + [high] * 54, tf.int32) for low, high in ((0, 10), (10, 64)))
     values = tf.cast(tf.range(64), tf.float16)[:, None] * tf.ones([1, 64], tf.float16)
     qkv = tf.concat([tf.zeros([64, 128], tf.float16), values], axis=1)
@@ -44,7 +44,7 @@ def _mean_of_a_pair() -> bool:
 
 
 def fits(config, precision) -> bool:
-    """Whether the kernels support a model of this shape.
+    """Whether the kernels support a model of this shape and precision.
 
     Args:
         config: `EncoderConfig`.

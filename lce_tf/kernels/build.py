@@ -7,13 +7,14 @@ from pathlib import Path
 
 FOLDER, SOURCE = Path(__file__).parent / "ttir", "source.sha256"
 HALF, FLOAT, INT = "*fp16", "*fp32", "*i32"
-# Tokens per tile, and tokens that it is compared with at a time: the best of those tried on an H200.
+# Tokens that a program of an attention kernel computes, and tokens of their pairs that it reads at a time: the fastest
+# of the values tried on an H200.
 TILE, STEP = 64, 32
 ATTENTION = {"qkv": HALF, "keys": INT, "begin": INT, "end": INT, "params": INT, "out": HALF, "lse": FLOAT}
 ATTENTION |= {"upstream": HALF, "delta": FLOAT, "dqkv": HALF}
 NORM = {"x": HALF, "h": HALF, "z": HALF, "bias": FLOAT, "gamma": FLOAT, "beta": FLOAT, "keys": INT, "params": INT}
 NORM |= {"y": HALF, "mean": FLOAT, "rstd": FLOAT, "upstream": HALF, "dz": HALF, "dh": HALF, "sums": FLOAT, "dx": HALF}
-# File name: (kernel, types of its arguments, its constants).
+# File name without its suffix: (kernel, types of arguments by name, constants).
 KERNELS = {
     **{
         f"attention_forward_{head}{'' if drop else '_scoring'}": (
@@ -68,7 +69,7 @@ def text_of(function, types: dict[str, str], constants: dict[str, int]) -> str:
 
 
 def main() -> int:
-    """Writes the file of every kernel."""
+    """Writes the text file of every kernel, and the digest of the source."""
     from lce_tf.kernels import source
 
     FOLDER.mkdir(exist_ok=True)

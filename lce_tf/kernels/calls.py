@@ -7,7 +7,7 @@ from importlib.resources import files
 
 import tensorflow as tf
 
-# Kernels whose number of warps and of pipeline stages is not 4 and 2: the best of those tried on an H200.
+# (warps, pipeline stages) of kernels for which other values than (4, 2) were the fastest of those tried on an H200.
 TUNED = {"attention_forward": (4, 3), "norm_backward": (2, 2), "gelu_backward": (2, 2)}
 
 
@@ -18,11 +18,11 @@ def call(
     grid: Sequence[int],
     half: tf.DType,
 ) -> list[tf.Tensor]:
-    """Calls a kernel, which XLA compiles for an NVIDIA GPU, within a function compiled by XLA; returns its results.
+    """The outputs of a kernel, called within a function that XLA compiles for an NVIDIA GPU.
 
     Args:
-        name: of its file in `ttir`.
-        operands: its inputs, in order; their shapes must be static.
+        name: name of the kernel's file in `ttir`, without its suffix.
+        operands: the kernel's inputs, in order; their shapes must be static.
         results: dtype and shape of each output.
         grid: number of programs along up to three axes.
         half: the dtype to use for the kernel's float16: float16 or bfloat16.
@@ -55,7 +55,16 @@ def _kernel(name: str, half: str) -> tuple[str, str]:
 
 
 def params(place: int, rate: float, heads: int = 0, size: int = 0, rows: int = 0, epsilon: float = 0.0) -> tf.Tensor:
-    """The scalars of a kernel, see `source`."""
+    """[6] int32, the scalars that a kernel reads, see `source`.
+
+    Args:
+        place: number of the dropout in the model.
+        rate: dropout rate, from 0 to below 1.
+        heads: number of attention heads.
+        size: entries per row of a row-wise kernel.
+        rows: rows per program of a row-wise kernel.
+        epsilon: of layer normalisation; its bits are stored.
+    """
     import numpy as np
 
     bits = np.array([epsilon], np.float32).view(np.int32)[0]

@@ -6,21 +6,22 @@ from lce_tf.kernels.calls import call, params, rows_of
 
 # Tokens per program of an attention kernel; sequences are padded to a multiple of it.
 TILE = 64
-# Columns per program of the GELU's gradient; the layer's width must be a multiple.
+# Columns per program of the GELU's gradient; the layer's width must be a multiple of it.
 GELU_BLOCK = 512
-# Maximum rows per program of the row-wise kernels: fewer keep the card busier, more give fewer partial sums.
+# Maximum rows per program of the row-wise kernels: fewer rows use more of the GPU, more rows give fewer partial sums.
 FORWARD_ROWS, BACKWARD_ROWS = 4, 16
 
 
 def attention(qkv, keys, begin, end, heads: int, rate: float, place: int, training: bool) -> tf.Tensor:
-    """[tokens, heads * size] attention of each token to the tokens of its pair, with weights dropped at `rate`.
+    """[tokens, heads * size] attention of each token to the tokens of its pair, in the dtype of `qkv`.
 
     Args:
         qkv: [tokens, 3 * heads * size], float16 or bfloat16, size 32 or 64; tokens a multiple of `TILE`.
         keys: [tokens] int32, each token's part of the dropout seed.
         begin, end: [tokens] int32, the first token of each token's pair and the one after its last.
+        rate: dropout rate of the attention weights.
         place: number of this dropout in the model.
-        training: whether gradients are needed and weights are dropped.
+        training: whether gradients are needed and dropout is applied.
     """
     tokens, width = qkv.shape
     size, half = width // 3 // heads, qkv.dtype
@@ -54,7 +55,8 @@ def residual_norm(x, h, bias, gamma, beta, keys, rate: float, place: int, epsilo
 
     Args:
         bias, gamma, beta: [size] float32.
-        keys, place: as `attention` takes them.
+        keys, rate, place: of the dropout, as for `attention`.
+        epsilon: added to the variance.
     """
     (tokens, size), half = x.shape, x.dtype
     block = 512 if size <= 512 else 1024
@@ -82,7 +84,7 @@ def residual_norm(x, h, bias, gamma, beta, keys, rate: float, place: int, epsilo
 
 
 def bias_gelu(x, bias) -> tf.Tensor:
-    """GELU with erf of x + bias, [tokens, size] in the dtype of x; bias [size] float32."""
+    """Exact GELU (with erf) of x + bias, [tokens, size] in the dtype of x; bias [size] float32, see `GELU_BLOCK`."""
     (tokens, size), half = x.shape, x.dtype
     rows = rows_of(tokens, BACKWARD_ROWS)
     scalars = params(0, 0.0, 0, size, rows)

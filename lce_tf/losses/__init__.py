@@ -1,4 +1,4 @@
-"""Training losses as pluggable Keras layers, one a file: `LOSSES["lce"]()`."""
+"""Training losses as Keras layers, one per file, looked up by name: `LOSSES["lce"]()`."""
 
 from lce_tf.foundation.registry import Registry
 from lce_tf.losses.facts import LossFacts

@@ -1,4 +1,4 @@
-"""What every loss layer offers to the training step."""
+"""`RankingLoss`, the base class of all losses, and functions that several of them use."""
 
 from typing import Any
 
@@ -12,13 +12,17 @@ from lce_tf.losses.options import options_of
 class RankingLoss(LossFacts, keras.layers.Layer):
     """A loss over the logits of query groups, computed in float32 and left unreduced over queries.
 
-    Subclasses define `call` and set the attributes of `LossFacts`, which see, where the defaults do not fit.
+    Subclasses define `call`, and set those attributes of `LossFacts` whose defaults do not fit.
 
     Args:
-        options: values of the options that the loss states; the defaults for those left out.
+        options: values of the loss's options (see `LossFacts.options`); the others have their defaults.
 
     Attributes:
-        option: the options, one field each.
+        option: the options as a frozen dataclass with one field each.
+
+    Raises:
+        UserError: an option's value is out of bounds.
+        TypeError: the loss has no such option.
     """
 
     def __init__(self, name: str | None = None, **options: Any):
@@ -30,8 +34,8 @@ class RankingLoss(LossFacts, keras.layers.Layer):
 
         Args:
             logits: [queries, group, outputs], any floating dtype.
-            labels: [queries, group] float32, 1 for relevant and 0 for not; or grades, 0 for what is not relevant; or a
-                teacher's scores, NaN for none.
+            labels: [queries, group] float32: 1 for relevant passages and 0 for others; or grades, 0 for passages that
+                are not relevant; or a teacher's scores, NaN for passages that it has not scored.
 
         Returns:
             [queries] float32; the training step averages them over the global batch.
@@ -39,7 +43,7 @@ class RankingLoss(LossFacts, keras.layers.Layer):
         raise TypeError(f"{type(self).__name__} does not define a loss")
 
     def log_shares(self, logits: tf.Tensor) -> tf.Tensor:
-        """[queries, group] float32 logarithms of each passage's share of its group's softmax, which R-Drop compares.
+        """[queries, group] float32: log softmax of the scores over each group, which R-Drop compares.
 
         Args:
             logits: as in `call`.
@@ -48,20 +52,23 @@ class RankingLoss(LossFacts, keras.layers.Layer):
 
 
 def known_labels(labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Labels with 0 in place of NaN, and float32 of the same shape, 1 where they were none; else gradients turn NaN."""
+    """Labels with 0 in place of NaN and infinities, and a float32 mask of the same shape, 1 where the label was finite.
+
+    NaN is replaced because it would make gradients NaN even if multiplied by 0.
+    """
     known = tf.math.is_finite(labels)
     return tf.where(known, labels, 0.0), tf.cast(known, tf.float32)
 
 
 def log_shares_of(z: tf.Tensor, members: tf.Tensor) -> tf.Tensor:
-    """[..., passages] logarithms of each passage's share of the softmax over some of them.
+    """[..., passages] float32: log softmax of the scores over some of the passages.
 
     Args:
         z: [..., passages] float32 scores.
-        members: of that shape or one that broadcasts to it: 1 for the passages in the softmax, 0 for the others. The
-            result for the others is finite and to be ignored. Each row has at least one member.
+        members: float32 of that shape or one that broadcasts to it: 1 for the passages in the softmax, 0 for the
+            others. The result for the others is finite; ignore it. Each row needs at least one member.
     """
-    # The others' scores are replaced by the lowest member's, so that none overflows, and are weighted by 0 in the sum.
+    # The others have weight 0 in the sum. The lowest member's score replaces their scores, so that exp cannot overflow.
     lowest = tf.reduce_min(tf.where(members > 0, z, z.dtype.max), axis=-1, keepdims=True)
     z = tf.where(members > 0, z, lowest)
     highest = tf.stop_gradient(tf.reduce_max(z, axis=-1, keepdims=True))

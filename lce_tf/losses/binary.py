@@ -9,7 +9,7 @@ from lce_tf.losses.base import RankingLoss
 class BinaryLoss(RankingLoss):
     """Mean over a group's passages of -(q log p + (1 - q) log(1 - p)), p = sigmoid(z), q = y (1 - e) + e / 2.
 
-    y is 1 for a grade above 0 and 0 for others, e the label smoothing.
+    y is 1 for a grade above 0 and 0 otherwise; e is the label smoothing.
     """
 
     key = "binary"
@@ -32,6 +32,9 @@ class BinaryLoss(RankingLoss):
         return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(labels=target, logits=z), axis=-1)
 
     def log_shares(self, logits):
-        """[queries, group * 2] float32: of a passage on its own it is the two classes that share."""
+        """[queries, group * 2] float32: log p of each passage, then log(1 - p) of each.
+
+        Every passage is scored on its own, so its distribution is over the two classes, not over the group.
+        """
         z = tf.cast(logits[..., -1], tf.float32)
         return tf.concat([tf.math.log_sigmoid(z), tf.math.log_sigmoid(-z)], axis=-1)

@@ -8,9 +8,9 @@ from lce_tf.losses.base import RankingLoss
 
 
 class CrossEntropyLoss(RankingLoss):
-    """-log softmax(z)_label of two logits a pair, logit 1 being the relevant class by convention.
+    """-log softmax(z)_label over the two logits of a pair, of which logit 1 is the relevant class.
 
-    Every member of a group is an example of its own; their mean is the group's loss.
+    Each passage of a group is a separate example; the group's loss is their mean.
     """
 
     key = "ce"
@@ -23,12 +23,12 @@ class CrossEntropyLoss(RankingLoss):
         return math.log(2)
 
     def call(self, logits, labels):
-        # softmax(z)_1 = sigmoid(z1 - z0), whose logarithm has a form that neither overflows nor loses digits.
+        # softmax(z)_1 = sigmoid(z1 - z0); TensorFlow computes its logarithm without overflow or loss of precision.
         margin = tf.cast(logits[..., 1], tf.float32) - tf.cast(logits[..., 0], tf.float32)
         labels = tf.cast(labels, tf.float32)
         return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(labels=labels, logits=margin), axis=-1)
 
     def log_shares(self, logits):
-        """[queries, group * 2] float32: of a single pair it is the classes that share."""
+        """[queries, group * 2] float32: log softmax over the two classes, both values of a passage adjacent."""
         shares = tf.nn.log_softmax(tf.cast(logits, tf.float32), axis=-1)
         return tf.reshape(shares, [tf.shape(logits)[0], -1])

@@ -1,4 +1,4 @@
-"""What a loss states about itself, readable without TensorFlow."""
+"""`LossFacts`, the attributes that describe a loss, which can be read without importing TensorFlow."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,13 +10,13 @@ class LossFacts:
     Attributes:
         key: the name after `--loss`; a class outside this package is named by its class path instead.
         help: one line for `lce list losses`.
-        outputs: logits a pair that the model's head must give at least; losses over scores read the last.
-        pairs: True where every training example is a single labelled pair (group size 1) rather than a group
-            with its positive in column 0.
-        teacher: True where the labels are a teacher's scores of the same passages.
-        grades: True where the labels are the judgments' grades, of which several in a group may be above 0. A loss
-            with both takes a teacher's scores if a teacher is given, and grades if none is.
-        least_group: smallest group that it can learn from.
+        outputs: minimum number of logits per pair that the model's head must give. Losses over scores read the last.
+        pairs: True if every training example is a single labelled pair (group size 1) rather than a group with its
+            positive in column 0.
+        teacher: True if the labels are a teacher's scores of the passages.
+        grades: True if the labels are the judgments' grades; several passages of a group may have a grade above 0. A
+            loss with both `teacher` and `grades` uses a teacher's scores if there is a teacher, and grades otherwise.
+        least_group: smallest group size that the loss can learn from.
         options: name -> keywords of `lce_tf.foundation.settings.setting` (default, help, bounds, choices), for each
             number or word that `--loss-options` may set. The layer has them as fields of `self.option`.
     """
@@ -32,5 +32,5 @@ class LossFacts:
 
     @classmethod
     def blind(cls, members: int) -> float:
-        """The loss of a model that gives all passages of a group the same score; 0 where that cannot be said."""
+        """The loss of a model that gives all passages of a group of `members` the same score; 0 if it is not known."""
         return 0.0

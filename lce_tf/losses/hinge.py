@@ -6,9 +6,9 @@ from lce_tf.losses.base import RankingLoss
 
 
 class HingeLoss(RankingLoss):
-    """max(0, 1 - z+ + z-) for column 0 against each other column, averaged over the pairs.
+    """max(0, 1 - z+ + z-), averaged over the pairs of the positive (column 0) and each negative (the other columns).
 
-    A group of one has no pair and a loss of 0.
+    A group of one passage has no pair and a loss of 0.
     """
 
     key = "hinge"

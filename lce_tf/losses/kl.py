@@ -7,10 +7,11 @@ from lce_tf.losses.base import RankingLoss, known_labels, log_shares_of
 
 
 class KLLoss(RankingLoss):
-    """sum_j T(j) (log T(j) - log S(j)), where T = softmax(t / temperature) of the teacher's scores and S that of z.
+    """sum_j T(j) (log T(j) - log S(j)), where T = softmax(t / temperature) and S = softmax(z / temperature).
 
-    Passages that the teacher has not scored have no share in either; a group with fewer than two others has a loss of
-    0. Hinton's factor temperature^2 is left out: the learning rate takes its place.
+    t are the teacher's scores and z the model's. Both softmaxes are over the passages that the teacher has scored; a
+    group with fewer than two of them has a loss of 0. Hinton's factor temperature^2 is left out, since the learning
+    rate can make up for it.
     """
 
     key = "kl"
@@ -29,7 +30,8 @@ class KLLoss(RankingLoss):
     def call(self, logits, labels):
         z, labels, known = tf.cast(logits[..., -1], tf.float32), *known_labels(labels)
         several = tf.cast(tf.reduce_sum(known, axis=1, keepdims=True) > 1, tf.float32)
-        # All are members of a group that has too few, whose loss is then multiplied by 0.
+        # log_shares_of needs a member in each row. In groups with too few scores all passages are members, and
+        # `several` sets the loss to 0.
         members = 1 - several * (1 - known)
         teacher = log_shares_of(labels / self.option.temperature, members)
         model = log_shares_of(z / self.option.temperature, members)

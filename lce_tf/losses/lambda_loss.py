@@ -8,16 +8,16 @@ from lce_tf.losses.base import RankingLoss
 
 
 class LambdaLoss(RankingLoss):
-    """Mean over all i and j of a group of which i has the higher grade of w_ij log2(1 + exp(-sigma (z_i - z_j))).
+    """w_ij log2(1 + exp(-sigma (z_i - z_j))), averaged over the pairs of a group in which i has the higher grade.
 
-    With G_i = (2^grade - 1) / max DCG, D(r) = log2(1 + r), and r_i the rank of i by the scores as they are now:
+    With G_i = (2^grade - 1) / max DCG, D(r) = log2(1 + r), and r_i the rank of i by the current scores:
 
     - weights=lambdarank: w_ij = |1 / D(r_i) - 1 / D(r_j)| |G_i - G_j| (equation 15)
     - weights=ndcg2: w_ij = (1 / D(|r_i - r_j|) - 1 / D(|r_i - r_j| + 1)) |G_i - G_j| (NDCG-Loss2, equation 16)
-    - weights=ndcg2++: mu times the second, and the first (NDCG-Loss2++, equation 17)
+    - weights=ndcg2++: w_ij = mu times the weight of ndcg2 plus the weight of lambdarank (NDCG-Loss2++, equation 17)
 
-    The paper sums over the pairs; here it is their mean, as in the other pairwise losses, so that groups with more
-    positives have no more say. A group whose passages all have one grade has a loss of 0.
+    The paper sums over the pairs. Here they are averaged, as in the other pairwise losses, so that groups with more
+    pairs do not weigh more. A group whose passages all have the same grade has a loss of 0.
     """
 
     key = "lambda"
@@ -62,7 +62,7 @@ class LambdaLoss(RankingLoss):
         return tf.math.divide_no_nan(total, tf.reduce_sum(counted, axis=[1, 2]))
 
     def _gains(self, labels):
-        """[queries, group] gains over the highest DCG that the group can have."""
+        """[queries, group] gains 2^grade - 1, divided by the group's highest possible DCG (DCG@k with the option k)."""
         gains = tf.pow(2.0, labels) - 1
         positions = tf.range(1, tf.shape(labels)[1] + 1)
         seen = positions <= self.option.k if self.option.k else positions > 0
@@ -70,11 +70,11 @@ class LambdaLoss(RankingLoss):
         return tf.math.divide_no_nan(gains, tf.reduce_sum(best, axis=1, keepdims=True))
 
     def _weights(self, ranks, gains):
-        """[queries, group, group] weights; of the ranks and not of the scores, so nothing is differentiated."""
+        """[queries, group, group] weights of the pairs. They depend on ranks only, so they have no gradient."""
         discounts = _discount(ranks)
         apart = tf.abs(ranks[:, :, None] - ranks[:, None, :])
         rank = tf.abs(discounts[:, :, None] - discounts[:, None, :])
-        # Of a passage with itself it is no pair; 1 keeps the discount finite.
+        # On the diagonal, which holds no pair, a distance of 1 instead of 0 keeps the discount finite.
         ndcg2 = _discount(tf.maximum(apart, 1)) - _discount(tf.maximum(apart, 1) + 1)
         weights = {
             "lambdarank": lambda: rank,

@@ -8,10 +8,10 @@ from lce_tf.losses.base import RankingLoss
 
 
 class LCELoss(RankingLoss):
-    """-log of the positive's softmax share among its group, the positive in column 0 (eq. 5).
+    """-log softmax(z / t)_0 over the scores of a group, whose positive is in column 0 (eq. 5).
 
-    Equation (6), the mean over the batch's queries, is the training step's. A temperature t, which the paper does not
-    have, makes it the softmax of z / t: below 1 the negatives with the highest scores weigh more.
+    The training step computes equation (6), the mean over the batch's queries. The paper has no temperature t, that is,
+    t = 1. With t below 1, the negatives with the highest scores get a larger part of the gradient.
     """
 
     key = "lce"
@@ -34,7 +34,7 @@ class LCELoss(RankingLoss):
         return -self.log_shares(logits)[:, 0]
 
     def log_shares(self, logits):
-        """As in `RankingLoss`, with the temperature."""
+        """As in `RankingLoss`, but with the scores divided by the temperature."""
         z = tf.cast(logits[..., -1], tf.float32)
-        # Left out at 1, so that what was trained before there was a temperature comes out the same to the bit.
+        # No division at 1, so that training gives bitwise the same result as before the temperature existed.
         return tf.nn.log_softmax(z if self.option.temperature == 1 else z / self.option.temperature, axis=-1)

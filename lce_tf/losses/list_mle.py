@@ -7,11 +7,12 @@ from lce_tf.losses.base import RankingLoss, known_labels, log_shares_of
 
 
 class ListMLELoss(RankingLoss):
-    """-sum_i w_i log(e^(z_i) / sum_(k >= i) e^(z_k)), i in the order of the labels, the highest first.
+    """-sum_i w_i log(e^(z_i) / sum_(k >= i) e^(z_k)), where i counts passages by descending label from 1.
 
-    w_i is 1, or for positions=aware (2^(n - i) - 1) / sum_k (2^(n - k) - 1), the paper's weights divided by their sum,
-    so that a long list does not overflow. Among equal labels, those of earlier columns are first: a group's negatives
-    come in the order in which they were drawn. What a teacher has not scored is left out of the list.
+    With positions=equal, w_i is 1. With positions=aware, it is (2^(n - i) - 1) / sum_k (2^(n - k) - 1): the paper's
+    weights divided by their sum, so that a long list does not overflow. Passages with equal labels are in the order of
+    their columns, so a group's negatives are in the order in which they were drawn. Passages that a teacher has not
+    scored are left out of the list.
     """
 
     key = "list-mle"
@@ -38,7 +39,7 @@ class ListMLELoss(RankingLoss):
         weights = known
         if self.option.positions == "aware":
             listed = tf.reduce_sum(known, axis=1, keepdims=True)
-            # The paper's weights over 2^(n - 1), as i - 1 passages stand above the i-th.
+            # The paper's weights divided by 2^(n - 1). The i-th passage has i - 1 passages above it.
             weights = known * (tf.pow(2.0, -tf.reduce_sum(above, axis=2)) - tf.pow(2.0, 1 - listed))
             weights = tf.math.divide_no_nan(weights, tf.reduce_sum(weights, axis=1, keepdims=True))
         return -tf.reduce_sum(weights * shares, axis=1)

@@ -9,10 +9,10 @@ from lce_tf.losses.base import RankingLoss
 
 
 class ListNetLoss(RankingLoss):
-    """-sum_j P_y(j) log P_z(j), where P_y = softmax(y / t) of the group's grades and P_z = softmax of its scores.
+    """-sum_j P_y(j) log P_z(j), where P_y = softmax(y / t) of the group's grades and P_z = softmax(z) of its scores.
 
-    The target is never all on one passage: of one passage of grade 1 among n it has e / (e + n - 1) at t = 1, and goes
-    to 1, which makes the loss LCE, as t goes to 0.
+    The target P_y never puts all its weight on one passage. If one passage of n has grade 1 and the others 0, its
+    weight is e / (e + n - 1) at t = 1. As t goes to 0, its weight goes to 1 and the loss becomes LCE.
     """
 
     key = "list-net"

@@ -1,5 +1,5 @@
-"""MarginMSE: learning a teacher's margins (Hofstätter et al. 2020, "Improving Efficient Neural Ranking Models with
-Cross-Architecture Knowledge Distillation", equation 8)."""
+"""MarginMSE: squared error of a teacher's margins (Hofstätter et al. 2020, "Improving Efficient Neural Ranking Models
+with Cross-Architecture Knowledge Distillation", equation 8)."""
 
 import tensorflow as tf
 
@@ -7,9 +7,10 @@ from lce_tf.losses.base import RankingLoss, known_labels
 
 
 class MarginMSELoss(RankingLoss):
-    """((z+ - z-) - (t+ - t-))^2 for column 0 against each other column, averaged over the pairs.
+    """((z+ - z-) - (t+ - t-))^2, averaged over the pairs of column 0 and each other column.
 
-    Pairs that the teacher t has not scored both of count for nothing; a group without any has a loss of 0.
+    z are the model's scores and t the teacher's. Only pairs count in which the teacher has scored both passages. A
+    group without such a pair has a loss of 0.
     """
 
     key = "margin-mse"

@@ -1,5 +1,7 @@
-"""The squared error of a teacher's logits: the whole loss of the Ettin rerankers (Aarsen 2026), and of "distilling with
-logits" since Ba and Caruana 2014, "Do Deep Nets Really Need to be Deep?", equation 1."""
+"""The squared error of a teacher's logits (Ba and Caruana 2014, "Do Deep Nets Really Need to be Deep?", equation 1).
+
+The Ettin rerankers are trained with this loss alone (Aarsen 2026).
+"""
 
 import tensorflow as tf
 
@@ -9,7 +11,7 @@ from lce_tf.losses.base import RankingLoss, known_labels
 class MSELoss(RankingLoss):
     """(z - t)^2, averaged over the passages of the group that the teacher t has scored; 0 for a group without any.
 
-    The scores take the teacher's scale, so its raw logits should be given, not ranks or probabilities.
+    The model learns the scale of the teacher's scores, so give the teacher's raw logits, not ranks or probabilities.
     """
 
     key = "mse"

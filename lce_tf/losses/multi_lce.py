@@ -8,10 +8,10 @@ from lce_tf.losses.base import RankingLoss, log_shares_of
 class MultiPositiveLCELoss(RankingLoss):
     """Mean over a group's positives P of -log(e^(z_p / t) / (e^(z_p / t) + sum over the negatives of e^(z_n / t))).
 
-    Each positive makes the group of equation (5) of the paper with all negatives, so positives do not compete with
-    one another. This is the supervised contrastive loss (Khosla et al. 2020, equation 2) with the sum outside the
-    logarithm and the other positives left out of the denominator. With one positive it is LCE. Grades above 0 count
-    as positive; a group without any has a loss of 0.
+    Each positive forms a group of its own with all negatives, to which equation (5) of the LCE paper applies, so
+    positives do not compete with one another. This is the supervised contrastive loss with the sum outside the
+    logarithm (Khosla et al. 2020, equation 2), without the other positives in the denominator. With one positive it is
+    LCE. Passages with a grade above 0 are positives; a group without one has a loss of 0.
     """
 
     key = "multi-lce"

@@ -1,4 +1,4 @@
-"""The options that a loss states, and what `--loss-options` says of them."""
+"""Reads, checks and writes the options of a loss, as `--loss-options NAME=VALUE,NAME=VALUE` sets them."""
 
 import math
 from dataclasses import asdict, fields, make_dataclass
@@ -12,14 +12,15 @@ FLAG = "--loss-options"
 
 
 def options_of(about: type[LossFacts], **values: Any) -> Any:
-    """The options of a loss as a frozen dataclass with one field each: the values given, and the defaults for others.
+    """The options of a loss as a frozen dataclass with one field each.
 
     Args:
-        about: the loss, or what `LOSSES.about` says of it.
+        about: the loss's class, or the class that `LOSSES.about` returns for it.
+        values: values of some options; the others have their defaults.
 
     Raises:
-        UserError: a value out of the bounds that the loss states.
-        TypeError: an option that it does not state.
+        UserError: a value is out of the option's bounds.
+        TypeError: the loss has no such option.
     """
     stated = [(name, type(one["default"]), settings.setting(**one)) for name, one in about.options.items()]
     options = make_dataclass("Options", stated, frozen=True)(**values)
@@ -28,14 +29,15 @@ def options_of(about: type[LossFacts], **values: Any) -> Any:
 
 
 def read_options(loss: str, about: type[LossFacts], text: str) -> Any:
-    """The options of a loss as `NAME=VALUE,NAME=VALUE` sets them.
+    """The options of a loss, read from a text of the form `NAME=VALUE,NAME=VALUE`.
 
     Args:
-        loss: its name, for the errors.
+        loss: the loss's name, for error messages.
+        about: see `options_of`.
 
     Raises:
-        UserError: a part that is no NAME=VALUE, an option that the loss does not have, one given twice, or a value
-            that is none for it.
+        UserError: a part is not NAME=VALUE, the loss has no such option, an option is given twice, or its value is of
+            the wrong type or out of bounds.
     """
     values: dict[str, Any] = {}
     for part in filter(None, text.split(",")):
@@ -52,13 +54,13 @@ def read_options(loss: str, about: type[LossFacts], text: str) -> Any:
 
 
 def written(options: Any) -> str:
-    """The text from which `read_options` makes these options: those that are not at their default, by name."""
+    """The text from which `read_options` makes these options: those not at their default, sorted by name."""
     changed = [one.name for one in fields(options) if getattr(options, one.name) != one.default]
     return ",".join(f"{name}={getattr(options, name)}" for name in sorted(changed))
 
 
 def described(about: type[LossFacts]) -> str:
-    """The options in words, for a list of losses; empty if there are none."""
+    """The options of a loss with defaults and help, for `lce list losses`; empty if it has none."""
     values = asdict(options_of(about))
     return "; ".join(f"{name}={value}: {about.options[name]['help']}" for name, value in values.items())
 

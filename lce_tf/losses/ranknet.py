@@ -1,5 +1,5 @@
-"""RankNet: learning a teacher's order (Burges et al. 2005, "Learning to Rank using Gradient Descent", equation 3 with
-target probabilities of 0 and 1), as for the order that a large language model gives."""
+"""RankNet: pairwise logistic loss on a teacher's order, such as a large language model's (Burges et al. 2005, "Learning
+to Rank using Gradient Descent", equation 3 with target probabilities of 0 and 1)."""
 
 import math
 
@@ -9,10 +9,10 @@ from lce_tf.losses.base import RankingLoss, known_labels
 
 
 class RankNetLoss(RankingLoss):
-    """log(1 + exp(z_j - z_i)) for all i and j of a group of which the teacher puts i above j, averaged over the pairs.
+    """log(1 + exp(z_j - z_i)), averaged over the pairs of a group in which the teacher scores i above j.
 
-    Only the order of the teacher's scores counts. Ties and what the teacher has not scored make no pair; a group
-    without any has a loss of 0.
+    Only the order of the teacher's scores matters. Passages with equal teacher scores, or without one, form no pair; a
+    group without pairs has a loss of 0.
     """
 
     key = "ranknet"

@@ -1,4 +1,4 @@
-"""Where the pairs of one run stand in another."""
+"""Finds the rows of one run's (query, passage) pairs in another run."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from lce_tf.data.runs import Run
 
 
 def rows_of(run: Run, wanted: Run) -> np.ndarray:
-    """[rows of `wanted`] int64: the row of `run` with the same query and passage, -1 where there is none."""
+    """[rows of `wanted`] int64: the row of `run` with the same query and passage, -1 if `run` lacks the pair."""
     places = {query_id: number for number, query_id in enumerate(run.query_ids.tolist())}
     rows = np.full(len(wanted), -1, np.int64)
     bounds = wanted.offsets.tolist()

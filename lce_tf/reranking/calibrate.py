@@ -1,4 +1,4 @@
-"""Fitting a calibration to judged pairs of a scored run, and how well calibrated scores are before and after."""
+"""Fits a calibration to judged pairs of a scored run, and measures it on the pairs of held-out queries."""
 
 import hashlib
 from dataclasses import asdict, dataclass
@@ -22,11 +22,11 @@ UNJUDGED = ("leave-out", "irrelevant")
 
 @dataclass(frozen=True)
 class CalibrateConfig:
-    """What a checkpoint is calibrated on, and how; the judgments come from `qrels` or from `dataset` and `split`.
+    """Settings of `calibrate`; the judgments come from `qrels`, or from `dataset` and `split`.
 
     Attributes:
-        checkpoint: the folder, into which the calibration is written.
-        run: that `lce rerank` wrote with this checkpoint.
+        checkpoint: the checkpoint to calibrate; the calibration is written into its folder.
+        run: a run that `lce rerank` wrote with this checkpoint.
     """
 
     checkpoint: str = setting()
@@ -60,12 +60,12 @@ class CalibrateConfig:
 
 
 class Pairs(NamedTuple):
-    """Scored pairs of some queries.
+    """Scored and judged pairs of some queries.
 
     Attributes:
-        queries: the number of queries that have a pair.
+        queries: the number of queries with at least one pair.
         scores: [pairs] float64 ranking scores.
-        relevant: [pairs] float64, 1 or 0.
+        relevant: [pairs] float64, 1 for relevant and 0 for not relevant.
     """
 
     queries: int
@@ -74,7 +74,15 @@ class Pairs(NamedTuple):
 
 
 class Calibrated(NamedTuple):
-    """What `calibrate` made: the calibration, the pairs of both parts, and the held-out part before and after."""
+    """The result of `calibrate`.
+
+    Attributes:
+        calibration: the fitted calibration.
+        fitted: the pairs that it was fitted to.
+        held_out: the pairs of the other queries, on which it was measured.
+        before: how well the sigmoid of the held-out scores agrees with the judgments.
+        after: how well their calibrated probabilities do.
+    """
 
     calibration: Calibration
     fitted: Pairs
@@ -84,12 +92,11 @@ class Calibrated(NamedTuple):
 
 
 def calibrate(config: CalibrateConfig) -> Calibrated:
-    """The calibration fitted to one part of the queries and measured on the other; written into the checkpoint.
-
-    Before is what the sigmoid of the scores says.
+    """The calibration fitted to one part of the queries and measured on the other; also writes it into the checkpoint.
 
     Raises:
-        UserError: bad input, in one line, such as scores that do not rise with relevance.
+        UserError: bad input, in one line, such as a run of another checkpoint, or scores that do not rise with
+            relevance.
     """
     folder = checkpoint.locate(config.checkpoint)
     model = checkpoint.identity(folder)
@@ -122,7 +129,7 @@ def calibrate(config: CalibrateConfig) -> Calibrated:
 
 
 def _parts(config: CalibrateConfig, facts: dict, qrels: Qrels) -> tuple[Pairs, Pairs]:
-    """The pairs to fit to and those to measure on, which have no query in common."""
+    """The pairs to fit to and the pairs to measure on; the two parts have no query in common."""
     run = read_run(config.run)
     check_sum(config.run, run.sha256, facts["output_sha256"], config.run)
     scores = raw_scores(read_raw(config.run, facts["scores_sha256"]), config.run, len(run)).astype(np.float64)

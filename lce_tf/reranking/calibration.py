@@ -1,4 +1,4 @@
-"""Probabilities of relevance made of a checkpoint's scores: fitted by `lce calibrate`, kept beside the weights."""
+"""Turns a checkpoint's scores into probabilities of relevance; `lce calibrate` fits this function and stores it."""
 
 import math
 from collections.abc import Sequence
@@ -18,13 +18,17 @@ METHODS = ("platt", "temperature", "isotonic")
 
 @dataclass(frozen=True)
 class Calibration:
-    """A function from ranking scores to probabilities that never decreases.
+    """A non-decreasing function from ranking scores to probabilities of relevance.
 
     Attributes:
-        method: a key of `METHODS`. "platt": sigmoid(slope * score + intercept); "temperature": the same without an
-            intercept, slope 1 / T; "isotonic": straight lines between points, level beyond them.
-        slope, intercept: of the sigmoid.
-        scores, probabilities: the points, both rising.
+        method: one of `METHODS`. "platt": sigmoid(slope * score + intercept); "temperature": sigmoid(slope * score),
+            slope = 1 / T; "isotonic": linear interpolation between points, constant below the first and above the last.
+        slope, intercept: used by "platt" and "temperature"; the slope is above 0.
+        scores, probabilities: the points of "isotonic", equally many; scores strictly increase, probabilities do not
+            decrease.
+
+    Raises:
+        ValueError: the values contradict this description, or a number is not finite.
     """
 
     method: str
@@ -48,7 +52,7 @@ class Calibration:
             raise ValueError("the slope is not above 0")
 
     def probability(self, scores: np.ndarray) -> np.ndarray:
-        """Float64 of the same shape, from 0 to 1; NaN stays NaN."""
+        """Probabilities of relevance for scores, float64 of the same shape, from 0 to 1; NaN stays NaN."""
         wide = np.asarray(scores, np.float64)
         if self.method == "isotonic":
             return np.where(np.isnan(wide), np.nan, np.interp(wide, self.scores, self.probabilities))
@@ -56,26 +60,26 @@ class Calibration:
 
 
 def sigmoid(values: np.ndarray) -> np.ndarray:
-    """Float64 1 / (1 + exp(-x)), without overflow; NaN stays NaN."""
+    """1 / (1 + exp(-x)) without overflow, float64 of the same shape; NaN stays NaN."""
     with np.errstate(invalid="ignore"):
         return np.exp(-np.logaddexp(0, -np.asarray(values, np.float64)))
 
 
 def write_calibration(folder: Path, calibration: Calibration, about: dict[str, Any]) -> None:
-    """Keeps a calibration beside the checkpoint whose scores it is for.
+    """Writes a calibration into the folder of the checkpoint to whose scores it was fitted.
 
     Args:
-        about: what else to record, such as what it was fitted on.
+        about: further facts to record, such as the run and the judgments of the fit.
     """
     model = checkpoint.identity(folder)
     CALIBRATION.write(folder / FILE, {"model": model, "calibration": asdict(calibration), **about})
 
 
 def read_calibration(folder: Path) -> Calibration | None:
-    """The calibration in a checkpoint's folder; None where there is none.
+    """The calibration in a checkpoint's folder; None if it has none.
 
     Raises:
-        UserError: it cannot be read, is of a later version, or was fitted to other weights.
+        UserError: the file cannot be read, is of a later version, or was fitted to other weights.
     """
     file = folder / FILE
     if not file.is_file():

@@ -1,4 +1,4 @@
-"""The scores of a long job in chunks, kept on disk so that an interrupted job can resume."""
+"""Stores a job's logits on disk in chunks, so that an interrupted job can resume."""
 
 import hashlib
 import json
@@ -16,11 +16,11 @@ class Chunks:
 
     Args:
         folder: created if missing.
-        manifest: JSON-ready, everything that the logits depend on; `chunk` is the number of pairs per chunk.
+        manifest: everything that the logits depend on, as JSON values; its `chunk` is the number of pairs per chunk.
         pairs: the job's number of pairs.
 
     Raises:
-        UserError: the folder holds the work of another manifest.
+        UserError: the folder holds chunks of a job with another manifest.
     """
 
     def __init__(self, folder: Path, manifest: dict, pairs: int):
@@ -40,7 +40,7 @@ class Chunks:
         return -(-self.pairs // self._size)
 
     def rows(self, number: int) -> slice:
-        """The pairs of a chunk."""
+        """The range of the job's pairs that belong to a chunk."""
         return slice(number * self._size, min((number + 1) * self._size, self.pairs))
 
     def missing(self) -> list[int]:
@@ -59,7 +59,11 @@ class Chunks:
             np.save(handle, logits)
 
     def logits(self) -> np.ndarray:
-        """The logits of all pairs, [pairs, outputs] float32; every chunk must be finished."""
+        """The logits of all pairs, [pairs, outputs] float32; every chunk must be finished.
+
+        Raises:
+            UserError: a chunk's file is damaged, or has another number of pairs.
+        """
         parts = [self._read(number) for number in range(len(self))]
         return np.concatenate(parts) if parts else np.zeros((0, 1), np.float32)
 

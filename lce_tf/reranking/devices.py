@@ -1,4 +1,4 @@
-"""Where scoring computes, and a checkpoint's model there."""
+"""Finds the device that TensorFlow computes on, and loads a checkpoint's Keras model for it."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from lce_tf.reranking.forks import tensorflow_begins
 
 
 def device() -> str:
-    """What TensorFlow computes on: "tpu", "gpu" or "cpu"."""
+    """The kind of device that TensorFlow computes on: "tpu", "gpu" or "cpu"."""
     import tensorflow as tf
 
     if tf.config.list_logical_devices("TPU"):
@@ -20,8 +20,9 @@ def keras_model(folder: str | Path, precision: str):
     """The `CrossEncoder` in a checkpoint's folder.
 
     Args:
-        precision: "float32", "bfloat16", a name in `lce_tf.model.precision`, or "auto": mixed_float16 on a GPU,
-            float32 on a CPU.
+        precision: "float32", "bfloat16" (mixed_bfloat16 on a GPU or TPU, products_bfloat16 on a CPU), a name in
+            `lce_tf.model.precision`, or "auto": mixed_float16 on a GPU, mixed_bfloat16 on a TPU, products_bfloat16 on a
+            CPU that multiplies bfloat16 in hardware, else float32.
 
     Raises:
         UserError: an unknown precision, or a checkpoint that cannot be read.

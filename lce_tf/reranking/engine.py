@@ -1,4 +1,4 @@
-"""What an engine is, and the engines by name: `ENGINES["openvino"]`."""
+"""The base class of engines, and the registry of engines by name: `ENGINES["openvino"]`."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,15 +13,15 @@ Batches = Iterator[tuple[np.ndarray, Any]]
 
 
 class Engine:
-    """Computes the logits of packed pairs. Other modules make scores and an order of the logits.
+    """Computes the logits of packed pairs; other modules turn logits into scores and an order.
 
     Attributes:
         key: its name after `--engine`; a class outside this package is named by its class path instead.
         help: one line for `lce list engines`.
-        home: "cpu" or "accelerator" for the engine that `auto` takes there; "" for the others.
-        precision: what it computes in, for manifests and for the hash that resuming checks.
-        ahead: number of batches that are started before the logits of the first one are waited for.
-        steady: whether a pair's logits are the same bits whatever else is scored with it.
+        home: the device, "cpu" or "accelerator", on which `--engine auto` chooses this engine; "" if it never does.
+        precision: name of the precision it computes in; manifests record it, and resuming checks it.
+        ahead: number of batches that are started beyond the one whose logits are awaited.
+        steady: whether a pair's logits are bitwise independent of the other pairs scored with it.
     """
 
     key = ""
@@ -33,7 +33,7 @@ class Engine:
 
     @property
     def name(self) -> str:
-        """The key, or the class path of a class without a key; identifies the engine in manifests and on resuming."""
+        """The key, or for a class without its own key the class path; manifests record it, and resuming checks it."""
         kind = type(self)
         return self.key if "key" in vars(kind) else f"{kind.__module__}.{kind.__qualname__}"
 
@@ -42,7 +42,7 @@ class Engine:
         """The engine for a checkpoint's folder.
 
         Args:
-            precision: a name of a precision, or "auto".
+            precision: the name of a precision, or "auto".
 
         Raises:
             UserError: the engine does not have this precision, or the checkpoint cannot be read.
@@ -50,7 +50,7 @@ class Engine:
         raise TypeError(f"{cls.__name__} does not define how it opens a checkpoint")
 
     def batches(self, packer: Packer, query_rows: np.ndarray, passage_rows: np.ndarray) -> Batches:
-        """Yields (which of the pairs, their batch in the form that `start` takes), every pair once, in any order.
+        """Yields (indices of the pairs, their batch in the form that `start` takes); every pair once, in any order.
 
         Args:
             query_rows, passage_rows: [pairs] rows of the packer's stores.
@@ -58,11 +58,11 @@ class Engine:
         raise TypeError(f"{type(self).__name__} does not define its batches")
 
     def start(self, batch: Any) -> Callable[[], np.ndarray]:
-        """Begins to compute a batch.
+        """Starts computing a batch, and returns a function that waits for its logits.
 
         Returns:
-            A function that waits for the batch's logits: [rows, outputs] float32, first those of its pairs in their
-            order, then those of padding rows, if it has any.
+            A function without arguments. It returns [rows, outputs] float32: the logits of the batch's pairs in their
+            order, followed by those of padding rows, if the batch has any.
         """
         raise TypeError(f"{type(self).__name__} does not define how it computes")
 

@@ -1,4 +1,4 @@
-"""Opens an engine: the one that is asked for, or the fastest one on this machine."""
+"""Opens an engine by name, or the fastest one on this machine."""
 
 from pathlib import Path
 
@@ -10,14 +10,14 @@ def open_engine(folder: str | Path, engine: str = AUTO, precision: str = AUTO) -
     """The engine for a trained checkpoint's folder.
 
     Args:
-        engine: a name in `ENGINES`, a class path, or "auto": the engine whose home is this machine's CPU, or its GPU
-            or TPU where it has one.
-        precision: "float32", "bfloat16", for OpenVINO also "int8", for TensorFlow also the names in
-            `lce_tf.model.precision`; "auto" is bfloat16 on a CPU that multiplies it in hardware, mixed_float16 on a
-            GPU, else float32.
+        engine: a name in `ENGINES`, a class path, or "auto": the engine whose `home` is "accelerator" if TensorFlow
+            finds a GPU or TPU, else the one whose `home` is "cpu".
+        precision: "float32" or "bfloat16"; for OpenVINO also "int8", for the others also the names in
+            `lce_tf.model.precision`. "auto" is mixed_float16 on a GPU and mixed_bfloat16 on a TPU; on a CPU, and for
+            OpenVINO, bfloat16 if the CPU multiplies it in hardware, else float32.
 
     Raises:
-        UserError: an unknown name, or a checkpoint that cannot be read.
+        UserError: an unknown engine, a precision that the engine does not have, or a checkpoint that cannot be read.
     """
     if engine == AUTO:
         home = "cpu" if device() == "cpu" else "accelerator"
@@ -26,5 +26,5 @@ def open_engine(folder: str | Path, engine: str = AUTO, precision: str = AUTO) -
 
 
 def live_engine(model) -> Engine:
-    """The fastest engine on this device for a model in memory, whose weights may go on changing."""
+    """The fastest engine on this device for a `CrossEncoder` in memory, whose weights may change later."""
     return ENGINES["tensorflow" if device() == "cpu" else "packed"](model)

@@ -1,4 +1,4 @@
-"""Protects this process's signal handlers for faults from libraries that replace them."""
+"""Restores this process's handlers of fault signals, such as SIGSEGV, after a library has replaced them."""
 
 import contextlib
 import ctypes
@@ -12,11 +12,12 @@ ROOM = 512
 
 @contextlib.contextmanager
 def kept_fault_handlers() -> Iterator[None]:
-    """Restores the handlers for faults at the end of the block.
+    """Restores the handlers of the signals in `FAULTS` at the end of the block.
 
-    Ray installs its own handlers when it connects and the system's when it leaves. But a JVM in the same process needs
-    its handlers: it stops its threads by making them read a protected page. Without them the process ends later in a
-    segmentation fault. Python's `signal` cannot restore handlers set by a library, but the C library can.
+    Ray installs its own handlers when it connects, and the system's default handlers when it disconnects. A JVM in the
+    same process needs the JVM's handlers: it stops its threads by making them read a protected page, and without the
+    handlers such a read ends the process with a segmentation fault. Python's `signal` cannot restore handlers set by a
+    library, but the C library's `sigaction` can.
     """
     library = ctypes.CDLL(None)
     handlers = {number: ctypes.create_string_buffer(ROOM) for number in FAULTS}

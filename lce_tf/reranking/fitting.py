@@ -1,4 +1,4 @@
-"""Fits of probabilities to scores and labels, and the expected calibration error."""
+"""Fits functions from scores to probabilities, and measures how well probabilities agree with labels."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -10,11 +10,11 @@ from lce_tf.reranking.calibration import Calibration, sigmoid
 
 
 class Reliability(NamedTuple):
-    """How well probabilities agree with what is relevant.
+    """How well probabilities of relevance agree with labels.
 
     Attributes:
-        ece: expected calibration error: over bins of equal width, the difference between a bin's mean probability and
-            its share of relevant pairs, weighted by its pairs (Guo et al., ICML 2017).
+        ece: expected calibration error: the mean over bins of equal width of the absolute difference between a bin's
+            mean probability and its share of relevant pairs, weighted by its number of pairs (Guo et al., ICML 2017).
         brier: mean squared difference between probability and label.
         bins: number of bins.
     """
@@ -25,19 +25,30 @@ class Reliability(NamedTuple):
 
 
 def reliability(probabilities: np.ndarray, relevant: np.ndarray, bins: int = 15) -> Reliability:
-    """Of [pairs] probabilities and [pairs] labels, 1 or 0."""
+    """The `Reliability` of probabilities.
+
+    Args:
+        probabilities: [pairs], from 0 to 1.
+        relevant: [pairs] labels, 1 or 0.
+        bins: number of bins of the expected calibration error.
+    """
     number = np.minimum((probabilities * bins).astype(np.int64), bins - 1)
     gaps = np.bincount(number, weights=probabilities - relevant, minlength=bins)
     return Reliability(float(np.abs(gaps).sum() / len(relevant)), float(np.mean((probabilities - relevant) ** 2)), bins)
 
 
 def platt(scores: np.ndarray, relevant: np.ndarray) -> Calibration:
-    """sigmoid(a s + b) of least cross entropy, with Platt's targets, which are not quite 1 and 0.
+    """The calibration sigmoid(a s + b) with the lowest cross entropy against Platt's targets.
 
+    The targets are slightly below 1 for relevant pairs and slightly above 0 for others, see `_targets`.
     Source: Platt, "Probabilistic Outputs for Support Vector Machines", 1999.
 
+    Args:
+        scores: [pairs] float64.
+        relevant: [pairs] labels, 1 or 0.
+
     Raises:
-        UserError: a is not above 0, so that the order would change.
+        UserError: the best a is not above 0, so the probabilities would not rise with the scores.
     """
     from scipy.optimize import minimize
 
@@ -57,10 +68,10 @@ def platt(scores: np.ndarray, relevant: np.ndarray) -> Calibration:
 
 
 def temperature(scores: np.ndarray, relevant: np.ndarray) -> Calibration:
-    """sigmoid(s / T) of least cross entropy, with Platt's targets.
+    """The calibration sigmoid(s / T) with the lowest cross entropy against Platt's targets; arguments as for `platt`.
 
     Raises:
-        UserError: no T above 0 is best, so that the order would change.
+        UserError: the best 1 / T is not above 0, so the probabilities would not rise with the scores.
     """
     from scipy.optimize import minimize_scalar
 
@@ -81,20 +92,22 @@ def temperature(scores: np.ndarray, relevant: np.ndarray) -> Calibration:
 
 
 def isotonic(scores: np.ndarray, relevant: np.ndarray) -> Calibration:
-    """The function of least squares among those that do not fall, by straight lines between the ends of its steps.
+    """The non-decreasing calibration with the lowest squared error, which is linear between the ends of its steps.
+
+    Arguments as for `platt`.
 
     Source: Zadrozny and Elkan, "Transforming Classifier Scores into Accurate Multiclass Probability Estimates", KDD
     2002.
 
     Raises:
-        UserError: it is the same for all scores.
+        UserError: the fitted function is the same for all scores.
     """
     from scipy.optimize import isotonic_regression
 
     distinct, inverse, counts = np.unique(scores, return_inverse=True, return_counts=True)
     shares = np.bincount(inverse, weights=relevant) / counts
     steps = isotonic_regression(shares, weights=counts).x
-    # What lies within a step is on the line between its ends anyway.
+    # Points within a step are left out: they lie on the line between its ends.
     same = (steps[1:-1] == steps[:-2]) & (steps[1:-1] == steps[2:])
     kept = np.concatenate(([True], ~same, [True])) if len(steps) > 1 else np.ones(1, bool)
     _check_rise(steps[0] < steps[-1], 0.0)
@@ -110,6 +123,7 @@ FITS: dict[str, Callable[[np.ndarray, np.ndarray], Calibration]] = {
 
 
 def _targets(relevant: np.ndarray) -> np.ndarray:
+    """[pairs] Platt's targets: (n + 1) / (n + 2) for the n relevant pairs, 1 / (m + 2) for the m others."""
     ones = float(relevant.sum())
     zeros = len(relevant) - ones
     return np.where(relevant > 0, (ones + 1) / (ones + 2), 1 / (zeros + 2))

@@ -12,8 +12,8 @@ def tensorflow_begins() -> None:
     """Records that this process is about to start TensorFlow.
 
     Raises:
-        UserError: a parent process started it before the fork. TensorFlow's threads are missing here, so any call would
-            hang.
+        UserError: a parent process started it before the fork. TensorFlow's threads are missing in this process, so any
+            call would hang.
     """
     global _tensorflow_began
     if _tensorflow_began is None:
@@ -22,10 +22,10 @@ def tensorflow_begins() -> None:
 
 
 def same_process(loaded: int) -> None:
-    """Refuses to use TensorFlow in a process other than `loaded`, the id of the process that started it.
+    """Raises unless this process, whose id must be `loaded`, is the one that started TensorFlow.
 
     Raises:
-        UserError: this process was forked from that one.
+        UserError: this process was forked from the one with the id `loaded`.
     """
     if os.getpid() != loaded:
         raise UserError(

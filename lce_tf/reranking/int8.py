@@ -1,4 +1,4 @@
-"""8-bit dense layers, for CPUs that multiply int8 faster than floats."""
+"""Quantizes dense layers to 8 bits, for CPUs that multiply int8 faster than floats."""
 
 import numpy as np
 
@@ -6,15 +6,16 @@ from lce_tf.reranking.openvino_runtime import openvino_runtime
 
 # Activations are quantized to 8 bits in groups of this many values, each group with its own scale.
 GROUP = 128
-# Narrower layers stay in float: they gain nothing, and the head is one, where rounding would change the score directly.
+# Layers with fewer inputs or outputs stay in float: int8 does not speed them up, and in the score head, which is one of
+# them, rounding would change the score directly.
 SMALLEST = 32
 
 
 def compressed(model):
-    """An OpenVINO model whose dense layers store their weights as int8 with a float32 scale for each output.
+    """The given OpenVINO model, changed in place: dense layers store weights as int8 with a float32 scale per output.
 
-    The weights are rounded symmetrically to 255 steps. OpenVINO's CPU plugin quantizes the activations at run time
-    (`DYNAMIC_QUANTIZATION_GROUP_SIZE`) and multiplies integers. The model is changed in place.
+    Weights are rounded to the scale times an integer from -127 to 127. OpenVINO's CPU plugin quantizes the activations
+    at run time (`DYNAMIC_QUANTIZATION_GROUP_SIZE`) and multiplies integers.
     """
     ops = openvino_runtime().opset13
     for node in model.get_ordered_ops():

@@ -17,9 +17,10 @@ FULL = 0.9
 
 
 def batch_rows(width: int, tokens: int) -> int:
-    """Number of pairs in a full batch of this width: about `tokens` wordpieces, a multiple of the encoder's `BLOCK`.
+    """Number of pairs in a full batch of this width: about `tokens` padded wordpieces, a multiple of `BLOCK`.
 
-    Then no product has a block of rows that is not full, in which a pair's place would change its bits.
+    The multiple makes every block of rows in a matrix product full. A block that is not full sums in another order, so
+    the bits of a pair's logits would depend on the pair's place in the batch.
     """
     pairs = BLOCK // math.gcd(BLOCK, width)
     return max(pairs, tokens // width // pairs * pairs)
@@ -33,13 +34,13 @@ def by_width(
     Args:
         query_rows, passage_rows: [pairs] rows of the packer's stores.
         tokens: padded wordpieces of a full batch.
-        fill: the last batch of a width is filled up with copies of its first pair to a multiple of this many padded
-            wordpieces, or if `WHOLE`, to the size of the others.
+        fill: the last batch of a width is filled up with copies of its first pair: to a multiple of this many padded
+            wordpieces, or if `WHOLE`, to the size of a full batch.
     """
     widths = -(-packer.lengths(query_rows, passage_rows) // MULTIPLE) * MULTIPLE
-    # Rounding up must not go past the positions that the model has.
+    # Rounding up must not exceed the number of positions that the model has.
     widths = np.minimum(widths, packer.sequence)
-    # Longest first: the peak memory is reached at once, and the estimate of the remaining time is rather too high.
+    # Widest first, so that the memory peaks at the start and the remaining time is over- rather than underestimated.
     for width in np.unique(widths)[::-1].tolist():
         rows = np.flatnonzero(widths == width)
         size = batch_rows(width, tokens)
@@ -53,9 +54,9 @@ def by_width(
 def in_rows(
     packer: Packer, query_rows: np.ndarray, passage_rows: np.ndarray, rows: RowShape
 ) -> Iterator[tuple[np.ndarray, PackedTokens]]:
-    """Yields (indices of the pairs, these pairs in rows): as many pairs as fit, in their order.
+    """Yields (indices of consecutive pairs, these pairs packed into rows); each batch takes as many pairs as fit.
 
-    If the remaining pairs would leave the largest size too empty, batches of the smallest size are used.
+    Batches have the largest size while the remaining pairs fill more than the share `FULL` of it, then the smallest.
     """
     lengths = packer.lengths(query_rows, passage_rows)
     ends, start = np.cumsum(lengths), 0

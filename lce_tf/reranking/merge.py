@@ -22,7 +22,8 @@ from lce_tf.reranking.outputs import (
 )
 from lce_tf.reranking.shards import Shard, joined
 
-# Keys in which the shards of one job may differ (HOW: machines may have mounted the same data under other names).
+# Keys in which the manifests of one job's shards may differ. OWN: facts of the shard itself. HOW: how the same work was
+# named or divided, since machines may have mounted the same data under other names.
 OWN = {"shard", "pairs", "seconds", "processor", "output", "output_sha256", "scores_sha256"}
 HOW = {"checkpoint", "dataset", "split", "run", "chunk", "ray", "workers"}
 
@@ -38,10 +39,12 @@ class Part(NamedTuple):
 def merge(output: str, files: Sequence[str] | None = None) -> Run:
     """Merges the shards that `rerank` wrote into `output`, with raw scores and manifest, and returns the run.
 
-    Run and scores are byte for byte those of an unsharded job. The shards are kept.
+    Run and scores are byte for byte those of an unsharded job if the engine is `steady` and all shards were scored on
+    the same kind of processor. The shards are kept.
 
     Args:
-        files: the shards; None: those beside `output`.
+        output: path of the merged run.
+        files: paths of the shards; None: those beside `output`.
 
     Raises:
         UserError: a shard that is missing, given twice, changed, without manifest, or of another job.
@@ -73,10 +76,10 @@ def merge(output: str, files: Sequence[str] | None = None) -> Run:
 
 
 def found(output: str) -> list[str]:
-    """The shards of `output` in its folder, in order of index.
+    """The paths of the shards of `output` in its folder, in order of index.
 
     Raises:
-        UserError: there are none, or they belong to different numbers of shards.
+        UserError: there are none, or they come from divisions into different numbers of shards.
     """
     path = Path(output)
     name = re.compile(re.escape(path.name) + r"\.shard-(\d+)-of-(\d+)")
@@ -129,7 +132,7 @@ def _complete(output: str, parts: list[Part]) -> list[Part]:
 
 
 def _check_kin(first: Part, part: Part) -> None:
-    """Refuses parts of different jobs: everything that decides the merged run must be equal."""
+    """Refuses parts of different jobs: their manifests must agree in all keys except `OWN` and `HOW`."""
     for key in {**first.facts, **part.facts}:
         one, other = first.facts.get(key), part.facts.get(key)
         if key not in OWN | HOW and one != other:

@@ -24,13 +24,18 @@ from lce_tf.tokens.packing import Packer
 LOCAL = "local"
 # Bytes of a local Ray's object store; it holds a few chunks at a time and spills the rest to disk.
 STORE = 128 << 20
-# Workers that may die on one chunk. Ray Data would restart them without limit, but the chunk may be the cause.
+# Number of workers that may die on one chunk. Ray Data restarts them without limit, but the chunk may be the cause.
 DEATHS = 8
 
 
 @dataclass(frozen=True)
 class Opening:
-    """What a worker, on any machine, opens before it scores."""
+    """Opens a worker's engine and packer when called; can be pickled and sent to any machine.
+
+    Attributes:
+        folders: folders of the packer's token stores; they must exist on every machine.
+        packer: the pickled packer.
+    """
 
     checkpoint: Path
     engine: str
@@ -40,7 +45,7 @@ class Opening:
 
     @classmethod
     def of(cls, checkpoint: Path, engine: str, precision: str, packer: Packer) -> "Opening":
-        """The opening for a packer; packers are sent as the paths of their stores, which the worker maps."""
+        """The opening for a packer, pickled with the paths of its stores on disk, which the worker memory-maps."""
         folders = [store.folder for store in (packer.queries, packer.passages)]
         folders = tuple(folder.absolute() for folder in folders if folder is not None)
         return cls(checkpoint.absolute(), engine, precision, folders, pickle.dumps(packer))
@@ -57,22 +62,22 @@ class Opening:
 
 
 class Tries:
-    """Counts how often each chunk was started; a separate actor, because a worker that dies loses its state."""
+    """Counts how often each chunk was started; runs as its own actor, because a worker that dies loses its state."""
 
     def __init__(self, most: int):
         self._most, self._counts = most, collections.Counter()
 
     def begin(self, chunk: int) -> bool:
-        """Whether a chunk may be started once more."""
+        """Counts a start of the chunk; False if it has been started `most` times before."""
         self._counts[chunk] += 1
         return self._counts[chunk] <= self._most
 
 
 class Worker:
-    """A Ray Data actor: opens everything once, then scores one chunk per call.
+    """A Ray Data actor: opens engine and packer once, then scores one chunk per call.
 
-    Errors in the input are returned as a row with a `fault`: Ray would wrap an exception, and would endlessly replace
-    an actor that fails to start.
+    Errors in the input are returned as a row with a `fault` instead of raised: Ray would wrap an exception, and would
+    endlessly replace an actor that fails to start.
     """
 
     def __init__(self, opening: Opening, tries):
@@ -99,7 +104,7 @@ class OnRay:
     """Scores chunks on the cluster that `connected` opened.
 
     Attributes:
-        name, precision: of the engine that the workers open, see `Engine`; found by asking one worker.
+        name, precision: of the engine that the workers open, see `Engine`; found by opening it once on the cluster.
     """
 
     def __init__(self, opening: Opening, workers: int):
@@ -123,7 +128,7 @@ class OnRay:
         """Writes the missing chunks, in the order in which workers finish them.
 
         Args:
-            columns: [pairs] integers each, the arguments of `score_pairs` after its packer.
+            columns: `query_rows` and `passage_rows` of `score_pairs`, [pairs] integers each.
             advance: called with the number of pairs of each finished chunk.
         """
         import ray
@@ -141,7 +146,7 @@ class OnRay:
         dataset = ray.data.from_items(rows, override_num_blocks=len(rows)).map(
             Worker,
             fn_constructor_args=(self._opening, tries),
-            # One chunk in work and one waiting, so that at most two must be repeated when a worker dies.
+            # Per worker, one chunk is scored and one waits, so at most two must be repeated when a worker dies.
             compute=ray.data.ActorPoolStrategy(size=self._workers, max_tasks_in_flight_per_actor=2),
             **self._resources,
         )
@@ -154,7 +159,7 @@ class OnRay:
 
 
 def engine_names(opening: Opening) -> tuple[str, str]:
-    """The name and precision of the engine that this machine opens."""
+    """The name and precision of the engine that the opening gives on this machine."""
     engine, _ = opening()
     return engine.name, engine.precision
 
@@ -166,7 +171,8 @@ def connected(address: str, workers: int) -> Iterator[None]:
     If the process is connected to Ray already, that connection is used and `address` is ignored.
 
     Args:
-        address: "local" for `workers` processes on this machine; else as in `ray.init`, such as "auto".
+        address: "local" starts a Ray on this machine; else as in `ray.init`, such as "auto".
+        workers: number of CPUs of a local Ray, one for each worker.
 
     Raises:
         UserError: Ray is not installed, or no cluster answers.
@@ -196,7 +202,7 @@ def connected(address: str, workers: int) -> Iterator[None]:
 
 
 def _hush(ray) -> None:
-    """Hides Ray Data's progress; our own is shown instead."""
+    """Hides Ray Data's progress bars and messages; `Progress` is shown instead."""
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = context.print_on_execution_start = False

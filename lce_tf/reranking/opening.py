@@ -20,10 +20,10 @@ SPECIAL_WORDS = ("auto", "text", "token")
 
 
 class Opened(NamedTuple):
-    """A trained cross-encoder but for its weights, which `open_engine(folder)` loads.
+    """Everything that scoring needs of a trained cross-encoder except its weights, which `open_engine(folder)` loads.
 
     Attributes:
-        calibration: what `lce calibrate` left in the folder, if it did.
+        calibration: the calibration that `lce calibrate` wrote into the folder; None if it has none.
     """
 
     folder: Path
@@ -35,7 +35,7 @@ class Opened(NamedTuple):
 
     @property
     def shown(self) -> Shown:
-        """What is shown of a score: the calibration's probability, else what the configuration's activation makes."""
+        """How a score is written: as the calibration's probability, else by the configuration's activation."""
         return self.calibration or self.scoring.activation
 
 
@@ -50,20 +50,23 @@ def open_checkpoint(
     positive_label: int | None = None,
     trust_settings: bool = False,
 ) -> Opened:
-    """The parts of a checkpoint that belong together; a note on stderr says where scores are not its library's.
+    """The parts of a checkpoint in `Opened`, checked to fit together.
+
+    For a public cross-encoder that this package did not export, a note on stderr says how pairs are scored and read.
 
     Args:
         name: whatever `checkpoint.locate` takes.
-        query_length, sequence_length, window, stride, windows: instead of the checkpoint's own `Lengths`, in which a
-            window is as long as a passage. Beside a query's length or windows, only the passage gives way.
+        query_length, sequence_length, window, stride, windows: replace values of the checkpoint's own `Lengths`, window
+            its `passage`. If a query length, a window length or several windows are given, only the passage of a pair
+            that is too long is cut.
         special_words: see `SPECIAL_WORDS`.
-        positive_label: which of two labels, 0 or 1, says that a passage is relevant, whatever their names say.
-        trust_settings: whether settings of a public cross-encoder that are not known are ignored; see
+        positive_label: the label, 0 or 1, that means relevant in a model with two labels; None: as their names say.
+        trust_settings: whether unknown settings of a public cross-encoder are ignored instead of refused; see
             `checkpoint_settings`.
 
     Raises:
-        UserError: it is not a checkpoint, its parts do not fit together, or the model has fewer positions than
-            requested.
+        UserError: it is not a checkpoint, its parts do not fit together, an argument is invalid, or the model has fewer
+            positions than requested.
     """
     folder = checkpoint.locate(name)
     config, scoring, lengths = checkpoint.trained(folder)
@@ -88,8 +91,8 @@ def open_checkpoint(
     cut = {"cut": "passage"} if query_length is not None or (windows or 1) > 1 or window is not None else {}
     sequence = lengths.sequence if sequence_length is None else sequence_length
     if query_length is None:
-        # Queries without a limit of their own leave room for a window; other queries leave room for one passage
-        # wordpiece.
+        # If the checkpoint does not limit queries, they are cut so that a window (if its length is given) fits beside
+        # them; else so that one passage wordpiece does.
         unlimited = lengths.query == lengths.sequence - 4
         room = sequence - 3 - (window if unlimited and window else 1)
         query_length = min(sequence - 4 if unlimited else lengths.query, max(room, 1))
@@ -107,7 +110,7 @@ def open_checkpoint(
 
 
 def _decided(scoring: Scoring, positive_label: int | None, folder: Path) -> Scoring:
-    """The scoring with a rule that says which of two labels is relevance."""
+    """The scoring, with the rule for `positive_label` if given; refuses one with an undecided rule."""
     if positive_label is not None:
         if positive_label not in (0, 1) or scoring.outputs != 2:
             of = f"{folder} has {scoring.outputs} label{'s' * (scoring.outputs > 1)}"
@@ -122,7 +125,7 @@ def _decided(scoring: Scoring, positive_label: int | None, folder: Path) -> Scor
 
 
 def _notes(scoring: Scoring, lengths: Lengths, tokenizer: WordPieces) -> list[str]:
-    """Where a public cross-encoder's scores are not what its users see elsewhere, and what their texts become."""
+    """Notes on a public cross-encoder: scores that differ from its library's, and how texts are read and cut."""
     notes = []
     if scoring.rule in ("difference", "reversed") and scoring.outputs == 2:
         order = "label 1's logit less label 0's" if scoring.rule == "difference" else "label 0's logit less label 1's"

@@ -1,4 +1,4 @@
-"""The engine for CPUs: OpenVINO runs an exported cross-encoder."""
+"""The engine for CPUs: runs an exported cross-encoder in OpenVINO."""
 
 import itertools
 import os
@@ -21,11 +21,12 @@ PRECISIONS = ("float32", "bfloat16", "int8")
 
 
 class OpenVinoEngine(Engine):
-    """Runs an exported cross-encoder through OpenVINO. In a forked process it is compiled again.
+    """Runs an exported cross-encoder in OpenVINO; a forked process compiles the model again.
 
     Args:
-        model_file: `openvino.xml`, from `exported`.
-        precision: "float32", "bfloat16", or "int8": int8 dense layers, the rest in the faster of the other two.
+        model_file: path of `openvino.xml`, from `exported`.
+        precision: "float32", "bfloat16", or "int8": int8 dense layers, the rest in bfloat16 if the CPU multiplies it in
+            hardware, else in float32.
 
     Attributes:
         tokens: padded wordpieces of a full batch.
@@ -42,7 +43,7 @@ class OpenVinoEngine(Engine):
             precision = "bfloat16" if cpu_has_bfloat16() else "float32"
         if precision not in PRECISIONS:
             raise UserError(f"--precision {precision!r}: OpenVINO's are {AUTO}, {', '.join(PRECISIONS)}")
-        openvino_runtime()  # without it nothing can be exported
+        openvino_runtime()  # raises here if OpenVINO is not installed
         return cls(exported(folder), precision)
 
     def __init__(self, model_file: Path, precision: str):
@@ -54,14 +55,14 @@ class OpenVinoEngine(Engine):
 
     def batches(self, packer: Packer, query_rows: np.ndarray, passage_rows: np.ndarray) -> Batches:
         if os.getpid() != self._process:
-            # A fork does not copy OpenVINO's threads. Freeing their objects would wait for them, so they are kept.
+            # A fork does not copy OpenVINO's threads. Freeing the old objects would wait for them, so they are kept.
             self._forked.append((self._compiled, self._requests))
             self._compile()
         return by_width(packer, query_rows, passage_rows, self.tokens, self._fill)
 
     def start(self, batch: Packed) -> Callable[[], np.ndarray]:
         request = next(self._requests)
-        request.wait()  # for a call that was interrupted
+        request.wait()  # an interrupted call may have left it running
         request.start_async(dict(zip(INPUTS, batch, strict=True)))
 
         def logits() -> np.ndarray:

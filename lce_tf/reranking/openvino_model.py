@@ -1,4 +1,4 @@
-"""Converts checkpoints to OpenVINO model files, once, and keeps them in the cache."""
+"""Converts checkpoints to OpenVINO model files and keeps these in the cache."""
 
 import tempfile
 from collections.abc import Callable
@@ -17,7 +17,10 @@ INPUTS = ("input_ids", "query_lengths", "lengths")
 def exported(folder: str | Path) -> Path:
     """The checkpoint's OpenVINO model file in the cache, converted on first use; weights stay float32.
 
-    Another version of OpenVINO or of this package converts it again, since the graph may differ.
+    Each version of OpenVINO and of this package converts it anew, since the graph may differ.
+
+    Raises:
+        UserError: OpenVINO is not installed, or the checkpoint cannot be read or changes while it is read.
     """
     watched = hub.watched(Path(folder))
     target = cache_dir() / "openvino" / f"{version('openvino')}-{__version__}-{checkpoint.identity(folder)}"
@@ -53,7 +56,7 @@ def save_openvino(model, logits: Callable, signature: list, path: Path) -> None:
 
     Args:
         model: holds every weight that the function uses.
-        logits: the function; takes as many tensors as the signature has.
+        logits: the function; takes one tensor for each input in `signature`.
         signature: the inputs' `tf.TensorSpec`s with their names.
     """
     import tensorflow as tf

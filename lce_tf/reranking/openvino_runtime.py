@@ -7,11 +7,11 @@ from lce_tf.errors import UserError
 
 
 def openvino_runtime() -> ModuleType:
-    """The `openvino` module, without the usage statistics that it sends over the network by default.
+    """The `openvino` module, imported so that it sends no usage statistics over the network.
 
-    For each report it starts a copy of the whole process, writes into the home folder and waits up to 3 seconds for
-    an answer. Without its package `openvino_telemetry` it falls back on functions of its own that do nothing. In a
-    process that has imported OpenVINO before, it stays as it is.
+    By default OpenVINO sends them: for each report it starts a copy of the whole process, writes into the home folder
+    and waits up to 3 seconds for an answer. This function makes its package `openvino_telemetry` unimportable, so that
+    OpenVINO uses stubs that do nothing. If the process has imported OpenVINO before, its telemetry is not changed.
 
     Raises:
         UserError: OpenVINO is not installed.

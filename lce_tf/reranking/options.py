@@ -1,4 +1,4 @@
-"""The command line of the doors that score runs, `rerank` and `score`."""
+"""The command-line options of the commands that score runs, `lce rerank` and `lce score`."""
 
 import argparse
 
@@ -12,7 +12,7 @@ _LOADING = ("special_words", "positive_label", "trust_settings")
 
 
 def add_job_options(parser: argparse.ArgumentParser, config: type[RerankConfig]) -> None:
-    """Adds what is scored, how pairs are cut and scored, and by which machines."""
+    """Adds the options for what is scored, how pairs are cut and scored, and on which machines."""
     add_options(parser, config, (*_OWN, *_SCORING, *_LOADING), fill=True)
     part = parser.add_argument_group(CLUSTER)
     part.add_argument(
@@ -24,7 +24,7 @@ def add_job_options(parser: argparse.ArgumentParser, config: type[RerankConfig])
 
 
 def run_job(arguments: argparse.Namespace, config: type[RerankConfig]) -> None:
-    """Does what a command line with these options asks for and says so in one line."""
+    """Runs the reranking job that parsed options describe, and prints a one-line summary."""
     if arguments.shard is not None:
         arguments.shard = Shard.parse(arguments.shard)
     job = from_options(config, arguments)

@@ -1,4 +1,4 @@
-"""From a model's logits to the reranked run."""
+"""Computes scores from a model's logits and orders a run by them."""
 
 import numpy as np
 
@@ -12,13 +12,13 @@ from lce_tf.tokens.store import TokenStore
 def best_first(scores: np.ndarray, groups: np.ndarray | None = None) -> np.ndarray:
     """The order in which every command ranks: by decreasing score; equal scores keep their order.
 
-    Scores must be those of `scores_of`, float32 and before any activation, because in float32 the sigmoids of scores
-    well above 8 are equal.
+    Scores must be those of `scores_of`, float32 and before any activation: float32 sigmoids of different scores well
+    above 8 may be equal.
 
     Args:
         scores: [passages].
-        groups: [passages] integers, each passage's query; passages of a query are then adjacent. None: there is one
-            query.
+        groups: [passages] integers, the number of each passage's query; the result then lists the queries by number,
+            one after the other. None: all passages belong to one query.
 
     Returns:
         [passages] int64 indices into `scores`, best first.
@@ -27,7 +27,7 @@ def best_first(scores: np.ndarray, groups: np.ndarray | None = None) -> np.ndarr
 
 
 def scores_of(logits: np.ndarray, scoring: Scoring = PAPER_SCORING) -> np.ndarray:
-    """[pairs] float32 ranking scores from logits [pairs, outputs], computed as `scoring` says and in its dtype."""
+    """[pairs] float32 ranking scores from logits [pairs, outputs], by the rule of `scoring`, rounded to its dtype."""
     return scoring.score(logits).astype(scoring.dtype).astype(np.float32)
 
 
@@ -36,23 +36,27 @@ def best_windows(scores: np.ndarray, offsets: np.ndarray) -> tuple[np.ndarray, n
 
     Args:
         scores: [windows] float32; the windows of a pair are adjacent.
-        offsets: [pairs + 1], see `Packer.expanded`; every pair has a window.
+        offsets: [pairs + 1], see `Packer.expanded`; every pair has at least one window.
 
     Returns:
-        [pairs] float32 highest score, and [pairs] int32 index of the window that has it, the first if several do.
+        [pairs] float32 highest score, and [pairs] int32 index within the pair of the first window with this score.
     """
     first, counts = offsets[:-1], np.diff(offsets)
     best = np.maximum.reduceat(scores, first) if len(counts) else np.zeros(0, np.float32)
-    # Not "equal to": a NaN score makes its pair's score NaN and still finds a window; `merged` refuses it.
+    # Not `scores == best`, which finds no window for a pair with a NaN score. Such a pair's score is NaN, and `merged`
+    # refuses it.
     places = np.flatnonzero(~(scores < np.repeat(best, counts)))
     return best, (places[np.searchsorted(places, first)] - first).astype(np.int32)
 
 
 def pair_rows(run: Run, packer: Packer, file: str = "the run", where: str = "the data set"):
-    """The store rows of each of the run's pairs, (query_rows, passage_rows); every pair must have both texts.
+    """(query_rows, passage_rows): the rows of each of the run's pairs in the packer's stores, [rows] int64 each.
 
     Args:
         file, where: names of the run and the data set for errors.
+
+    Raises:
+        UserError: a query or passage of the run is not in the stores.
     """
     query_rows = known_queries(run, packer.queries, file, where)
     passage_rows = packer.passages.rows(run.passage_ids)
@@ -66,7 +70,7 @@ def pair_rows(run: Run, packer: Packer, file: str = "the run", where: str = "the
 
 
 def known_queries(run: Run, queries: TokenStore, file: str, where: str) -> np.ndarray:
-    """[queries] the store row of each of the run's queries, all of which must be there; see `pair_rows`."""
+    """[queries] int64, the row in `queries` of each of the run's queries; errors as for `pair_rows`."""
     rows = queries.rows(run.query_ids)
     if (rows < 0).any():
         unknown = run.query_ids[rows < 0]
@@ -80,8 +84,17 @@ def known_queries(run: Run, queries: TokenStore, file: str, where: str) -> np.nd
 def merged(run: Run, top: Run, values: np.ndarray, tag: str) -> tuple[Run, np.ndarray]:
     """The whole run with its top rows in the order of `values`; the other rows follow in their old order.
 
+    Args:
+        run: the run before reranking.
+        top: the first rows of each of its queries, those that were scored.
+        values: [top rows] float32 ranking scores.
+        tag: the name of the new run.
+
     Returns:
         The run, and the raw scores in its row order ([rows] float32, NaN for rows that were not scored).
+
+    Raises:
+        UserError: a score is not finite.
     """
     if not np.isfinite(values).all():
         row = int((~np.isfinite(values)).argmax())
@@ -96,10 +109,12 @@ def merged(run: Run, top: Run, values: np.ndarray, tag: str) -> tuple[Run, np.nd
 
 
 def merged_beside(run: Run, top: Run, values: np.ndarray, column: np.ndarray, missing) -> np.ndarray:
-    """[rows] what belongs to the top rows, `column` [top rows], in the order of the rows of `merged`.
+    """[rows] values of another column, in the row order of the run that `merged` returns.
 
     Args:
-        missing: of the rows that were not scored.
+        run, top, values: as for `merged`.
+        column: [top rows] the value of each scored row.
+        missing: the value of rows that were not scored.
     """
     return _spread(run, top, column, missing)[_new_order(run, top, values)[0]]
 
@@ -117,7 +132,7 @@ def _ranks(run: Run) -> np.ndarray:
 
 
 def _new_order(run: Run, top: Run, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The run's rows in their new order, and each row's score in the old order."""
+    """The run's row numbers in their new order, and the new score of each row in the old order; [rows] each."""
     sizes, rank = np.diff(run.offsets), _ranks(run)
     raw = _spread(run, top, values, np.nan)
     # Rows that were not scored get scores below the lowest of their query, one apart, in the old order.

@@ -38,8 +38,8 @@ def write_reranked(run: Run, raw: dict[str, np.ndarray], output: str, facts: dic
     """Writes a run with its raw scores, and last the manifest: `facts` and the SHA-256 of both files.
 
     Args:
-        raw: what is kept beside the rows, each [rows] in the run's row order. `scores` is float32, NaN for rows that
-            were not scored; where it is a sigmoid or a probability, `logits` is what it was made of.
+        raw: arrays by name, [rows] each, in the run's row order. `scores` is float32, NaN for rows that were not
+            scored. If these are activated or calibrated, `logits` holds the ranking scores they were computed from.
     """
     with written(scores_file(output), "wb") as file:
         np.savez(file, **raw)
@@ -64,13 +64,13 @@ def read_manifest(output: str) -> dict[str, Any]:
 
 
 def check_sum(file: str, found: str, expected: str, output: str) -> None:
-    """Refuses a file of the run `output` if the SHA-256 of what was read differs from the manifest."""
+    """Refuses a file of the run `output` unless its SHA-256 (`found`) is the one in the manifest (`expected`)."""
     if found != expected:
         raise UserError(f"{file}: has changed since {manifest_file(output)} was written; write the run again")
 
 
 def check_sums(output: str, facts: dict[str, Any]) -> None:
-    """Refuses a run or scores that changed after the manifest was written."""
+    """Refuses a run or scores that are missing or changed after the manifest (`facts`) was written."""
     for file, key in ((output, "output_sha256"), (scores_file(output), "scores_sha256")):
         if not Path(file).is_file():
             raise UserError(f"{file}: no such file, though {manifest_file(output)} names it; write the run again")
@@ -82,6 +82,9 @@ def read_raw(output: str, sha256: str | None = None) -> dict[str, np.ndarray]:
 
     Args:
         sha256: the file's expected digest, from the manifest; None: not checked.
+
+    Raises:
+        UserError: the file cannot be read, or does not have the digest.
     """
     file = scores_file(output)
     try:
@@ -98,12 +101,17 @@ def read_raw(output: str, sha256: str | None = None) -> dict[str, np.ndarray]:
 
 
 def raw_scores(raw: dict[str, np.ndarray], output: str, rows: int) -> np.ndarray:
-    """[rows] float32 of what `read_raw` gave: the scores that order the run, NaN for rows that were not scored.
+    """[rows] float32 ranking scores, by which the run is ordered; NaN for rows that were not scored.
 
-    They are under "logits" where the run shows something else than them, such as probabilities, else under "scores".
+    They are the array "logits" if the run states activated scores, such as probabilities, else the array "scores".
+
+    Args:
+        raw: as `read_raw` returns it.
+        output: path of the run, for errors.
+        rows: the run's number of rows.
 
     Raises:
-        UserError: the file of the run `output` has other rows than the run.
+        UserError: the file has no scores, or not one for each row.
     """
     values = raw.get("logits", raw.get("scores"))
     if values is None or values.shape != (rows,):

@@ -18,18 +18,19 @@ from lce_tf.tokens.rows import RowShape, rounded
 # Wordpieces of a small and of a large batch. Each size is compiled into its own program. The small size is for the end
 # of a job, where a large batch would be too empty.
 SIZES = (8192, 65536)
-# A batch has at most (its wordpieces / this number) pairs. If pairs are shorter on average, part of it stays empty.
+# A batch of any size has at most (wordpieces of the largest size / this number) pairs. If pairs are shorter on average,
+# part of a large batch stays empty.
 FEWEST_WORDPIECES = 16
 # The width of rows is a multiple of this many wordpieces.
 ROW_MULTIPLE = 128
 
 
 class PackedEngine(Engine):
-    """Runs a `CrossEncoder` over packed rows, compiled by XLA on a GPU, with the fused kernels where they run.
+    """Runs a `CrossEncoder` over packed rows, compiled by XLA on a GPU or TPU, with the fused kernels if they work.
 
     Args:
-        model: its weights may change later.
-        sizes: wordpieces of a batch, ascending.
+        model: a `CrossEncoder`; its weights may change later.
+        sizes: possible numbers of wordpieces of a batch, ascending; the smallest and the largest are used.
 
     Attributes:
         programs: number of programs traced.

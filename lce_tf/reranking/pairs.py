@@ -1,4 +1,4 @@
-"""Checks pairs of texts from callers before anything is computed."""
+"""Checks (query, passage) texts given by callers before anything is computed."""
 
 from collections.abc import Callable, Iterable, Mapping, Set
 from typing import Any
@@ -9,10 +9,10 @@ Pair = tuple[str, str]
 
 
 def listed(values: Iterable[Any], what: str) -> list[Any]:
-    """All of `values` as a list; their order must be defined.
+    """All of `values` as a list; an iterable without a defined order is refused.
 
     Args:
-        what: their name in an error, such as "passages".
+        what: the name of the values in an error, such as "passages".
 
     Raises:
         TypeError: a string, a set, a mapping, or not an iterable.
@@ -33,7 +33,7 @@ def checked_pairs(
 
     Raises:
         TypeError: a pair is not a tuple or list of two strings.
-        UserError: a text holds half of a surrogate pair, which no encoding can represent.
+        UserError: a text holds half of a surrogate pair, which UTF-8 cannot encode.
     """
     pairs = listed(pairs, "pairs")
     for place, pair in enumerate(pairs):
@@ -49,7 +49,7 @@ def checked_pairs(
 
 
 def lone_surrogate(text: str) -> int | None:
-    """Index of the first half of a surrogate pair without its other half; None if there is none."""
+    """Index of the first surrogate in the text, which UTF-8 cannot encode; None if there is none."""
     try:
         text.encode()
     except UnicodeEncodeError as error:

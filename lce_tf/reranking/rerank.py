@@ -1,4 +1,4 @@
-"""Reranks a run: resumable scoring, then the run in its new order."""
+"""Reranks a run: scores its pairs, resumably, and writes the run in its new order."""
 
 import contextlib
 import shutil
@@ -49,9 +49,9 @@ class RerankConfig:
     """A reranking job; each field's help states its meaning.
 
     Attributes:
-        judged: score the judged relevant passages that the run lacks, too, and write nothing but what is scored: what
-            a student learns from.
-        shard: rerank only this part of the run, into a file of its own (`file`).
+        judged: also score the judged relevant passages that the run lacks, and write only the rows that are scored,
+            with ranking scores. A student is trained on such a run.
+        shard: rerank only this part of the run, into its own file (`file`).
     """
 
     checkpoint: str = setting(help=CHECKPOINT)
@@ -127,7 +127,7 @@ class RerankConfig:
 
 @dataclass(frozen=True)
 class ScoreConfig(RerankConfig):
-    """A teacher's scoring of a training run, for students; see `RerankConfig`."""
+    """A job in which a teacher scores a training run, on which students are trained; see `RerankConfig`."""
 
     split: str | None = setting("train", "the data set's split whose queries the run is of")
     depth: int = setting(
@@ -196,7 +196,7 @@ def rerank(config: RerankConfig) -> Run:
     with alone(config.file):
         logits, facts = _scored(config, folder, watched, packer, columns, facts)
         values, best = best_windows(scores_of(logits, scoring), offsets)
-        # A student learns from what orders, of which a sigmoid would leave little.
+        # A student learns from ranking scores; a sigmoid would leave little of the differences between them.
         shown = "identity" if config.judged else opened.shown
         ranked, logits = merged(run, top, values, config.tag)
         ranked, scores = activated(ranked, logits, shown)
@@ -210,7 +210,7 @@ def rerank(config: RerankConfig) -> Run:
 
 
 def _shard_facts(shard: Shard | None, whole: Run) -> dict[str, Any]:
-    """What a shard's manifest holds in addition."""
+    """Facts that the manifest of a shard has in addition; none without a shard."""
     return {} if shard is None else {"shard": shard.index, "shards": shard.count, "run_queries": len(whole.query_ids)}
 
 
@@ -225,12 +225,16 @@ class Scorer(Protocol):
     precision: str
 
     def score(self, chunks: Chunks, columns: Sequence[np.ndarray], advance: Callable[[int], None]) -> None:
-        """Writes the missing chunks; the pairs are columns of rows. `advance` is called with numbers of pairs
-        scored."""
+        """Writes the missing chunks.
+
+        Args:
+            columns: `query_rows` and `passage_rows` of `score_pairs`, [pairs] integers each.
+            advance: called with the number of pairs scored since the last call.
+        """
 
 
 class Here:
-    """Scores chunks in this process, one after the other."""
+    """A `Scorer` that scores chunks in this process, one after the other."""
 
     def __init__(self, engine: Engine, packer: Packer):
         self._engine, self._packer, self.name, self.precision = engine, packer, engine.name, engine.precision
@@ -261,7 +265,7 @@ def _scored(
 ) -> tuple[np.ndarray, dict[str, Any]]:
     """The logits of all pairs, and `facts` extended by the engine, its precision, the processor and the seconds."""
     with _scorer(config, folder, packer) as scorer:
-        watched.check()  # the weights have been read
+        watched.check()  # the engine has read the weights by now
         facts = {**facts, "engine": scorer.name, "precision": scorer.precision}
         about = {} if config.ray else {"processor": processor()}
         start = time.monotonic()

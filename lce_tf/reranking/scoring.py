@@ -1,4 +1,4 @@
-"""Computes logits of many pairs with any engine."""
+"""Computes the logits of many pairs with any engine."""
 
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -22,7 +22,7 @@ def score_pairs(
         advance: called with the number of pairs scored since the last call, for a progress bar.
 
     Returns:
-        [pairs, outputs] float32; NaN for a pair that the engine did not return; `merged` refuses it.
+        [pairs, outputs] float32, NaN for a pair that the engine did not return; `merged` refuses NaN.
     """
     result = None
     for rows, logits in computed(engine, engine.batches(packer, query_rows, passage_rows)):
@@ -36,7 +36,7 @@ def score_pairs(
 def computed(engine: Engine, batches: Batches) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yields (indices of the pairs, their logits followed by those of padding rows), in the order of the batches.
 
-    A few batches are started ahead of the one awaited, so that the device never waits for packing.
+    `engine.ahead` batches are started beyond the one awaited, so that the device computes while batches are packed.
     """
     started: deque[tuple[np.ndarray, Callable[[], np.ndarray]]] = deque()
     for rows, batch in batches:

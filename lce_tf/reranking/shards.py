@@ -1,4 +1,4 @@
-"""Divides a run among several machines, and joins the parts again."""
+"""Divides a run into shards for several machines, and joins the shards again."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -54,15 +54,17 @@ class Shard:
         return run.take(slice(self.index, None, self.count))
 
     def queries(self, total: int) -> int:
-        """How many of a run's `total` queries belong to this shard."""
+        """The number of queries that belong to this shard of a run with `total` queries."""
         return len(range(self.index, total, self.count))
 
 
 def joined(shards: Sequence[Run], raw: Sequence[dict[str, np.ndarray]], tag: str) -> tuple[Run, dict[str, np.ndarray]]:
-    """The run that was divided by `Shard.of`, from all its shards in order of index, with the arrays beside its rows.
+    """The whole run, made of the shards into which `Shard.of` divided it, and the arrays of all its rows by name.
 
     Args:
-        raw: for each shard, arrays of [rows] values under the same names.
+        shards: all shards, in order of index.
+        raw: for each shard, arrays of [rows] values by name; the names are the same for all shards.
+        tag: the name of the whole run.
     """
     lengths = np.zeros(sum(len(shard.query_ids) for shard in shards), np.int64)
     for index, shard in enumerate(shards):
@@ -82,6 +84,7 @@ def joined(shards: Sequence[Run], raw: Sequence[dict[str, np.ndarray]], tag: str
 
 
 def _scattered(places: list[np.ndarray], parts: list[np.ndarray]) -> np.ndarray:
+    """One array with the values of each part at the part's places."""
     result = np.empty(sum(map(len, parts)), np.result_type(*parts))
     for place, part in zip(places, parts, strict=True):
         result[place] = part

@@ -17,10 +17,10 @@ from lce_tf.tokens.packing import Packed, Packer
 
 
 class TensorFlowEngine(Engine):
-    """Runs a `CrossEncoder` in TensorFlow, on a GPU or TPU where there is one.
+    """Runs a `CrossEncoder` in TensorFlow, on a GPU or TPU if there is one.
 
     Args:
-        model: a `CrossEncoder`; its weights may go on changing.
+        model: a `CrossEncoder`; its weights may change later.
 
     Attributes:
         tokens: padded wordpieces of a full batch.
@@ -61,7 +61,7 @@ class TensorFlowEngine(Engine):
 
 
 class XlaEngine(TensorFlowEngine):
-    """The same, compiled by XLA once for each width of pairs; each width has batches of one size."""
+    """A `TensorFlowEngine` compiled by XLA, once for each width of pairs; all batches of a width have the same size."""
 
     key = "xla"
     help = "the same, compiled by XLA once for each width"

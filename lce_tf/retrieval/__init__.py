@@ -8,13 +8,13 @@ from lce_tf.errors import UserError
 
 
 def queries_to_search(dataset, split: str | None, depth: int, judged: bool = False) -> dict[str, str]:
-    """The texts of the split's queries by id, after the checks that every retriever makes before its long work.
+    """The split's queries, id -> text; every retriever calls this first, so that bad input fails before long work.
 
-    `judged` leaves out queries without a relevant passage: 502,939 of MS MARCO's 808,731 training queries have one, and
-    the others cannot be used for training.
+    `judged` leaves out queries without a relevant passage, which cannot be used for training: 502,939 of MS MARCO's
+    808,731 training queries have a relevant passage.
 
     Raises:
-        UserError: `depth` is below 1, or the split has no such queries.
+        UserError: `depth` is below 1, or the split has no queries (with `judged`: none with a relevant passage).
     """
     if depth < 1:
         raise UserError(f"depth {depth}: must be 1 or more passages a query")

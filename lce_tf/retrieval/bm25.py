@@ -1,7 +1,8 @@
 """BM25 with Lucene as in pyserini: English analysis (Porter stems, stop words), bag-of-words queries.
 
 The Java classes are those that pyserini's `LuceneIndexer` and `LuceneSearcher` wrap, so scores and order equal
-pyserini's. Anserini rounds scores to 1e-4, orders equal scores by passage id, and lowers each by 1e-6 per position.
+pyserini's. Anserini rounds scores to 1e-4, orders equal scores by passage id, and lowers them by 1e-6 per
+position so that they decrease strictly.
 """
 
 import itertools
@@ -22,7 +23,7 @@ from lce_tf.foundation.files import built_folder, cache_dir
 from lce_tf.foundation.progress import Progress
 from lce_tf.retrieval import jvm, queries_to_search
 
-K1, B = 0.82, 0.68  # the paper's, tuned for MS MARCO passages: see `tuning`
+K1, B = 0.82, 0.68  # the paper's values, tuned on MS MARCO passages: see `tuning`
 INDEX_BLOCK = 5_000  # passages passed to Java at once
 SEARCH_BLOCK_ROWS = 200_000  # hits that Java holds at once, about 100 MB
 BLANK = "".join(map(chr, range(0x21)))  # the characters that Java's String.trim removes
@@ -40,7 +41,7 @@ def search(
     """The BM25 run of the split's queries, at most `depth` passages per query; builds the index on first use.
 
     `judged` searches only for queries with a relevant passage. Queries that share no word with the collection are left
-    out of the run, counted and named on stderr.
+    out of the run; their number and the first five ids go to stderr.
 
     Raises:
         UserError: a depth below 1, k1 below 0, b outside 0..1, a split without queries, or no query finds anything.
@@ -59,10 +60,10 @@ def check_parameters(k1: float, b: float) -> None:
 
 
 class Index:
-    """A dataset's passages, open for search; the index is built if the cache has none.
+    """A Lucene index of a dataset's passages, opened for search; it is built if the cache has none.
 
-    k1 and b are arguments of a search, so one index serves a whole grid: call `search(queries, depth, k1, b)` for each
-    point. The index's folder is `cache_dir()/bm25/<collection_key>`.
+    k1 and b are arguments of `search`, so a grid search uses one index for all its points. The index's folder is
+    `cache_dir()/bm25/<collection_key>`.
     """
 
     def __init__(self, dataset: Dataset, threads: int | None = None):
@@ -77,7 +78,7 @@ class Index:
     def search(self, queries: dict[str, str], depth: int, k1: float = K1, b: float = B, quiet: bool = False) -> Run:
         """The run of `queries` (id -> text), at most `depth` passages per query; see the module's `search`.
 
-        `quiet` shows no progress and does not name queries that find nothing.
+        `quiet` shows no progress and does not report queries that find nothing.
         """
         check_parameters(k1, b)
         self._searcher.set_bm25(float(k1), float(b))
@@ -162,7 +163,7 @@ def _open(path: Path) -> Any:
 
 
 def _hits_to_json() -> Any:
-    """A Jackson mapper that turns ScoredDoc arrays into ASCII JSON, without their Lucene documents."""
+    """A Jackson mapper that converts ScoredDoc arrays to ASCII JSON, without their Lucene documents."""
     mapper = jvm.java("com.fasterxml.jackson.databind.ObjectMapper")()
     document = jvm.java("java.lang.Class").forName("org.apache.lucene.document.Document")
     mapper.configOverride(document).setIsIgnoredType(jvm.java("java.lang.Boolean")(True))

@@ -16,7 +16,7 @@ from lce_tf.foundation.progress import Progress
 from lce_tf.retrieval import queries_to_search
 
 ENCODE_BLOCK = 8_192  # texts passed to the encoder at once; it makes its own batches
-PASSAGE_BLOCK_BYTES = 1 << 29  # passage vectors copied out of the memory map at once
+PASSAGE_BLOCK_BYTES = 1 << 29  # bytes of passage vectors copied from the memory map at once
 QUERY_BLOCK = 2_048  # queries searched at once
 
 
@@ -39,8 +39,9 @@ def search(
 ) -> Run:
     """The run of the split's queries by inner product: the best `depth` passages per query, or all if there are fewer.
 
-    `judged` searches only for queries with a relevant passage. Passages with equal scores stay in the collection's
-    order. Memory: the queries' vectors and rows, and one block of passages, independent of the collection's size.
+    `judged` searches only for queries with a relevant passage. Passages with equal scores keep the collection's
+    order. Memory holds the queries' vectors and results and one block of passages; it does not grow with the
+    collection.
 
     Raises:
         UserError: a depth below 1, a split without queries, or vectors that are not finite.

@@ -10,7 +10,7 @@ from lce_tf.retrieval.retriever import Retriever
 
 @dataclass(frozen=True)
 class Dense(Retriever):
-    """The passages with the largest inner products with the query, by an encoder's vectors."""
+    """Exact search for the passages whose encoder vectors have the largest inner product with the query's vector."""
 
     key = "dense"
     help = "exact search with an encoder's vectors"

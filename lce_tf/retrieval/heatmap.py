@@ -14,7 +14,7 @@ _DPI = 200
 def text(tuning: Tuning) -> str:
     """The heat map as lines of text: rows are k1, columns are b, values are R@1000 averaged over the subsets.
 
-    Darker marks are higher values; `*n` marks a point that is the best of n subsets.
+    A denser shade is a higher value; `*n` marks a point that is the best of n subsets.
     """
     grid, values = tuning.grid, tuning.mean_recall()
     low, spread = values.min(), values.max() - values.min()
@@ -79,7 +79,7 @@ def _marks(axes: Any, tuning: Tuning) -> None:
 
 
 def _place(value: float, values: tuple[float, ...]) -> float:
-    """Position of a value on an axis that numbers the grid's values, interpolated between them."""
+    """Position of a value on an axis whose ticks 0, 1, 2, ... are the grid's values; interpolated between them."""
     import numpy as np
 
     return float(np.interp(value, values, range(len(values))))

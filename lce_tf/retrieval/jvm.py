@@ -19,7 +19,7 @@ from typing import Any
 from lce_tf.errors import UserError
 
 OLDEST_JAVA = 21  # Anserini 1.7 is compiled to Java 21 class files
-# Processors up to which one thread collects garbage as fast as it comes.
+# On at most this many processors the serial garbage collector is as fast as the default one.
 _FEW = 4
 MAX_CLAUSES = 1 << 20  # distinct words of one query; Lucene's own limit of 1,024 refuses long queries
 
@@ -29,8 +29,8 @@ _quiet: list[Any] = []  # keeps the logger alive; java.util.logging forgets the 
 def start(threads: int | None = None) -> None:
     """Starts the JVM unless it runs already.
 
-    `threads` limits the processors that Java sees, because Anserini's batch search ignores its own argument and uses
-    all of them. It has effect only in the call that starts the JVM. None: all of the machine's.
+    `threads` limits the processors that Java sees, because Anserini's batch search ignores its own `threads` argument
+    and uses all of them. It has effect only in the call that starts the JVM. None: all of the machine's.
 
     Raises:
         UserError: pyserini or a Java that can run it is missing, or another library has started a JVM without
@@ -120,12 +120,14 @@ def probe(program: str | Path) -> tuple[int, Path | None]:
 def options(threads: int | None = None) -> list[str]:
     """The JVM's command line options.
 
-    -Xrs leaves Ctrl-C and SIGTERM to Python: Java's own handlers would end the process on the spot, past every
-    `finally` that removes a half-built file. Without the guard-page option the JVM cuts the main thread's stack from
-    8 MB to 1 MB by protected pages: TensorFlow, optimising a large graph on that stack later, ends in a segmentation
-    fault. The heap is at most 4 GB: Anserini buffers 2 GB while it indexes, and Lucene reads an index through the page
-    cache, not the heap. On few processors the serial collector is as fast as
-    the default one, and keeps the heap at a fifth of the size because it frees what was searched before it grows.
+    * -Xrs leaves Ctrl-C and SIGTERM to Python. Java's own handlers would end the process at once, without running the
+      `finally` blocks that remove half-built files.
+    * -XX:+DisablePrimordialThreadGuardPages: without it the JVM places guard pages in the main thread's stack, which
+      leaves 1 MB of its 8 MB. TensorFlow would later end in a segmentation fault when it optimises a large graph.
+    * -Xmx: the heap is half of the memory, from 512 MB to 4 GB. Anserini buffers 2 GB while it indexes; Lucene reads an
+      index through the page cache, not the heap.
+    * -XX:+UseSerialGC on few processors: this collector is as fast there as the default one, and the heap stays at a
+      fifth of the size, because garbage is freed before the heap grows.
     """
     heap = min(4 << 10, max(512, _memory() // (2 << 20)))
     bounds = [f"-XX:ActiveProcessorCount={threads}"] if threads else []

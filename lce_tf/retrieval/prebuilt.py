@@ -18,7 +18,7 @@ from lce_tf.foundation.progress import Progress
 from lce_tf.retrieval import jvm, queries_to_search
 from lce_tf.retrieval.dense import Embed, embedded
 
-TCT_HNP = "msmarco-v1-passage.tct_colbert-v2-hnp"  # of castorini/tct_colbert-v2-hnp-msmarco; 25 GB to download
+TCT_HNP = "msmarco-v1-passage.tct_colbert-v2-hnp"  # vectors of castorini/tct_colbert-v2-hnp-msmarco; 25 GB to download
 QUERY_BLOCK = 1_024  # queries searched at once
 
 
@@ -40,8 +40,8 @@ def search(
         judged: search only for queries with a relevant passage.
 
     Raises:
-        UserError: an unknown name, a failed download (with its size and where to put a copy), a damaged index, or
-            vectors of another size than the index's.
+        UserError: an unknown name, a failed download (the message says its size and where to put a copy), a damaged
+            index, or query vectors of another size than the index's.
     """
     queries = queries_to_search(dataset, split, depth, judged)
     searcher = _open(name)
@@ -76,8 +76,8 @@ def _search(searcher: Any, queries: dict[str, str], vectors: np.ndarray, depth: 
 
 
 def _open(name: str) -> Any:
-    """pyserini's searcher for the index, without an encoder of its own."""
-    jvm.start()  # before pyserini does, which would use any Java it finds
+    """pyserini's searcher for the index, without a query encoder."""
+    jvm.start()  # before pyserini starts it, because pyserini would use any Java it finds
     folder = Path(name) if os.path.isdir(name) else _downloaded(name)
     for part in ("index", "docid"):
         if not (folder / part).is_file():
@@ -110,8 +110,8 @@ def _downloaded(name: str) -> Path:
         raise UserError(
             f"prebuilt index {name}: its archive was refused ({error}); report it to its publisher"
         ) from error
-    # pyserini raises ValueError if no address answers, AssertionError for a wrong size or checksum, and OSError because
-    # it looks for the file even after an HTTP error.
+    # pyserini raises ValueError if no URL can be reached, AssertionError for a wrong size or checksum, and OSError
+    # after an HTTP error, because it opens the missing file.
     except (ValueError, AssertionError, OSError) as error:
         size = entry.get("size compressed (bytes)")
         known = f" ({size / 1e9:.1f} GB)" if size else ""
@@ -122,7 +122,7 @@ def _downloaded(name: str) -> Path:
 
 
 def _place(entry: dict[str, Any]) -> Path:
-    """Where pyserini looks for an unpacked index."""
+    """The folder in which pyserini looks for the unpacked index."""
     from pyserini.util import get_cache_home
 
     file = entry.get("filename") or entry["urls"][0].rsplit("/", 1)[-1]

@@ -28,10 +28,10 @@ class Retriever:
         check(self)
 
     def search(self, dataset: Dataset, split: str | None, depth: int, threads: int | None, judged: bool) -> Run:
-        """The run of the split's queries; `lce_tf.retrieval.queries_to_search` gives their texts.
+        """The run of the split's queries; an implementation gets their texts from `lce_tf.retrieval.queries_to_search`.
 
         Args:
-            depth: passages per query, at most.
+            depth: maximum number of passages per query.
             threads: processors to use; None: all.
             judged: search only for queries with a relevant passage.
         """

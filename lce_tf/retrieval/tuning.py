@@ -24,17 +24,18 @@ from lce_tf.retrieval import bm25, queries_to_search
 
 DEPTH, MEASURE = 1000, "R@1000"
 _SUBSETS = 5
-_DRAW = 4  # the purpose of a draw is part of its key; 1 to 3 are used for training groups
+_DRAW = 4  # kind of draw, a part of its key; training groups use 1, 2, 3 and 5 (lce_tf.groups.sampler)
 
 
 @dataclass(frozen=True)
 class Grid:
-    """The grid; the defaults are the paper's.
+    """The grid and the query subsets of a search for k1 and b; the defaults are the paper's.
 
     Attributes:
-        k1, b: values, ascending; every combination is a point.
-        size: queries in a subset; at most half of the queries are used, so that the five subsets differ.
-        seed: of the subsets.
+        k1, b: values, ascending; every combination is a point of the grid.
+        size: queries in a subset; `tune` takes at most half of the split's judged queries, so that the five subsets
+            differ.
+        seed: seed for drawing the subsets.
     """
 
     k1: tuple[float, ...] = (0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2)
@@ -55,7 +56,7 @@ class Grid:
 
     @property
     def points(self) -> list[tuple[float, float]]:
-        """Every (k1, b), in order of k1, then b."""
+        """Every (k1, b), ordered by k1, then b."""
         return [(k1, b) for k1 in self.k1 for b in self.b]
 
 
@@ -64,11 +65,13 @@ class Tuning:
     """The result of a grid search.
 
     Attributes:
-        dataset, split, collection: what was searched.
-        queries: judged queries of the split.
-        size: queries in each subset.
-        recall: [points, subsets] R@1000, the points as in `Grid.points`.
-        optima: the best (k1, b) of each subset; of equal ones the smallest k1, then the smallest b.
+        dataset, split: names of the data set and the split of its queries.
+        collection: key of the data set's passages, `Dataset.collection_key`.
+        grid: the points and the size and seed of the subsets.
+        queries: number of judged queries of the split.
+        size: number of queries in each subset.
+        recall: [points, subsets] R@1000, the points in the order of `Grid.points`.
+        optima: the (k1, b) with the highest R@1000 for each subset; ties go to the smallest k1, then the smallest b.
         k1, b: the mean of the optima.
         path: the JSON file that holds these results.
     """
@@ -91,13 +94,13 @@ class Tuning:
 
 
 def tune(dataset: Dataset, split: str | None, grid: Grid | None = None, threads: int | None = None) -> Tuning:
-    """The tuned pair for a split's judged queries and the measurements behind it, from the cache if possible.
+    """The k1 and b tuned on a split's judged queries, and R@1000 at every point; read from the cache if possible.
 
     The cache is a JSON file in `cache_dir()/bm25/tuning`, named by collection, queries, judgments and grid. Each point
     is written as soon as it is measured, so an interrupted call continues where it stopped.
 
     Raises:
-        UserError: the split has fewer than two judged queries.
+        UserError: the split has fewer than two judged queries, or the cached file is not of this search.
     """
     grid = grid or Grid()
     queries = queries_to_search(dataset, split, DEPTH, judged=True)
@@ -132,7 +135,7 @@ def tune(dataset: Dataset, split: str | None, grid: Grid | None = None, threads:
 
 
 def subsets(query_ids: Sequence[str], size: int, seed: int) -> list[list[str]]:
-    """Five sets of `size` queries, each drawn without replacement; they depend only on the seed and the ids.
+    """Five sets of `size` query ids, each drawn without replacement; they depend only on the seed and the ids.
 
     The sets are drawn independently, so a query may be in several.
     """
@@ -153,7 +156,7 @@ def _measure(
     path: Path,
     head: dict,
 ) -> None:
-    """Appends the missing points to `recall` and writes the file after each."""
+    """Measures the missing points, appends them to `recall` and writes the file after each."""
     wanted = set().union(*chosen)
     texts = {query_id: text for query_id, text in queries.items() if query_id in wanted}
     judged = {query_id: qrels[query_id] for query_id in texts}
@@ -161,7 +164,7 @@ def _measure(
     with Progress("tuning BM25", len(points), "points", initial=len(recall)) as progress:
         for k1, b in points[len(recall) :]:
             values = evaluate(index.search(texts, DEPTH, k1, b, quiet=True), judged, [MEASURE])[MEASURE]
-            # Rounded, so that equal means are equal whatever the order of summation.
+            # Rounded, so that floating-point errors do not decide between points of equal recall.
             recall.append([round(mean(values[query_id] for query_id in subset), 10) for subset in chosen])
             write_json(path, _record(head, grid, recall))
             progress.advance(1)
@@ -173,7 +176,7 @@ def _record(head: dict, grid: Grid, recall: list[list[float]]) -> dict:
 
 
 def _known(path: Path, grid: Grid) -> list[list[float]]:
-    """The points that an earlier call measured, in the grid's order; [] if there is no file."""
+    """[measured points][subsets] R@1000 of an earlier call, in the grid's order; [] if there is no file."""
     if not os.path.isfile(path):
         return []
     try:
@@ -187,11 +190,11 @@ def _known(path: Path, grid: Grid) -> list[list[float]]:
 
 
 def _best(grid: Grid, recall: list[float]) -> tuple[float, float]:
-    """The point with the highest R@1000; of equal ones the first, with the smallest k1, then the smallest b."""
+    """The point with the highest R@1000; ties go to the smallest k1, then the smallest b."""
     return grid.points[recall.index(max(recall))]
 
 
 def _key(queries: dict[str, str], qrels: Qrels, grid: Grid) -> str:
-    # Without the threads and the order of the files, which do not change the result.
+    # The number of threads and the order of queries and judgments are left out: they do not change the result.
     parts = [sorted(queries.items()), sorted((query, sorted(ids.items())) for query, ids in qrels.items())]
     return hashlib.sha256(json.dumps([*parts, asdict(grid)]).encode()).hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""`[CLS] query [SEP] passage [SEP]`, or another template: pairs cut and packed from token stores, many at a time."""
+"""Truncates (query, passage) pairs from token stores and packs them in batches by a template such as BERT's."""
 
 from typing import NamedTuple
 
@@ -11,12 +11,13 @@ from lce_tf.tokens.windows import window_counts
 
 
 class Packed(NamedTuple):
-    """A batch of packed pairs in the compact form that travels to the device.
+    """A batch of packed pairs in the compact form that is copied to the device.
 
     Attributes:
         input_ids: [pairs, length] int32, padded at the end.
-        query_lengths: [pairs] int32, tokens of type 0 less two: in BERT's template the wordpieces of the query as kept.
-        lengths: [pairs] int32, of the whole pair with its special tokens.
+        query_lengths: [pairs] int32, number of tokens of type 0 minus two; in BERT's template this is the number of
+            query wordpieces after truncation.
+        lengths: [pairs] int32, tokens of each pair, special tokens included and padding excluded.
     """
 
     input_ids: np.ndarray
@@ -25,12 +26,14 @@ class Packed(NamedTuple):
 
 
 class PackedTokens(NamedTuple):
-    """Pairs that share one sequence of wordpieces, or rows of it, in the form that travels to the device.
+    """Pairs packed into one flat sequence of tokens, in the form that is copied to the device.
+
+    The sequence may be divided into rows of equal width; the positions are those in the flat sequence in any case.
 
     Attributes:
         input_ids: [tokens] int32.
-        pairs: [tokens] int32, the pair that each wordpiece belongs to, -1 for padding.
-        starts: [pairs] int32, the first wordpiece of each pair, its [CLS].
+        pairs: [tokens] int32, index of the pair that each token belongs to, -1 for padding.
+        starts: [pairs] int32, position of the first token of each pair ([CLS] in BERT's template).
         query_lengths, lengths: [pairs] int32, see `Packed`.
     """
 
@@ -42,11 +45,11 @@ class PackedTokens(NamedTuple):
 
 
 class Expanded(NamedTuple):
-    """(query, passage) pairs as the windows of their passages, those of a pair beside each other.
+    """(query, passage) pairs expanded into one row per window of the passage; the windows of a pair are adjacent.
 
     Attributes:
         query_rows, passage_rows: [windows] int64, as `Packer.measure` and `Packer.pack` take them.
-        offsets: [pairs + 1] int64; pair i has the windows from `offsets[i]` to before `offsets[i + 1]`.
+        offsets: [pairs + 1] int64; pair i has the windows [offsets[i], offsets[i + 1]).
     """
 
     query_rows: np.ndarray
@@ -57,20 +60,25 @@ class Expanded(NamedTuple):
 class Packer:
     """Packs (query, passage) pairs given as rows of two token stores.
 
-    Where passages are documents of several windows, what is measured and packed is a window: number k of the passage
-    in row r of the store is `r * windows + k`. With one window that is the passage's row itself.
+    With several windows per passage, every method except `counts`, `expanded` and `covered` takes window numbers as
+    `passage_rows`: window k of the passage in row r of the store has the number `r * windows + k`. With one window,
+    this is the passage's row.
 
     Args:
         queries: store of the queries.
         passages: store of the collection.
-        template: what stands around the texts; the ids of [CLS], [SEP] and [PAD] stand for BERT's.
-        query: a query keeps at most this many wordpieces, unless `cut` is "longest".
-        sequence: a pair has at most this many, special tokens included.
-        passage: a passage, or each of its windows, keeps at most this many; None: whatever the sequence has left.
-        stride: wordpieces from where a window begins to where the next does.
-        windows: windows a passage, where it is long enough to have as many.
-        cut: what of a pair that is too long gives way: the "passage" alone, or of both texts whichever is "longest".
-        side: the end at which a text is cut, "right" or "left"; a document's windows begin at its beginning anyway.
+        template: the special tokens around the texts. A tuple with the ids of [CLS], [SEP] and [PAD] means BERT's
+            template.
+        query: maximum number of wordpieces of a query; ignored if `cut` is "longest".
+        sequence: maximum number of tokens of a pair, special tokens included.
+        passage: maximum number of wordpieces of a passage or of each window; None: what the query leaves of `sequence`.
+            Ignored if `cut` is "longest".
+        stride: wordpieces between the starts of two successive windows; required for several windows.
+        windows: maximum number of windows per passage; a short passage has fewer.
+        cut: how a pair that is too long is truncated. "passage": the query is cut to `query` wordpieces, then
+            the passage to what is left. "longest": the longer text is cut first (see `longest_first`).
+        side: the end at which a text is truncated, "right" or "left". With several windows, passages are not affected:
+            windows are counted from the passage's beginning.
     """
 
     def __init__(
@@ -93,13 +101,13 @@ class Packer:
         self.cut, self.side = cut, side
 
     def counts(self, passage_rows: np.ndarray) -> np.ndarray:
-        """[passages] int64, the windows that passages in these rows of the store have, at least 1."""
+        """[passages] int64, number of windows (at least 1) of the passages in these rows of the store."""
         if self.windows == 1:
             return np.ones(len(passage_rows), np.int64)
         return window_counts(self.passages.lengths(passage_rows), self.passage, self.stride, self.windows)
 
     def expanded(self, query_rows: np.ndarray, passage_rows: np.ndarray) -> Expanded:
-        """Every window that the passages of these pairs, rows of the stores, have."""
+        """All windows of the passages of these pairs; `query_rows` and `passage_rows` are rows of the stores."""
         counts = self.counts(passage_rows)
         offsets = np.concatenate([[0], np.cumsum(counts)])
         places = np.arange(offsets[-1]) - np.repeat(offsets[:-1], counts)
@@ -107,17 +115,24 @@ class Packer:
         return Expanded(np.repeat(query_rows, counts), windows, offsets)
 
     def covered(self, query_rows: np.ndarray, passage_rows: np.ndarray) -> np.ndarray:
-        """[pairs] int64, wordpieces from the passage's beginning that are in one of its windows at least."""
+        """[pairs] int64, number of wordpieces of each passage that at least one of its windows keeps.
+
+        Args:
+            query_rows, passage_rows: [pairs] rows of the stores, not window numbers.
+        """
         last = self.counts(passage_rows) - 1
         kept = self.measure(query_rows, passage_rows * self.windows + last)[1]
         return kept + last * (self.stride or 0)
 
     def measure(self, query_rows: np.ndarray, passage_rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Query and passage wordpieces kept of each pair, [pairs] int64 each; none of a window that is not there."""
+        """Query and passage wordpieces that each pair keeps after truncation, [pairs] int64 each.
+
+        For a window that the passage is too short to have, the passage's number is 0.
+        """
         query, room = self.queries.lengths(query_rows), self.sequence - self.template.size
         if self.cut == "longest":
             return longest_first(query, self._left(passage_rows), room)
-        # A template larger than BERT's leaves a query less room than its limit.
+        # With a template larger than BERT's, `query` may exceed the room; one wordpiece is reserved for the passage.
         query = np.minimum(query, min(self.query, room - 1))
         room = room - query
         if self.passage is not None:
@@ -125,36 +140,40 @@ class Packer:
         return query, np.minimum(self._left(passage_rows), room)
 
     def lengths(self, query_rows: np.ndarray, passage_rows: np.ndarray) -> np.ndarray:
-        """[pairs] int64, tokens of each pair as packed, its special tokens included."""
+        """[pairs] int64, tokens of each packed pair, special tokens included."""
         return sum(self.measure(query_rows, passage_rows)) + self.template.size
 
     def _left(self, passage_rows: np.ndarray) -> np.ndarray:
-        """[pairs] int64, wordpieces from where each window begins to the text's end."""
+        """[pairs] int64, wordpieces from each window's start to the end of the text; 0 if there is no such window."""
         texts, starts = self._places(passage_rows)
         left = self.passages.lengths(texts) - starts
         if self.windows == 1:
             return left
-        # A later window is there only if the one before it does not reach the end.
+        # A window after the first exists only if the previous window does not reach the end of the text.
         return np.where((starts > 0) & (left <= self.passage - self.stride), 0, left)
 
     def _places(self, passage_rows: np.ndarray) -> tuple[np.ndarray, np.ndarray | int]:
-        """Rows of the store, and the wordpiece that each window begins at."""
+        """The store's row of each window's passage, and the position of the window's first wordpiece in it."""
         if self.windows == 1:
             return passage_rows, 0
         texts, places = np.divmod(passage_rows, self.windows)
         return texts, places * self.stride
 
     def pack(self, query_rows: np.ndarray, passage_rows: np.ndarray, multiple: int = 1) -> Packed:
-        """The pairs, padded to their longest rounded up to a multiple of `multiple` (and at most `sequence`)."""
+        """The pairs, padded to the longest pair's length rounded up to a multiple of `multiple`, at most `sequence`."""
         return self.pack_to(query_rows, passage_rows, self.width(query_rows, passage_rows, multiple))
 
     def width(self, query_rows: np.ndarray, passage_rows: np.ndarray, multiple: int = 1) -> int:
-        """The wordpieces that `pack` pads these pairs to."""
+        """The length in tokens that `pack` pads these pairs to."""
         longest = int(self.lengths(query_rows, passage_rows).max(initial=self.template.size))
         return min(-(-longest // multiple) * multiple, max(self.sequence, longest))
 
     def pack_to(self, query_rows: np.ndarray, passage_rows: np.ndarray, width: int) -> Packed:
-        """The pairs padded to exactly `width`, which none of them may exceed (ValueError)."""
+        """The pairs, each padded to `width` tokens.
+
+        Raises:
+            ValueError: a pair is longer than `width`.
+        """
         query, passage = self.measure(query_rows, passage_rows)
         if (longest := int((query + passage).max(initial=0)) + self.template.size) > width:
             raise ValueError(f"a pair of {longest} wordpieces does not fit into {width}")
@@ -166,7 +185,12 @@ class Packer:
     def pack_at(
         self, query_rows: np.ndarray, passage_rows: np.ndarray, starts: np.ndarray, tokens: int
     ) -> PackedTokens:
-        """The pairs in one sequence of `tokens` wordpieces, each from its start on; they must not overlap."""
+        """The pairs packed into one flat sequence of `tokens` tokens.
+
+        Args:
+            starts: [pairs] int64, position at which each pair begins. The pairs must not overlap; this is not checked.
+            tokens: length of the sequence, padding included.
+        """
         query, passage = self.measure(query_rows, passage_rows)
         lengths = query + passage + self.template.size
         owners = np.full(tokens, -1, np.int32)
@@ -182,7 +206,7 @@ class Packer:
         return typed.astype(np.int32), lengths.astype(np.int32)
 
     def _filled(self, query_rows, passage_rows, query, passage, pairs, tokens: int) -> np.ndarray:
-        """[tokens] int32 wordpieces with each pair from its place on, padding between."""
+        """[tokens] int32 ids: each pair written from its position in `pairs` on, padding elsewhere."""
         template = self.template
         flat = np.full(tokens, template.pad, dtype=np.int32)
         texts, starts = self._places(passage_rows)
@@ -198,7 +222,7 @@ class Packer:
         ):
             place = _write(flat, place, special)
             store, first, kept = text
-            # One gather for the whole batch: `run` counts 0, 1, 2, ... within each text.
+            # Copies the texts of the whole batch at once; `run` counts 0, 1, 2, ... within each text.
             ends = np.cumsum(kept)
             run = np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - kept, kept)
             flat[np.repeat(place, kept) + run] = store.tokens[np.repeat(first, kept) + run]
@@ -208,7 +232,7 @@ class Packer:
 
 
 def _write(flat: np.ndarray, places: np.ndarray, special: tuple[int, ...]) -> np.ndarray:
-    """Writes special tokens from each place on, and returns the places after them."""
+    """Writes the special tokens into `flat` at each of `places`; returns the positions after them."""
     for offset, token in enumerate(special):
         flat[places + offset] = token
     return places + len(special)

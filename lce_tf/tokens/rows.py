@@ -1,11 +1,11 @@
-"""Where pairs lie when several share a row: rows of one width, as full as best fit makes them."""
+"""Positions of pairs that share rows of one width, by best-fit decreasing, or follow one another without rows."""
 
 import bisect
 from dataclasses import dataclass
 
 import numpy as np
 
-# Rows are a multiple of this many wordpieces wide, and sequences without rows that long: what kernels take at a time.
+# The length of a sequence without rows is rounded up to a multiple of this many tokens.
 MULTIPLE = 64
 
 
@@ -13,15 +13,15 @@ def best_fit(lengths: np.ndarray, width: int) -> tuple[np.ndarray, int]:
     """Places pairs in rows by best-fit decreasing: the longest first, each in the fullest row that has room.
 
     Args:
-        lengths: [pairs] wordpieces of each pair, none longer than `width`.
-        width: wordpieces of a row.
+        lengths: [pairs] tokens of each pair, none longer than `width`.
+        width: tokens per row.
 
     Returns:
-        starts: [pairs] int64, each pair's first wordpiece in the rows behind one another.
-        rows: how many rows are used.
+        starts: [pairs] int64, position of each pair's first token in the concatenated rows.
+        rows: number of rows used.
     """
     starts = np.empty(len(lengths), np.int64)
-    free: list[tuple[int, int]] = []  # (wordpieces left, row), sorted
+    free: list[tuple[int, int]] = []  # (free tokens, row), sorted
     rows = 0
     for pair in np.argsort(-np.asarray(lengths), kind="stable").tolist():
         length = int(lengths[pair])
@@ -38,12 +38,12 @@ def best_fit(lengths: np.ndarray, width: int) -> tuple[np.ndarray, int]:
 
 
 def end_to_end(lengths: np.ndarray) -> np.ndarray:
-    """[pairs] int64, each pair's first wordpiece where pairs follow one another without rows."""
+    """[pairs] int64, position of each pair's first token if pairs follow one another without gaps or rows."""
     return np.concatenate([[0], np.cumsum(lengths)[:-1]]).astype(np.int64) if len(lengths) else np.zeros(0, np.int64)
 
 
 def rounded(tokens: int, multiple: int = MULTIPLE) -> int:
-    """The next multiple."""
+    """`tokens` rounded up to a multiple of `multiple`."""
     return -(-int(tokens) // multiple) * multiple
 
 
@@ -52,9 +52,9 @@ class RowShape:
     """The static shapes of batches in which pairs share rows.
 
     Attributes:
-        sizes: wordpieces of a batch, padding included, ascending; each is a program of its own.
-        pairs: in a batch at most.
-        width: wordpieces of a row; None: pairs follow one another without rows.
+        sizes: possible numbers of tokens of a batch, padding included, ascending; each is compiled as its own program.
+        pairs: maximum number of pairs per batch.
+        width: tokens per row; None: pairs follow one another without rows.
     """
 
     sizes: tuple[int, ...]
@@ -62,7 +62,11 @@ class RowShape:
     width: int | None = None
 
     def place(self, lengths: np.ndarray) -> tuple[np.ndarray, int]:
-        """Where each pair starts, [pairs] int64, and the wordpieces that takes, padding between included."""
+        """The position of each pair's first token, [pairs] int64, and the number of tokens needed, padding included.
+
+        Args:
+            lengths: [pairs] tokens of each pair, none longer than `width`.
+        """
         if self.width is None:
             return end_to_end(lengths), int(np.sum(lengths))
         starts, rows = best_fit(lengths, self.width)

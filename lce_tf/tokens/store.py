@@ -1,4 +1,4 @@
-"""Token stores: every text of a collection turned into ids once, then memory-mapped."""
+"""Token stores: the token ids of a collection's texts, computed once, cached on disk and memory-mapped."""
 
 import functools
 import hashlib
@@ -16,20 +16,20 @@ from lce_tf.foundation.files import built_folder, cache_dir, read_array
 from lce_tf.foundation.progress import Progress
 from lce_tf.tokens.tokenizers import WordPieces
 
-# Texts per call of the tokenizer, which spreads them over the cores.
+# Texts per call of the tokenizer, which processes them on all cores.
 BLOCK = 4096
 ARRAYS = ("text_ids", "offsets", "tokens")
 
 
 class TokenStore:
-    """The ids of many texts: flat, memory-mapped, with the rows where each text begins.
+    """The token ids of many texts as one flat array, memory-mapped, with the offset at which each text begins.
 
     Attributes:
         text_ids: [texts] fixed-width bytes, the passages' or queries' ids.
         offsets: [texts + 1] int64; text i is `tokens[offsets[i]:offsets[i + 1]]`.
         tokens: flat uint16 (int32 where the vocabulary needs it) wordpiece ids.
-        key: changes with the texts, their ids, their order and the tokenizer.
-        folder: where it is mapped from; None for arrays in memory.
+        key: identifies the content; it changes with the texts, their ids, their order and the tokenizer.
+        folder: the folder whose files are mapped; None for arrays in memory.
     """
 
     folder: Path | None = None
@@ -39,10 +39,10 @@ class TokenStore:
 
     @classmethod
     def open(cls, folder: Path) -> "TokenStore":
-        """The store that `build` wrote into `folder`, mapped rather than read.
+        """The store that `build` wrote into `folder`, memory-mapped.
 
         Raises:
-            UserError: it is not whole.
+            UserError: a file of the store is missing or damaged.
         """
         try:
             expected = TOKEN_STORE.read(folder / "store.json")
@@ -50,7 +50,7 @@ class TokenStore:
             store = cls(*arrays, key=folder.name)
             store.folder = folder
             texts, tokens = len(store), len(store.tokens)
-            # Ids, whole numbers and whole numbers, each a flat array.
+            # Three one-dimensional arrays: bytes (S), signed integers (i), unsigned (u) or signed integers.
             whole = "".join(array.dtype.kind * array.ndim for array in arrays) in ("Siu", "Sii")
             whole = whole and [texts, tokens] == [expected["texts"], expected["tokens"]]
             whole = whole and len(store.offsets) == texts + 1 and store.offsets[-1] == tokens
@@ -66,14 +66,14 @@ class TokenStore:
     def build(
         cls, texts: Iterable[tuple[str, str]], tokenizer: WordPieces, key: str, kind: str, total: int | None = None
     ) -> "TokenStore":
-        """The store of (id, text) pairs in the cache, tokenised now unless that was done before.
+        """The store of the (id, text) pairs, taken from the cache or tokenised and cached now.
 
         Args:
-            texts: read only if the store has to be built.
-            tokenizer: its `key` is part of the store's name.
-            key: identity of the texts' contents; it names the store.
-            kind: "passages" or "queries", for the name and the progress bar.
-            total: number of texts, where known, for the progress bar.
+            texts: read only if the cache does not have the store.
+            tokenizer: its `key` is part of the store's folder name.
+            key: hash of the texts' contents; part of the folder name.
+            kind: "passages" or "queries"; part of the folder name, and shown in the progress bar.
+            total: number of texts for the progress bar; None: unknown.
         """
         folder = _folder(tokenizer, key, kind)
         if not (folder / "store.json").is_file():
@@ -90,7 +90,8 @@ class TokenStore:
         return len(self.text_ids)
 
     def __reduce__(self):
-        # Another process maps the same files: gigabytes would travel otherwise.
+        # A mapped store is pickled as its folder, so that another process maps the same files instead of receiving
+        # gigabytes.
         if self.folder is not None:
             return TokenStore.open, (self.folder.absolute(),)
         return TokenStore, (self.text_ids, self.offsets, self.tokens, self.key)
@@ -109,7 +110,7 @@ class TokenStore:
 
 
 def content_key(texts: dict[str, str]) -> str:
-    """16 hexadecimal digits that change with any id, text or their order."""
+    """Hash of the ids, the texts and their order, 16 hexadecimal digits."""
     digest = hashlib.sha256()
     for pair in texts.items():
         digest.update(json.dumps(pair).encode())

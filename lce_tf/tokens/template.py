@@ -1,4 +1,4 @@
-"""How a pair stands among special tokens: found once by asking a checkpoint's own tokenizer, then packed from ids."""
+"""Templates of special tokens around a pair of texts, derived from a checkpoint's own tokenizer."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -6,24 +6,25 @@ from typing import Any
 
 from lce_tf.errors import UserError
 
-# Pairs that the tokenizer is asked for. A frame is the same around all of them.
+# Pairs that `probed` encodes to find the template; it must be the same for all of them.
 PROBES = (("a b", "c"), ("c", "a b c d"), ("a", "a"), ("1 a 2 b", "b"))
-# The prompt of monoT5, whose texts stand where others have special tokens; the end token follows.
+# The prompt of monoT5: its three parts take the places of the special tokens before, between and after the texts. The
+# end token follows the last part.
 MONO_T5 = ("Query:", "Document: ", "Relevant:")
 
 
 @dataclass(frozen=True)
 class PairTemplate:
-    """What stands around the two texts of a pair, as token ids, and which tokens are of type 0.
+    """The special tokens around the two texts of a pair, as ids, and the token types.
 
-    Token types are 0 up to some token and 1 from there on. BERT's template, `[CLS] query [SEP] passage [SEP]`, has two
-    special tokens of type 0, the query is of type 0, and the passage is not.
+    Token types are 0 up to some token and 1 from there on. In BERT's template, `[CLS] query [SEP] passage [SEP]`, the
+    query and two special tokens are of type 0; the passage and the last [SEP] are of type 1.
 
     Attributes:
-        before, between, after: ids before the first text, between the two, and after the second.
-        pad: id of padding.
-        passage_first: whether the passage is the first text, and the query the second.
-        zeros: how many of the special tokens are of type 0.
+        before, between, after: ids before the first text, between the two texts, and after the second.
+        pad: id of the padding token.
+        passage_first: whether the passage is the first text and the query the second.
+        zeros: number of special tokens of type 0.
         first_zero, second_zero: whether the first and the second text are of type 0.
     """
 
@@ -43,7 +44,7 @@ class PairTemplate:
 
     @property
     def size(self) -> int:
-        """How many special tokens a pair has."""
+        """Number of special tokens of a pair."""
         return len(self.before) + len(self.between) + len(self.after)
 
     @property
@@ -52,16 +53,16 @@ class PairTemplate:
         return not (self.first_zero and self.second_zero and self.zeros == self.size)
 
     def typed(self, query, passage):
-        """How many tokens of each pair are of type 0, all before those of type 1.
+        """Number of tokens of type 0 of each pair; they precede those of type 1.
 
         Args:
-            query, passage: tokens of each text as kept, integers in an array or a tensor.
+            query, passage: tokens of each text after truncation, an integer array or tensor.
         """
         first, second = (passage, query) if self.passage_first else (query, passage)
         return self.zeros + first * int(self.first_zero) + second * int(self.second_zero)
 
     def as_json(self) -> dict[str, Any]:
-        """Plain values, which `from_json` reads."""
+        """The fields as JSON values, which `from_json` reads."""
         return {name: list(v) if isinstance(v, tuple) else v for name, v in asdict(self).items()}
 
     @classmethod
@@ -69,20 +70,21 @@ class PairTemplate:
         """The template that `as_json` wrote.
 
         Raises:
-            TypeError: `values` are something else.
+            TypeError: `values` lacks a field or has one that the template does not have.
         """
         return cls(**{name: tuple(v) if isinstance(v, list) else v for name, v in values.items()})
 
 
 def probed(tokenizer, where: str) -> PairTemplate:
-    """The template by which a tokenizer of transformers frames pairs.
+    """The template that a tokenizer of transformers puts around pairs of texts.
 
     Args:
-        tokenizer: one that is backed by the `tokenizers` library.
-        where: what to call it in an error.
+        tokenizer: a tokenizer backed by the `tokenizers` library.
+        where: name of the checkpoint, for error messages.
 
     Raises:
-        UserError: the frame is none that pairs can be packed by.
+        UserError: the tokenizer is not backed by that library, its template depends on the texts, does not contain each
+            text once, or has token types other than 0s followed by 1s.
     """
     firsts, seconds = zip(*PROBES, strict=True)
     found = tokenizer(list(firsts), list(seconds), truncation=False, padding=False)
@@ -99,7 +101,17 @@ def probed(tokenizer, where: str) -> PairTemplate:
 
 
 def _frame(ids: Sequence[int], texts: Sequence[int | None], types: Sequence[int], pad: int, where: str) -> PairTemplate:
-    """The template of one pair, from the ids, which text each is of (None: of none), and their types."""
+    """The template of one encoded pair.
+
+    Args:
+        ids: its token ids.
+        texts: for each token, 0 or 1 for the text it belongs to, None for a special token.
+        types: for each token, its token type.
+        pad, where: see `PairTemplate` and `probed`.
+
+    Raises:
+        UserError: see `probed`.
+    """
     parts: list[tuple[int | None, list[int]]] = []
     for place, text in enumerate(texts):
         if not parts or parts[-1][0] != text:

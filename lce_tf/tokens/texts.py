@@ -6,7 +6,7 @@ from lce_tf.tokens.tokenizers import WordPieces
 
 
 def query_store(dataset: Dataset, split: str | None, tokenizer: WordPieces) -> TokenStore:
-    """The token store of a split's queries, each with the tokenizer's prompt before it."""
+    """The token store of a split's queries, with the tokenizer's prompt put before each query."""
     texts = {query_id: tokenizer.prompt + text for query_id, text in dataset.queries(split).items()}
     return TokenStore.build(texts.items(), tokenizer, content_key(texts), "queries", len(texts))
 
@@ -17,5 +17,5 @@ def passage_store(dataset: Dataset, tokenizer: WordPieces) -> TokenStore:
 
 
 def passages_are_tokenised(dataset: Dataset, tokenizer: WordPieces) -> bool:
-    """Whether `passage_store` will be quick: for a collection like MS MARCO's, building it takes most of an hour."""
+    """Whether the cache has the result of `passage_store`; building it for MS MARCO takes most of an hour."""
     return TokenStore.is_built(tokenizer, dataset.collection_key, "passages")

@@ -10,7 +10,7 @@ from typing import Any
 from lce_tf.errors import UserError
 from lce_tf.tokens.template import MONO_T5, PairTemplate, probed
 
-# Files of which a folder has one at least; all but the first are converted once it is loaded.
+# Vocabulary files; a checkpoint's folder needs at least one. transformers converts all but `tokenizer.json` on loading.
 VOCABULARIES = (
     "tokenizer.json",
     "vocab.txt",
@@ -23,22 +23,26 @@ VOCABULARIES = (
 
 
 class WordPieces:
-    """A checkpoint's tokenizer, giving the ids of plain text.
+    """A checkpoint's tokenizer, which maps plain texts to token ids.
 
-    No special tokens are added and nothing is cut.
+    It adds no special tokens and truncates nothing.
 
     Args:
         folder: with `tokenizer.json`, or an older vocabulary (`VOCABULARIES`) and `tokenizer_config.json`.
         special_words: whether text that spells a special token ("[SEP]") becomes that token, as it does in Hugging
-            Face's libraries. If not, it is text like any other, and a passage cannot forge the boundary between query
-            and passage.
-        lower: whether texts are put in lower case first, whatever the tokenizer does.
+            Face's libraries. If not, it is split like any other text, so that a passage cannot forge the boundary
+            between query and passage.
+        lower: whether texts are lower-cased before the tokenizer's own normalisation.
 
     Attributes:
-        special_words: whether such text does become special tokens.
-        prompt: text that belongs before each query.
-        size: one more than the largest id that can come out.
-        key: changes with whatever changes the ids of a text.
+        special_words: the argument, but False if the tokenizer's own settings have `split_special_tokens`.
+        prompt: text to put before each query; callers do so, not the tokenizer.
+        cls, sep, pad, mask: ids of these special tokens; all but `pad` are None if the tokenizer has no such token.
+        size: one more than the largest id in the vocabulary.
+        key: hash of everything that affects the ids of a text.
+
+    Raises:
+        UserError: the folder has no tokenizer, it cannot be loaded, or it has no pad token.
     """
 
     prompt = ""
@@ -56,21 +60,21 @@ class WordPieces:
             raise _refused(error, f"{folder}: its tokenizer cannot be loaded") from error
         self._backend.no_truncation()
         self._backend.no_padding()
-        # A folder may say that its library, too, splits such words like any others.
         if lower:
             _lower(self._backend)
+        # With `split_special_tokens`, Hugging Face's library splits such words like any others, too.
         self.special_words = special_words and not getattr(wrapper, "split_special_tokens", False)
         self._backend.encode_special_tokens = not self.special_words
         if wrapper.pad_token_id is None:
             raise UserError(f"{folder}: its tokenizer has no pad token; pairs of several lengths need one")
         self.cls, self.sep, self.pad = wrapper.cls_token_id, wrapper.sep_token_id, wrapper.pad_token_id
         self._most = None
-        self.mask = wrapper.mask_token_id  # None where there is none: only TCT-ColBERT's queries need it
-        # A vocabulary may have gaps; what counts is the largest id that can come out.
+        self.mask = wrapper.mask_token_id  # may be None; only TCT-ColBERT's queries need it
+        # A vocabulary may have gaps, so the largest id counts, not the number of entries.
         self.size = max(self._backend.get_vocab().values()) + 1
         self.key = hashlib.sha256(self._backend.to_str().encode()).hexdigest()[:16]
         if self.special_words:
-            self.key += "-special"  # the same text has other ids
+            self.key += "-special"  # the same text may get other ids
 
     def __call__(self, texts: Sequence[str]) -> list[list[int]]:
         """The wordpiece ids of each text."""
@@ -83,9 +87,10 @@ class WordPieces:
         return [[token if token < self._most else self._wrapper.unk_token_id for token in ids] for ids in encoded]
 
     def fits(self, vocabulary: int) -> bool:
-        """Whether a model with so many embeddings has one for every id that comes out.
+        """Whether a model with `vocabulary` token embeddings has one for every id that the tokenizer produces.
 
-        Words that were added to a tokenizer but not to its model become the unknown token from now on.
+        If the only ids beyond are tokens added to the tokenizer, and it has an unknown token, they are mapped to that
+        token from now on, and the answer is True.
         """
         beyond = {word for word, token in self._backend.get_vocab().items() if token >= vocabulary}
         if not beyond:
@@ -112,7 +117,7 @@ class WordPieces:
         """The ids of [CLS], [SEP] and [PAD].
 
         Raises:
-            UserError: the tokenizer has no such tokens.
+            UserError: the tokenizer has no [CLS] or no [SEP].
         """
         if absent := [name for name, token in (("cls", self.cls), ("sep", self.sep)) if token is None]:
             raise UserError(f"{self._folder}: its tokenizer has no {', '.join(absent)} token; BERT-like ones have")
@@ -120,13 +125,13 @@ class WordPieces:
 
     @functools.cached_property
     def template(self) -> PairTemplate:
-        """How this tokenizer itself frames a pair of texts.
+        """The template that this tokenizer itself puts around a pair of texts.
 
         Raises:
-            UserError: in a way that pairs cannot be packed by.
+            UserError: pairs cannot be packed by this template, see `probed`.
         """
         found = probed(self._wrapper, str(self._folder))
-        # The call above sets the backend up for pairs; texts are still encoded one by one.
+        # The call above changes these settings of the backend; single texts need them as before.
         self._backend.no_truncation()
         self._backend.no_padding()
         self._backend.encode_special_tokens = not self.special_words
@@ -134,7 +139,7 @@ class WordPieces:
 
     @functools.cached_property
     def prompted(self) -> PairTemplate:
-        """monoT5's prompt around a pair: `Query: ... Document: ... Relevant:` and the end token, without types."""
+        """monoT5's prompt as a template: `Query: ... Document: ... Relevant:` and the end token, all of type 0."""
         before, between, after = (tuple(ids) for ids in self(MONO_T5))
         end = () if self._wrapper.eos_token_id is None else (self._wrapper.eos_token_id,)
         after = (*after, *end)
@@ -143,9 +148,10 @@ class WordPieces:
 
 
 def _lower(backend) -> None:
-    """Puts texts in lower case before all else, as sentence-transformers does where its settings say `do_lower_case`.
+    """Lower-cases texts before all other normalisation, as sentence-transformers does if `do_lower_case` is set.
 
-    It takes only a normalizer of the plain kind for one that does so already.
+    The backend is left as it is only if it already has a `Lowercase` normalizer; others that lower-case, such as
+    BERT's, are not recognised.
     """
     from tokenizers import normalizers
 
@@ -157,7 +163,11 @@ def _lower(backend) -> None:
 
 
 def _refused(error: BaseException, what: str) -> BaseException:
-    """The error as one line; a panic within the tokenizers library is no `Exception`, and Ctrl-C stays what it is."""
+    """The exception to raise instead of `error`: a UserError of one line, or `error` itself if it must not be caught.
+
+    A panic in the tokenizers library becomes a UserError, although its class does not derive from `Exception`.
+    KeyboardInterrupt and SystemExit stay as they are.
+    """
     if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
         return error
     reason = (str(error).strip().splitlines() or [type(error).__name__])[0]

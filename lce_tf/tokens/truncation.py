@@ -1,21 +1,21 @@
-"""How a pair that is too long is cut where both of its texts may give way."""
+"""Truncation of pairs that are too long, in which both texts may be cut."""
 
 import numpy as np
 
 
 def longest_first(query: np.ndarray, passage: np.ndarray, room: int) -> tuple[np.ndarray, np.ndarray]:
-    """Tokens kept of each text where whichever is longer gives way first.
+    """The tokens that each text keeps if the longer text of a pair is truncated first.
 
-    The shorter text is kept whole while the longer one fits beside it with as many tokens as it has; where even that
-    is too much, both keep half of the room, and the longer one has the odd token. Source: `truncation="longest_first"`
-    of Hugging Face's tokenizers.
+    A pair that fits into `room` is kept whole. Otherwise a text of at most room / 2 tokens is kept whole and the longer
+    one gets the rest. If both are longer, each keeps half of the room, and the longer one (the passage if they are
+    equal) gets the odd token. Source: `truncation="longest_first"` of Hugging Face's tokenizers.
 
     Args:
         query, passage: [pairs] int64, tokens of each text.
-        room: tokens that both may have together.
+        room: maximum number of tokens of both texts together.
 
     Returns:
-        [pairs] int64 each.
+        Tokens kept of query and passage, [pairs] int64 each.
     """
     shorter = np.minimum(query, passage)
     shorter_kept, longer_kept = np.minimum(shorter, room // 2), np.maximum(room - shorter, room - room // 2)

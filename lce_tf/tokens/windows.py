@@ -1,18 +1,19 @@
-"""The windows of long documents: how many there are, where each begins."""
+"""The number of overlapping windows that a long document is divided into."""
 
 import numpy as np
 
 
 def window_counts(lengths: np.ndarray, window: int, stride: int, most: int) -> np.ndarray:
-    """How many windows documents have, max(1, ceil((length - window) / stride) + 1) and at most `most`.
+    """The number of windows of each document: max(1, ceil((length - window) / stride) + 1), but at most `most`.
 
-    Windows begin at wordpieces 0, stride, 2 * stride, ... and no later than needed for one of them to reach the
-    document's end; that one is as short as what is left. A document without wordpieces has one empty window.
+    Windows begin at wordpieces 0, stride, 2 * stride, ... The first one that reaches the document's end is the last;
+    it is shorter than `window` if fewer wordpieces are left. An empty document has one empty window.
 
     Args:
-        lengths: [documents] int64, wordpieces of each.
-        window: wordpieces a window.
-        stride: from where one begins to where the next does, at most `window`.
+        lengths: [documents] int64, wordpieces of each document.
+        window: wordpieces per window.
+        stride: wordpieces between the starts of two successive windows, at most `window`.
+        most: maximum number of windows per document.
 
     Returns:
         [documents] int64.

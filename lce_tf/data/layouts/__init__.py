@@ -1,6 +1,6 @@
-"""Layouts of data-set folders: a file each, found by what lies in the folder.
+"""Layouts of dataset folders, one file each; the layout of a folder is recognised by the names of its files.
 
-MS MARCO's and BEIR's are here; `package.module.Class:FOLDER` names one of another project's.
+The layouts of MS MARCO and BEIR are here. `package.module.Class:FOLDER` loads a folder in another project's layout.
 """
 
 from pathlib import Path
@@ -10,7 +10,7 @@ from lce_tf.errors import UserError
 
 
 def layout_of(folder: str | Path) -> type[Layout] | None:
-    """The layout in which `folder` holds a collection; None where it holds none.
+    """The class of the layout in which `folder` holds a collection; None if it holds no collection.
 
     Raises:
         UserError: it holds collections in two layouts.
@@ -27,10 +27,10 @@ def holds_collection(path: str | Path) -> bool:
 
 
 def spare_own_file(output: str | Path) -> None:
-    """Refuses to write over a file of a dataset's folder.
+    """Refuses to overwrite a file of a dataset folder.
 
     Raises:
-        UserError: the collection, queries or judgments of a folder with a collection are at `output`.
+        UserError: `output` is an existing collection, queries or judgments file of a dataset folder.
     """
     output = Path(output)
     for name in LAYOUTS:

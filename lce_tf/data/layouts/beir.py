@@ -25,8 +25,8 @@ class BeirFolder(Layout):
     queries.
 
     Raises:
-        UserError: the folder has no corpus. On reading, with file and line: the faults that `lce_tf.data.text_files`
-            and `lce_tf.data.qrels` refuse, and judged queries without a text.
+        UserError: the folder has no corpus. On reading: the faults that `lce_tf.data.text_files` and
+            `lce_tf.data.qrels` refuse, with file and line; and judged queries that `queries.jsonl` lacks.
     """
 
     key = "beir"

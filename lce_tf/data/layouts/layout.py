@@ -1,4 +1,4 @@
-"""What a layout of data-set folders is, and the layouts by name: `LAYOUTS["beir"]`."""
+"""The base class of layouts of dataset folders, and the layouts by name: `LAYOUTS["beir"]`."""
 
 from pathlib import Path
 
@@ -7,10 +7,10 @@ from lce_tf.foundation.registry import Registry
 
 
 class Layout(Dataset):
-    """A data set that is a folder: made with the folder's path, which becomes its `name`.
+    """Base class of datasets that are folders; the constructor takes the folder's path, which becomes `name`.
 
     Attributes:
-        key: the layout's name; a class outside this package is named by its class path instead.
+        key: the layout's name; a class of another project is named by its entry point or class path instead.
         help: one line for `lce list datasets`.
     """
 
@@ -19,12 +19,12 @@ class Layout(Dataset):
 
     @classmethod
     def holds(cls, folder: Path) -> bool:
-        """Whether `folder` holds a collection in this layout; only names of files are looked at."""
+        """Whether `folder` holds a collection in this layout, judging by the names of its files only."""
         raise TypeError(f"{cls.__name__} does not define how its folders are recognised")
 
     @classmethod
     def owns(cls, file: str) -> bool:
-        """Whether a file of this layout may have this path below the folder, so that no output is written over it."""
+        """Whether `file`, a path relative to the folder, may be one of this layout, which no output may overwrite."""
         return False
 
 

@@ -33,8 +33,9 @@ class MsMarcoFolder(Layout):
     `2019qrels-pass.txt` are the split `dl19`, which may also be named as in ir_datasets; likewise `dl20`.
 
     Raises:
-        UserError: no folder, or no collection in it. On reading, with file and line: rows without a tab; ids that are
-            empty, hold white space or occur twice; queries without text; NUL; bytes that are not UTF-8; torn files.
+        UserError: the folder does not exist or has no collection. On reading, with file and line: rows without a tab;
+            ids that are empty, hold white space or occur twice; queries without text; NUL; bytes that are not UTF-8.
+            Also damaged or cut-off compressed files.
     """
 
     key = "msmarco"

@@ -23,7 +23,10 @@ class Prose(NamedTuple):
 def docstrings(source: str | bytes) -> Iterator[tuple[str, str]]:
     """Every docstring of a module as (qualified name, cleaned text); the module's own has the name "".
 
-    Definitions inside functions are left out. Raises SyntaxError where the source is not Python.
+    Definitions inside functions are left out.
+
+    Raises:
+        SyntaxError: the source is not Python.
     """
     yield from _walk(ast.parse(source), "")
 
@@ -68,7 +71,7 @@ _SECTION = re.compile(
     re.IGNORECASE,
 )
 _UNDERLINE = re.compile(r"([-=~^\"'*#+_.])\1{2,}$")
-# Directives about versions and the like: their lines are skipped and the prose goes on.
+# Directives about versions and the like: their lines are skipped; the prose continues after them.
 _PASSING = re.compile(
     r"\.\. *(?:versionadded|versionchanged|versionremoved|index|deprecated|currentmodule|module|plot-)|\.\. _"
 )

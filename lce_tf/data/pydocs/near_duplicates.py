@@ -48,7 +48,7 @@ def _rarest_first(sets: list[frozenset[str]]) -> list[list[int]]:
 
 
 def grouped(count: int, pairs: Iterable[tuple[int, int]]) -> list[int]:
-    """For each of `count` members, the smallest member linked to it, directly or through others."""
+    """For each of `count` members, the smallest member that `pairs` link to it, directly or through others."""
     parent = list(range(count))
 
     def root(member: int) -> int:
