@@ -24,7 +24,10 @@ SHOWN = (
     "positives", "seed", "precision",
 )  # fmt: skip
 # Further settings, which the card shows unless they have this value.
-UNUSED = {"loss_options": "", "teacher": None, "group_positives": 1, "r_drop": 0, "weight_decay": 0, "clip_norm": 0}
+UNUSED = {
+    "loss_options": "", "teacher": None, "group_positives": 1, "hardest": 0, "r_drop": 0, "weight_decay": 0,
+    "clip_norm": 0,
+}  # fmt: skip
 PUBLIC = {**hub.ALIASES, "minilm": "sentence-transformers/all-MiniLM-L6-v2"}
 
 USAGE = """\

@@ -82,7 +82,7 @@ class BiasedAttention(keras.layers.Layer):
 
 
 class RotaryAttention:
-    """Rotates queries and keys by an angle per position; in some layers tokens attend to near ones only (ModernBERT)."""
+    """Rotates queries and keys by an angle per position; some layers attend to near tokens only (ModernBERT)."""
 
     def __init__(self, config: EncoderConfig, precision: Precision):
         self.scale, self.size = config.head_size**-0.5, config.head_size
@@ -153,7 +153,7 @@ class DisentangledAttention(keras.layers.Layer):
         return tf.transpose(tf.reshape(table, [-1, self.heads, self.size]), [1, 0, 2])
 
     def _picked(self, tokens, table, rows):
-        """[batch, heads, n, m]: products of tokens [batch, heads, n, size] with the table rows numbered `rows` [n, m]."""
+        """[batch, heads, n, m]: products of tokens [batch, heads, n, size] with the table's rows `rows` [n, m]."""
         batch, _, count, _ = tf.unstack(tf.shape(tokens))
         products = tf.matmul(tokens * self.scale, table[None], transpose_b=True)
         # For each token the values of the whole batch and all heads are adjacent, so the gather copies them at once.

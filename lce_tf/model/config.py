@@ -110,7 +110,7 @@ class EncoderConfig:
 
     @property
     def order(self) -> tuple[int, ...]:
-        """For each layer, in the order of computation, the number of the block whose weights it uses (ALBERT shares)."""
+        """For each layer, in order of computation, the number of the block whose weights it uses (ALBERT shares)."""
         if "num_hidden_groups" not in {key.field for key in self.family.keys}:
             return tuple(range(self.num_hidden_layers))
         each = self.num_hidden_layers / self.num_hidden_groups
@@ -143,7 +143,7 @@ class EncoderConfig:
         return {"model_type": self.model_type, **fixed, **filled}
 
     def as_json(self) -> dict[str, Any]:
-        """Plain values for hashes; the fields from `pad_token_id` on, which came later, only if not at their default."""
+        """Plain values for hashes; fields from `pad_token_id` on, which came later, only if not at their default."""
         values, defaults = asdict(self), {field.name: field.default for field in fields(self)}
         known = list(defaults)[: list(defaults).index("pad_token_id")]
         defaults["head_size"] = self.hidden_size // self.num_attention_heads

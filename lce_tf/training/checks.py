@@ -17,6 +17,7 @@ def check_together(config: Any) -> None:
     _check_machines(config)
     _check_labels(config)
     _check_positives(config)
+    _check_hardest(config)
     _check_measuring(config)
 
 
@@ -57,6 +58,19 @@ def _check_positives(config: Any) -> None:
         raise UserError(f"{several}: --positives none has no positives; leave it out")
     if config.group_positives >= config.group:
         raise UserError(f"{several}: leaves no negative in a group of {config.group}; lower it or raise --group")
+
+
+def _check_hardest(config: Any) -> None:
+    if not config.hardest:
+        return
+    if LOSSES.about(config.loss).pairs or config.teacher is not None:
+        why = "takes single pairs" if config.teacher is None else "learns from a teacher's scores of all members"
+        raise UserError(f"--hardest {config.hardest}: --loss {config.loss} {why}; leave it out")
+    if config.hardest > config.group - config.group_positives:
+        raise UserError(
+            f"--hardest {config.hardest}: a group of {config.group} has {config.group - config.group_positives} "
+            "negatives; lower it or raise --group"
+        )
 
 
 def _check_measuring(config: Any) -> None:

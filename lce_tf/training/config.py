@@ -72,6 +72,12 @@ class TrainConfig:
         "positives a group at most, with a loss over grades; a query with fewer has more negatives",
         at_least=1,
     )
+    hardest: int = setting(
+        0,
+        "negatives of a group that the loss counts, those with the highest scores at that step, as in SimLM; 0: all",
+        at_least=0,
+        recipe=True,
+    )
     batch: int = setting(
         16, "groups a step over all replicas (cross entropy: pairs)", at_least=1, recipe=True, tables=True
     )

@@ -4,12 +4,10 @@ import collections
 import contextlib
 import functools
 import json
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from lce_tf.errors import UserError
-from lce_tf.evaluation.measures import MEAN, evaluate, figure_name, mean
 from lce_tf.foundation import xla
 from lce_tf.foundation.files import claimed_folder
 from lce_tf.foundation.footprint import give_back
@@ -19,12 +17,10 @@ from lce_tf.groups.sampler import GroupSampler
 from lce_tf.losses import LOSSES
 from lce_tf.model import checkpoint, hub
 from lce_tf.model.config import EncoderConfig
-from lce_tf.reranking.engines import live_engine
-from lce_tf.reranking.order import best_windows, merged, pair_rows, scores_of
-from lce_tf.reranking.scoring import score_pairs
 from lce_tf.training.checkpoints import Checkpoints
 from lce_tf.training.config import TrainConfig
-from lce_tf.training.inputs import DevSample, TrainingInputs, read_inputs
+from lce_tf.training.dev_evaluation import DevEvaluation
+from lce_tf.training.inputs import TrainingInputs, read_inputs
 from lce_tf.training.layouts import Parts, packed, said_of, sliced
 from lce_tf.training.meters import Meter
 from lce_tf.training.plan import layout_of
@@ -96,6 +92,7 @@ class Job:
 
         from lce_tf.model.precision import resolve
         from lce_tf.training.ema import WeightAverage
+        from lce_tf.training.objective import Objective
         from lce_tf.training.optimizers import make_optimizer
         from lce_tf.training.schedules import make_schedule
 
@@ -130,7 +127,8 @@ class Job:
         )
         self.layout = layout_of(config, self.model, begun_layout(output))
         build = sliced if self.layout == "slices" else packed
-        parts = Parts(config, self.layout, sampler, inputs.packer, self.strategy, self.model, loss, self.optimizer)
+        objective = Objective.of(config, loss)
+        parts = Parts(config, self.layout, sampler, inputs.packer, self.strategy, self.model, objective, self.optimizer)
         self.batches, self.take_step = build(parts, replicas // workers.count)
         if self.layout != "slices" and workers.chief:
             print(said_of(self.layout, self.batches), flush=True)
@@ -140,7 +138,8 @@ class Job:
             self.average = WeightAverage(self.strategy, self.model.trainable_variables, config.ema, self.step)
             state["average"] = self.average.shadows
         self.checkpoints = Checkpoints(output, state, workers)
-        self.stop, self.figures, self._engine = StopSignals(), None, None
+        self.dev = DevEvaluation(self.model, inputs.dev, config.dev_measure)
+        self.stop, self.figures = StopSignals(), None
 
     @property
     def facts(self) -> dict:
@@ -208,7 +207,7 @@ class Job:
                     watch.reset()
                 if evaluates:
                     with self._result():
-                        self.workers.by_chief(functools.partial(self._evaluate, step, self.inputs.dev))
+                        self.workers.by_chief(functools.partial(self._evaluate, step))
                 # Several stop after the step in which they told each other; one need not wait for that.
                 stopping = bool(taken.stops) if self.workers.count > 1 else self.stop.asked
                 while stopping and started:
@@ -257,32 +256,13 @@ class Job:
 
         return iter(self.strategy.distribute_datasets_from_function(host))
 
-    def _evaluate(self, step: int, samples: Sequence[DevSample]) -> None:
-        """Measures the dev samples, reranked by the model as it is now, and saves it if it is the best so far."""
-        measure = self.config.dev_measure
-        values = [self._measured(sample) for sample in samples]
-        told = {figure_name(measure, sample.name): value for sample, value in zip(samples, values, strict=True)}
-        for sample, value in zip(samples, values, strict=True):
-            named = f" of {sample.name}" if sample.name else ""
-            print(f"step {step}: {measure} {value:.4f} on {len(sample.qrels)} dev queries{named}", flush=True)
-        whole = mean(values)
-        if len(values) > 1:
-            told[figure_name(measure, MEAN)] = whole
-            print(f"step {step}: {measure} {whole:.4f} on average over {len(values)} sets", flush=True)
+    def _evaluate(self, step: int) -> None:
+        """Measures the model as it is now on the dev samples, and saves it if it is the best so far."""
+        whole, told = self.dev.measured(step)
         self._record(step, **told)
         if self.config.keep == "best" and whole > float(self.best):
             self._save_model(self.output / "best")
             self.best.assign(whole)
-
-    def _measured(self, dev: DevSample) -> float:
-        """The measure on one sample."""
-        *rows, offsets = dev.packer.expanded(*pair_rows(dev.run, dev.packer))
-        if self._engine is None:
-            self._engine = live_engine(self.model)  # traced once for all evaluations
-        scores = scores_of(score_pairs(self._engine, dev.packer, *rows), self.config.scoring)
-        ranked, _ = merged(dev.run, dev.run, best_windows(scores, offsets)[0], "dev")
-        measure = self.config.dev_measure
-        return mean(evaluate(ranked, dev.qrels, [measure])[measure])
 
     def _save_model(self, folder: Path) -> None:
         import tensorflow as tf

@@ -20,7 +20,7 @@ class Parts(NamedTuple):
     packer: Packer
     strategy: Any
     model: Any
-    loss: Any
+    objective: Any
     optimizer: Any
 
     @property
@@ -28,32 +28,24 @@ class Parts(NamedTuple):
         """Number of replicas, on all machines."""
         return self.strategy.num_replicas_in_sync
 
+    @property
+    def of_step(self) -> tuple:
+        """The first arguments of a `Step`."""
+        return self.strategy, self.model, self.objective, self.optimizer, self.config.seed
+
 
 def sliced(parts: Parts, replicas_here: int):
-    """Batches in slices, and their `TrainingStep`.
+    """Batches in slices, and their `SlicedStep`.
 
     Args:
         replicas_here: number of replicas on this machine; its CPU devices share its memory.
     """
-    from lce_tf.training.step import TrainingStep
+    from lce_tf.training.sliced_step import SlicedStep
 
     config = parts.config
-    shape = plan_batch(config, parts.replicas)
-    batches = TrainingBatches(parts.sampler, parts.packer, shape, parts.replicas)
-    step = TrainingStep(
-        parts.strategy,
-        parts.model,
-        parts.loss,
-        parts.optimizer,
-        config.batch,
-        config.seed,
-        plan_parts(config, batches, parts.model, replicas_here),
-        shape.windows,
-        config.r_drop,
-        config.xla,
-        config.clip_norm,
-    )
-    return batches, step
+    batches = TrainingBatches(parts.sampler, parts.packer, plan_batch(config, parts.replicas), parts.replicas)
+    slices = plan_parts(config, batches, parts.model, replicas_here)
+    return batches, SlicedStep(*parts.of_step, slices, config.xla, config.clip_norm)
 
 
 def packed(parts: Parts, replicas_here: int):
@@ -63,20 +55,8 @@ def packed(parts: Parts, replicas_here: int):
 
     config = parts.config
     batches = plan_packed(config, parts.layout, parts.sampler, parts.packer, parts.model, parts.replicas)
-    step = PackedStep(
-        parts.strategy,
-        parts.model,
-        parts.loss,
-        parts.optimizer,
-        config.batch,
-        config.seed,
-        PackedModel(parts.model, batches.shape.width, kernels=parts.layout == "flat"),
-        batches.shape.windows,
-        config.r_drop,
-        xla=config.xla or device_kind() == "gpu",
-        clip_norm=config.clip_norm,
-    )
-    return batches, step
+    model = PackedModel(parts.model, batches.shape.width, kernels=parts.layout == "flat")
+    return batches, PackedStep(*parts.of_step, model, config.xla or device_kind() == "gpu", config.clip_norm)
 
 
 def said_of(layout: str, batches: PackedBatches) -> str:

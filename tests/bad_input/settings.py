@@ -195,6 +195,11 @@ CASES = [
         "--loss multi-lce --group 2 --group-positives 2",
         "--group-positives 2: leaves no negative in a group of 2; lower it or raise --group",
     ),
+    trained(
+        "--group 4 --hardest 4",
+        "--hardest 4: a group of 4 has 3 negatives; lower it or raise --group",
+    ),
+    trained("--loss ce --hardest 1", "--hardest 1: --loss ce takes single pairs; leave it out"),
     trained("--r-drop -1", "--r-drop -1.0: give a weight of 0 or more, such as 1"),
     trained(
         "--group 9 --negatives-depth 5",

@@ -112,7 +112,7 @@ def test_dropout_is_a_function_of_the_seed(model):
 def test_every_dropout_has_a_place_of_its_own(model, monkeypatch):
     """The masks of two of the model's dropouts, or of the next slice of a batch, are never the same."""
     from lce_tf.model import block, embeddings, heads
-    from lce_tf.training.step import PLACES
+    from lce_tf.training.sliced_step import PLACES
 
     places = []
 

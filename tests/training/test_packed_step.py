@@ -64,22 +64,23 @@ class Steps:
 
     def sliced(self, steps=1, clip_norm=0.0, **settings):
         """Figures of each step, and the moments after the last."""
-        from lce_tf.training.step import TrainingStep
+        from lce_tf.training.objective import Objective
+        from lce_tf.training.sliced_step import SlicedStep
 
         self.reset()
         replicas = self.strategy.num_replicas_in_sync
         shape = BatchShape(GROUPS // replicas, GROUP, 2, 8, self.windows)
         feed = self.feed(TrainingBatches(self.sampler, self.inputs.packer, shape, replicas))
         optimizer = self.optimizer(**settings)
-        step = TrainingStep(
-            self.strategy, self.model, self.loss, optimizer, GROUPS, seed=7, windows=self.windows, clip_norm=clip_norm
-        )
+        objective = Objective(self.loss, self.model.scoring, GROUPS, self.windows)
+        step = SlicedStep(self.strategy, self.model, objective, optimizer, seed=7, clip_norm=clip_norm)
         taken = [step(feed, step.step_seed(number)) for number in range(steps)]
         return [[float(value) for value in one[:3]] for one in taken], self.moments(optimizer)
 
     def packed(self, parts=1, width=None, steps=1, xla=False, optimizer=None, r_drop=0.0, clip_norm=0.0):
         """As `sliced`, and the step itself."""
         from lce_tf.model.packed import PackedModel
+        from lce_tf.training.objective import Objective
         from lce_tf.training.packed_step import PackedStep
 
         self.reset()
@@ -92,13 +93,10 @@ class Steps:
         step = PackedStep(
             self.strategy,
             self.model,
-            self.loss,
+            Objective(self.loss, self.model.scoring, GROUPS, self.windows, r_drop),
             optimizer,
-            GROUPS,
             seed=7,
             packed=PackedModel(self.model, width, kernels=False),
-            windows=self.windows,
-            r_drop=r_drop,
             xla=xla,
             clip_norm=clip_norm,
         )

@@ -20,8 +20,9 @@ def gradients_of(files, loss, precision, counts, slices=4, head=20, xla=False):
     from lce_tf.losses import LOSSES
     from lce_tf.model import checkpoint
     from lce_tf.model.precision import PRECISIONS
+    from lce_tf.training.objective import Objective
     from lce_tf.training.optimizers import make_optimizer
-    from lce_tf.training.step import TrainingStep
+    from lce_tf.training.sliced_step import SlicedStep
     from lce_tf.training.strategies import make_strategy
 
     config = files.config(loss=loss, batch=GROUPS, backbone=str(files.with_dropout))
@@ -31,7 +32,7 @@ def gradients_of(files, loss, precision, counts, slices=4, head=20, xla=False):
         model = checkpoint.from_backbone(config.backbone, config.scoring, PRECISIONS[precision], seed=3)
         optimizer = make_optimizer(lambda step: 0.0, model, PRECISIONS[precision])
     model.head.linear.kernel.assign(model.head.linear.kernel * head)
-    step = TrainingStep(strategy, model, layer, optimizer, GROUPS, seed=7, parts=counts, xla=xla)
+    step = SlicedStep(strategy, model, Objective.of(config, layer), optimizer, seed=7, parts=counts, xla=xla)
     sampler = GroupSampler(inputs.pool, config.members, 42, pairs=layer.pairs)
     batches = TrainingBatches(sampler, inputs.packer, BatchShape(GROUPS, config.members, slices, 8))
     labels, order, *parts = [tf.constant(part) for part in batches.batch(0)]
@@ -141,13 +142,16 @@ def test_at_one_width_the_step_compiles_once_for_all_batches(files, counts):
     from lce_tf.losses import LOSSES
     from lce_tf.model import checkpoint
     from lce_tf.model.precision import PRECISIONS
-    from lce_tf.training.step import TrainingStep
+    from lce_tf.training.objective import Objective
+    from lce_tf.training.sliced_step import SlicedStep
     from lce_tf.training.strategies import make_strategy
 
     config = files.config(batch=GROUPS, backbone=str(files.with_dropout))
     inputs = read_inputs(config)
     model = checkpoint.from_backbone(config.backbone, config.scoring, PRECISIONS["float32"], seed=3)
-    step = TrainingStep(make_strategy("one_device"), model, LOSSES["lce"](), None, GROUPS, seed=7, parts=counts)
+    step = SlicedStep(
+        make_strategy("one_device"), model, Objective.of(config, LOSSES["lce"]()), None, seed=7, parts=counts
+    )
     sampler = GroupSampler(inputs.pool, config.members, 42)
     batches = TrainingBatches(sampler, inputs.packer, BatchShape(GROUPS, config.members, 4, width=32))
 
@@ -207,12 +211,14 @@ def traced(files, parts):
     from lce_tf.losses import LOSSES
     from lce_tf.model import checkpoint
     from lce_tf.model.precision import PRECISIONS
-    from lce_tf.training.step import TrainingStep
+    from lce_tf.training.objective import Objective
+    from lce_tf.training.sliced_step import SlicedStep
     from lce_tf.training.strategies import make_strategy
 
     config = files.config(backbone=str(files.with_dropout))
     model = checkpoint.from_backbone(config.backbone, config.scoring, PRECISIONS["float32"], seed=3)
-    step = TrainingStep(make_strategy("one_device"), model, LOSSES["lce"](), None, parts, seed=7, parts=[1] * parts)
+    objective = Objective(LOSSES["lce"](), model.scoring, parts)
+    step = SlicedStep(make_strategy("one_device"), model, objective, None, seed=7, parts=[1] * parts)
 
     def gradients(labels, order, *packed):
         return step._differentiate(labels, order, step._slices(packed, tf.constant(5), 0))
@@ -250,17 +256,18 @@ def r_dropped(files, loss, counts, weight=2.0):
     from lce_tf.losses import LOSSES
     from lce_tf.model import checkpoint
     from lce_tf.model.precision import PRECISIONS
+    from lce_tf.training.objective import Objective
     from lce_tf.training.optimizers import make_optimizer
-    from lce_tf.training.step import TrainingStep
+    from lce_tf.training.sliced_step import SlicedStep
     from lce_tf.training.strategies import make_strategy
 
-    config = files.config(loss=loss, batch=GROUPS, backbone=str(files.with_dropout))
+    config = files.config(loss=loss, batch=GROUPS, backbone=str(files.with_dropout), r_drop=weight)
     inputs, layer, strategy = read_inputs(config), LOSSES[loss](), make_strategy("one_device")
     with strategy.scope():
         model = checkpoint.from_backbone(config.backbone, config.scoring, PRECISIONS["float32"], seed=3)
         optimizer = make_optimizer(lambda step: 0.0, model, PRECISIONS["float32"])
     model.head.linear.kernel.assign(model.head.linear.kernel * 20)
-    step = TrainingStep(strategy, model, layer, optimizer, GROUPS, seed=7, parts=counts, r_drop=weight)
+    step = SlicedStep(strategy, model, Objective.of(config, layer), optimizer, seed=7, parts=counts)
     sampler = GroupSampler(inputs.pool, config.members, 42, pairs=layer.pairs)
     batches = TrainingBatches(sampler, inputs.packer, BatchShape(GROUPS, config.members, 2, 8))
     labels, order, *packed = [tf.constant(part) for part in batches.batch(0)]

@@ -34,12 +34,15 @@ class Parts:
         self._descents = {}
 
     def taken(self, optimizer, slices=3):
-        from lce_tf.training.step import TrainingStep
+        from lce_tf.training.objective import Objective
+        from lce_tf.training.sliced_step import SlicedStep
 
         shape = BatchShape(GROUPS, self.config.members, slices, 8)
         batches = TrainingBatches(self.sampler, self.inputs.packer, shape)
         feed = iter(self.strategy.distribute_datasets_from_function(lambda _: batches.dataset(0, 1).repeat()))
-        step = TrainingStep(self.strategy, self.model, self.loss, optimizer, GROUPS, seed=7)
+        step = SlicedStep(
+            self.strategy, self.model, Objective(self.loss, self.model.scoring, GROUPS), optimizer, seed=7
+        )
         return lambda number=0: step(feed, step.step_seed(number))
 
     def step(self, optimizer, slices=3):

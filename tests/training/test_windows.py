@@ -24,8 +24,9 @@ class Parts:
         from lce_tf.losses import LOSSES
         from lce_tf.model import checkpoint
         from lce_tf.model.precision import PRECISIONS
+        from lce_tf.training.objective import Objective
         from lce_tf.training.optimizers import make_optimizer
-        from lce_tf.training.step import TrainingStep
+        from lce_tf.training.sliced_step import SlicedStep
         from lce_tf.training.strategies import make_strategy
 
         backbone = str(files.with_dropout if dropout else files.backbone)
@@ -36,8 +37,7 @@ class Parts:
             self.model = checkpoint.from_backbone(backbone, config.scoring, precision, seed=3)
             optimizer = make_optimizer(lambda step: 0.0, self.model, precision)
         self.model.head.linear.kernel.assign(self.model.head.linear.kernel * 20)
-        windows = config.lengths.windows
-        self.step = TrainingStep(strategy, self.model, layer, optimizer, GROUPS, 7, counts, windows)
+        self.step = SlicedStep(strategy, self.model, Objective.of(config, layer), optimizer, 7, counts)
         self.sampler = GroupSampler(self.inputs.pool, config.members, 42, pairs=layer.pairs)
         self.slices = slices
 
@@ -54,7 +54,8 @@ class Parts:
         import tensorflow as tf
 
         labels, order, slices = self.batch()
-        return float(self.step._loss(tf.concat([self.step._forward(*part) for part in slices], 0), labels, order)[0])
+        logits = tf.concat([self.step._forward(*part) for part in slices], 0)
+        return float(self.step.objective([logits], labels, order)[0])
 
     def gradients(self, *replica):
         """Loss and gradients of such a share."""

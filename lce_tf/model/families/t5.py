@@ -1,4 +1,4 @@
-"""T5 as monoT5 (Raffel et al. 2020, Nogueira et al. 2020): scores "true" against "false" at the decoder's first step."""
+"""T5 as monoT5 (Raffel et al. 2020, Nogueira et al. 2020): "true" against "false" at the decoder's first step."""
 
 from typing import Any
 

@@ -1,0 +1,183 @@
+"""The training step over slices: pairs of similar length, each slice padded to its longest."""
+
+import itertools
+from collections.abc import Iterable, Sequence
+
+import tensorflow as tf
+
+from lce_tf.model.cross_encoder import CrossEncoder
+from lce_tf.training.objective import Objective
+from lce_tf.training.optimizers import clipped
+from lce_tf.training.step import Step, Taken
+
+# Dropout places per forward pass are fewer than this, so slices and replicas never share a mask.
+PLACES = 1024
+
+
+class SlicedStep(Step):
+    """Takes steps on batches of `TrainingBatches`.
+
+    The last part of a batch is not computed twice: its gradient is taken together with that of the loss.
+
+    Args:
+        seed: of the dropout masks, which are a pure function of (seed, step, replica, slice).
+        parts: how many slices each part has; None: all are one part, and nothing is computed twice. With R-Drop they
+            cover all slices twice, one mask after the other.
+        xla: whether XLA compiles the passes over slices, at each shape anew.
+        clip_norm: see `Step`.
+    """
+
+    def __init__(
+        self,
+        strategy,
+        model: CrossEncoder,
+        objective: Objective,
+        optimizer,
+        seed: int,
+        parts: Sequence[int] | None = None,
+        xla: bool = False,
+        clip_norm: float = 0.0,
+    ):
+        super().__init__(strategy, model, objective, optimizer, seed, clip_norm)
+        self.parts = parts
+        # A slice's pass is traced once and called for each slice; lengths differ, so the shape stays open.
+        packed = [tf.TensorSpec([None, None], tf.int32), *[tf.TensorSpec([None], tf.int32)] * 2]
+        compiled = {"jit_compile": True} if xla else {}
+        self._forward = tf.function(model.logits, input_signature=[*packed, tf.TensorSpec([2], tf.int32)], **compiled)
+        # Inlined into a loop, sums of a weight's gradients would become temporary variables, which iterations share.
+        self._replay = tf.function(self._differentiated, experimental_attributes={"_noinline": True}, **compiled)
+
+    @tf.function
+    def __call__(self, feed, step_seed, stop=False) -> Taken:
+        """Takes one step on the next batch of a distributed iterator over `TrainingBatches.dataset`.
+
+        The iterator is read in here because its element's lengths are open: a batch passed in would be traced
+        again for every combination of lengths.
+
+        Args:
+            stop: whether this process was asked to stop.
+        """
+        return self._on_replicas(next(feed), step_seed, stop)
+
+    def _replica_step(self, batch, step_seed, stop):
+        labels, order, *packed = batch
+        slices = self._slices(packed, step_seed, tf.distribute.get_replica_context().replica_id_in_sync_group)
+        scale = self.scale
+        wordpieces = tf.add_n([tf.reduce_sum(tf.cast(lengths, tf.float32)) for lengths in packed[2::3]])
+        loss, spread, gradients = self._differentiate(labels, order, slices)
+        if self.scales:
+            gradients = self.optimizer.get_unscaled_gradients(gradients)
+        gradients, loss, spread, stops = self._all_reduced(gradients, loss, spread, stop)
+        norm = tf.linalg.global_norm(gradients)
+        gradients = clipped(gradients, norm, self.clip_norm)
+        if not self.scales:
+            # One gradient that is not finite would turn every weight into NaN; loss scaling skips such steps itself.
+            gradients = tf.cond(
+                tf.math.is_finite(norm), lambda: gradients, lambda: [tf.zeros_like(part) for part in gradients]
+            )
+        pairs = zip(gradients, self.model.trainable_variables, strict=True)
+        self.optimizer.apply_gradients(pairs, experimental_aggregate_gradients=False)
+        return loss, norm, spread, stops, scale, wordpieces
+
+    def _slices(self, packed, step_seed, replica) -> list[tuple]:
+        """(input_ids, query_lengths, lengths, seed) of each slice; of all of them once per dropout mask."""
+        slices = [packed[i : i + 3] for i in range(0, len(packed), 3)] * self.objective.masks
+        places = [tf.cast((replica * len(slices) + i) * PLACES, tf.int32) for i in range(len(slices))]
+        return [(*part, tf.stack([step_seed, place])) for part, place in zip(slices, places, strict=True)]
+
+    def _differentiate(self, labels, order, slices):
+        """Loss, spread and gradients, with the activations of one part at a time."""
+        *counts, _ = self.parts or [len(slices)]
+        earlier, last = slices[: sum(counts)], slices[sum(counts) :]
+        scored = self._scored(earlier)
+        with tf.control_dependencies(scored), tf.GradientTape() as tape:
+            tape.watch(scored)
+            logits = tf.concat([*scored, *(self._forward(*piece) for piece in last)], axis=0)
+            loss, spread = self.objective(tf.split(logits, self.objective.masks), labels, order)
+            scaled = self.optimizer.get_scaled_loss(loss) if self.scales else loss
+        gradients, upstream = tape.gradient(scaled, [self.model.trainable_variables, scored])
+        gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
+        if earlier:
+            sizes = [tf.size(lengths) for _, _, lengths, _ in earlier]
+            gradients = self._replayed(gradients, counts, earlier, tf.split(*upstream, sizes))
+        return loss, spread, gradients
+
+    def _scored(self, slices) -> list[tf.Tensor]:
+        """The logits of all slices in one tensor, if there are any, computed one slice after the other."""
+        if not slices:
+            return []
+        queue = _Queue(slices)
+
+        def score(i, logits):
+            return i + 1, logits.write(i, self._forward(*queue.at(i)))
+
+        empty = _array(tf.float32, len(slices), [queue.pairs, self.model.scoring.outputs])
+        _, logits = tf.while_loop(lambda i, _: i < len(slices), score, (0, empty), parallel_iterations=1)
+        return [logits.concat()]
+
+    def _replayed(self, gradients, counts, slices, upstream):
+        """`gradients` and those of the slices, computed again part by part, given the derivatives of their logits."""
+        queue, first = _Queue([(*piece, given) for piece, given in zip(slices, upstream, strict=True)]), 0
+        for count, alike in itertools.groupby(counts):
+            end = first + count * len(list(alike))
+
+            def part(i, *sums, count=count):
+                return i + count, *self._replay([queue.at(i + k) for k in range(count)], sums)
+
+            # Its first pass needs no gradients yet, but must wait until those before have done with their memory.
+            with tf.control_dependencies(gradients):
+                _, *gradients = tf.while_loop(
+                    lambda i, *_, end=end: i < end, part, (first, *gradients), parallel_iterations=1
+                )
+            first = end
+        return gradients
+
+    def _differentiated(self, part, sums):
+        """`sums` and the weights' gradients of a part, whose pieces end in the derivatives of their logits."""
+        with tf.GradientTape() as tape:
+            logits = [self.model.logits(*piece) for *piece, _ in part]
+        upstream = [given for *_, given in part]
+        gradients = tape.gradient(logits, self.model.trainable_variables, output_gradients=upstream)
+        return [_plus(*both) for both in zip(sums, gradients, strict=True)]
+
+
+class _Queue:
+    """Slices behind one another for a loop to take: a graph that named each would grow with the batch.
+
+    Args:
+        slices: tuples of tensors, alike but for the lengths of their axes.
+
+    Attributes:
+        pairs: in each slice, if that is the same in all.
+    """
+
+    def __init__(self, slices: Sequence[tuple[tf.Tensor, ...]]):
+        self._columns = [_filled(column) for column in zip(*slices, strict=True)]
+        self.pairs = _common(lengths.shape for _, _, lengths, *_ in slices)[0]
+
+    def at(self, i) -> list[tf.Tensor]:
+        """The tensors of slice i."""
+        return [column.read(i) for column in self._columns]
+
+
+def _filled(tensors: Sequence[tf.Tensor]) -> tf.TensorArray:
+    array = _array(tensors[0].dtype, len(tensors), _common(tensor.shape for tensor in tensors))
+    for i, tensor in enumerate(tensors):
+        array = array.write(i, tensor)
+    return array
+
+
+def _array(dtype, size: int, shape) -> tf.TensorArray:
+    return tf.TensorArray(dtype, size, element_shape=shape, infer_shape=False, clear_after_read=False)
+
+
+def _common(shapes: Iterable[tf.TensorShape]) -> list[int | None]:
+    """The length of each axis where it is the same in all."""
+    return [axis[0] if len(set(axis)) == 1 else None for axis in zip(*map(tuple, shapes), strict=True)]
+
+
+def _plus(total: tf.Tensor, gradient) -> tf.Tensor:
+    """Their sum; an embedding's gradient is rows, which are added where they belong without making it dense."""
+    if isinstance(gradient, tf.IndexedSlices):
+        return tf.tensor_scatter_nd_add(total, gradient.indices[:, None], gradient.values)
+    return total + gradient
