@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from lce_tf.errors import UserError
 from lce_tf.foundation.arguments import quiet_tensorflow
 from lce_tf.foundation.exits import guarded
-from lce_tf.foundation.footprint import Footprint
+from lce_tf.foundation.footprint import Footprint, machine_bytes
 from lce_tf.foundation.xla import DRIVER
 
 # Bytes of memory that a training or reranking of a small model needs; limits how many run at once.
@@ -44,8 +44,7 @@ def jobs_here() -> int:
     """
     if any(file.exists() for file in DRIVER):
         return 1
-    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return max(1, min(len(_cores()), memory // BYTES_EACH))
+    return max(1, min(len(_cores()), machine_bytes() // BYTES_EACH))
 
 
 def beside_each_other() -> int:

@@ -1,8 +1,9 @@
-"""Measures the wall time and peak memory of a command, and returns freed memory to the system."""
+"""The memory of this machine, what a command takes of it, and its wall time; returns freed memory to the system."""
 
 import contextlib
 import ctypes
 import gc
+import os
 import resource
 import sys
 import time
@@ -10,6 +11,19 @@ from collections.abc import Sequence
 from pathlib import Path
 
 LOOK_EVERY = 5.0  # seconds
+
+
+# Files with the memory limit of a container or of a batch job, in bytes: version 2 and version 1 of Linux's cgroups.
+LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+
+
+def machine_bytes() -> int:
+    """Bytes of memory that this process may use: the machine's total, or its container's limit if that is lower."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 4 << 30
+    for limit in LIMITS:
+        with contextlib.suppress(OSError, ValueError):  # the file is absent, or holds the word "max"
+            memory = min(memory, int(limit.read_text()))
+    return memory
 
 
 class Footprint:

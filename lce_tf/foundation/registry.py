@@ -8,7 +8,7 @@ import importlib
 import importlib.metadata
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from lce_tf.errors import UserError
@@ -54,7 +54,7 @@ class Registry(Mapping[str, type]):
             module, class_name, _ = self._built_in[name]
             return getattr(importlib.import_module(f"{self.package}.{module}"), class_name)
         if name in self._installed:
-            return self._checked(name, self._installed[name].load())
+            return self._checked(name, self._imported(name, self._installed[name].load))
         return self._checked(name, self._by_path(name))
 
     def about(self, name: str) -> type:
@@ -114,9 +114,12 @@ class Registry(Mapping[str, type]):
             raise UserError(f"{self.flag} {name!r}: known are {known}; or give a class, package.module.Class")
         if os.getcwd() not in sys.path:  # sys.path of a console script lacks the current folder
             sys.path.append(os.getcwd())
+        return self._imported(name, lambda: getattr(importlib.import_module(module), class_name))
+
+    def _imported(self, name: str, load: Callable[[], object]) -> object:
         try:
-            return getattr(importlib.import_module(module), class_name)
-        except (ImportError, AttributeError) as error:
+            return load()
+        except (ImportError, AttributeError, SyntaxError) as error:
             raise UserError(f"{self.flag} {name}: cannot be imported ({error})") from error
 
     def _checked(self, name: str, found: object) -> type:

@@ -42,7 +42,7 @@ def setting(
         help: meaning of the setting, with its unit, for `--help` and the documentation.
         at_least, above, below: bounds of a number; None is not checked against them.
         choices: allowed values, or a function that returns them.
-        give: what the error for a value out of bounds tells the user to give; by default, `at_least` or more.
+        give: what the error for a value out of bounds tells the user to give; by default, the bounds.
         read: function that parses the option's text; by default, the type of the field.
         aliases: further names of the option.
         metavar: placeholder for the value in `--help`. The choices are then not listed there, but only in the error
@@ -96,6 +96,12 @@ def flag(name: str) -> str:
     return f"--{name.replace('_', '-')}"
 
 
+def _bounds(low: float | None, above: float | None, below: float | None) -> str:
+    """What to give, in words."""
+    least = [f"{low} or more"] if low is not None else [f"more than {above}"] if above is not None else []
+    return "give " + " and ".join([*least, *([] if below is None else [f"less than {below}"])])
+
+
 def check(config: Any, named: Callable[[str], str] = flag) -> None:
     """Checks every setting of a dataclass instance against its own bounds and choices.
 
@@ -117,7 +123,7 @@ def check(config: Any, named: Callable[[str], str] = flag) -> None:
         # Written so that NaN, which compares as false, is refused.
         sound = (low is None or value >= low) and (above is None or value > above) and (below is None or value < below)
         if not sound:
-            raise UserError(f"{named(one.name)} {value}: {stated['give'] or f'give {low} or more'}")
+            raise UserError(f"{named(one.name)} {value}: {stated['give'] or _bounds(low, above, below)}")
 
 
 def from_options(cls: type, arguments: argparse.Namespace) -> Any:

@@ -36,7 +36,7 @@ def rates(models: list[Model], training: TrainConfig, scoring: ScoringConfig) ->
         opened = open_checkpoint(model.folder)
         queries = query_store(dataset, training.dev_split, opened.tokenizer)
         passages = passage_store(dataset, opened.tokenizer)
-        packer = Packer(queries, passages, opened.tokenizer.special, **asdict(opened.lengths))
+        packer = Packer(queries, passages, opened.template, **asdict(opened.lengths))
         *columns, _ = packer.expanded(*pair_rows(run, packer, training.dev_run, training.dataset))
         engine = open_engine(model.folder, scoring.engine, scoring.scoring_precision)
         ready[model.name] = engine, packer, columns

@@ -46,6 +46,8 @@ class Calibration:
         if self.method == "isotonic":
             rising = all(a < b for a, b in zip(self.scores, self.scores[1:], strict=False))
             rising &= list(self.probabilities) == sorted(self.probabilities)
+            if self.probabilities and not 0 <= self.probabilities[0] <= self.probabilities[-1] <= 1:
+                raise ValueError("a probability is not from 0 to 1")
             if not rising or not len(self.scores) == len(self.probabilities) > 0:
                 raise ValueError("the points do not rise")
         elif self.slope <= 0:

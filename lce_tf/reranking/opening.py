@@ -88,18 +88,18 @@ def open_checkpoint(
         )
     if sequence_length is not None and sequence_length > config.positions:
         raise UserError(f"--sequence-length {sequence_length}: {name} has {config.positions} positions; give no more")
+    template = template_of(folder, config, tokenizer)
     cut = {"cut": "passage"} if query_length is not None or (windows or 1) > 1 or window is not None else {}
     sequence = lengths.sequence if sequence_length is None else sequence_length
     if query_length is None:
         # If the checkpoint does not limit queries, they are cut so that a window (if its length is given) fits beside
         # them; else so that one passage wordpiece does.
         unlimited = lengths.query == lengths.sequence - 4
-        room = sequence - 3 - (window if unlimited and window else 1)
+        room = sequence - template.size - (window if unlimited and window else 1)
         query_length = min(sequence - 4 if unlimited else lengths.query, max(room, 1))
     lengths = replace(lengths, **cut).override(
         query=query_length, sequence=sequence, passage=window, stride=stride, windows=windows
     )
-    template = template_of(folder, config, tokenizer)
     if lengths.sequence < template.size + 2:
         raise UserError(
             f"--sequence-length {lengths.sequence}: {name} puts {template.size} tokens around a pair; give more"

@@ -5,7 +5,6 @@ PyTorch and an OpenAI client, but adds nothing to the Java classes used. `import
 because pyserini uses a running JVM that has its jar on the class path.
 """
 
-import contextlib
 import importlib.util
 import os
 import re
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from lce_tf.errors import UserError
+from lce_tf.foundation.footprint import machine_bytes
 
 OLDEST_JAVA = 21  # Anserini 1.7 is compiled to Java 21 class files
 # On at most this many processors the serial garbage collector is as fast as the default one.
@@ -129,7 +129,7 @@ def options(threads: int | None = None) -> list[str]:
     * -XX:+UseSerialGC on few processors: this collector is as fast there as the default one, and the heap stays at a
       fifth of the size, because garbage is freed before the heap grows.
     """
-    heap = min(4 << 10, max(512, _memory() // (2 << 20)))
+    heap = min(4 << 10, max(512, machine_bytes() // (2 << 20)))
     bounds = [f"-XX:ActiveProcessorCount={threads}"] if threads else []
     collector = ["-XX:+UseSerialGC"] if (threads or os.cpu_count() or 1) <= _FEW else []
     stack = ["-XX:+UnlockExperimentalVMOptions", "-XX:+DisablePrimordialThreadGuardPages"]
@@ -147,15 +147,6 @@ def _libjvm(home: Path) -> Path:
     if sys.platform == "win32":
         return home / "bin" / "server" / "jvm.dll"
     return home / "lib" / "server" / ("libjvm.dylib" if sys.platform == "darwin" else "libjvm.so")
-
-
-def _memory() -> int:
-    """Bytes of memory that this process may use: the machine's, or its container's limit if that is lower."""
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 4 << 30
-    for limit in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
-        with contextlib.suppress(OSError, ValueError):  # absent, or the word "max"
-            memory = min(memory, int(Path(limit).read_text()))
-    return memory
 
 
 def _silence(autoclass: Any) -> None:

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from lce_tf.errors import UserError
 from lce_tf.tokens.store import TokenStore
 from lce_tf.tokens.template import PairTemplate
 from lce_tf.tokens.truncation import longest_first
@@ -79,6 +80,9 @@ class Packer:
             the passage to what is left. "longest": the longer text is cut first (see `longest_first`).
         side: the end at which a text is truncated, "right" or "left". With several windows, passages are not affected:
             windows are counted from the passage's beginning.
+
+    Raises:
+        UserError: a window does not fit beside the longest query, so that wordpieces between windows would be lost.
     """
 
     def __init__(
@@ -99,6 +103,12 @@ class Packer:
         self.query, self.sequence, self.passage = query, sequence, passage
         self.stride, self.windows = stride, windows
         self.cut, self.side = cut, side
+        room = sequence - self.template.size - query
+        if windows > 1 and passage > room:
+            raise UserError(
+                f"--window {passage}: does not fit into {sequence} wordpieces beside a query of {query} and the "
+                f"{self.template.size} special tokens of this backbone; give {room} or less, or lower --query-length"
+            )
 
     def counts(self, passage_rows: np.ndarray) -> np.ndarray:
         """[passages] int64, number of windows (at least 1) of the passages in these rows of the store."""

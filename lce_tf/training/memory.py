@@ -1,9 +1,9 @@
 """Estimates whether a batch's activations fit into the device's memory."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from lce_tf.foundation.at_once import beside_each_other
+from lce_tf.foundation.footprint import machine_bytes
 from lce_tf.model.config import EncoderConfig
 
 # Upper estimate of the float values kept for the backward pass, per token and layer: DENSE x hidden_size + WIDE x
@@ -42,12 +42,7 @@ def device_bytes() -> int:
             return int(subprocess.run(query, capture_output=True, text=True, check=True).stdout.split()[0]) << 20
         except (OSError, subprocess.CalledProcessError, ValueError, IndexError):
             return 8 << 30  # even small GPUs for training have this much
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-    except OSError:
-        lines = []
-    total = next((int(line.split()[1]) << 10 for line in lines if line.startswith("MemTotal")), 4 << 30)
-    return total // beside_each_other()
+    return machine_bytes() // beside_each_other()
 
 
 def parts(needs: Sequence[int], budget: float, sums: float = 0) -> list[int]:

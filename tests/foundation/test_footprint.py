@@ -7,11 +7,22 @@ from pathlib import Path
 
 import pytest
 
-from lce_tf.foundation.footprint import Footprint, give_back
+from lce_tf.foundation import footprint
+from lce_tf.foundation.footprint import Footprint, give_back, machine_bytes
 
 
 def test_the_line():
     assert re.fullmatch(r"0 min \d+ s, \d+\.\d GB of memory at most", str(Footprint()))
+
+
+def test_a_container_s_limit_counts(tmp_path, monkeypatch):
+    limits = tmp_path / "memory.max", tmp_path / "memory.limit_in_bytes"
+    monkeypatch.setattr(footprint, "LIMITS", limits)
+    whole = machine_bytes()
+    limits[0].write_text("max\n")
+    assert machine_bytes() == whole > 1 << 30
+    limits[1].write_text(f"{1 << 30}\n")
+    assert machine_bytes() == 1 << 30
 
 
 def test_a_child_s_memory_counts():

@@ -35,12 +35,14 @@ def test_a_class_of_the_users_own_by_its_path(tmp_path, monkeypatch):
         "from lce_tf.losses.lce import LCELoss\n\n\nclass Mine(LCELoss):\n    least_group = 3\n\n\n"
         "class Other:\n    pass\n"
     )
+    (tmp_path / "my_broken_pieces.py").write_text("class Mine(\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
     assert LOSSES["my_registry_pieces.Mine"].least_group == LOSSES.about("my_registry_pieces.Mine").least_group == 3
     for name, message in {
         "my_registry_pieces.Other": "is no subclass of lce_tf.losses.base.RankingLoss",
         "my_registry_pieces.Absent": "cannot be imported",
+        "my_broken_pieces.Mine": "cannot be imported ('(' was never closed (my_broken_pieces.py, line 1))",
         "no_such_module.Mine": "cannot be imported (No module named 'no_such_module')",
     }.items():
         with pytest.raises(UserError) as caught:
@@ -60,9 +62,13 @@ def test_an_installed_piece_by_its_entry_point(tmp_path, monkeypatch):
     info = tmp_path / "other_losses-1.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: other-losses\nVersion: 1\n")
-    (info / "entry_points.txt").write_text("[lce_tf.losses]\nother = lce_tf.losses.hinge:HingeLoss\n")
+    (info / "entry_points.txt").write_text(
+        "[lce_tf.losses]\nother = lce_tf.losses.hinge:HingeLoss\nbroken = lce_tf.losses.hinge:Absent\n"
+    )
     monkeypatch.syspath_prepend(tmp_path)
     from lce_tf.foundation.registry import Registry
 
     found = Registry("lce_tf.losses", "--loss", LossFacts, "lce_tf.losses.base.RankingLoss")
-    assert "other" in list(found) and found["other"].__name__ == "HingeLoss" and len(found) == len(LOSSES) + 1
+    assert "other" in list(found) and found["other"].__name__ == "HingeLoss" and len(found) == len(LOSSES) + 2
+    with pytest.raises(UserError, match="--loss broken: cannot be imported .*Absent"):
+        found["broken"]

@@ -38,6 +38,15 @@ def test_a_value_out_of_bounds_is_one_line(settings, message):
     assert str(caught.value) == message
 
 
+def test_what_to_give_comes_from_the_bounds():
+    @dataclass(frozen=True)
+    class Rated:
+        rate: float = setting(2.0, "of change", above=0, below=2)
+
+    with pytest.raises(UserError, match="^--rate 2.0: give more than 0 and less than 2$"):
+        check(Rated())
+
+
 def test_options_of_a_class():
     parser = argparse.ArgumentParser()
     add_options(parser, Config, grouped=True)

@@ -57,6 +57,7 @@ def test_written_and_read_again(folder):
         ({"calibration": {"method": "magic", "scores": [], "probabilities": []}}, "is no calibration"),
         ({"calibration": {"method": "platt", "slope": "1", "scores": [], "probabilities": []}}, "is no calibration"),
         ({"calibration": {"method": "isotonic", "scores": [0, 1], "probabilities": [1, 0]}}, "is no calibration"),
+        ({"calibration": {"method": "isotonic", "scores": [0, 1], "probabilities": [0, 1.5]}}, "is no calibration"),
         ({"calibration": 3}, "is no calibration"),
     ],
 )

@@ -5,11 +5,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lce_tf.errors import UserError
 from lce_tf.groups.pipeline import BatchShape, TrainingBatches
 from lce_tf.groups.pool import Findings, TrainingPool
 from lce_tf.groups.sampler import GroupSampler
 from lce_tf.tokens.packing import Packer
 from lce_tf.tokens.store import TokenStore
+from lce_tf.tokens.template import PairTemplate
 from lce_tf.tokens.windows import window_counts
 
 CLS, SEP, PAD = 1, 2, 0
@@ -76,6 +78,16 @@ def test_windows_of_five_texts_by_hand():
     ]
     # The 20 wordpieces are cut: three windows reach to the tenth.
     assert packer.covered(np.zeros(5, np.int64), np.arange(5)).tolist() == [1, 4, 5, 0, 10]
+
+
+def test_a_template_that_leaves_a_window_no_room_is_refused():
+    # RoBERTa's: <s> query </s></s> passage </s>, one more than BERT's.
+    template = PairTemplate((0,), (2, 2), (2,), 1)
+    stores = store_of((9,), 10), store_of((40,), 100)
+    with pytest.raises(UserError, match="--window 5: does not fit into 12 wordpieces beside a query of 4 and the 4 "):
+        Packer(*stores, template, query=4, sequence=12, passage=5, stride=5, windows=3)
+    packer = Packer(*stores, template, query=4, sequence=13, passage=5, stride=5, windows=3)
+    assert packer.covered(np.array([0]), np.array([0])).tolist() == [15]
 
 
 def test_windows_that_are_not_there_are_empty():

@@ -14,6 +14,7 @@ from lce_tf.errors import UserError
 _LAYOUT = "corpus.jsonl, queries.jsonl and qrels/SPLIT.tsv"
 _PACKED = "|".join(re.escape(ending) for ending in PACKED)
 _OWN = re.compile(rf"((corpus|queries)\.jsonl|qrels/.+\.(tsv|txt))({_PACKED})")
+_JUDGED = re.compile(rf"(.+)\.tsv({_PACKED})")
 _ROW = '{"_id": "...", "text": "..."}'
 
 
@@ -46,8 +47,8 @@ class BeirFolder(Layout):
         if corpus is None:
             raise UserError(f"{path}: has no corpus.jsonl; a folder in BEIR's layout holds {_LAYOUT}")
         self._collection = CollectionFile(corpus, self.path)
-        names = [file.name for file in (self.path / "qrels").glob("*.tsv*")]
-        self.splits = tuple(sorted({name.partition(".tsv")[0] for name in names}))
+        names = [_JUDGED.fullmatch(file.name) for file in (self.path / "qrels").glob("*.tsv*")]
+        self.splits = tuple(sorted({name[1] for name in names if name}))
 
     @property
     def collection_key(self) -> str:

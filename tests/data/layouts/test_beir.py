@@ -52,6 +52,7 @@ def test_without_judgments_all_queries_are_one_split(folder):
 
 def test_a_split_must_be_one_of_several(folder):
     (folder / "qrels" / "dev.tsv").write_text("query-id\tcorpus-id\tscore\nq2\td2\t1\n")
+    (folder / "qrels" / "dev.tsv.sha256").write_text("0\n")
     dataset = BeirFolder(folder)
     assert dataset.splits == ("dev", "test") and dataset.queries("dev") == {"q2": "cheese"}
     for split, told in ((None, "has several splits; name one with --split: dev, test"), ("x", "has no split 'x'")):
