@@ -33,7 +33,7 @@ _HOMES = {
     "SuiteConfig": "studies.suite",
     "TrainConfig": "training.config",
 }
-_DOORS = (
+_COMMANDS = (
     "calibrate",
     "cascade",
     "compare",
@@ -54,7 +54,7 @@ _DOORS = (
     "suite",
     "train",
 )
-__all__ = [*_HOMES, *_DOORS]  # noqa: PLE0604
+__all__ = [*_HOMES, *_COMMANDS]  # noqa: PLE0604
 
 
 def __getattr__(name: str) -> Any:
@@ -62,6 +62,6 @@ def __getattr__(name: str) -> Any:
 
     if name in _HOMES:
         return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
-    if name in _DOORS:
+    if name in _COMMANDS:
         return importlib.import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lce_tf.data.formats import add_format_option
 from lce_tf.data.hashes import file_sha256
-from lce_tf.foundation.arguments import door, parser_for
+from lce_tf.foundation.arguments import command_main, parser_for
 from lce_tf.foundation.files import write_json
 from lce_tf.foundation.settings import add_options
 from lce_tf.groups.audit import Audit, audit
@@ -65,7 +65,7 @@ def audit_training(config: TrainConfig) -> Audit:
     return audit(inputs.pool, inputs.packer, config.members, config.steps * config.batch)
 
 
-main = door(parser, _main)
+main = command_main(parser, _main)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from lce_tf.foundation.arguments import callable_door, door, parser_for, wants
+from lce_tf.foundation.arguments import callable_module, command_main, parser_for, wants
 from lce_tf.foundation.settings import add_options
 from lce_tf.studies.cascade import CascadeConfig, Stage, cascade
 
@@ -36,8 +36,8 @@ def _main(arguments: argparse.Namespace) -> None:
 
 
 __all__ = ["cascade", "main", "parser"]
-main = door(parser, _main)
-callable_door(__name__)
+main = command_main(parser, _main)
+callable_module(__name__)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -7,7 +7,7 @@ import sys
 import lce_tf
 
 # name -> (module with `main(argv=None) -> int`, what it does), in the order in which they are usually run
-DOORS = {
+COMMANDS = {
     "demo": ("lce_tf.demo", "train a small cross-encoder, rerank with it and show what changed, in minutes"),
     "retrieve": ("lce_tf.retrieve", "write a first-stage run with BM25 or a dense encoder"),
     "negatives": ("lce_tf.negatives", "make the list that training takes its negatives from"),
@@ -49,10 +49,10 @@ def main(argv: list[str] | None = None) -> int:
     if not name:
         print(_usage(), file=sys.stderr)
         return 2
-    if name not in DOORS:
+    if name not in COMMANDS:
         print(f"error: {_unknown(name)}", file=sys.stderr)
         return 2
-    module = importlib.import_module(DOORS[name][0])
+    module = importlib.import_module(COMMANDS[name][0])
     called_as, sys.argv[0] = sys.argv[0], f"lce {name}"  # argparse prints it in the command's usage line
     try:
         return module.main(rest)
@@ -61,16 +61,16 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _usage() -> str:
-    doors = "\n".join(f"  {name:<10}{description}" for name, (_, description) in DOORS.items())
+    commands = "\n".join(f"  {name:<10}{description}" for name, (_, description) in COMMANDS.items())
     return (
         "usage: lce COMMAND [options]\n\n"
-        f"{doors}\n\n"
+        f"{commands}\n\n"
         "lce COMMAND --help shows a command's options and an example; lce --version the version.\n"
         "python -m lce_tf.COMMAND does the same."
     )
 
 
 def _unknown(name: str) -> str:
-    close = difflib.get_close_matches(name, DOORS, n=1, cutoff=0.5)
-    advice = f"did you mean {close[0]!r}?" if close else f"choose one of {', '.join(DOORS)}"
+    close = difflib.get_close_matches(name, COMMANDS, n=1, cutoff=0.5)
+    advice = f"did you mean {close[0]!r}?" if close else f"choose one of {', '.join(COMMANDS)}"
     return f"no command {name!r}; {advice}"

@@ -10,8 +10,8 @@ from lce_tf.errors import UserError
 from lce_tf.evaluation import significance
 from lce_tf.evaluation.inputs import Judged, aligned, judged_runs, level, run_files
 from lce_tf.evaluation.measures import EXAMPLES, evaluate
-from lce_tf.evaluation.significance import Comparison, letters, mean_interval
-from lce_tf.foundation.arguments import HelpFormatter, callable_door, door
+from lce_tf.evaluation.significance import Comparison, letters, mean_interval, superscript
+from lce_tf.foundation.arguments import HelpFormatter, callable_module, command_main
 from lce_tf.foundation.files import write_json
 from lce_tf.foundation.settings import add_options, from_options, setting
 
@@ -66,10 +66,9 @@ def compare(config: CompareConfig) -> Comparison:
 def report(comparison: Comparison, measure: str) -> str:
     """The comparison as text: the runs, the letters of the runs that they beat, then every p-value."""
     letter = letters(comparison.names)
-    between = "" if len(letter) <= 26 else ","
     rows = [["", "run", measure]]
     for name in comparison.names:
-        raised = between.join(letter[other] for other in comparison.beats[name])
+        raised = superscript(comparison.beats[name], letter)
         rows.append([letter[name], name, f"{comparison.means[name]:.4f}" + (f"^{raised}" if raised else "")])
     tests = [["pair", "difference", "p", "corrected", ""]]
     for (a, b), p in comparison.p_values.items():
@@ -120,8 +119,8 @@ def _run(args: argparse.Namespace) -> None:
     print(report(compare(config), config.measure))
 
 
-main = door(parser, _run)
-callable_door(__name__)
+main = command_main(parser, _run)
+callable_module(__name__)
 
 if __name__ == "__main__":
     sys.exit(main())

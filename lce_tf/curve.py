@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 
 from lce_tf.evaluation.inputs import aligned
-from lce_tf.foundation.arguments import callable_door, door, parser_for
+from lce_tf.foundation.arguments import callable_module, command_main, parser_for
 from lce_tf.foundation.files import write_json
 from lce_tf.foundation.settings import add_options, from_options
 from lce_tf.studies.curve import Curve, CurveConfig, curves
@@ -53,8 +53,8 @@ def _main(arguments: argparse.Namespace) -> None:
     print(table(curve(config), config.measure))
 
 
-main = door(parser, _main)
-callable_door(__name__)
+main = command_main(parser, _main)
+callable_module(__name__)
 
 if __name__ == "__main__":
     sys.exit(main())

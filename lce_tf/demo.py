@@ -4,7 +4,7 @@ import argparse
 import sys
 import webbrowser
 
-from lce_tf.foundation.arguments import callable_door, door, parser_for
+from lce_tf.foundation.arguments import callable_module, command_main, parser_for
 from lce_tf.foundation.footprint import Footprint
 from lce_tf.replication.demo import demo
 from lce_tf.replication.presets import PRESETS
@@ -31,8 +31,8 @@ def _main(arguments: argparse.Namespace) -> None:
         webbrowser.open(made.page.resolve().as_uri())
 
 
-main = door(parser, _main)
-callable_door(__name__)
+main = command_main(parser, _main)
+callable_module(__name__)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -5,7 +5,7 @@ import sys
 
 from lce_tf.data.formats import add_format_option
 from lce_tf.foundation import settings
-from lce_tf.foundation.arguments import callable_door, door, parser_for
+from lce_tf.foundation.arguments import callable_module, command_main, parser_for
 from lce_tf.foundation.settings import add_options
 from lce_tf.multistage.distil import DistilConfig, distil, training_like
 from lce_tf.multistage.scoring import ScoringConfig
@@ -53,8 +53,8 @@ def _main(arguments: argparse.Namespace) -> None:
 
 
 __all__ = ["distil", "main", "parser"]
-main = door(parser, _main)
-callable_door(__name__)
+main = command_main(parser, _main)
+callable_module(__name__)
 
 if __name__ == "__main__":
     sys.exit(main())

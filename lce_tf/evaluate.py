@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from lce_tf.evaluation.inputs import Judged, aligned, judged_runs, run_files
 from lce_tf.evaluation.measures import EXAMPLES, evaluate, mean
 from lce_tf.evaluation.ties import Ties, ties
-from lce_tf.foundation.arguments import HelpFormatter, callable_door, door
+from lce_tf.foundation.arguments import HelpFormatter, callable_module, command_main
 from lce_tf.foundation.files import write_json
 from lce_tf.foundation.settings import add_options, from_options, setting
 
@@ -106,8 +106,8 @@ def _run(args: argparse.Namespace) -> None:
     print(evaluate_files(from_options(EvaluateConfig, args)).text())
 
 
-main = door(parser, _run)
-callable_door(__name__)
+main = command_main(parser, _run)
+callable_module(__name__)
 
 if __name__ == "__main__":
     sys.exit(main())

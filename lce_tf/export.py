@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lce_tf.errors import UserError
 from lce_tf.exporting.exporter import EXPORTERS
-from lce_tf.foundation.arguments import callable_door, door, parser_for
+from lce_tf.foundation.arguments import callable_module, command_main, parser_for
 from lce_tf.model import hub
 from lce_tf.model.checkpoint import locate
 
@@ -47,8 +47,8 @@ def _main(arguments: argparse.Namespace) -> None:
     print(f"{arguments.checkpoint}: {written}")
 
 
-main = door(parser, _main)
-callable_door(__name__)
+main = command_main(parser, _main)
+callable_module(__name__)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from lce_tf.foundation.arguments import callable_door, door, parser_for
+from lce_tf.foundation.arguments import callable_module, command_main, parser_for
 from lce_tf.foundation.settings import add_options
 from lce_tf.fusion.fuse import LEARNING, FuseConfig, fuse
 
@@ -46,8 +46,8 @@ def _main(arguments: argparse.Namespace) -> None:
 
 
 __all__ = ["fuse", "main", "parser"]
-main = door(parser, _main)
-callable_door(__name__)
+main = command_main(parser, _main)
+callable_module(__name__)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from lce_tf.data.layouts import LAYOUTS
 from lce_tf.exporting.exporter import EXPORTERS
-from lce_tf.foundation.arguments import door, parser_for
+from lce_tf.foundation.arguments import command_main, parser_for
 from lce_tf.losses import LOSSES
 from lce_tf.losses.options import described
 from lce_tf.model.families import FAMILIES
@@ -92,7 +92,7 @@ def _main(arguments: argparse.Namespace) -> None:
             print(name if arguments.names else f"  {name:<{width}}  {line}".rstrip())
 
 
-main = door(parser, _main)
+main = command_main(parser, _main)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from lce_tf.foundation.arguments import callable_door, door, parser_for
+from lce_tf.foundation.arguments import callable_module, command_main, parser_for
 from lce_tf.reranking.merge import merge
 
 EXAMPLE = """python -m lce_tf.merge lce8.dev.trec
@@ -28,8 +28,8 @@ def _main(arguments: argparse.Namespace) -> None:
     print(f"{len(result.query_ids)} queries, {len(result)} rows: {arguments.output}")
 
 
-main = door(parser, _main)
-callable_door(__name__)
+main = command_main(parser, _main)
+callable_module(__name__)
 
 if __name__ == "__main__":
     sys.exit(main())

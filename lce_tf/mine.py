@@ -5,7 +5,7 @@ import sys
 from dataclasses import fields
 
 from lce_tf.foundation import settings
-from lce_tf.foundation.arguments import callable_door, door, parser_for
+from lce_tf.foundation.arguments import callable_module, command_main, parser_for
 from lce_tf.hard_negatives.config import NegativesConfig
 from lce_tf.losses import LOSSES
 from lce_tf.multistage.mine import OWN, MineConfig, mine
@@ -74,8 +74,8 @@ def config_of(arguments: argparse.Namespace) -> MineConfig:
 
 
 __all__ = ["main", "mine", "parser"]
-main = door(parser, _main)
-callable_door(__name__)
+main = command_main(parser, _main)
+callable_module(__name__)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from lce_tf.errors import UserError
-from lce_tf.foundation.arguments import door, parser_for
+from lce_tf.foundation.arguments import command_main, parser_for
 
 EXAMPLE = """python -m lce_tf.repeat runs/pydocs/models/lce-n8-bm25
   python -m lce_tf.repeat --output again.trec runs/pydocs/reranked/lce-n8-bm25.on.bm25.trec"""
@@ -38,7 +38,7 @@ def _main(arguments: argparse.Namespace) -> int:
     return 1 if differ else 0
 
 
-main = door(parser, _main)
+main = command_main(parser, _main)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from lce_tf.foundation.arguments import HelpFormatter, callable_door, door
+from lce_tf.foundation.arguments import HelpFormatter, callable_module, command_main
 from lce_tf.foundation.destinations import is_stream
 from lce_tf.foundation.settings import add_options, from_options
 from lce_tf.reporting.page import ReportConfig
@@ -34,8 +34,8 @@ def _run(args: argparse.Namespace) -> None:
 
 
 __all__ = ["main", "parser", "report"]
-main = door(parser, _run)
-callable_door(__name__)
+main = command_main(parser, _run)
+callable_module(__name__)
 
 if __name__ == "__main__":
     sys.exit(main())

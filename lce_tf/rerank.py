@@ -4,7 +4,7 @@ import argparse
 import functools
 import sys
 
-from lce_tf.foundation.arguments import callable_door, door, parser_for
+from lce_tf.foundation.arguments import callable_module, command_main, parser_for
 from lce_tf.reranking.options import add_job_options, run_job
 from lce_tf.reranking.rerank import RerankConfig, rerank
 
@@ -20,8 +20,8 @@ def parser() -> argparse.ArgumentParser:
 
 
 __all__ = ["main", "parser", "rerank"]
-main = door(parser, functools.partial(run_job, config=RerankConfig))
-callable_door(__name__)
+main = command_main(parser, functools.partial(run_job, config=RerankConfig))
+callable_module(__name__)
 
 if __name__ == "__main__":
     sys.exit(main())

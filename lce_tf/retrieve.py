@@ -15,7 +15,7 @@ from lce_tf.data.datasets import load_dataset
 from lce_tf.data.layouts import spare_own_file
 from lce_tf.data.runs import Run, write_trec
 from lce_tf.errors import UserError
-from lce_tf.foundation.arguments import HelpFormatter, callable_door, quiet_tensorflow, wants
+from lce_tf.foundation.arguments import HelpFormatter, callable_module, quiet_tensorflow, wants
 from lce_tf.foundation.destinations import is_stream
 from lce_tf.foundation.exits import guarded
 from lce_tf.foundation.files import check_output
@@ -168,7 +168,7 @@ def _check(output: str | Path | None, depth: int, threads: int | None) -> None:
     check_output(output)
 
 
-callable_door(__name__)
+callable_module(__name__)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -4,7 +4,7 @@ import argparse
 import functools
 import sys
 
-from lce_tf.foundation.arguments import door, parser_for
+from lce_tf.foundation.arguments import command_main, parser_for
 from lce_tf.reranking.options import add_job_options, run_job
 from lce_tf.reranking.rerank import ScoreConfig
 
@@ -20,7 +20,7 @@ def parser() -> argparse.ArgumentParser:
     return result
 
 
-main = door(parser, functools.partial(run_job, config=ScoreConfig))
+main = command_main(parser, functools.partial(run_job, config=ScoreConfig))
 
 if __name__ == "__main__":
     sys.exit(main())

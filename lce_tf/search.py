@@ -5,7 +5,7 @@ import sys
 
 from lce_tf.data.formats import add_format_option
 from lce_tf.foundation import settings
-from lce_tf.foundation.arguments import callable_door, count, door, parser_for
+from lce_tf.foundation.arguments import callable_module, command_main, count, parser_for
 from lce_tf.foundation.at_once import JOBS_HELP, jobs_here
 from lce_tf.multistage.scoring import ScoringConfig
 from lce_tf.multistage.search import SearchConfig, search
@@ -48,8 +48,8 @@ def _main(arguments: argparse.Namespace) -> None:
 
 
 __all__ = ["main", "parser", "search"]
-main = door(parser, _main)
-callable_door(__name__)
+main = command_main(parser, _main)
+callable_module(__name__)
 
 if __name__ == "__main__":
     sys.exit(main())

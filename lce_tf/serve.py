@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from lce_tf.errors import UserError
-from lce_tf.foundation.arguments import door, parser_for
+from lce_tf.foundation.arguments import command_main, parser_for
 from lce_tf.foundation.settings import add_options, from_options
 from lce_tf.reranker import Reranker
 from lce_tf.reranking.rerank import CHECKPOINT, RerankConfig
@@ -62,7 +62,7 @@ def _main(arguments: argparse.Namespace) -> None:
     run(create_app(reranker.scored, model, limits, token, reranker.lengths.sequence), listener, limits)
 
 
-main = door(parser, _main)
+main = command_main(parser, _main)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from lce_tf.foundation.arguments import callable_door, door, parser_for
+from lce_tf.foundation.arguments import callable_module, command_main, parser_for
 from lce_tf.foundation.settings import add_options
 from lce_tf.fusion.soup import SoupConfig, soup
 
@@ -26,8 +26,8 @@ def _main(arguments: argparse.Namespace) -> None:
 
 
 __all__ = ["main", "parser", "soup"]
-main = door(parser, _main)
-callable_door(__name__)
+main = command_main(parser, _main)
+callable_module(__name__)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from lce_tf.foundation.arguments import callable_door, door, parser_for
+from lce_tf.foundation.arguments import callable_module, command_main, parser_for
 from lce_tf.foundation.files import write_json
 from lce_tf.foundation.settings import add_options
 from lce_tf.studies import suite as studies
@@ -50,8 +50,8 @@ def _main(arguments: argparse.Namespace) -> None:
     print("\n\n".join(table(outcome, measure, config.alpha) for measure in config.measures))
 
 
-main = door(parser, _main)
-callable_door(__name__)
+main = command_main(parser, _main)
+callable_module(__name__)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from lce_tf.errors import UserError
-from lce_tf.foundation.arguments import count, door, numbers, parser_for, wants
+from lce_tf.foundation.arguments import command_main, count, numbers, parser_for, wants
 from lce_tf.foundation.array_jobs import array_index
 from lce_tf.foundation.at_once import JOBS_HELP
 from lce_tf.foundation.footprint import Footprint
@@ -118,7 +118,7 @@ def _plan(
     return plan.text(rates, origin)
 
 
-main = door(parser, _main)
+main = command_main(parser, _main)
 
 if __name__ == "__main__":
     sys.exit(main())

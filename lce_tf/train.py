@@ -6,7 +6,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 
 from lce_tf.errors import UserError
-from lce_tf.foundation.arguments import callable_door, door, parser_for
+from lce_tf.foundation.arguments import callable_module, command_main, parser_for
 from lce_tf.foundation.settings import add_options
 from lce_tf.losses import LOSSES
 from lce_tf.paper.rows import Checkpoint
@@ -112,8 +112,8 @@ def _default_output(preset: Preset | None, config: TrainConfig, negatives: str) 
     return Path("runs") / (preset.name if preset else Path(config.dataset).name) / "models" / name
 
 
-main = door(parser, _main)
-callable_door(__name__)
+main = command_main(parser, _main)
+callable_module(__name__)
 
 if __name__ == "__main__":
     sys.exit(main())

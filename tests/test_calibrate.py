@@ -1,4 +1,4 @@
-"""The door to calibrating."""
+"""The command for calibrating."""
 
 from pathlib import Path
 

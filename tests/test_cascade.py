@@ -1,4 +1,4 @@
-"""The door to cascades."""
+"""The command for cascades."""
 
 import pytest
 

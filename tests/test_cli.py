@@ -1,4 +1,4 @@
-"""`lce` lists its doors, passes arguments and exit status through, and says what it does not know."""
+"""`lce` lists its commands, passes arguments and exit status through, and says what it does not know."""
 
 import importlib.util
 import re
@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[1]
 def test_help_lists_every_door_with_what_it_does(capsys, flag):
     assert cli.main([flag]) == 0
     out = capsys.readouterr().out
-    for name, (_, description) in cli.DOORS.items():
+    for name, (_, description) in cli.COMMANDS.items():
         assert any(line.split(maxsplit=1) == [name, description] for line in out.splitlines())
 
 
@@ -39,7 +39,7 @@ def test_nothing_asked_is_an_error_that_shows_the_usage(capsys):
     [
         ("trian", "error: no command 'trian'; did you mean 'train'?\n"),
         ("re-rank", "error: no command 're-rank'; did you mean 'rerank'?\n"),
-        ("zzz", f"error: no command 'zzz'; choose one of {', '.join(cli.DOORS)}\n"),
+        ("zzz", f"error: no command 'zzz'; choose one of {', '.join(cli.COMMANDS)}\n"),
     ],
 )
 def test_unknown_name_is_one_line_with_the_closest_match(capsys, name, line):
@@ -50,19 +50,19 @@ def test_unknown_name_is_one_line_with_the_closest_match(capsys, name, line):
 
 def test_a_door_gets_the_arguments_and_gives_the_status(monkeypatch):
     seen = []
-    door = types.ModuleType("lce_tf_stub_door")
-    door.main = lambda argv=None: seen.append((argv, sys.argv[0])) or 7
-    monkeypatch.setitem(sys.modules, "lce_tf_stub_door", door)
-    monkeypatch.setitem(cli.DOORS, "stub", ("lce_tf_stub_door", "for this test"))
+    program = types.ModuleType("lce_tf_stub_command")
+    program.main = lambda argv=None: seen.append((argv, sys.argv[0])) or 7
+    monkeypatch.setitem(sys.modules, "lce_tf_stub_command", program)
+    monkeypatch.setitem(cli.COMMANDS, "stub", ("lce_tf_stub_command", "for this test"))
     before = sys.argv[0]
     assert cli.main(["stub", "--depth", "10", "run.trec"]) == 7
     assert seen == [(["--depth", "10", "run.trec"], "lce stub")]
     assert sys.argv[0] == before
 
 
-@pytest.mark.parametrize("name", cli.DOORS)
+@pytest.mark.parametrize("name", cli.COMMANDS)
 def test_a_door_shows_defaults_and_an_example(capsys, name):
-    module = cli.DOORS[name][0]
+    module = cli.COMMANDS[name][0]
     if importlib.util.find_spec(module) is None:
         pytest.skip(f"{module} does not exist yet")
 
@@ -75,7 +75,7 @@ def test_a_door_shows_defaults_and_an_example(capsys, name):
     out = help_of()
     example = re.search(rf"^ *\$? *(?:python -m {re.escape(module)}|lce {name})((?: [a-z]\w*)?) -", out, re.M)
     assert example, out
-    assert "default" in help_of(*example[1].split())  # with the example's subcommand, where the door has some
+    assert "default" in help_of(*example[1].split())  # with the example's subcommand, where the command has some
 
 
 def test_python_dash_m():

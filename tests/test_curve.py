@@ -1,4 +1,4 @@
-"""The door to curves."""
+"""The command for curves."""
 
 import json
 from dataclasses import replace

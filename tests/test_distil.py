@@ -1,4 +1,4 @@
-"""The distil door: students of a checkpoint, the table, going on after a stop, and what it refuses."""
+"""The distil command: students of a checkpoint, the table, going on after a stop, and what it refuses."""
 
 import json
 import re

@@ -106,7 +106,7 @@ def test_bad_input_is_one_line_and_leaves_nothing(place, capsys, name):
 
 
 def test_a_checkpoint_that_changes_while_it_is_read_leaves_no_export(monkeypatch, tmp_path):
-    import lce_tf.export as door
+    import lce_tf.export as program
     from lce_tf.errors import UserError
 
     folder, output = tmp_path / "model", tmp_path / "out"
@@ -120,7 +120,7 @@ def test_a_checkpoint_that_changes_while_it_is_read_leaves_no_export(monkeypatch
             (folder / "config.json").write_text('{"other": 1}')
             return output
 
-    monkeypatch.setattr(door, "EXPORTERS", {"hf": Writer})
+    monkeypatch.setattr(program, "EXPORTERS", {"hf": Writer})
     with pytest.raises(UserError, match="config.json: changed while it was read"):
-        door.export(folder, output)
+        program.export(folder, output)
     assert not output.exists()

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-DOORS = (
+COMMANDS = (
     "demo",
     "retrieve",
     "negatives",
@@ -59,7 +59,7 @@ FLOORS = (
     ("paper",),  # the paper's tables as data, and how they are printed
     ("replication",),  # presets, and what makes the tables: all of the above, one after the other
     ("studies",),  # cascades, curves, suites: many runs, measured together
-    DOORS,  # thin, and strangers to each other
+    COMMANDS,  # thin, and strangers to each other
     ("cli",),
     ("__main__",),
 )

@@ -1,4 +1,4 @@
-"""The door to fusing."""
+"""The command for fusing."""
 
 from pathlib import Path
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from lce_tf.cli import DOORS
+from lce_tf.cli import COMMANDS
 
 ROOT = Path(__file__).parents[1]
 HEAVY = {
@@ -39,9 +39,9 @@ def test_the_package_loads_the_standard_library_only():
     assert third_party(loaded_by("lce_tf", "lce_tf.cli")) == set()
 
 
-@pytest.mark.parametrize("name", DOORS)
+@pytest.mark.parametrize("name", COMMANDS)
 def test_doors_load_nothing_heavy(name):
-    module = DOORS[name][0]
+    module = COMMANDS[name][0]
     if not (ROOT / Path(*module.split("."))).with_suffix(".py").exists():
         pytest.skip(f"{module} does not exist yet")
     assert loaded_by(module) & HEAVY == set()

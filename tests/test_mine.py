@@ -1,4 +1,4 @@
-"""The mine door: what each round trains on, going on after a stop, and what it refuses."""
+"""The mine command: what each round trains on, going on after a stop, and what it refuses."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The negatives door: its options, what it prints, and what it refuses in one line with nothing written."""
+"""The negatives command: its options, what it prints, and what it refuses in one line with nothing written."""
 
 import shlex
 

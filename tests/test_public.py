@@ -31,21 +31,20 @@ def test_nothing_else_is():
 @pytest.mark.parametrize(
     "code",
     [
-        "from lce_tf import train; import lce_tf.train as door",
-        "import lce_tf.train as door; from lce_tf import train",
-        "import lce_tf.cli; import lce_tf.training.job; from lce_tf import train; import lce_tf.train as door",
+        "from lce_tf import train; import lce_tf.train as program",
+        "import lce_tf.train as program; from lce_tf import train",
+        "import lce_tf.cli; import lce_tf.training.job; from lce_tf import train; import lce_tf.train as program",
     ],
 )
-def test_a_door_is_a_module_and_can_be_called_whichever_is_imported_first(code):
-    check = "door.train = lambda config, output: print(config, output)"
-    assert printed("-c", f"{code}; {check}; train('config', 'output'); print(train is door, callable(door.main))") == (
-        "config output\nTrue True\n"
-    )
+def test_a_command_is_a_module_and_can_be_called_whichever_is_imported_first(code):
+    check = "program.train = lambda config, output: print(config, output)"
+    called = "train('config', 'output'); print(train is program, callable(program.main))"
+    assert printed("-c", f"{code}; {check}; {called}") == ("config output\nTrue True\n")
 
 
-@pytest.mark.parametrize("door", ["train", "rerank", "retrieve", "evaluate", "merge", "export"])
-def test_python_dash_m_still_works(door):
-    assert "usage: " in printed("-m", f"lce_tf.{door}", "--help")
+@pytest.mark.parametrize("program", ["train", "rerank", "retrieve", "evaluate", "merge", "export"])
+def test_python_dash_m_still_works(program):
+    assert "usage: " in printed("-m", f"lce_tf.{program}", "--help")
 
 
 def test_calling_a_door_calls_its_function(tmp_path):

@@ -45,7 +45,7 @@ def home(tmp_path_factory):
 
 @pytest.fixture
 def call(home, tmp_path, monkeypatch):
-    """Runs the door in a folder of its own; keywords replace arguments, None leaves one out."""
+    """Runs the command in a folder of its own; keywords replace arguments, None leaves one out."""
     for name in ("data", "model"):
         shutil.copytree(home / name, tmp_path / name)
     shutil.copy(home / "run.trec", tmp_path)

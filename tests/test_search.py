@@ -1,4 +1,4 @@
-"""The search door: what is held out, what each trial sees, how trials are measured, and what is refused."""
+"""The search command: what is held out, what each trial sees, how trials are measured, and what is refused."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""The door to averaging checkpoints."""
+"""The command for averaging checkpoints."""
 
 import shutil
 

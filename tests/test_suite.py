@@ -1,4 +1,4 @@
-"""The door to suites."""
+"""The command for suites."""
 
 import json
 from pathlib import Path

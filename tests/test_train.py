@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-import lce_tf.train as door
+import lce_tf.train as program
 from lce_tf.replication.presets import PYDOCS, SMOKE
 from lce_tf.replication.products import Products
 from lce_tf.training.config import TrainConfig
@@ -27,13 +27,13 @@ def caught(monkeypatch):
         stages[f"{retriever}.{split}.{self.preset.training.negatives_depth}"] += 1
         return Path("runs") / self.preset.name / f"{retriever}.{split}.trec"
 
-    monkeypatch.setattr(door, "train", lambda config, output: calls.append((config, Path(output))) or output)
+    monkeypatch.setattr(program, "train", lambda config, output: calls.append((config, Path(output))) or output)
     monkeypatch.setattr(Products, "first_stage", first_stage)
     return calls, stages
 
 
 def config_of(caught, *arguments):
-    assert door.main(list(arguments)) == 0
+    assert program.main(list(arguments)) == 0
     return caught[0][-1]
 
 
@@ -143,7 +143,7 @@ def test_a_preset_for_a_run_of_ones_own(caught):
     ],
 )
 def test_impossible_settings_are_refused_before_any_work(caught, capsys, tmp_path, arguments, message):
-    assert door.main(arguments.split()) == 2
+    assert program.main(arguments.split()) == 2
     error = capsys.readouterr().err
     assert error.startswith("error: ") and error.count("\n") == 1 and message in error
     assert caught == ([], Counter()) and list(tmp_path.iterdir()) == []
@@ -152,7 +152,7 @@ def test_impossible_settings_are_refused_before_any_work(caught, capsys, tmp_pat
 @pytest.mark.parametrize("arguments", ["--loss softmax", "--strategy magic", "--steps many", "--preset none"])
 def test_argparse_refuses_with_2(arguments, capsys):
     with pytest.raises(SystemExit) as caught:
-        door.main(arguments.split())
+        program.main(arguments.split())
     assert caught.value.code == 2 and "error: argument" in capsys.readouterr().err
 
 
@@ -191,7 +191,7 @@ def data(tmp_path):
 def test_bad_input_is_one_line_and_leaves_nothing(data, tmp_path, capsys, change, message):
     base = "--dataset data --run run.trec --backbone minilm --group 3 --steps 1 --batch 2 --output out"
     before = sorted(tmp_path.rglob("*"))
-    assert door.main([*base.split(), *change.split()]) == 2
+    assert program.main([*base.split(), *change.split()]) == 2
     error = capsys.readouterr().err
     assert error.startswith("error: ") and error.count("\n") == 1 and message in error
     assert sorted(tmp_path.rglob("*")) == before
@@ -199,20 +199,20 @@ def test_bad_input_is_one_line_and_leaves_nothing(data, tmp_path, capsys, change
 
 def test_help_shows_defaults_and_an_example_that_parses(capsys):
     with pytest.raises(SystemExit) as caught:
-        door.main(["--help"])
+        program.main(["--help"])
     shown = capsys.readouterr().out
     assert caught.value.code == 0 and "python -m lce_tf.train --loss lce --group 8" in shown
     assert "(paper or default: 300000)" in shown and "--negatives METHOD" in shown
-    for example in door.EXAMPLE.replace("\\\n", " ").splitlines()[:2]:
-        assert door.parser().parse_args(shlex.split(example)[3:]).group == 8
+    for example in program.EXAMPLE.replace("\\\n", " ").splitlines()[:2]:
+        assert program.parser().parse_args(shlex.split(example)[3:]).group == 8
 
 
 def test_interrupted_is_130(monkeypatch, caught, capsys):
     def stopped(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(door, "train", stopped)
-    assert door.main(["--loss", "lce"]) == 130
+    monkeypatch.setattr(program, "train", stopped)
+    assert program.main(["--loss", "lce"]) == 130
     assert capsys.readouterr().err.count("\n") == 1
 
 
@@ -241,13 +241,13 @@ def test_a_recipe_with_stages_trains_them_in_turn(caught, tmp_path):
     ],
 )
 def test_what_a_recipe_needs(caught, capsys, arguments, message):
-    assert door.main(arguments.split()) == 2 and not caught[0]
+    assert program.main(arguments.split()) == 2 and not caught[0]
     assert message in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("recipe", NAMES)
 def test_a_plan_is_printed_and_nothing_trained(caught, capsys, recipe):
-    assert door.main(["--recipe", recipe, "--plan", "--steps", "1000"]) == 0 and not caught[0]
+    assert program.main(["--recipe", recipe, "--plan", "--steps", "1000"]) == 0 and not caught[0]
     told = capsys.readouterr().out
     assert told.startswith(f"{ALIASES.get(recipe, recipe)}: ") and "1,000 steps x" in told and "published " in told
 

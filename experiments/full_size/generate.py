@@ -13,7 +13,7 @@ from experiments.full_size import layout, words
 from experiments.full_size.layout import Sizes
 from lce_tf.data.draws import draw
 from lce_tf.errors import UserError
-from lce_tf.foundation.arguments import HelpFormatter, door
+from lce_tf.foundation.arguments import HelpFormatter, command_main
 from lce_tf.foundation.files import make_folder, read_json, write_json, written
 from lce_tf.foundation.progress import Progress
 
@@ -161,7 +161,7 @@ def _main(arguments: argparse.Namespace) -> None:
         print(f"{(folder / name).stat().st_size:>14,} bytes  {folder / name}")
 
 
-main = door(parser, _main)
+main = command_main(parser, _main)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -10,7 +10,7 @@ from experiments.full_size.place import Place
 from experiments.full_size.report import LIMIT, report
 from experiments.full_size.steps import STEPS
 from lce_tf.errors import UserError
-from lce_tf.foundation.arguments import HelpFormatter, door
+from lce_tf.foundation.arguments import HelpFormatter, command_main
 from lce_tf.foundation.files import make_folder, read_json, written
 
 ROOT = Path(__file__).parents[2]
@@ -75,7 +75,7 @@ def _main(arguments: argparse.Namespace) -> None:
     prove(arguments.folder)
 
 
-main = door(parser, _main)
+main = command_main(parser, _main)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from lce_tf.errors import UserError
-from lce_tf.foundation.arguments import HelpFormatter, door
+from lce_tf.foundation.arguments import HelpFormatter, command_main
 
 # Seconds within which /health must answer, and between two requests for it.
 PATIENCE, PAUSE = 0.5, 0.05
@@ -167,7 +167,7 @@ def _main(arguments: argparse.Namespace) -> int:
     return int(not asyncio.run(attack(*given)))
 
 
-main = door(parser, _main)
+main = command_main(parser, _main)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -12,7 +12,7 @@ import httpx
 import numpy as np
 
 from lce_tf.errors import UserError
-from lce_tf.foundation.arguments import HelpFormatter, door
+from lce_tf.foundation.arguments import HelpFormatter, command_main
 
 MOST_CLIENTS, MOST_REQUESTS = 512, 100_000
 # Words used in passages, and words per passage: about MS MARCO's mean.
@@ -127,7 +127,7 @@ def _main(arguments: argparse.Namespace) -> int:
     return int(bool(outcome.lost or outcome.wrong))
 
 
-main = door(parser, _main)
+main = command_main(parser, _main)
 
 if __name__ == "__main__":
     sys.exit(main())

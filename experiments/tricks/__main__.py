@@ -13,7 +13,7 @@ from lce_tf.data.runs import read_run
 from lce_tf.errors import UserError
 from lce_tf.evaluation.measures import evaluate
 from lce_tf.evaluation.significance import compare
-from lce_tf.foundation.arguments import HelpFormatter, count, door, names, numbers
+from lce_tf.foundation.arguments import HelpFormatter, command_main, count, names, numbers
 from lce_tf.foundation.at_once import JOBS_HELP, jobs_here
 from lce_tf.foundation.files import written
 from lce_tf.paper.outcome import averaged
@@ -102,7 +102,7 @@ def tricks(bench: Bench, seeds: Sequence[int], jobs: int, rows: Sequence[str] = 
     return text
 
 
-main = door(parser, _main)
+main = command_main(parser, _main)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -87,6 +87,15 @@ def letters(names: Sequence[str]) -> dict[str, str]:
     return {name: _letter(place) for place, name in enumerate(names)}
 
 
+def superscript(beaten: Sequence[str], letter: Mapping[str, str]) -> str:
+    """The letters of the runs that a run beats; with commas between them if some runs have two letters.
+
+    Args:
+        letter: of all runs, as `letters` returns them.
+    """
+    return ("" if len(letter) <= 26 else ",").join(letter[name] for name in beaten)
+
+
 def mean_interval(values: Mapping[str, float] | Iterable[float], level: float = 0.95) -> tuple[float, float]:
     """The lower and upper end of the t confidence interval for the mean of per-query values.
 

@@ -19,39 +19,39 @@ class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescript
         return action.help if action.default is None else super()._get_help_string(action)
 
 
-def parser_for(door: str, description: str, example: str) -> argparse.ArgumentParser:
+def parser_for(command: str, description: str, example: str) -> argparse.ArgumentParser:
     """A parser for the command `python -m lce_tf.NAME`, whose help ends with an example to paste.
 
     Args:
-        door: name of the command's module.
+        command: name of the command's module.
         description: what the command does.
         example: a complete command line.
     """
     return argparse.ArgumentParser(
-        prog=f"python -m lce_tf.{door}",
+        prog=f"python -m lce_tf.{command}",
         description=description,
         epilog=f"example:\n  {example}\n",
         formatter_class=HelpFormatter,
     )
 
 
-class _Door(types.ModuleType):
+class _CallableModule(types.ModuleType):
     """Module of a command; calling it calls its function of the same name: `from lce_tf import train; train(...)`."""
 
     def __call__(self, *args, **kwargs):
         return getattr(self, self.__name__.rpartition(".")[2])(*args, **kwargs)
 
 
-def callable_door(module: str) -> None:
+def callable_module(module: str) -> None:
     """Makes the module of a command callable: calling it calls its function of the same name.
 
     `lce_tf.train` must be a module, because `python -m lce_tf.train` runs it. `from lce_tf import train` therefore
     gives the module, whatever was imported before, and calling it trains.
     """
-    sys.modules[module].__class__ = _Door
+    sys.modules[module].__class__ = _CallableModule
 
 
-def door(
+def command_main(
     parser: Callable[[], argparse.ArgumentParser], run: Callable[[argparse.Namespace], int | None]
 ) -> Callable[[Sequence[str] | None], int]:
     """The `main` function of a command, which parses the command line, calls `run` and returns the exit status.

@@ -1,5 +1,6 @@
 """A search over settings of training: each combination trains on part of a split's queries, the rest measure it."""
 
+import functools
 import itertools
 import json
 from collections.abc import Mapping, Sequence
@@ -147,6 +148,7 @@ def _halves(config: SearchConfig, steps: Steps) -> tuple[Path, Path]:
     source = config.training.run
     settings = {"run_sha256": file_sha256(source), "held_out": config.held_out, "split": config.training.split}
 
+    @functools.cache
     def halves() -> tuple[Run, Run]:
         run = read_run(source, config.training.format)
         known = relevant(load_dataset(config.training.dataset).qrels(config.training.split))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from lce_tf.data.qrels import Qrels
 from lce_tf.evaluation.inputs import read_judged
 from lce_tf.evaluation.measures import evaluate, mean, parse_measure
-from lce_tf.evaluation.significance import Comparison, compare, letters, mean_interval
+from lce_tf.evaluation.significance import Comparison, compare, letters, mean_interval, superscript
 from lce_tf.reporting.charts import Chart, against_group
 from lce_tf.reporting.findings import Against, Lists, against
 from lce_tf.reporting.sources import Entry
@@ -84,13 +84,12 @@ def comparisons(found: Sequence[Measured], measures: Sequence[str], alpha: float
 def cells(found: Sequence[Measured], measures: Sequence[str], tests: Mapping[str, Comparison]) -> list[list[Cell]]:
     """One row per run and one cell per measure: the mean with four decimals, and its letters."""
     letter = letters([one.entry.name for one in found])
-    between = "" if len(letter) <= 26 else ","
     rows = []
     for one in found:
         row = []
         for name in measures:
             beaten = tests[name].beats[one.entry.name] if tests else []
-            row.append(Cell(f"{mean(one.values[name]):.4f}", between.join(letter[other] for other in beaten)))
+            row.append(Cell(f"{mean(one.values[name]):.4f}", superscript(beaten, letter)))
         rows.append(row)
     return rows
 

@@ -80,12 +80,12 @@ class Curve(NamedTuple):
 
 
 class Scored(NamedTuple):
-    """A scored run: the run that it reranked, scores in its order, seconds per pair (`rate`), earlier models' cost."""
+    """A scored run: the run that it reranked, scores in its order, seconds per pair, earlier models' cost."""
 
     first: Run
     scores: np.ndarray
     depth: int
-    rate: float | None
+    pair_seconds: float | None
     pairs_before: int
     seconds_before: float | None
 
@@ -123,8 +123,8 @@ def _point(scored: Scored, depth: int, judged: Qrels, measure: str, path: str) -
             raise UserError(f"{path}: has no score for a passage within depth {depth}; rerank it again")
         run, pairs = merged(run, top, values, run.tag)[0], len(top)
     seconds = None
-    if scored.rate is not None and scored.seconds_before is not None:
-        seconds = scored.seconds_before + pairs * scored.rate
+    if scored.pair_seconds is not None and scored.seconds_before is not None:
+        seconds = scored.seconds_before + pairs * scored.pair_seconds
     value = mean(evaluate(run, judged, [measure])[measure])
     return Point(depth, scored.pairs_before + pairs, seconds, value)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from lce_tf.evaluation.inputs import aligned
 from lce_tf.evaluation.measures import mean
-from lce_tf.evaluation.significance import Comparison, compare, letters
+from lce_tf.evaluation.significance import Comparison, compare, letters, superscript
 from lce_tf.studies.suite import Outcome
 
 
@@ -80,7 +80,7 @@ def _cell(
 ) -> str:
     if values is None:
         return "-"
-    raised = "".join(letter[other] for other in _beats(compared, system))
+    raised = superscript(_beats(compared, system), letter)
     return f"{mean(values[measure]):.4f}" + (f"^{raised}" if raised else "")
 
 

@@ -9,9 +9,9 @@ OTHER = RUN.replace(b"bm25", b"other")
 RUNS = {"qrels.txt": QRELS, "run.trec": RUN, "other.trec": OTHER}
 
 
-def case(door, arguments, refused, files=RUNS):
-    name = door.__name__.rpartition(".")[2]
-    call = lambda: quietly(door.main, *arguments.split())  # noqa: E731
+def case(program, arguments, refused, files=RUNS):
+    name = program.__name__.rpartition(".")[2]
+    call = lambda: quietly(program.main, *arguments.split())  # noqa: E731
     return Case("Combining runs and models", f"`lce {name} {arguments}`", call, files, refused=refused)
 
 

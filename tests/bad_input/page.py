@@ -15,8 +15,8 @@ PAGE = Path(__file__).parents[2] / "docs" / "bad-input.md"
 _HEAD = """# What bad input leads to
 
 Written from the tests by `python -m tests.bad_input.page`; do not edit. `tests/bad_input` gives each of these {total}
-inputs to its door: {handled} are handled as it says here; {refused} are refused in one line, `error: ` and the message
-below, with exit status 2 and nothing written. In messages, "…" stands for what differs from case to case.
+inputs to its command: {handled} are handled as it says here; {refused} are refused in one line, `error: ` and the
+message below, with exit status 2 and nothing written. In messages, "…" stands for what differs from case to case.
 """
 
 

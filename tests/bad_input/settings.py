@@ -62,12 +62,12 @@ def negatives_with(arguments, refused, **change):
     return Case("Negatives", shown, lambda: quietly(negatives.main, *call), TRAINING | change, refused=refused)
 
 
-def staged(door, arguments, refused):
-    base = {"mine": "--backbone model", "distil": "--checkpoint model"}[door.__name__.rpartition(".")[2]]
+def staged(program, arguments, refused):
+    base = {"mine": "--backbone model", "distil": "--checkpoint model"}[program.__name__.rpartition(".")[2]]
     call = f"--dataset . --run run.trec {base} --output out {arguments}".split()
-    shown = f"`lce {door.__name__.rpartition('.')[2]} {arguments}`"
+    shown = f"`lce {program.__name__.rpartition('.')[2]} {arguments}`"
     files = {**TRAINING, "other/notes.txt": b""}
-    return Case("Negatives", shown, lambda: quietly(door.main, *call), files, refused=refused)
+    return Case("Negatives", shown, lambda: quietly(program.main, *call), files, refused=refused)
 
 
 def compare_with(arguments, refused):

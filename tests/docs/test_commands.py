@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.M | re.S)
-DOOR = re.compile(r"(?:^|/)lce$|^lce_tf\.(\w+)$")
+COMMAND = re.compile(r"(?:^|/)lce$|^lce_tf\.(\w+)$")
 
 
 def blocks(page, *languages):
@@ -32,45 +32,45 @@ def commands(page):
                 yield line, words
 
 
-def options_of(door, method):
-    """Options in the help of a door, or of one of its methods."""
+def options_of(name, method):
+    """Options in the help of a name, or of one of its methods."""
     text = io.StringIO()
     with contextlib.redirect_stdout(text), pytest.raises(SystemExit):
-        importlib.import_module(f"lce_tf.{door}").main([*([method] if method else []), "--help"])
+        importlib.import_module(f"lce_tf.{name}").main([*([method] if method else []), "--help"])
     return set(re.findall(r"(?<![\w-])--?[a-zA-Z][\w-]*", text.getvalue()))
 
 
 def asked():
-    """(door, method) -> the options that pages give it, each with a page and a line."""
+    """(name, method) -> the options that pages give it, each with a page and a line."""
     found = {}
     for page in PAGES:
         for line, words in commands(page):
             for place, word in enumerate(words):
-                if not (match := DOOR.search(word)) or (match[1] and words[place - 1 : place] != ["-m"]):
+                if not (match := COMMAND.search(word)) or (match[1] and words[place - 1 : place] != ["-m"]):
                     continue
-                door, rest = (match[1], words[place + 1 :]) if match[1] else (words[place + 1 :] or [""], None)
+                name, rest = (match[1], words[place + 1 :]) if match[1] else (words[place + 1 :] or [""], None)
                 if rest is None:
-                    door, rest = (door[0], words[place + 2 :])
+                    name, rest = (name[0], words[place + 2 :])
                 rest = rest[: next((i for i, w in enumerate(rest) if w in {"|", "&&", ";", ">", "&"}), len(rest))]
-                method = rest[0] if door == "retrieve" and rest and not rest[0].startswith("-") else None
+                method = rest[0] if name == "retrieve" and rest and not rest[0].startswith("-") else None
                 given = {w.partition("=")[0] for w in rest if re.match(r"--[a-z]", w)}
-                found.setdefault((door, method), []).append((page.name, line.strip(), given))
+                found.setdefault((name, method), []).append((page.name, line.strip(), given))
     return found
 
 
 def test_every_door_and_option_exists():
-    from lce_tf.cli import DOORS
+    from lce_tf.cli import COMMANDS
 
     wrong = []
-    for (door, method), uses in sorted(asked().items(), key=str):
-        if door.startswith("-") or door in {"X", "..."}:
+    for (name, method), uses in sorted(asked().items(), key=str):
+        if name.startswith("-") or name in {"X", "..."}:
             continue
-        if door not in DOORS:
-            wrong += [f"{page}: {line}: no door {door!r}" for page, line, _ in uses]
+        if name not in COMMANDS:
+            wrong += [f"{page}: {line}: no name {name!r}" for page, line, _ in uses]
             continue
         if not any(given for _, _, given in uses) or "." in (method or ""):  # a class of the reader's own
             continue
-        known = options_of(door, method)
+        known = options_of(name, method)
         wrong += [f"{page}: {line}: {', '.join(sorted(given - known))}" for page, line, given in uses if given - known]
     assert not wrong, "\n".join(wrong)
 

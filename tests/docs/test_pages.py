@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lce_tf.cli import DOORS
+from lce_tf.cli import COMMANDS
 
 ROOT = Path(__file__).parents[2]
 
@@ -96,8 +96,8 @@ def test_pages_speak_of_what_is_there(page):
     for target in re.findall(r"\]\((?!https?:)([^)#]*)", text):
         assert not target or (page.parent / target).exists(), target
     for block in re.findall(r"^```bash\n(.*?)^```", text, re.DOTALL | re.MULTILINE):
-        for door in re.findall(r"^(?:\S*bin/)?lce (\w+)", block, re.MULTILINE):
-            assert door in DOORS
+        for name in re.findall(r"^(?:\S*bin/)?lce (\w+)", block, re.MULTILINE):
+            assert name in COMMANDS
 
 
 def test_the_readmes_commands_parse(blocks):
@@ -107,7 +107,7 @@ def test_the_readmes_commands_parse(blocks):
     commands = "\n".join(blocks("README.md", "bash")).replace("\\\n", " ")
     parsed = 0
     for line in re.findall(r"^lce (.*)", commands, re.MULTILINE):
-        door, *arguments = shlex.split(line, comments=True)
-        importlib.import_module(DOORS[door][0]).parser().parse_args(arguments)
+        name, *arguments = shlex.split(line, comments=True)
+        importlib.import_module(COMMANDS[name][0]).parser().parse_args(arguments)
         parsed += 1
     assert parsed >= 5

@@ -99,7 +99,7 @@ def test_the_unit():
     found = configparser.ConfigParser(interpolation=None)
     found.optionxform = str
     found.read_file(io.StringIO(unit))
-    program, door, *options = shlex.split(found["Service"]["ExecStart"])
-    assert program.endswith("/lce") and door == "serve"
+    program, name, *options = shlex.split(found["Service"]["ExecStart"])
+    assert program.endswith("/lce") and name == "serve"
     assert parser().parse_args(options).checkpoint == "/opt/lce/models/lce8"
     assert float(found["Service"]["TimeoutStopSec"]) > Limits.timeout + 10

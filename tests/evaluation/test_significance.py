@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from lce_tf.errors import UserError
-from lce_tf.evaluation.significance import compare, letters, mean_interval
+from lce_tf.evaluation.significance import compare, letters, mean_interval, superscript
 
 
 def per_query(**runs):
@@ -97,6 +97,8 @@ def test_letters():
     found = letters([f"run {i}" for i in range(30)])
     assert list(found.values())[:3] == ["a", "b", "c"]
     assert list(found.values())[25:] == ["z", "aa", "ab", "ac", "ad"]
+    assert superscript(["run 0", "run 26"], found) == "a,aa"
+    assert superscript(["y", "z"], letters(["x", "y", "z"])) == "bc"
 
 
 def test_interval_by_hand():

@@ -55,7 +55,7 @@ def make_backbone(folder: Path) -> Path:
 
 
 def stub_options(folder: Path) -> list[str]:
-    """Options of the tables' door with which the full chain takes seconds a job; makes what they name."""
+    """Options of the tables' command with which the full chain takes seconds a job; makes what they name."""
     data, backbone = make_data(folder / "data"), str(make_backbone(folder / "backbone"))
     small = {"--data-dir": data, "--output": folder / "out", "--backbone": backbone, "--encoder": backbone}
     small |= {"--pooling": "mean", "--bm25": "0.82,0.68", "--steps": 4, "--batch": 2, "--depth": 10}

@@ -25,7 +25,7 @@ EXPERIMENTS = ROOT / "experiments"
 SCRIPTS = sorted(EXPERIMENTS.glob("*/*.sh"))
 MANIFESTS = sorted(EXPERIMENTS.glob("kubernetes/*.yaml"))
 FILES = [*SCRIPTS, *MANIFESTS, EXPERIMENTS / "Dockerfile"]
-DOOR = "python -m lce_tf.tables "
+COMMAND = "python -m lce_tf.tables "
 
 
 def name_of(path: Path) -> str:
@@ -39,13 +39,13 @@ def field(path: Path, name: str) -> str:
 
 
 def parsed(command: str) -> argparse.Namespace:
-    """The options of a command line that a header or the page shows, by the parser of its door."""
+    """The options of a command line that a header or the page shows, by the parser of its command."""
     name, options = re.fullmatch(r"(?:python -m lce_tf\.|lce )(\w+) (.*)", command).groups()
     return importlib.import_module(f"lce_tf.{name}").parser().parse_args(shlex.split(options))
 
 
 def plan(*options: str) -> dict[str, int]:
-    """Stage -> number of items, as the door prints them."""
+    """Stage -> number of items, as the command prints them."""
     arguments = tables.parser().parse_args(list(options))
     chosen = list(TABLES.values()) if arguments.table == "all" else [TABLES[arguments.table]]
     found = stages(chosen, PRESETS[arguments.preset], arguments.seeds)
@@ -308,7 +308,7 @@ def test_kubernetes_manifest_is_table_1(stage):
     (container,) = job["spec"]["template"]["spec"]["containers"]
     module, *options = container["args"]
     assert module == "lce_tf.tables"
-    assert shlex.split(field(EXPERIMENTS / f"kubernetes/{stage}.yaml", "Command").removeprefix(DOOR)) == options
+    assert shlex.split(field(EXPERIMENTS / f"kubernetes/{stage}.yaml", "Command").removeprefix(COMMAND)) == options
     assert job["spec"]["completionMode"] == "Indexed"
     assert job["spec"]["completions"] == plan(*options)[stage]
     (claim,) = [v for v in job["spec"]["template"]["spec"]["volumes"] if "persistentVolumeClaim" in v]
@@ -434,7 +434,7 @@ def test_docs_count_what_the_plan_counts():
 
 def test_docs_commands_parse():
     page = (ROOT / "docs/clusters.md").read_text(encoding="utf-8")
-    commands = re.findall(rf"^{DOOR}([^#\n]+)", page, re.MULTILINE)
+    commands = re.findall(rf"^{COMMAND}([^#\n]+)", page, re.MULTILINE)
     assert len(commands) == 3
     for command in commands:
         tables.parser().parse_args(shlex.split(command))

@@ -89,4 +89,4 @@ def test_what_else_comes_of_the_fields():
 
 def test_every_setting_of_a_training_says_what_it_means():
     told = {name for name, field in TrainConfig.__dataclass_fields__.items() if field.metadata.get("help")}
-    assert set(TrainConfig.__dataclass_fields__) - told == {"dataset", "run", "split"}  # the doors say those
+    assert set(TrainConfig.__dataclass_fields__) - told == {"dataset", "run", "split"}  # the commands say those

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from lce_tf import demo as door
+from lce_tf import demo as program
 from lce_tf.evaluation.significance import compare
 from lce_tf.replication.demo import AFTER, BEFORE, Demo
 from tests.reporting.reading import Page
@@ -25,7 +25,7 @@ def test_a_small_one_is_made_once(tmp_path, capsys, monkeypatch):
     opened = []
     monkeypatch.setattr("webbrowser.open", opened.append)
     command = ["--preset", "smoke", "--output", str(tmp_path / "out"), "--open"]
-    assert door.main(command) == 0
+    assert program.main(command) == 0
     *made, measured, where, footprint = capsys.readouterr().out.splitlines()
     page = tmp_path / "out" / "report.html"
     assert sum(str(tmp_path) in line for line in made) >= 4 and measured.startswith("MRR@10 over 40 queries: BM25 0.")
@@ -34,5 +34,5 @@ def test_a_small_one_is_made_once(tmp_path, capsys, monkeypatch):
     shown = Page(page.read_text(encoding="utf-8"))
     assert "40 judged queries, from pydocs, dev" in shown.text and len(shown.tables["changes"]) % 2 == 0
     before = {file: file.stat().st_mtime_ns for file in (tmp_path / "out").rglob("*.trec")}
-    assert door.main(command) == 0
+    assert program.main(command) == 0
     assert {file: file.stat().st_mtime_ns for file in before} == before

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from lce_tf import repeat as door
+from lce_tf import repeat as program
 from lce_tf.errors import UserError
 from lce_tf.replication.repeat import found, repeat
 from lce_tf.reranking.rerank import RerankConfig, rerank
@@ -28,7 +28,7 @@ def test_a_training_and_a_reranking_come_out_the_same(made, tmp_path, capsys):
     files, folder, output = made
     for product, files_compared in ((folder, 2), (output, 2)):
         before = {path: path.read_bytes() for path in files.folder.rglob("*") if path.is_file()}
-        assert door.main([str(product), "--output", str(tmp_path / product.name)]) == 0
+        assert program.main([str(product), "--output", str(tmp_path / product.name)]) == 0
         said = capsys.readouterr().out.splitlines()
         assert sum(": the same, SHA-256 " in line for line in said) == files_compared
         assert said[-1] == "repeated: all agrees"
@@ -42,7 +42,7 @@ def test_other_weights_are_told_of(made, tmp_path, capsys):
     manifest["config"]["seed"] += 1
     manifest["versions"]["numpy"] = "0.9"
     (other / "manifest.json").write_text(json.dumps(manifest))
-    assert door.main([str(other)]) == 1
+    assert program.main([str(other)]) == 1
     said = capsys.readouterr().out
     assert "numpy: was 0.9, is " in said and "model.safetensors: differs, SHA-256 " in said
     assert said.endswith("2 files differ\n")  # the configuration names the seed
@@ -90,7 +90,7 @@ def test_what_cannot_be_repeated_is_one_line(made, tmp_path, capsys):
         (tmp_path / "old", [], "does not name run; another version"),
         (folder, ["--output", str(folder)], "name another place"),
     ):
-        assert door.main([str(product), *flags]) == 2
+        assert program.main([str(product), *flags]) == 2
         said = capsys.readouterr().err
         assert message in said and said.count("\n") == 1, said
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from lce_tf import train as door
+from lce_tf import train as program
 from lce_tf.errors import UserError
 from lce_tf.training.cluster import Cluster, find_cluster
 
@@ -54,7 +54,7 @@ def test_what_tf_config_lacks_is_one_line(monkeypatch, capsys, tmp_path, text, m
     if text is not None:
         monkeypatch.setenv("TF_CONFIG", text if isinstance(text, str) else json.dumps(text))
     options = ["--dataset", "d", "--run", "r", "--strategy", "multi_worker_mirrored", "--output", str(tmp_path / "out")]
-    assert door.main(options) == 2
+    assert program.main(options) == 2
     error = capsys.readouterr().err
     assert error.startswith("error: ") and error.count("\n") == 1 and message in error
     assert not (tmp_path / "out").exists()

@@ -141,12 +141,12 @@ def test_interrupted_and_called_again_it_ends_bitwise_the_same(
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_real_signal_saves_the_step_in_progress(files, tmp_path, number):
     """The command in a separate process, interrupted twice; it resumes each time."""
-    door = [sys.executable, "-m", "lce_tf.train", "--dataset", str(files.data), "--run", str(files.run)]
-    door += ["--backbone", str(files.backbone), "--group", "4", "--batch", "4", "--steps", "1000000"]
-    door += ["--query-length", "8", "--sequence-length", "32", "--log-every", "1", "--output", str(tmp_path / "job")]
+    base = [sys.executable, "-m", "lce_tf.train", "--dataset", str(files.data), "--run", str(files.run)]
+    base += ["--backbone", str(files.backbone), "--group", "4", "--batch", "4", "--steps", "1000000"]
+    base += ["--query-length", "8", "--sequence-length", "32", "--log-every", "1", "--output", str(tmp_path / "job")]
     reached = 0
     for _ in range(2):
-        process = subprocess.Popen(door, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        process = subprocess.Popen(base, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         while process.poll() is None and last_step(tmp_path / "job") < reached + 3:
             time.sleep(0.1)
         process.send_signal(number)

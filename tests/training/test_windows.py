@@ -185,15 +185,15 @@ def test_training_with_windows_from_end_to_end(files, tmp_path):
 
 @pytest.mark.slow
 def test_two_mirrored_devices_take_the_steps_of_one(files, tmp_path):
-    """Through the door, in processes of their own: TensorFlow splits the CPU only before it starts."""
-    door = [sys.executable, "-m", "lce_tf.train", "--dataset", str(files.data), "--run", str(files.run)]
-    door += ["--backbone", str(files.backbone), "--group", "4", "--batch", "4", "--steps", "4", "--query-length", "8"]
-    door += ["--sequence-length", "32", "--learning-rate", "1e-3", "--precision", "float32", "--log-every", "1"]
-    door += ["--window", "4", "--stride", "2", "--windows", "3"]
+    """By the command, in processes of their own: TensorFlow splits the CPU only before it starts."""
+    base = [sys.executable, "-m", "lce_tf.train", "--dataset", str(files.data), "--run", str(files.run)]
+    base += ["--backbone", str(files.backbone), "--group", "4", "--batch", "4", "--steps", "4", "--query-length", "8"]
+    base += ["--sequence-length", "32", "--learning-rate", "1e-3", "--precision", "float32", "--log-every", "1"]
+    base += ["--window", "4", "--stride", "2", "--windows", "3"]
     losses = []
     for devices in (1, 2):
         folder = tmp_path / str(devices)
-        command = [*door, "--devices", str(devices), "--output", str(folder)]
+        command = [*base, "--devices", str(devices), "--output", str(folder)]
         subprocess.run(command, check=True, capture_output=True, timeout=500)
         assert json.loads((folder / "manifest.json").read_text())["replicas"] == devices
         losses.append([json.loads(line)["loss"] for line in (folder / "metrics.jsonl").read_text().splitlines()])
