@@ -118,3 +118,25 @@ def test_bad_input_is_one_line_with_nothing_left(small, tmp_path, monkeypatch, c
     said = capsys.readouterr().err
     assert said.startswith("error: ") and said.count("\n") == 1 and re.search(message, said)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_students_of_a_public_checkpoint_keep_its_head(small, tmp_path):
+    import numpy as np
+    import transformers
+
+    from lce_tf.model.weights import read_arrays
+
+    teacher, sizes = tmp_path / "teacher", json.loads((small.teacher / "config.json").read_text())
+    kept = ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")
+    config = transformers.BertConfig(
+        **{name: sizes[name] for name in kept}, max_position_embeddings=64, num_labels=1, problem_type="regression"
+    )
+    transformers.BertForSequenceClassification(config).save_pretrained(teacher)
+    for file in small.teacher.glob("*vocab*"):
+        (teacher / file.name).write_bytes(file.read_bytes())
+    assert distilled(small, tmp_path / "small", "--layers", "1", checkpoint=teacher) == 0
+    student = tmp_path / "small" / "layers-1" / "model"
+    assert checkpoint.trained(student).scoring.head == "pooler"
+    before, after = read_arrays(teacher / "model.safetensors"), read_arrays(student / "model.safetensors")
+    change = before["bert.pooler.dense.weight"] - after["head.pooler.weight"]
+    assert np.abs(change).max() < 0.02  # three steps from the teacher's

@@ -98,8 +98,7 @@ def training_like(teacher: str, flags: dict) -> dict:
     own = {"query_length": lengths.query, "sequence_length": lengths.sequence, "passage_length": lengths.passage}
     if lengths.windows > 1:
         own |= {"stride": lengths.stride, "windows": lengths.windows}
-    own |= {"padding_segment": scoring.padding_segment}
-    own |= {"head": scoring.head} if scoring.head == "dense" else {}
+    own |= {"padding_segment": scoring.padding_segment, "head": scoring.head}
     return {**own, **{name: value for name, value in flags.items() if value is not None}}
 
 
