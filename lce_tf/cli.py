@@ -74,3 +74,7 @@ def _unknown(name: str) -> str:
     close = difflib.get_close_matches(name, COMMANDS, n=1, cutoff=0.5)
     advice = f"did you mean {close[0]!r}?" if close else f"choose one of {', '.join(COMMANDS)}"
     return f"no command {name!r}; {advice}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -11,16 +11,15 @@ from lce_tf.evaluation import significance
 from lce_tf.evaluation.inputs import Judged, aligned, judged_runs, level, run_files
 from lce_tf.evaluation.measures import EXAMPLES, evaluate
 from lce_tf.evaluation.significance import Comparison, letters, mean_interval, superscript
-from lce_tf.foundation.arguments import HelpFormatter, callable_module, command_main
+from lce_tf.foundation.arguments import callable_module, command_main, parser_for
 from lce_tf.foundation.files import write_json
 from lce_tf.foundation.settings import add_options, from_options, setting
 
-_EXAMPLE = """example, from a checkout:
-  python -m lce_tf.compare --qrels tests/files/dl19.qrels.txt.gz --measure nDCG@10 --alpha 0.05 \\
+_EXAMPLE = """python -m lce_tf.compare --qrels tests/files/dl19.qrels.txt.gz --measure nDCG@10 --alpha 0.05 \\
       tests/files/dl19.bm25.trec.gz tests/files/dl19.colbert.trec.gz
 
-Every judged query counts; one that a run lacks scores 0. Equal scores are ordered by the run's ranks.
-"""
+The files are the checkout's. Every judged query counts; one that a run lacks scores 0. Equal scores are ordered by the
+run's ranks."""
 
 
 @dataclass(frozen=True)
@@ -40,10 +39,10 @@ class CompareConfig(Judged):
 
 def parser() -> argparse.ArgumentParser:
     """The command's argument parser."""
-    options = argparse.ArgumentParser(
-        description="Tells which runs beat which, by paired t-tests with Bonferroni's correction.",
-        epilog=_EXAMPLE,
-        formatter_class=HelpFormatter,
+    options = parser_for(
+        "compare",
+        "Tells which runs beat which, by paired t-tests with Bonferroni's correction.",
+        _EXAMPLE,
     )
     add_options(options, CompareConfig, fill=True)
     return options

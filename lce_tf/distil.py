@@ -7,6 +7,7 @@ from lce_tf.data.formats import add_format_option
 from lce_tf.foundation import settings
 from lce_tf.foundation.arguments import callable_module, command_main, parser_for
 from lce_tf.foundation.settings import add_options
+from lce_tf.losses import LOSSES
 from lce_tf.multistage.distil import DistilConfig, distil, training_like
 from lce_tf.multistage.scoring import ScoringConfig
 from lce_tf.reranking.rerank import CHECKPOINT
@@ -18,8 +19,7 @@ EXAMPLE = """python -m lce_tf.distil --checkpoint runs/lce8 --layers 3,2 --datas
 small/layers-3/model is a checkpoint like any other. With a --dev-run, small/table.md says what each student gives up in
 quality, and how many pairs a second it scores. The same command goes on where an interrupted one stopped."""
 # Training settings without a flag here: the command has its own flag for them, or fills them in.
-FILLED = ("dataset", "run", "split", "format", "backbone", "teacher")
-LOSS = "margin-mse"
+FILLED = ("dataset", "run", "split", "format", "backbone", "teacher", "loss")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -31,6 +31,8 @@ def parser() -> argparse.ArgumentParser:
     add("--split", default="train", help="the data set's training split")
     add("--run", required=True, help="run whose top passages are scored and are the negatives")
     add("--output", required=True, help="folder for the teacher's scores, the students and the table")
+    about = "loss that learns from a teacher, as lce list losses prints, or a class path"
+    add("--loss", type=LOSSES.known, default="margin-mse", metavar="LOSS", help=about)
     add_format_option(result)
     add_options(result, DistilConfig, fill=True)
     add_options(result, ScoringConfig, fill=True)
@@ -42,7 +44,6 @@ def _main(arguments: argparse.Namespace) -> None:
     flags = vars(arguments).copy()
     own = {name: flags.pop(name) for name in ("checkpoint", "output", "layers", "pick")}
     own["scoring"] = settings.from_options(ScoringConfig, arguments)
-    flags["loss"] = flags["loss"] or LOSS
     # A placeholder, which `distil` replaces once the teacher's scores are written.
     flags = training_like(own["checkpoint"], {**flags, "teacher": "to be made"})
     found = distil(DistilConfig(training=training_of(flags), **own))

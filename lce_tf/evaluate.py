@@ -8,17 +8,15 @@ from dataclasses import dataclass
 from lce_tf.evaluation.inputs import Judged, aligned, judged_runs, run_files
 from lce_tf.evaluation.measures import EXAMPLES, evaluate, mean
 from lce_tf.evaluation.ties import Ties, ties
-from lce_tf.foundation.arguments import HelpFormatter, callable_module, command_main
+from lce_tf.foundation.arguments import callable_module, command_main, parser_for
 from lce_tf.foundation.files import write_json
 from lce_tf.foundation.settings import add_options, from_options, setting
 
-_EXAMPLE = """example, from a checkout:
-  python -m lce_tf.evaluate --qrels tests/files/dl19.qrels.txt.gz --measures MRR@10 'AP(rel=2)' nDCG@10 -- \\
+_EXAMPLE = """python -m lce_tf.evaluate --qrels tests/files/dl19.qrels.txt.gz --measures MRR@10 'AP(rel=2)' -- \\
       tests/files/dl19.bm25.trec.gz tests/files/dl19.colbert.trec.gz
 
-Every judged query counts; one that a run lacks scores 0. Equal scores are ordered by the run's ranks; --ties shows
-what other orders would give.
-"""
+The files are the checkout's. Every judged query counts; one that a run lacks scores 0. Equal scores are ordered by the
+run's ranks; --ties shows what other orders would give."""
 
 
 @dataclass(frozen=True)
@@ -54,11 +52,7 @@ class Evaluation:
 
 def parser() -> argparse.ArgumentParser:
     """The command's argument parser."""
-    options = argparse.ArgumentParser(
-        description="Prints a table of measures for runs, over every judged query.",
-        epilog=_EXAMPLE,
-        formatter_class=HelpFormatter,
-    )
+    options = parser_for("evaluate", "Prints a table of measures for runs, over every judged query.", _EXAMPLE)
     add_options(options, EvaluateConfig, fill=True)
     return options
 

@@ -3,27 +3,27 @@
 import argparse
 import sys
 
-from lce_tf.foundation.arguments import HelpFormatter, callable_module, command_main
+from lce_tf.foundation.arguments import callable_module, command_main, parser_for
 from lce_tf.foundation.destinations import is_stream
 from lce_tf.foundation.settings import add_options, from_options
 from lce_tf.reporting.page import ReportConfig
 from lce_tf.reporting.report import report
 
-_EXAMPLE = """example, from a checkout:
-  python -m lce_tf.report --qrels tests/files/dl19.qrels.txt.gz --first-stage tests/files/dl19.bm25.trec.gz \\
-      --measures nDCG@10 R@100 --output report.html -- tests/files/dl19.colbert.trec.gz
+_EXAMPLE = """python -m lce_tf.report --qrels tests/files/dl19.qrels.txt.gz \\
+      --first-stage tests/files/dl19.bm25.trec.gz --measures nDCG@10 R@100 --output report.html -- \\
+      tests/files/dl19.colbert.trec.gz
 
-Every judged query counts; one that a run lacks scores 0. Equal scores are ordered by the run's ranks.
-"""
+The files are the checkout's. Every judged query counts; one that a run lacks scores 0. Equal scores are ordered by the
+run's ranks."""
 
 
 def parser() -> argparse.ArgumentParser:
     """The command's argument parser."""
-    options = argparse.ArgumentParser(
-        description="Writes one HTML page about runs and trainings: measures with significance, training curves, ranks "
+    options = parser_for(
+        "report",
+        "Writes one HTML page about runs and trainings: measures with significance, training curves, ranks "
         "of relevant passages, and the queries that win and lose against the first stage.",
-        epilog=_EXAMPLE,
-        formatter_class=HelpFormatter,
+        _EXAMPLE,
     )
     add_options(options, ReportConfig, fill=True)
     return options

@@ -15,7 +15,7 @@ from lce_tf.data.datasets import load_dataset
 from lce_tf.data.layouts import spare_own_file
 from lce_tf.data.runs import Run, write_trec
 from lce_tf.errors import UserError
-from lce_tf.foundation.arguments import HelpFormatter, callable_module, quiet_tensorflow, wants
+from lce_tf.foundation.arguments import HelpFormatter, callable_module, parser_for, quiet_tensorflow, wants
 from lce_tf.foundation.destinations import is_stream
 from lce_tf.foundation.exits import guarded
 from lce_tf.foundation.files import check_output
@@ -24,9 +24,7 @@ from lce_tf.retrieval import heatmap, tuning
 from lce_tf.retrieval.registry import RETRIEVERS
 from lce_tf.retrieval.retriever import Retriever
 
-_EXAMPLE = """example:
-  python -m lce_tf.retrieve bm25 --dataset pydocs --split dev --depth 1000 --output bm25.dev.trec
-"""
+_EXAMPLE = "python -m lce_tf.retrieve bm25 --dataset pydocs --split dev --depth 1000 --output bm25.dev.trec"
 _TUNE_EXAMPLE = """example:
   python -m lce_tf.retrieve tune --dataset pydocs --split train --subset 1000 --figure bm25.png
 
@@ -83,12 +81,7 @@ def tune_bm25(
 
 def parser(names: Iterable[str] = RETRIEVERS) -> argparse.ArgumentParser:
     """The command's argument parser, with a subcommand for each retriever in `names` and one for tuning."""
-    options = argparse.ArgumentParser(
-        prog="lce_tf.retrieve",
-        description=__doc__.split(": ", 1)[1].strip(),
-        epilog=_EXAMPLE,
-        formatter_class=HelpFormatter,
-    )
+    options = parser_for("retrieve", __doc__.split(": ", 1)[1].strip(), _EXAMPLE)
     methods = options.add_subparsers(dest="method", required=True, metavar="METHOD")
     for name in names:
         retriever = RETRIEVERS[name]

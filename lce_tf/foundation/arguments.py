@@ -19,16 +19,22 @@ class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescript
         return action.help if action.default is None else super()._get_help_string(action)
 
 
+def program_of(command: str) -> str:
+    """How the command was called, for its usage line: `lce NAME` or `python -m lce_tf.NAME`."""
+    short = f"lce {command}"
+    return short if sys.argv[0] == short else f"python -m lce_tf.{command}"
+
+
 def parser_for(command: str, description: str, example: str) -> argparse.ArgumentParser:
-    """A parser for the command `python -m lce_tf.NAME`, whose help ends with an example to paste.
+    """A parser for the command, whose help ends with an example to paste.
 
     Args:
         command: name of the command's module.
         description: what the command does.
-        example: a complete command line.
+        example: a complete command line, and what there is to say below it.
     """
     return argparse.ArgumentParser(
-        prog=f"python -m lce_tf.{command}",
+        prog=program_of(command),
         description=description,
         epilog=f"example:\n  {example}\n",
         formatter_class=HelpFormatter,

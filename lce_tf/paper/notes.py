@@ -27,7 +27,12 @@ def notes(outcome: Outcome) -> list[str]:
         *_gaps(outcome),
         *setting.remarks,
     ]
-    wall = "" if setting.wall_seconds is None else f", {duration(setting.wall_seconds)} in all"
+    # Table files share products, and several products may have been made at the same time.
+    wall = (
+        ""
+        if setting.wall_seconds is None
+        else f"; the times of its products add up to {duration(setting.wall_seconds)}"
+    )
     return [*lines, f"Measured with lce_tf {setting.version}{wall}."]
 
 

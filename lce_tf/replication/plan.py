@@ -81,10 +81,14 @@ class Plan:
         if rates is None:
             parts.append(f"Time: not estimated: {origin}; give --pairs-per-second TRAIN,RERANK.")
         else:
-            at = f"{rates[0]:,.4g} pairs/s in training and {rates[1]:,.4g} in reranking ({origin})"
+            at = f"{_rate(rates[0])} pairs/s in training and {_rate(rates[1])} in reranking ({origin})"
             short = " without the reranking that is not known yet," if unknown else ""
             parts.append(f"Time: about {duration(3600 * self.hours(rates))}{short} at {at}; retrieval comes on top.")
         return "\n".join(parts)
+
+
+def _rate(pairs: float) -> str:
+    return f"{pairs:,.0f}" if pairs >= 100 else f"{pairs:.3g}"
 
 
 def make_plan(tables: Sequence[Table], preset: Preset, folder: str | Path, seeds: Sequence[int] | None = None) -> Plan:
