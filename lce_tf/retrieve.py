@@ -89,6 +89,7 @@ def parser(names: Iterable[str] = RETRIEVERS) -> argparse.ArgumentParser:
         method.add_argument("--depth", type=int, default=1000, help="passages a query, at most")
         method.add_argument("--judged", action="store_true", help="only for queries with a relevant passage")
         method.add_argument("--output", required=True, metavar="FILE", help="the run to write, in TREC's format")
+        _check_fields(name, retriever)
         add_options(method, retriever, fill=True)
     _add_tune(methods)
     return options
@@ -109,6 +110,23 @@ def _method(methods, name: str, summary: str, example: str) -> argparse.Argument
     method.add_argument("--split", help="whose queries, e.g. dev; not needed where the data set has only one")
     method.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="processors to use")
     return method
+
+
+# Options that every retriever has, so its own settings need other names.
+_OPTIONS = ("dataset", "split", "threads", "depth", "judged", "output", "method")
+
+
+def _check_fields(name: str, retriever: type) -> None:
+    """Checks that a retriever's settings can be options.
+
+    Raises:
+        UserError: one is called like an option of every retriever, or states no help.
+    """
+    for one in fields(retriever):
+        if one.name in _OPTIONS:
+            raise UserError(f"{name}: a retriever's setting cannot be called {one.name}; rename the field")
+        if not one.metadata.get("help"):
+            raise UserError(f"{name}: its setting {one.name} states no help; declare it as setting(default, help)")
 
 
 def _add_tune(methods) -> None:

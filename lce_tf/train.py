@@ -45,38 +45,61 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _main(arguments: argparse.Namespace) -> None:
-    flags = {"loss": TrainConfig.loss, "group": TrainConfig.group}
-    flags |= {name: value for name, value in vars(arguments).items() if value is not None}
-    name, negatives, output = flags.pop("preset", None), flags.pop("negatives"), flags.pop("output", None)
-    given = {name: value for name, value in vars(arguments).items() if name in _SETTINGS and value is not None}
+    flags = {name: value for name, value in vars(arguments).items() if value is not None}
+    preset, output = flags.pop("preset", None), flags.pop("output", None)
+    negatives, plan = flags.pop("negatives"), flags.pop("plan")
     recipe = known_recipe(flags.get("recipe", "paper"))
-    if flags.pop("plan"):
-        print(_plan(recipe, given, output))
+    if plan:
+        print(_plan(recipe, flags, output))
         return
     if RECIPES[recipe].whole:
-        if not {"dataset", "run"} <= set(flags) or name is not None:
+        if not {"dataset", "run"} <= set(flags) or preset is not None:
             raise UserError(f"--recipe {recipe}: needs --dataset and --run, and no --preset; --plan says what they are")
-        output = output or Path("runs") / Path(flags["dataset"]).name / "models" / f"{recipe}-{Path(flags['run']).stem}"
-        planned = stages(recipe, given, output)
-        check_files(planned)
-        for config, folder in planned:
-            print(f"trained: {train(config, folder)}", flush=True)
-        return
-    if "dataset" in flags and name is None:
-        if "run" not in flags:
-            raise UserError("--dataset needs --run: write one with python -m lce_tf.retrieve bm25 --split train")
-        given = {name: value for name, value in flags.items() if name != "recipe"}
-        config = follow(TrainConfig(**given), flags.get("recipe", "paper"), given)
-        output = output or _default_output(None, config, Path(flags["run"]).stem)
+        planned = _of_recipe(recipe, flags, output)
+    elif "dataset" in flags and preset is None:
+        planned = [_of_dataset(flags, output)]
     else:
-        preset = PRESETS[name or "pydocs"]
-        config = _from_preset(preset, flags, negatives)
-        output = output or _default_output(preset, config, negatives)
-    print(f"trained: {train(config, output)}")
+        planned = [_of_preset(PRESETS[preset or "pydocs"], flags, negatives, output)]
+    check_files(planned)
+    for config, folder in planned:
+        print(f"trained: {train(config, folder)}", flush=True)
 
 
-def _plan(recipe: str, given: dict, output: str | None) -> str:
+def _of_recipe(recipe: str, flags: dict, output: str | None) -> list[Stage]:
+    """The trainings of a recipe that fixes the loss."""
+    output = output or Path("runs") / Path(flags["dataset"]).name / "models" / f"{recipe}-{Path(flags['run']).stem}"
+    return stages(recipe, flags, output)
+
+
+def _of_dataset(flags: dict, output: str | None) -> Stage:
+    """A training on the given data set and run; settings that are not given are the recipe's."""
+    _check_run(flags)
+    given = {"loss": TrainConfig.loss, "group": TrainConfig.group, **flags}
+    recipe = given.pop("recipe", "paper")
+    config = follow(TrainConfig(**given), recipe, given)
+    return Stage(config, Path(output or _default_output(None, config, Path(flags["run"]).stem)))
+
+
+def _of_preset(preset: Preset, flags: dict, negatives: str, output: str | None) -> Stage:
+    """A training with a preset's settings, and its data and run unless others are given."""
+    flags = {"loss": TrainConfig.loss, "group": TrainConfig.group, **flags}
+    if "run" in flags or flags.get("dataset", preset.dataset) != preset.dataset:
+        _check_run(flags)
+        config = replace(preset.training, **{"dataset": preset.dataset, **flags})
+        config = follow(config, config.recipe, flags)
+    else:
+        config = _with_products(preset, flags, negatives)
+    return Stage(config, Path(output or _default_output(preset, config, negatives)))
+
+
+def _check_run(flags: dict) -> None:
+    if "run" not in flags:
+        raise UserError("--dataset needs --run: write one with python -m lce_tf.retrieve bm25 --split train")
+
+
+def _plan(recipe: str, flags: dict, output: str | None) -> str:
     """The recipe in words, with the given settings; files that are not given appear as placeholders."""
+    given = {name: value for name, value in flags.items() if name in _SETTINGS}
     files = {"dataset": "DATASET", "run": "RUN.trec", "teacher": "TEACHER.trec"}
     output = output or "FOLDER"
     if RECIPES[recipe].whole:
@@ -87,12 +110,8 @@ def _plan(recipe: str, given: dict, output: str | None) -> str:
     return described(recipe, [Stage(config, Path(output))])
 
 
-def _from_preset(preset: Preset, flags: dict, negatives: str) -> TrainConfig:
-    if "run" in flags or flags.get("dataset", preset.dataset) != preset.dataset:
-        if "run" not in flags:
-            raise UserError("--dataset needs --run: write one with python -m lce_tf.retrieve bm25 --split train")
-        config = replace(preset.training, **{"dataset": preset.dataset, **flags})
-        return follow(config, config.recipe, flags)
+def _with_products(preset: Preset, flags: dict, negatives: str) -> TrainConfig:
+    """The training as `lce tables` would do it, on the run of `negatives`, which is made if it is not there."""
     own = {name: value for name, value in flags.items() if name not in ("loss", "group", "seed", "dataset")}
     # A placeholder for the preset's own dev run, until that has been made; a --dev-run replaces it.
     training = replace(preset.training, **{"dev_run": "to be made", "loss": flags["loss"], **own})

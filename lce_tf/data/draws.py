@@ -5,6 +5,12 @@ from collections.abc import Iterable
 
 import numpy as np
 
+# The purpose of a draw is a part of its key, so that draws for different purposes are independent.
+# In training, after the seed.
+GROUP_ORDER, POSITIVE, NEGATIVE, DROPOUT, FURTHER_POSITIVES = 1, 2, 3, 4, 5
+# Elsewhere. Two numbers are used twice, in keys whose other parts differ; what was drawn with them stays as it was.
+LISTED_NEGATIVES, EXAMPLES, TUNING_QUERIES = 4, 5, 4
+
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MIX1 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX2 = np.uint64(0x94D049BB133111EB)

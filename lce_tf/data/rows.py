@@ -17,6 +17,28 @@ def stretches(starts: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.n
     return rows, offsets
 
 
+def ranges_of(offsets: np.ndarray, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The first row and the number of rows of the queries at `places`; -1 stands for a query that is not there.
+
+    Args:
+        offsets: [queries + 1].
+    """
+    # Index -1 takes the last element, here a length of 0.
+    return offsets[places], np.append(np.diff(offsets), 0)[places]
+
+
+def found_at(wanted: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """[wanted] int64 index of each wanted number in `values`, -1 for one that is not there.
+
+    Args:
+        values: ascending.
+    """
+    if not len(values):
+        return np.full(len(wanted), -1)
+    near = np.minimum(np.searchsorted(values, wanted), len(values) - 1)
+    return np.where(values[near] == wanted, near, -1)
+
+
 def grouped(ids: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
     """Brings scattered ranges of the same query together, in the order of first appearance.
 

@@ -35,7 +35,7 @@ class Registry(Mapping[str, type]):
         self.package, self.flag, self.facts, self.base, self.also = package, flag, facts, base, also
 
     def __iter__(self) -> Iterator[str]:
-        return iter(sorted({*self._built_in, *self._installed}))
+        return iter(sorted({*self._built_in, *self._usable}))
 
     def __len__(self) -> int:
         return len(list(iter(self)))
@@ -102,6 +102,19 @@ class Registry(Mapping[str, type]):
                     with contextlib.suppress(ValueError):
                         stated[line.targets[0].id] = ast.literal_eval(line.value)
         return stated
+
+    @functools.cached_property
+    def _usable(self) -> list[str]:
+        """Names of installed classes that can be imported; of each other one a warning is printed, once."""
+        usable = []
+        for name in self._installed:
+            try:
+                self[name]
+            except UserError as error:
+                print(f"warning: {error}; left out", file=sys.stderr)
+            else:
+                usable.append(name)
+        return usable
 
     @functools.cached_property
     def _installed(self) -> dict[str, importlib.metadata.EntryPoint]:

@@ -182,7 +182,7 @@ def add_options(
         elif show_default and not fill:
             options["help"] += f" ({show_default}: {one.default})"
         if kind is bool:
-            options["action"] = "store_true"
+            options["action"] = argparse.BooleanOptionalAction if one.default is True else "store_true"
         else:
             options |= {"type": stated["read"] or kind, "metavar": stated["metavar"]}
             if stated["many"]:

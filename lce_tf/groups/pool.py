@@ -8,7 +8,7 @@ import numpy as np
 from lce_tf.data.draws import id_keys
 from lce_tf.data.lookup import IdLookup
 from lce_tf.data.qrels import Qrels, relevant
-from lce_tf.data.rows import stretches
+from lce_tf.data.rows import found_at, ranges_of, stretches
 from lce_tf.data.runs import Run
 from lce_tf.errors import UserError
 from lce_tf.groups.findings import JUDGED, Findings
@@ -191,8 +191,8 @@ def _top(run: Run, places: np.ndarray, depth: int, passages: TokenStore, good: n
         good: sorted numbers of the relevant pairs, see `build_pool`.
     """
     width = max(len(passages), 1)
-    # Index -1 takes the last element, whose length is set to 0.
-    starts, lengths = run.offsets[places], np.append(np.minimum(np.diff(run.offsets), depth), 0)[places]
+    starts, lengths = ranges_of(run.offsets, places)
+    lengths = np.minimum(lengths, depth)
     negatives = np.empty(lengths.sum(), np.int32 if width < 1 << 31 else np.int64)
     counts, hits = np.zeros(len(places), np.int64), np.zeros(len(places), np.int64)
     missing, relevant_pairs = [np.zeros(0, run.passage_ids.dtype)], [np.zeros(0, np.int64)]
@@ -205,8 +205,7 @@ def _top(run: Run, places: np.ndarray, depth: int, passages: TokenStore, good: n
         listed = passages.rows(ids)
         known = listed >= 0
         pairs = (owner + first) * width + listed
-        near = np.minimum(np.searchsorted(good, pairs), len(good) - 1)
-        is_good = known & (good[near] == pairs) if len(good) else np.zeros(len(pairs), bool)
+        is_good = known & (found_at(pairs, good) >= 0)
         is_bad = known & ~is_good
         counts[block] = np.bincount(owner[is_bad], minlength=size)
         hits[block] = np.bincount(owner[is_good], minlength=size)

@@ -5,13 +5,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lce_tf.data.draws import draw
+from lce_tf.data.draws import FURTHER_POSITIVES, GROUP_ORDER, NEGATIVE, POSITIVE, draw
 from lce_tf.groups.pool import TrainingPool
 from lce_tf.groups.teacher import TeacherScores
-
-# The purpose of a draw is part of its key, so that draws for different purposes are independent. The training step uses
-# 4 for dropout masks.
-_ORDER, _POSITIVE, _NEGATIVE, _FURTHER = 1, 2, 3, 5
 
 
 class Groups(NamedTuple):
@@ -118,14 +114,14 @@ class GroupSampler:
         """[queries, count] positions in `pool.positives`, -1 in the last columns if the query has fewer positives."""
         starts = self.pool.positive_offsets[queries]
         sizes = self.pool.positive_offsets[queries + 1] - starts
-        which = (draw(self.seed, _POSITIVE, epochs, keys) % sizes.astype(np.uint64)).astype(np.int64)
+        which = (draw(self.seed, POSITIVE, epochs, keys) % sizes.astype(np.uint64)).astype(np.int64)
         chosen = np.full((len(queries), count), -1)
         chosen[:, 0] = starts + which
         width = min(int(sizes.max()), count)
         if width > 1:
             # The first positive is drawn above; of the others, those with the smallest random numbers are taken.
             places = np.arange(int(sizes.max()))
-            numbers = draw(self.seed, _FURTHER, epochs[:, None], keys[:, None], places)
+            numbers = draw(self.seed, FURTHER_POSITIVES, epochs[:, None], keys[:, None], places)
             numbers[(places >= sizes[:, None]) | (places == which[:, None])] = np.iinfo(np.uint64).max
             further = np.argsort(numbers, axis=1, kind="stable")[:, : width - 1]
             there = np.arange(1, width) < sizes[:, None]
@@ -139,14 +135,14 @@ class GroupSampler:
         if not count:
             return np.zeros((len(queries), 0), np.int64)
         epochs, keys = epochs[:, None], keys[:, None]
-        again = draw(self.seed, _NEGATIVE, epochs, keys, np.arange(count)) % sizes.astype(np.uint64)[:, None]
+        again = draw(self.seed, NEGATIVE, epochs, keys, np.arange(count)) % sizes.astype(np.uint64)[:, None]
         again = starts[:, None] + again.astype(np.int64)
         if self.replacement:
             return again
         # Every candidate gets a random number and the smallest are drawn: a sample without replacement. A candidate's
         # number depends only on the seed, the epoch, the query and the candidate's position in the list.
         places = np.arange(max(int(sizes.max()), count))
-        numbers = draw(self.seed, _NEGATIVE, epochs, keys, places)
+        numbers = draw(self.seed, NEGATIVE, epochs, keys, places)
         numbers[places >= sizes[:, None]] = np.iinfo(np.uint64).max
         smallest = np.argpartition(numbers, count - 1, axis=1)[:, :count]
         smallest = np.take_along_axis(smallest, np.argsort(np.take_along_axis(numbers, smallest, 1), axis=1), 1)
@@ -154,7 +150,7 @@ class GroupSampler:
         return np.where((sizes < count)[:, None], again, starts[:, None] + smallest)
 
     def _order_of(self, epoch: int) -> np.ndarray:
-        return np.argsort(draw(self.seed, _ORDER, epoch, self.pool.query_keys), kind="stable")
+        return np.argsort(draw(self.seed, GROUP_ORDER, epoch, self.pool.query_keys), kind="stable")
 
 
 def _laid(positives, negatives, of_positives: np.ndarray, of_negatives: np.ndarray) -> np.ndarray:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lce_tf.data.lookup import IdLookup
-from lce_tf.data.rows import stretches
+from lce_tf.data.rows import found_at, ranges_of, stretches
 from lce_tf.data.runs import Run
 from lce_tf.errors import UserError
 from lce_tf.groups.pool import BLOCK, TrainingPool
@@ -45,8 +45,7 @@ def teacher_scores(pool: TrainingPool, run: Run, queries: TokenStore, passages: 
         UserError: the run scores none of the positives or none of the negatives, so training cannot learn from it.
     """
     places = IdLookup(run.query_ids).rows(queries.text_ids[pool.query_rows])
-    # Index -1 (a query that is not in the run) takes the last element, whose length is set to 0.
-    starts, lengths = run.offsets[places], np.append(np.diff(run.offsets), 0)[places]
+    starts, lengths = ranges_of(run.offsets, places)
     found = TeacherScores(
         np.full(len(pool.positives), np.nan, np.float32), np.full(len(pool.negatives), np.nan, np.float32)
     )
@@ -87,7 +86,5 @@ def _looked_up(wanted: np.ndarray, pairs: np.ndarray, scores: np.ndarray) -> np.
         wanted: pairs as single numbers.
         pairs, scores: sorted pairs as single numbers, and their scores.
     """
-    if not len(pairs):
-        return np.full(len(wanted), np.nan)
-    near = np.minimum(np.searchsorted(pairs, wanted), len(pairs) - 1)
-    return np.where(pairs[near] == wanted, scores[near], np.nan)
+    at = found_at(wanted, pairs)
+    return np.where(at >= 0, np.append(scores, np.nan)[at], np.nan)

@@ -7,7 +7,7 @@ import numpy as np
 
 from lce_tf.data.lookup import IdLookup
 from lce_tf.data.qrels import Qrels, relevant
-from lce_tf.data.rows import stretches
+from lce_tf.data.rows import ranges_of, stretches
 from lce_tf.data.runs import Run
 from lce_tf.errors import UserError
 from lce_tf.hard_negatives.passages import Passages
@@ -57,13 +57,6 @@ class Judged(NamedTuple):
         c, d = self.dropped_offsets[[first, last]]
         offsets, dropped_offsets = self.offsets[first : last + 1] - a, self.dropped_offsets[first : last + 1] - c
         return Judged(self.names[first:last], self.positives[a:b], offsets, self.dropped[c:d], dropped_offsets)
-
-
-class Left(NamedTuple):
-    """Ids of judged queries without negatives: those in no run, and those without a positive in the collection."""
-
-    not_in_run: list[str]
-    no_positive: list[str]
 
 
 def queries_in_runs(qrels: Qrels, runs: Sequence[Run]) -> tuple[list[str], list[str]]:
@@ -120,9 +113,9 @@ class Window:
     def __init__(self, run: Run, names: np.ndarray, first: int, last: int):
         places = IdLookup(run.query_ids).rows(names)
         self.run, self._skipped = run, first - 1
-        # Index -1 (a query that is not in the run) takes the last element, a length of 0.
-        lengths = np.append(np.minimum(np.diff(run.offsets), last), 0)[places]
-        self._starts, self._lengths = run.offsets[places] + self._skipped, np.maximum(lengths - self._skipped, 0)
+        starts, lengths = ranges_of(run.offsets, places)
+        self._starts = starts + self._skipped
+        self._lengths = np.maximum(np.minimum(lengths, last) - self._skipped, 0)
 
     def passage_ids(self) -> np.ndarray:
         """[rows] 'S', the ids of all passages in the window, query by query."""

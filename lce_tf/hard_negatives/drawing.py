@@ -2,10 +2,8 @@
 
 import numpy as np
 
-from lce_tf.data.draws import draw
+from lce_tf.data.draws import LISTED_NEGATIVES, draw
 from lce_tf.hard_negatives.candidates import Candidates
-
-_NEGATIVES = 4  # purpose of the draws, a part of their key, as in lce_tf.groups.sampler
 
 
 def drawn(
@@ -66,7 +64,7 @@ def _keys(candidates: Candidates, query_keys, passage_keys, how: str, seed: int,
     """
     if how == "top":
         return -candidates.ranks.astype(float)
-    uniform = (draw(seed, _NEGATIVES, query_keys, passage_keys) >> np.uint64(11)).astype(float) + 0.5
+    uniform = (draw(seed, LISTED_NEGATIVES, query_keys, passage_keys) >> np.uint64(11)).astype(float) + 0.5
     gumbel = -np.log(-np.log(uniform / 2.0**53))
     weights = {"uniform": 0.0, "rank": -np.log(candidates.ranks), "score": candidates.scores / temperature}
     return weights[how] + gumbel

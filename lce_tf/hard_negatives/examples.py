@@ -6,11 +6,9 @@ from typing import Any
 import numpy as np
 
 from lce_tf.data.datasets import Dataset
-from lce_tf.data.draws import draw
+from lce_tf.data.draws import EXAMPLES, draw
 from lce_tf.hard_negatives.candidates import Candidates
 from lce_tf.hard_negatives.filters import Found
-
-_EXAMPLES = 5  # purpose of the draws, a part of their key, as in lce_tf.groups.sampler
 
 
 class Examples:
@@ -37,7 +35,7 @@ class Examples:
             found: the filter's result for these candidates.
         """
         kept, rows = self._kept.setdefault(kind, []), np.flatnonzero(found.removed)
-        numbers = draw(_EXAMPLES, query_keys[rows], passage_keys[rows])
+        numbers = draw(EXAMPLES, query_keys[rows], passage_keys[rows])
         for place in np.argsort(numbers, kind="stable")[: self._most].tolist():
             row = int(rows[place])
             about = {

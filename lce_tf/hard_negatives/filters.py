@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lce_tf.data.draws import mix
+from lce_tf.data.rows import found_at
 from lce_tf.errors import UserError
 from lce_tf.hard_negatives.candidates import Candidates, Judged
 from lce_tf.hard_negatives.passages import Passages
@@ -82,9 +83,8 @@ def _among(values: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     table = np.zeros(int(mask) + 1, bool)
     table[wanted & mask] = True
     found = table[values & mask]
-    places, wanted = np.flatnonzero(found), np.sort(wanted)
-    near = np.minimum(np.searchsorted(wanted, values[places]), len(wanted) - 1)
-    found[places] = wanted[near] == values[places]
+    places = np.flatnonzero(found)
+    found[places] = found_at(values[places], np.sort(wanted)) >= 0
     return found
 
 

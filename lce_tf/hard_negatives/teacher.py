@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from lce_tf.data.lookup import IdLookup
-from lce_tf.data.rows import stretches
+from lce_tf.data.rows import found_at, ranges_of, stretches
 from lce_tf.data.runs import Run
 from lce_tf.errors import UserError
 from lce_tf.hard_negatives.candidates import Candidates, Judged
@@ -69,17 +69,13 @@ class Teacher:
         width, found = len(self._passages.ids), np.full(len(owners), np.nan)
         wanted = owners * width + passages
         for run, in_run in zip(self._runs, self._places, strict=True):
-            # Index -1 (a query that is not in the run) takes the last element, a length of 0.
-            lengths = np.append(np.diff(run.offsets), 0)[in_run[places]]
-            rows, offsets = stretches(run.offsets[in_run[places]], lengths)
+            rows, offsets = stretches(*ranges_of(run.offsets, in_run[places]))
             numbers = self._passages.rows(run.passage_ids[rows])
             pairs = np.repeat(np.arange(len(places)), np.diff(offsets)) * width + numbers
             pairs, scores = pairs[numbers >= 0], run.scores[rows][numbers >= 0]
-            if not len(pairs):
-                continue
             order = np.argsort(pairs, kind="stable")
-            near = order[np.minimum(np.searchsorted(pairs[order], wanted), len(pairs) - 1)]
-            found = np.where(np.isnan(found) & (pairs[near] == wanted), scores[near], found)
+            at = found_at(wanted, pairs[order])
+            found = np.where(np.isnan(found) & (at >= 0), np.append(scores[order], np.nan)[at], found)
         return found
 
 

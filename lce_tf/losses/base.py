@@ -42,6 +42,13 @@ class RankingLoss(LossFacts, keras.layers.Layer):
         """
         raise TypeError(f"{type(self).__name__} does not define a loss")
 
+    def blind(self, members: int) -> float:
+        """The loss of a model that gives all passages of a group of `members` the same score; 0 if it is not known.
+
+        A training whose loss stays there prints a warning.
+        """
+        return 0.0
+
     def log_shares(self, logits: tf.Tensor) -> tf.Tensor:
         """[queries, group] float32: log softmax of the scores over each group, which R-Drop compares.
 

@@ -29,8 +29,3 @@ class LossFacts:
     grades: bool = False
     least_group: int = 1
     options: Mapping[str, Mapping[str, Any]] = {}
-
-    @classmethod
-    def blind(cls, members: int) -> float:
-        """The loss of a model that gives all passages of a group of `members` the same score; 0 if it is not known."""
-        return 0.0

@@ -23,13 +23,12 @@ class ListNetLoss(RankingLoss):
         "temperature": {
             "default": 1.0,
             "help": "divides the grades before their softmax",
-            "above": 0,
-            "give": "give a number above 0, such as 0.1",
+            "at_least": 1e-3,
+            "give": "give 0.001 or more, such as 0.1",
         }
     }
 
-    @classmethod
-    def blind(cls, members):
+    def blind(self, members):
         return math.log(members)
 
     def call(self, logits, labels):

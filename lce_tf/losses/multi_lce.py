@@ -22,8 +22,8 @@ class MultiPositiveLCELoss(RankingLoss):
         "temperature": {
             "default": 1.0,
             "help": "divides the scores before the softmax",
-            "above": 0,
-            "give": "give a number above 0, such as 0.5",
+            "at_least": 1e-3,
+            "give": "give 0.001 or more, such as 0.5",
         }
     }
 

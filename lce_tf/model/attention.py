@@ -63,8 +63,7 @@ class BiasedAttention(keras.layers.Layer):
 
     def __init__(self, config: EncoderConfig, precision: Precision):
         super().__init__(name="attention", dtype=precision.policy)
-        # T5 is trained without a scale.
-        self.scale = 1.0 if config.family.norm == "rms" else config.head_size**-0.5
+        self.scale = config.head_size**-0.5 if config.family.scaled else 1.0
         buckets = config.relative_attention_num_buckets
         normal = keras.initializers.TruncatedNormal(stddev=config.initializer_range)
         self.table = self.add_weight(name="table", shape=[buckets, config.num_attention_heads], initializer=normal)

@@ -114,5 +114,5 @@ class Block(keras.layers.Layer):
 
 def output_precision(config: EncoderConfig, precision: Precision) -> Precision:
     """The precision of the feed-forward's last layer: float32 where T5's sums overflow float16, as in transformers."""
-    overflows = config.family.norm == "rms" and precision.policy == "mixed_float16"
+    overflows = config.family.float32_output and precision.policy == "mixed_float16"
     return PRECISIONS["float32"] if overflows else precision

@@ -111,7 +111,7 @@ class EncoderConfig:
     @property
     def order(self) -> tuple[int, ...]:
         """For each layer, in order of computation, the number of the block whose weights it uses (ALBERT shares)."""
-        if "num_hidden_groups" not in {key.field for key in self.family.keys}:
+        if not self.family.shares:
             return tuple(range(self.num_hidden_layers))
         each = self.num_hidden_layers / self.num_hidden_groups
         groups = (int(layer / each) for layer in range(self.num_hidden_layers))

@@ -44,7 +44,7 @@ def segments_and_mask(input_ids: tf.Tensor, query_lengths: tf.Tensor, lengths: t
 
     Args:
         input_ids: [batch, length] int32.
-        query_lengths: [batch] int32, wordpieces of the query alone.
+        query_lengths: [batch] int32, tokens of type 0 minus two; in BERT's template the wordpieces of the query.
         lengths: [batch] int32, of the whole pair; what follows is padding.
         padding_segment: segment id of padding.
     """

@@ -38,7 +38,7 @@ class Embeddings(keras.layers.Layer):
         if "embedding_norm" in config.family.names:
             self.norm = make_norm(config, size, precision, "norm")
         self.projection = None
-        if size != config.hidden_size or "num_hidden_groups" in {key.field for key in config.family.keys}:
+        if size != config.hidden_size or config.family.shares:
             self.projection = Dense(size, config.hidden_size, stddev, precision, "projection")
 
     def call(self, input_ids, segment_ids, seed):

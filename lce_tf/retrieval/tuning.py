@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from lce_tf.data.datasets import Dataset
-from lce_tf.data.draws import draw
+from lce_tf.data.draws import TUNING_QUERIES, draw
 from lce_tf.data.qrels import Qrels
 from lce_tf.errors import UserError
 from lce_tf.evaluation.measures import evaluate, mean
@@ -24,7 +24,6 @@ from lce_tf.retrieval import bm25, queries_to_search
 
 DEPTH, MEASURE = 1000, "R@1000"
 _SUBSETS = 5
-_DRAW = 4  # kind of draw, a part of its key; training groups use 1, 2, 3 and 5 (lce_tf.groups.sampler)
 
 
 @dataclass(frozen=True)
@@ -142,7 +141,7 @@ def subsets(query_ids: Sequence[str], size: int, seed: int) -> list[list[str]]:
     ordered = sorted(query_ids)
     digests = b"".join(hashlib.blake2b(name.encode(), digest_size=8).digest() for name in ordered)
     keys = np.frombuffer(digests, "<u8")
-    orders = (np.argsort(draw(seed, _DRAW, subset, keys), kind="stable")[:size] for subset in range(_SUBSETS))
+    orders = (np.argsort(draw(seed, TUNING_QUERIES, subset, keys), kind="stable")[:size] for subset in range(_SUBSETS))
     return [[ordered[place] for place in sorted(order.tolist())] for order in orders]
 
 

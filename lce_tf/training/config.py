@@ -56,6 +56,7 @@ class TrainConfig:
         below=1000,
         give="give a weight of 0 or more, such as 1",
         metavar="WEIGHT",
+        recipe=True,
     )
     ema: float = setting(
         0.0,
@@ -71,6 +72,7 @@ class TrainConfig:
         1,
         "positives a group at most, with a loss over grades; a query with fewer has more negatives",
         at_least=1,
+        recipe=True,
     )
     hardest: int = setting(
         0,
@@ -305,12 +307,18 @@ class TrainConfig:
         object.__setattr__(self, "recipe", known_recipe(self.recipe))
         check_stage(self.recipe, self.stage)
         check_together(self)
-        self.lengths, self.pool, self.scoring, self.dev_sets  # noqa: B018  (checks their own values)
+        for derived in ("lengths", "pool", "scoring", "dev_sets"):
+            getattr(self, derived)  # each checks its own values
 
     @property
     def members(self) -> int:
         """Passages in one training example: the group size, 1 for a loss over single pairs."""
         return 1 if LOSSES.about(self.loss).pairs else self.group
+
+    @property
+    def counted(self) -> int:
+        """Members of a training example that the loss counts; see `hardest`."""
+        return self.group_positives + self.hardest if self.hardest else self.members
 
     @property
     def pairs(self) -> int:

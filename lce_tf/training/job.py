@@ -21,7 +21,7 @@ from lce_tf.training.checkpoints import Checkpoints
 from lce_tf.training.config import TrainConfig
 from lce_tf.training.dev_evaluation import DevEvaluation
 from lce_tf.training.inputs import TrainingInputs, read_inputs
-from lce_tf.training.layouts import Parts, packed, said_of, sliced
+from lce_tf.training.layouts import Ingredients, packed, said_of, sliced
 from lce_tf.training.meters import Meter
 from lce_tf.training.plan import layout_of
 from lce_tf.training.records import Figures, begun_layout, identity, open_manifest
@@ -128,8 +128,10 @@ class Job:
         self.layout = layout_of(config, self.model, begun_layout(output))
         build = sliced if self.layout == "slices" else packed
         objective = Objective.of(config, loss)
-        parts = Parts(config, self.layout, sampler, inputs.packer, self.strategy, self.model, objective, self.optimizer)
-        self.batches, self.take_step = build(parts, replicas // workers.count)
+        given = Ingredients(
+            config, self.layout, sampler, inputs.packer, self.strategy, self.model, objective, self.optimizer
+        )
+        self.batches, self.take_step = build(given, replicas // workers.count)
         if self.layout != "slices" and workers.chief:
             print(said_of(self.layout, self.batches), flush=True)
         state = {"model": self.model, "optimizer": self.optimizer, "step": self.step, "best": self.best}
@@ -223,7 +225,7 @@ class Job:
         import tensorflow as tf
 
         loss, norm = float(taken.loss), float(taken.norm)
-        sound = watch.sound(loss, norm, float(taken.scale) if self.take_step.scales else None)
+        sound = watch.take(loss, norm, float(taken.scale) if self.take_step.scales else None)
         if watch.gives_up:
             self.workers.by_chief(functools.partial(self._give_up, step, taken))
         if (warning := watch.warning(step, loss, float(taken.spread))) and self.workers.chief:

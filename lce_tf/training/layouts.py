@@ -11,8 +11,8 @@ from lce_tf.training.plan import plan_batch, plan_packed, plan_parts
 from lce_tf.training.strategies import device_kind
 
 
-class Parts(NamedTuple):
-    """The parts of a training that both layouts need."""
+class Ingredients(NamedTuple):
+    """What both layouts make their batches and steps of."""
 
     config: TrainConfig
     layout: str
@@ -34,7 +34,7 @@ class Parts(NamedTuple):
         return self.strategy, self.model, self.objective, self.optimizer, self.config.seed
 
 
-def sliced(parts: Parts, replicas_here: int):
+def sliced(given: Ingredients, replicas_here: int):
     """Batches in slices, and their `SlicedStep`.
 
     Args:
@@ -42,21 +42,21 @@ def sliced(parts: Parts, replicas_here: int):
     """
     from lce_tf.training.sliced_step import SlicedStep
 
-    config = parts.config
-    batches = TrainingBatches(parts.sampler, parts.packer, plan_batch(config, parts.replicas), parts.replicas)
-    slices = plan_parts(config, batches, parts.model, replicas_here)
-    return batches, SlicedStep(*parts.of_step, slices, config.xla, config.clip_norm)
+    config = given.config
+    batches = TrainingBatches(given.sampler, given.packer, plan_batch(config, given.replicas), given.replicas)
+    slices = plan_parts(config, batches, given.model, replicas_here)
+    return batches, SlicedStep(*given.of_step, slices, config.xla, config.clip_norm)
 
 
-def packed(parts: Parts, replicas_here: int):
+def packed(given: Ingredients, replicas_here: int):
     """Batches in packed rows, and their `PackedStep`; the arguments are those of `sliced`."""
     from lce_tf.model.packed import PackedModel
     from lce_tf.training.packed_step import PackedStep
 
-    config = parts.config
-    batches = plan_packed(config, parts.layout, parts.sampler, parts.packer, parts.model, parts.replicas)
-    model = PackedModel(parts.model, batches.shape.width, kernels=parts.layout == "flat")
-    return batches, PackedStep(*parts.of_step, model, config.xla or device_kind() == "gpu", config.clip_norm)
+    config = given.config
+    batches = plan_packed(config, given.layout, given.sampler, given.packer, given.model, given.replicas)
+    model = PackedModel(given.model, batches.shape.width, kernels=given.layout == "flat")
+    return batches, PackedStep(*given.of_step, model, config.xla or device_kind() == "gpu", config.clip_norm)
 
 
 def said_of(layout: str, batches: PackedBatches) -> str:

@@ -45,7 +45,7 @@ def device_bytes() -> int:
     return machine_bytes() // beside_each_other()
 
 
-def parts(needs: Sequence[int], budget: float, sums: float = 0) -> list[int]:
+def slices_per_part(needs: Sequence[int], budget: float, sums: float = 0) -> list[int]:
     """Number of slices in each part, so that no part needs more than `budget` bytes.
 
     The last part is the fullest, since it alone is computed only once. A slice larger than the budget is a part of its

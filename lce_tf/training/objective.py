@@ -35,7 +35,7 @@ class Objective:
     @classmethod
     def of(cls, config: TrainConfig, loss: RankingLoss) -> "Objective":
         """The objective that a configuration describes."""
-        counted = config.group_positives + config.hardest if config.hardest else 0
+        counted = config.counted if config.hardest else 0
         return cls(loss, config.scoring, config.batch, config.lengths.windows, config.r_drop, counted)
 
     @property

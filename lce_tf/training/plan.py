@@ -4,7 +4,7 @@ from lce_tf.errors import UserError
 from lce_tf.groups.packed import PackedBatches
 from lce_tf.groups.pipeline import FEWEST_PAIRS, BatchShape, TrainingBatches
 from lce_tf.training.config import TrainConfig
-from lce_tf.training.memory import SHARE, activation_bytes, device_bytes, parts
+from lce_tf.training.memory import SHARE, activation_bytes, device_bytes, slices_per_part
 from lce_tf.training.strategies import device_kind
 
 # Number of first batches used to estimate how much of a batch fits into memory.
@@ -89,9 +89,11 @@ def plan_parts(config: TrainConfig, batches: TrainingBatches, model, replicas: i
     if config.micro_batch:
         length = config.sequence_length
         needs = [rows * length for rows in batches.shape.rows] * again
-        return parts(needs, config.micro_batch, sums * length / activation_bytes(model.config, 1, length, float_bytes))
+        return slices_per_part(
+            needs, config.micro_batch, sums * length / activation_bytes(model.config, 1, length, float_bytes)
+        )
     first = [batches.slices(step) for step in range(min(LOOKED_AT, config.steps))]
     needs = [
         max(activation_bytes(model.config, *part, float_bytes) for part in place) for place in zip(*first, strict=True)
     ]
-    return parts(needs * again, SHARE * device_bytes() / (replicas if device_kind() == "cpu" else 1), sums)
+    return slices_per_part(needs * again, SHARE * device_bytes() / (replicas if device_kind() == "cpu" else 1), sums)

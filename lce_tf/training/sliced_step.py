@@ -75,8 +75,8 @@ class SlicedStep(Step):
             gradients = tf.cond(
                 tf.math.is_finite(norm), lambda: gradients, lambda: [tf.zeros_like(part) for part in gradients]
             )
-        pairs = zip(gradients, self.model.trainable_variables, strict=True)
-        self.optimizer.apply_gradients(pairs, experimental_aggregate_gradients=False)
+        updates = zip(gradients, self.model.trainable_variables, strict=True)
+        self.optimizer.apply_gradients(updates, experimental_aggregate_gradients=False)
         return loss, norm, spread, stops, scale, wordpieces
 
     def _slices(self, packed, step_seed, replica) -> list[tuple]:

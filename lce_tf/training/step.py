@@ -5,7 +5,7 @@ from typing import NamedTuple
 import tensorflow as tf
 import tf_keras as keras
 
-from lce_tf.data.draws import draw
+from lce_tf.data.draws import DROPOUT, draw
 from lce_tf.model.cross_encoder import CrossEncoder
 from lce_tf.training.objective import Objective
 
@@ -64,7 +64,7 @@ class Step:
 
     def step_seed(self, step: int) -> tf.Tensor:
         """The step's part of the dropout seed, an int32."""
-        return tf.constant(int(draw(self.seed, 4, step) >> 33), tf.int32)
+        return tf.constant(int(draw(self.seed, DROPOUT, step) >> 33), tf.int32)
 
     def _on_replicas(self, batch, step_seed, stop) -> Taken:
         """The step on every replica, each with its share of the batch, and the first one's figures."""

@@ -45,7 +45,8 @@ class AdamUpdate:
         correction = tf.sqrt(1 - BETA_2**step) / (1 - BETA_1**step)
         scheduled = self.adam.scheduled_rate()
         for variable, gradient in zip(self.variables, gradients, strict=True):
-            rate = self.adam.constant_rate(variable) or scheduled
+            constant = self.adam.constant_rate(variable)
+            rate = scheduled if constant is None else constant
             first, second = (_local(self.adam.get_slot(variable, name)) for name in ("m", "v"))
             mean = BETA_1 * first + (1 - BETA_1) * gradient
             square = BETA_2 * second + (1 - BETA_2) * tf.square(gradient)

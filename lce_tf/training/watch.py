@@ -26,7 +26,7 @@ class Watch:
     """
 
     def __init__(self, config: TrainConfig):
-        self._blind = LOSSES[config.loss].blind(config.members)
+        self._blind = LOSSES[config.loss](**config.options_of_loss).blind(config.counted)
         self._settled = math.ceil(config.warmup * config.steps)
         self._strange = self._equal = self._stuck = self.skipped = 0
         self._said: set[str] = set()
@@ -35,8 +35,8 @@ class Watch:
         """Restarts the count of skipped steps."""
         self.skipped = 0
 
-    def sound(self, loss: float, norm: float, scale: float | None) -> bool:
-        """Whether the figures are finite, or only the gradient overflows because the loss scale is still too high.
+    def take(self, loss: float, norm: float, scale: float | None) -> bool:
+        """Counts a step; returns whether its figures are finite, but for overflows while the loss scale is too high.
 
         Args:
             scale: the loss scale; None if the loss is not scaled.

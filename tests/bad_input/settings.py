@@ -180,7 +180,7 @@ CASES = [
         "--loss lce --loss-options temprature=0.5",
         "--loss-options temprature=0.5: --loss lce has temperature; lce list losses prints the options of each loss",
     ),
-    trained("--loss-options temperature=0", "--loss-options temperature 0.0: give a number above 0, such as 0.5"),
+    trained("--loss-options temperature=0", "--loss-options temperature 0.0: give 0.001 or more, such as 0.5"),
     trained("--loss-options temperature", "--loss-options 'temperature': give NAME=VALUE, several of them with …"),
     trained(
         "--positives none",

@@ -105,3 +105,10 @@ def test_grouping_keeps_the_order_of_first_appearance():
     assert ids.tolist() == [b"z", b"a", b"b"] and offsets.tolist() == [0, 3, 7, 9]
     assert order.tolist() == [0, 1, 3, 2, 6, 7, 8, 4, 5]
     assert rows.grouped(np.array([b"b", b"a"]), np.array([1, 2]))[2] is None
+
+
+def test_ranges_and_searches_by_hand():
+    starts, lengths = rows.ranges_of(np.array([0, 2, 2, 5]), np.array([2, -1, 0]))
+    assert starts[[0, 2]].tolist() == [2, 0] and lengths.tolist() == [3, 0, 2]
+    assert rows.found_at(np.array([5, 4, 9, -1]), np.array([1, 4, 5])).tolist() == [2, 1, -1, -1]
+    assert rows.found_at(np.array([5]), np.array([])).tolist() == [-1]

@@ -46,6 +46,22 @@ def test_all_equal_and_every_choice(name):
                 check(name, [level] * 4, labels, **options)
 
 
+@pytest.mark.parametrize(
+    ("name", "option", "value"),
+    [
+        (name, option, value)
+        for name in LOSSES
+        for option, one in LOSSES.about(name).options.items()
+        for value in {one.get("at_least"), one["default"]} - {None}
+        if not isinstance(value, str)
+    ],
+)
+def test_the_lowest_value_of_a_number(name, option, value):
+    for labels in ([1.0, 0, 0, 0], [0.0] * 4, [3.0, 2, 1, 0]):
+        for scores in ([50.0, 0, 0, 0], [0.0, 50, 0, 0], [65504.0, 65504, -65504, 0], [0.0] * 4):
+            check(name, scores, labels, **{option: value})
+
+
 def test_none_of_them_learns_from_nothing():
     """A group in the wrong order has a gradient that pulls the best label's passage up."""
     for name in LOSSES:

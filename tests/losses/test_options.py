@@ -28,7 +28,7 @@ def test_values_and_defaults():
         ("lce", "temperature", "--loss-options 'temperature': give NAME=VALUE"),
         ("lce", "temperature=warm", "--loss-options temperature=warm: 'warm' is not a number"),
         ("lce", "temperature=inf", "--loss-options temperature=inf: 'inf' is not a number"),
-        ("lce", "temperature=0", "--loss-options temperature 0.0: give a number above 0, such as 0.5"),
+        ("lce", "temperature=0", "--loss-options temperature 0.0: give 0.001 or more, such as 0.5"),
         ("lce", "temperature=1,temperature=2", "temperature is given twice"),
         ("lambda", "k=1.5", "--loss-options k=1.5: '1.5' is not a whole number"),
         ("lambda", "weights=best", "--loss-options weights 'best': known are ndcg2++, ndcg2, lambdarank"),

@@ -12,7 +12,7 @@ PAPER = TrainConfig("msmarco-passage", "bm25.trec")
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"loss": "softmax"}, "--loss 'softmax': known are adr-mse, binary, ce, hinge, "),
+        ({"loss": "softmax"}, f"--loss 'softmax': known are {', '.join(LOSSES)}"),
         ({"loss": "ranknet"}, "--loss ranknet: learns from a --teacher"),
         ({"teacher": "t.trec"}, "--teacher t.trec: --loss lce asks none; give one of adr-mse, kl, "),
         ({"loss": "margin-mse", "teacher": "t.trec", "group": 1}, "--group 1: --loss margin-mse compares passages"),

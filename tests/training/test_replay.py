@@ -199,9 +199,9 @@ def test_parts_are_what_fits(files, monkeypatch):
     ],
 )
 def test_parts_fill_up_from_the_last_slice_on(needs, budget, sums, counts):
-    from lce_tf.training.memory import parts
+    from lce_tf.training.memory import slices_per_part
 
-    assert parts(needs, budget, sums) == counts
+    assert slices_per_part(needs, budget, sums) == counts
 
 
 def traced(files, parts):

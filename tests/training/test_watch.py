@@ -1,6 +1,7 @@
 """Warnings about bad figures, and when they are printed."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -42,6 +43,12 @@ def test_a_training_that_goes_well_is_let_alone():
     assert warnings(Watch(CONFIG), falling, [0.5] * 1000) == []
 
 
+def test_the_members_that_the_loss_counts_decide():
+    watch = Watch(replace(CONFIG, hardest=1))
+    (line,) = warnings(watch, [0.69] * 1000, [0.5] * 1000)
+    assert "0.693" in line
+
+
 def test_equal_scores_are_told_of_once():
     (line,) = warnings(Watch(CONFIG), [0.1] * 1000, [0.5] * 50 + [1e-7] * 950)
     assert line.startswith(f"warning: step {50 + WINDOW}: ") and "same score" in line and "--learning-rate" in line
@@ -62,10 +69,10 @@ def test_patience_counts_steps_in_a_row():
     watch = Watch(CONFIG)
     for _ in range(3):
         for _ in range(PATIENCE - 1):
-            assert not watch.sound(math.nan, math.nan, None) and not watch.gives_up
-        assert watch.sound(1.0, 1.0, None)
+            assert not watch.take(math.nan, math.nan, None) and not watch.gives_up
+        assert watch.take(1.0, 1.0, None)
     for _ in range(PATIENCE):
-        assert not watch.gives_up and not watch.sound(1.0, math.inf, None)
+        assert not watch.gives_up and not watch.take(1.0, math.inf, None)
     assert watch.gives_up and watch.skipped == 3 * (PATIENCE - 1) + PATIENCE
     watch.reset()
     assert watch.skipped == 0
@@ -73,5 +80,5 @@ def test_patience_counts_steps_in_a_row():
 
 def test_a_loss_scale_may_come_down_but_not_below_one():
     watch = Watch(CONFIG)
-    assert watch.sound(1.0, math.inf, 2.0**15) and watch.sound(1.0, math.inf, 2.0) and watch.skipped == 2
-    assert not watch.sound(1.0, math.inf, 1.0) and not watch.sound(math.nan, math.inf, 2.0**15)
+    assert watch.take(1.0, math.inf, 2.0**15) and watch.take(1.0, math.inf, 2.0) and watch.skipped == 2
+    assert not watch.take(1.0, math.inf, 1.0) and not watch.take(math.nan, math.inf, 2.0**15)

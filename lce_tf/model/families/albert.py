@@ -44,4 +44,5 @@ FAMILY = Family(
         "hidden_dropout_prob": 0.0,
         "attention_probs_dropout_prob": 0.0,
     },
+    shares=True,
 )

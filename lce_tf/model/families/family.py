@@ -33,6 +33,9 @@ class Family:
         attention: a key of `lce_tf.model.attention.ATTENTIONS`.
         norm: "layer", or "rms" without mean and bias.
         before: whether norms come before attention and feed-forward (pre-norm) instead of after the residual sums.
+        scaled: whether products of queries and keys are divided by the root of the head's size.
+        float32_output: whether the feed-forward's last layer stays in float32 where the others are in float16.
+        shares: whether layers share weights, and embeddings are projected even if they are as wide as the layers.
         first_norm: in a pre-norm family, whether the first layer also has a norm before its attention.
         biases: whether the dense layers have biases, in a family whose `config.json` does not say.
         unused: regular expression of weights that no cross-encoder reads, besides heads of pretraining.
@@ -55,6 +58,9 @@ class Family:
     attention: str = "plain"
     norm: str = "layer"
     before: bool = False
+    scaled: bool = True
+    float32_output: bool = False
+    shares: bool = False
     first_norm: bool = True
     biases: bool = True
     unused: str = ""
