@@ -8,7 +8,7 @@ import numpy as np
 from lce_tf.groups.pipeline import streamed
 from lce_tf.groups.sampler import GroupSampler
 from lce_tf.tokens.packing import Packer
-from lce_tf.tokens.rows import MULTIPLE, best_fit, end_to_end, rounded
+from lce_tf.tokens.rows import MULTIPLE, placed, rounded
 
 # The sizes are chosen from the lengths of the first LOOKED_AT steps. The largest size exceeds the largest need seen by
 # HEADROOM times the spread (max - min) of the needs.
@@ -96,11 +96,11 @@ class PackedBatches:
         """
         dealt, columns, lengths = self._dealt(step, replica)
         chosen = self._chosen(lengths)
-        placed = [self._placed(lengths[rows]) for rows in chosen]
-        size = self._size(max(need for _, need in placed))
+        places = [placed(lengths[rows], self.shape.width) for rows in chosen]
+        size = self._size(max(need for _, need in places))
         parts = [
             self.packer.pack_at(*(column[rows] for column in columns), starts, size)
-            for rows, (starts, _) in zip(chosen, placed, strict=True)
+            for rows, (starts, _) in zip(chosen, places, strict=True)
         ]
         slots = np.concatenate(chosen)
         order = np.empty(len(slots), np.int32)
@@ -137,16 +137,9 @@ class PackedBatches:
         rounds[1::2] = rounds[1::2, ::-1]
         return list(np.sort(rounds.T, axis=1))
 
-    def _placed(self, lengths: np.ndarray) -> tuple[np.ndarray, int]:
-        """The start of each pair of a part, and the wordpieces that the part needs."""
-        if self.shape.width is None:
-            return end_to_end(lengths), int(lengths.sum())
-        starts, rows = best_fit(lengths, self.shape.width)
-        return starts, rows * self.shape.width
-
     def _need(self, step: int, replica: int) -> int:
         _, _, lengths = self._dealt(step, replica)
-        return max(self._placed(lengths[rows])[1] for rows in self._chosen(lengths))
+        return max(placed(lengths[rows], self.shape.width)[1] for rows in self._chosen(lengths))
 
     def _size(self, need: int) -> int:
         """The smallest sufficient size; a batch larger than all sizes gets its own size and thus its own program."""

@@ -13,7 +13,7 @@ from lce_tf.reranking.engine import Batches, Engine
 from lce_tf.reranking.forks import same_process, tensorflow_begins
 from lce_tf.reranking.layout import in_rows
 from lce_tf.tokens.packing import PackedTokens, Packer
-from lce_tf.tokens.rows import RowShape, rounded
+from lce_tf.tokens.rows import ROW_MULTIPLE, RowShape, rounded
 
 # Wordpieces of a small and of a large batch. Each size is compiled into its own program. The small size is for the end
 # of a job, where a large batch would be too empty.
@@ -21,8 +21,6 @@ SIZES = (8192, 65536)
 # A batch of any size has at most (wordpieces of the largest size / this number) pairs. If pairs are shorter on average,
 # part of a large batch stays empty.
 FEWEST_WORDPIECES = 16
-# The width of rows is a multiple of this many wordpieces.
-ROW_MULTIPLE = 128
 
 
 class PackedEngine(Engine):

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-# The length of a sequence without rows is rounded up to a multiple of this many tokens.
-MULTIPLE = 64
+# The length of a sequence without rows is rounded up to a multiple of this many tokens, the width of rows to one of
+# twice as many.
+MULTIPLE, ROW_MULTIPLE = 64, 128
 
 
 def best_fit(lengths: np.ndarray, width: int) -> tuple[np.ndarray, int]:
@@ -47,6 +48,19 @@ def rounded(tokens: int, multiple: int = MULTIPLE) -> int:
     return -(-int(tokens) // multiple) * multiple
 
 
+def placed(lengths: np.ndarray, width: int | None) -> tuple[np.ndarray, int]:
+    """The position of each pair's first token, [pairs] int64, and the number of tokens needed, padding included.
+
+    Args:
+        lengths: [pairs] tokens of each pair, none longer than `width`.
+        width: tokens per row; None: pairs follow one another without rows.
+    """
+    if width is None:
+        return end_to_end(lengths), int(np.sum(lengths))
+    starts, rows = best_fit(lengths, width)
+    return starts, rows * width
+
+
 @dataclass(frozen=True)
 class RowShape:
     """The static shapes of batches in which pairs share rows.
@@ -62,12 +76,5 @@ class RowShape:
     width: int | None = None
 
     def place(self, lengths: np.ndarray) -> tuple[np.ndarray, int]:
-        """The position of each pair's first token, [pairs] int64, and the number of tokens needed, padding included.
-
-        Args:
-            lengths: [pairs] tokens of each pair, none longer than `width`.
-        """
-        if self.width is None:
-            return end_to_end(lengths), int(np.sum(lengths))
-        starts, rows = best_fit(lengths, self.width)
-        return starts, rows * self.width
+        """See `placed`."""
+        return placed(lengths, self.width)

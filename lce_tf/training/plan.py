@@ -3,16 +3,13 @@
 from lce_tf.errors import UserError
 from lce_tf.groups.packed import PackedBatches
 from lce_tf.groups.pipeline import FEWEST_PAIRS, BatchShape, TrainingBatches
+from lce_tf.tokens.rows import ROW_MULTIPLE, rounded
 from lce_tf.training.config import TrainConfig
 from lce_tf.training.memory import SHARE, activation_bytes, device_bytes, slices_per_part
 from lce_tf.training.strategies import device_kind
 
 # Number of first batches used to estimate how much of a batch fits into memory.
 LOOKED_AT = 32
-
-
-# The width of rows is a multiple of this many wordpieces.
-ROW_MULTIPLE = 128
 
 
 def layout_of(config: TrainConfig, model, begun: str | None = None) -> str:
@@ -43,7 +40,7 @@ def layout_of(config: TrainConfig, model, begun: str | None = None) -> str:
 
 def plan_packed(config: TrainConfig, layout: str, sampler, packer, model, replicas: int) -> PackedBatches:
     """Packed batches in as few parts as possible, each within `micro_batch` wordpieces or the device's memory."""
-    width = -(-config.sequence_length // ROW_MULTIPLE) * ROW_MULTIPLE
+    width = rounded(config.sequence_length, ROW_MULTIPLE)
     float_bytes = 4 if model.precision.policy == "float32" else 2
     a_row = activation_bytes(model.config, 1, width, float_bytes)
     room = config.micro_batch or int(SHARE * device_bytes() / a_row) * width
