@@ -49,7 +49,7 @@ class Audit:
         left_out = {
             "not in the run": found.not_in_run,
             "without text in the split": found.no_text,
-            "without a positive in the collection": found.no_positive,
+            f"without a positive {found.positives}": found.no_positive,
             "with too few negatives": found.few_negatives,
         }
         rows = [("judged queries", f"{found.judged}"), ("usable", f"{self.usable}")]

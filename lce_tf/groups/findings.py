@@ -23,6 +23,7 @@ class Findings:
             not left out.
         relevant_among_top: number of relevant passages within the depth, which are excluded from the negatives.
         of: what `judged` counts, in words.
+        positives: where positives come from, in words.
     """
 
     judged: int = 0
@@ -34,6 +35,7 @@ class Findings:
     positives_outside: list[str] = field(default_factory=list)
     relevant_among_top: int = 0
     of: str = JUDGED
+    positives: str = "in the collection"
 
     def summary(self) -> str:
         """One line: the number of queries considered, and how many are left out for each reason."""
@@ -41,7 +43,7 @@ class Findings:
         reasons = {
             "not in the run": self.not_in_run,
             "without text": self.no_text,
-            "without a positive in the collection": self.no_positive,
+            f"without a positive {self.positives}": self.no_positive,
             f"with too few {drawn}": self.few_negatives,
         }
         parts = [f"{len(ids)} {reason} (such as {ids[0]})" for reason, ids in reasons.items() if ids]

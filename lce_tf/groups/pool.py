@@ -137,6 +137,7 @@ def build_pool(run: Run, qrels: Qrels, queries: TokenStore, passages: TokenStore
         positives_outside=_text(names[usable & (top.hits == 0) & config.judged]),
         relevant_among_top=int(top.hits.sum()),
         of=config.asked,
+        positives="among the run's top" if config.positives == "run" else Findings.positives,
     )
     if not usable.any():
         raise UserError(f"no training query is usable: {findings.summary()}")

@@ -81,7 +81,7 @@ def open_checkpoint(
     special = special_words == "token" or (special_words == "auto" and reference)
     tokenizer = WordPieces(folder, special, layout.lower)
     tokenizer.prompt = layout.prompt
-    if not (tokenizer.fits(config.vocab_size) if public else tokenizer.size <= config.vocab_size):
+    if not (tokenizer.fit_to(config.vocab_size) if public else tokenizer.size <= config.vocab_size):
         raise UserError(
             f"{name}: its tokenizer has {tokenizer.size} wordpieces, its config.json "
             f"{config.vocab_size}; they do not belong together"

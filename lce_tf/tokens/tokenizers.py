@@ -86,11 +86,11 @@ class WordPieces:
             return encoded
         return [[token if token < self._most else self._wrapper.unk_token_id for token in ids] for ids in encoded]
 
-    def fits(self, vocabulary: int) -> bool:
-        """Whether a model with `vocabulary` token embeddings has one for every id that the tokenizer produces.
+    def fit_to(self, vocabulary: int) -> bool:
+        """Makes every id that the tokenizer produces lower than `vocabulary`, the model's token embeddings.
 
-        If the only ids beyond are tokens added to the tokenizer, and it has an unknown token, they are mapped to that
-        token from now on, and the answer is True.
+        Ids beyond are mapped to the unknown token if they are all tokens added to the tokenizer. Returns whether all
+        ids fit.
         """
         beyond = {word for word, token in self._backend.get_vocab().items() if token >= vocabulary}
         if not beyond:

@@ -290,3 +290,11 @@ def test_without_positives_all_of_the_top_are_candidates():
         refuse_strangers(run, {}, store_of(["z"]), config)
     with pytest.raises(UserError, match="--group 4: needs 4 distinct passages, but only the top 3"):
         PoolConfig(4, 3, positives="none")
+
+
+@pytest.mark.parametrize(("positives", "where"), [("judged", "in the collection"), ("run", "among the run's top")])
+def test_a_missing_positive_is_said_where_it_was_looked_for(positives, where):
+    qrels = {"q": {"a": 1}, "r": {"z" if positives == "judged" else "c": 1}}
+    run = run_of({"q": ["a", "b"], "r": ["a", "b", "c"]})
+    pool = build_pool(run, qrels, store_of(["q", "r"]), store_of("abc"), PoolConfig(2, 2, positives=positives))
+    assert f"1 without a positive {where} (such as r)" in pool.findings.summary()

@@ -143,7 +143,7 @@ def test_words_that_the_model_has_no_embedding_for_are_unknown(tmp_path):
     pieces = WordPieces(folder)
     assert pieces(["a extra"]) == [[*pieces(["a"])[0], vocabulary]]
     key = pieces.key
-    assert pieces.fits(vocabulary + 1) and pieces.key == key
-    assert not pieces.fits(vocabulary - 1)  # "b" is no word that was added
-    assert pieces.fits(vocabulary) and pieces.key != key
+    assert pieces.fit_to(vocabulary + 1) and pieces.key == key
+    assert not pieces.fit_to(vocabulary - 1)  # "b" is no word that was added
+    assert pieces.fit_to(vocabulary) and pieces.key != key
     assert pieces(["a extra"]) == [[*pieces(["a"])[0], 1]]
