@@ -120,6 +120,7 @@ def test_bad_input_is_one_line_with_nothing_left(small, tmp_path, monkeypatch, c
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_students_of_a_public_checkpoint_keep_its_head(small, tmp_path):
     import numpy as np
     import transformers
