@@ -10,6 +10,7 @@ from pathlib import Path
 
 from lce_tf.data.formats import add_format_option
 from lce_tf.data.hashes import file_sha256
+from lce_tf.data.spared import spare_inputs
 from lce_tf.foundation.arguments import command_main, parser_for
 from lce_tf.foundation.files import write_json
 from lce_tf.foundation.settings import add_options
@@ -45,6 +46,7 @@ def _main(arguments: argparse.Namespace) -> None:
     flags = vars(arguments).copy()
     file, examples = flags.pop("json"), flags.pop("examples")
     config = TrainConfig(**flags)
+    spare_inputs(file, (config.run, config.backbone), "--json")
     found = audit_training(config)
     record = read_record(config.run, file_sha256(config.run))
     print(found.text())
@@ -52,7 +54,7 @@ def _main(arguments: argparse.Namespace) -> None:
         print(f"\nwhat lce negatives made {config.run} of:\n{summary(record)}")
         if shown := examples_text(record, examples):
             print(f"\n{shown}")
-    if file:
+    if file is not None:
         removed = {"negatives": record} if record else {}
         write_json(Path(file), json.loads(json.dumps({**found.as_json(), **removed})))
 

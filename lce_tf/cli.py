@@ -5,6 +5,8 @@ import importlib
 import sys
 
 import lce_tf
+from lce_tf.errors import UserError
+from lce_tf.foundation.exits import guarded
 
 # name -> (module with `main(argv=None) -> int`, what it does), in the order in which they are usually run
 COMMANDS = {
@@ -38,7 +40,10 @@ COMMANDS = {
 
 def main(argv: list[str] | None = None) -> int:
     """Runs the command that `argv` names first, with the other arguments; returns its exit status, 2 if unknown."""
-    argv = sys.argv[1:] if argv is None else argv
+    return guarded(_run, sys.argv[1:] if argv is None else argv)
+
+
+def _run(argv: list[str]) -> int:
     name, rest = (argv[0], argv[1:]) if argv else ("", [])
     if name in ("-h", "--help", "help"):
         print(_usage())
@@ -50,12 +55,10 @@ def main(argv: list[str] | None = None) -> int:
         print(_usage(), file=sys.stderr)
         return 2
     if name not in COMMANDS:
-        print(f"error: {_unknown(name)}", file=sys.stderr)
-        return 2
-    module = importlib.import_module(COMMANDS[name][0])
+        raise UserError(_unknown(name))
     called_as, sys.argv[0] = sys.argv[0], f"lce {name}"  # argparse prints it in the command's usage line
     try:
-        return module.main(rest)
+        return importlib.import_module(COMMANDS[name][0]).main(rest)
     finally:
         sys.argv[0] = called_as
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from lce_tf.data.spared import spare_inputs
 from lce_tf.errors import UserError
 from lce_tf.evaluation import significance
 from lce_tf.evaluation.inputs import Judged, aligned, judged_runs, level, run_files
@@ -35,6 +36,7 @@ class CompareConfig(Judged):
         super().__post_init__()
         if len(self.runs) < 2:
             raise UserError(f"{self.runs[0]}: one run cannot be compared; give at least two")
+        spare_inputs(self.json, (*self.runs, self.qrels), "--json")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -57,7 +59,7 @@ def compare(config: CompareConfig) -> Comparison:
     runs = judged_runs(config.runs, [config.measure], config)
     per_query = {name: evaluate(run, judged, [config.measure])[config.measure] for name, run, judged in runs}
     found = significance.compare(per_query, alpha=config.alpha)
-    if config.json:
+    if config.json is not None:
         write_json(config.json, as_json(found, config.measure, per_query))
     return found
 

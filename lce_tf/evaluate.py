@@ -5,6 +5,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from lce_tf.data.spared import spare_inputs
 from lce_tf.evaluation.inputs import Judged, aligned, judged_runs, run_files
 from lce_tf.evaluation.measures import EXAMPLES, evaluate, mean
 from lce_tf.evaluation.ties import Ties, ties
@@ -29,6 +30,10 @@ class EvaluateConfig(Judged):
         False, "show what equal scores leave open: the worst, expected and best value, and the share of tied pairs"
     )
     per_query: str | None = setting(None, "also write run -> measure -> query -> value here, as JSON", metavar="FILE")
+
+    def __post_init__(self):
+        super().__post_init__()
+        spare_inputs(self.per_query, (*self.runs, self.qrels), "--per-query")
 
 
 @dataclass(frozen=True)
@@ -68,7 +73,7 @@ def evaluate_files(config: EvaluateConfig) -> Evaluation:
         values[name] = evaluate(run, judged, config.measures)
         if config.ties:
             found[name] = ties(run, judged, values[name])
-    if config.per_query:
+    if config.per_query is not None:
         write_json(config.per_query, values)
     return Evaluation(values, found)
 

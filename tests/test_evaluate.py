@@ -125,7 +125,9 @@ def test_judgments_of_other_queries(tmp_path, capsys):
 def test_incomplete_command_lines(capsys):
     with pytest.raises(SystemExit) as stopped:
         main(["--qrels", QRELS])
-    assert stopped.value.code == 2 and "usage:" in capsys.readouterr().err
+    assert stopped.value.code == 2
+    said = "error: the following arguments are required: RUN; python -m lce_tf.evaluate --help shows the options\n"
+    assert capsys.readouterr().err == said
     assert main([BM25]) == 2
     assert capsys.readouterr().err == "error: by which judgments? Name them with --qrels or --dataset\n"
     assert main([BM25, "--qrels", QRELS, "--dataset", "pydocs"]) == 2

@@ -56,10 +56,10 @@ def test_it_can_be_called(files):
         ("--teacher-margin 1", "need a --teacher"),
         ("--teacher teacher.trec --teacher-margin -1", "--teacher-margin -1"),
         ("--teacher teacher.trec --teacher-share 2", "--teacher-share 2"),
-        ("--output run0.trec", "--output run0.trec: is one of the inputs"),
+        ("--output run0.trec", "--output run0.trec: would overwrite run0.trec, which is read"),
         ("--output data", "data: is a folder"),
         ("--output /dev/stdout", "is a stream"),
-        ("--tag two\twords", "--tag 'two\twords'"),
+        ("--tag two\twords", "--tag 'two\\twords'"),
         ("--draw score --draw-temperature 0", "--draw-temperature 0"),
     ],
 )

@@ -73,6 +73,8 @@ class Source:
 
 
 def _opened(path: str | Path) -> BinaryIO:
+    if not str(path):
+        raise UserError("an input's name is empty; name a file")
     try:
         return open(path, "rb", buffering=0)
     except (FileNotFoundError, NotADirectoryError) as error:

@@ -73,7 +73,7 @@ def run_names(paths: Sequence[str]) -> dict[str, str]:
     for place, path in enumerate(paths):
         if not Path(path).exists():
             raise UserError(f"{path}: no such file; give the runs to evaluate")
-        if path in paths[:place]:
+        if any(Path(path).samefile(other) for other in paths[:place]):
             raise UserError(f"{path}: is given twice; name each run once")
     short = [Path(path).name for path in paths]
     return {name if short.count(name) == 1 else path: path for name, path in zip(short, paths, strict=True)}

@@ -54,6 +54,10 @@ class Measure:
     cutoff: int | None
 
 
+# Grades and cut-offs of trec_eval are 32-bit numbers.
+LARGEST = 1 << 31
+
+
 def parse_measure(name: str) -> Measure:
     """The measure called `name` in ir_measures' syntax, e.g. `RR(rel=2)@10`.
 
@@ -78,6 +82,8 @@ def parse_measure(name: str) -> Measure:
     for what, value in (("rel", rel), ("the cut-off", cutoff)):
         if value is not None and (type(value) is not int or value < 1):
             raise UserError(f"measure {name!r}: {what} is {value!r}; it must be a whole number of at least 1")
+        if value is not None and value >= LARGEST:
+            raise UserError(f"measure {name!r}: {what} is {value}; it must be less than 2^31")
     return Measure(name, trec_name.format(cutoff), rel, cutoff)
 
 

@@ -6,7 +6,7 @@ import os
 import sys
 import types
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from lce_tf.foundation.exits import guarded
 from lce_tf.foundation.xla import set_flags
@@ -17,6 +17,14 @@ class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescript
 
     def _get_help_string(self, action):
         return action.help if action.default is None else super()._get_help_string(action)
+
+
+class CommandParser(argparse.ArgumentParser):
+    """A parser whose errors are one line, like those of the commands."""
+
+    def error(self, message: str) -> NoReturn:
+        """Ends the process with status 2."""
+        self.exit(2, f"error: {message}; {self.prog} --help shows the options\n")
 
 
 def program_of(command: str) -> str:
@@ -33,7 +41,7 @@ def parser_for(command: str, description: str, example: str) -> argparse.Argumen
         description: what the command does.
         example: a complete command line, and what there is to say below it.
     """
-    return argparse.ArgumentParser(
+    return CommandParser(
         prog=program_of(command),
         description=description,
         epilog=f"example:\n  {example}\n",

@@ -4,7 +4,8 @@ A kind's version is raised when its earlier files can no longer be read as they 
 version 1.
 """
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,15 @@ class Kind:
                 f"{self.instead}"
             )
         return {name: value for name, value in facts.items() if name != KEY}
+
+    @contextlib.contextmanager
+    def reading(self, file: str | Path) -> Iterator[None]:
+        """Within the block, an error that wrong values in `file` cause is raised as a UserError that names the file."""
+        try:
+            yield
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError, ArithmeticError) as error:
+            what = f"{type(error).__name__}: {error}"
+            raise UserError(f"{file}: holds values that {self.what} has not ({what}); {self.instead}") from error
 
     def write(self, file: str | Path, facts: Mapping[str, Any]) -> None:
         """Writes the facts with the version, complete or not at all."""

@@ -1,5 +1,6 @@
 """The exit status of commands: errors that the input causes become one line and status 2."""
 
+import io
 import os
 import select
 import sys
@@ -15,32 +16,51 @@ TRY_AGAIN = 75
 def guarded(run, *args, **kwargs) -> int:
     """Calls `run` and returns its exit status: 2 with one line for bad input, 75 for a lost worker, 130 after Ctrl-C.
 
-    An OSError that has an errno or names a file, such as a full disk or an unwritable folder, is reported like bad
-    input, because the user can fix it. If stdout is a pipe whose reader has ended, as `| head` does, nothing is printed
-    and the status is 141.
+    An OSError that has an errno or names a file, such as a full disk or an unwritable folder, and too little memory are
+    reported like bad input, because the user can do something about them. If stdout is a pipe whose reader has ended,
+    as `| head` does, nothing is printed and the status is 141.
     """
     from lce_tf.foundation.homes import settle_places
 
     settle_places()
+    _ready_streams()
     try:
         status = run(*args, **kwargs) or 0
         sys.stdout.flush()
         return status
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        _say(f"error: {error}")
     except LostWorker as error:
-        print(f"error: {error}", file=sys.stderr)
+        _say(f"error: {error}")
         return TRY_AGAIN
+    except MemoryError as error:
+        reason = (str(error).splitlines() or ["no more could be allocated"])[0]
+        _say(f"error: not enough memory ({reason}); give smaller numbers, or use a larger machine")
     except OSError as error:
         if isinstance(error, BrokenPipeError) and _stdout_has_no_reader():
             return NO_READER
         if error.filename is None and error.errno is None:
             raise
-        print(f"error: {error.filename or 'I/O'}: {error.strerror or error}", file=sys.stderr)
+        _say(f"error: {error.filename or 'standard input or output'}: {error.strerror or error}")
     except KeyboardInterrupt:
-        print("interrupted; the same command resumes from here", file=sys.stderr)
+        _say("interrupted; the same command resumes from here")
         return 130
     return 2
+
+
+def _ready_streams() -> None:
+    """Makes stdout and stderr usable where they are closed, and where their encoding lacks a character."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w"))
+        elif isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _say(line: str) -> None:
+    """Prints one line to stderr; control characters of a file's name, such as line ends, are escaped."""
+    print("".join(c if c.isprintable() else repr(c)[1:-1] for c in line), file=sys.stderr)
 
 
 def _stdout_has_no_reader() -> bool:

@@ -70,13 +70,13 @@ def make_folder(path: str | Path) -> Path:
 
 @contextlib.contextmanager
 def claimed_folder(path: str | Path) -> Iterator[Path]:
-    """Creates the folder `path` and its parents; a UserError in the block removes the new ones that are still empty."""
+    """Creates the folder `path` and its parents; an exception in the block removes new ones that are still empty."""
     path = Path(path)
     made = [folder for folder in (path, *path.parents) if not folder.exists()]
     make_folder(path)
     try:
         yield path
-    except UserError:
+    except BaseException:
         for folder in made:
             with contextlib.suppress(OSError):  # not empty any more
                 folder.rmdir()
@@ -100,9 +100,8 @@ def written(path: str | Path, mode: str = "w") -> Iterator[Any]:
         with _stream(path, mode, text, named) as file:
             yield file
         return
+    _refuse_folder(named, path)
     make_folder(path.parent)
-    if path.is_dir():
-        raise UserError(f"{named}: is a folder; name a file to write")
     try:
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     except OSError as error:
@@ -123,6 +122,42 @@ def written(path: str | Path, mode: str = "w") -> Iterator[Any]:
         raise
 
 
+@contextlib.contextmanager
+def written_together(*paths: str | Path) -> Iterator[list[Path]]:
+    """Temporary paths, one for each of `paths`; if the block ends without an exception, their files replace `paths`.
+
+    Args:
+        paths: regular files; they are replaced in this order, after all have been written.
+
+    Raises:
+        UserError: as `written`; the old contents of all paths are kept.
+    """
+    ends = [destination(path) for path in paths]
+    folders: list[Path] = []
+    try:
+        for path, end in zip(paths, ends, strict=True):
+            _refuse_folder(path, end)
+            make_folder(end.parent)
+            try:
+                folders.append(Path(tempfile.mkdtemp(dir=end.parent, prefix=f".{end.name}.", suffix=".part")))
+            except OSError as error:
+                raise _unwritable(end, error) from error
+        files = [folder / end.name for folder, end in zip(folders, ends, strict=True)]
+        try:
+            yield files
+        except UserError as error:  # an error of `written` names the temporary file
+            line = str(error)
+            for file, end in zip(files, ends, strict=True):
+                line = line.replace(str(file), str(end))
+            raise UserError(line) from error
+        for file, end in zip(files, ends, strict=True):
+            os.replace(file, end)
+            _sync_folder(end.parent)
+    finally:
+        for folder in folders:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
 def check_output(path: str | Path, option: str = "output") -> None:
     """Checks before long work that `written` can write to `path`; creates its folder.
 
@@ -132,13 +167,19 @@ def check_output(path: str | Path, option: str = "output") -> None:
     if is_stream(path):
         return
     end = destination(path)
-    if end.is_dir():
-        raise UserError(f"{path}: is a folder; name a file to write")
+    _refuse_folder(path, end)
     try:
         with tempfile.TemporaryFile(dir=make_folder(end.parent)):
             pass
     except OSError as error:
         raise UserError(f"{path}: cannot be written ({error.strerror}); choose another {option}") from error
+
+
+def _refuse_folder(named: str | Path, path: Path) -> None:
+    if not str(named):
+        raise UserError("an output's name is empty; name a file to write")
+    if path.is_dir() or str(named).endswith(os.sep):
+        raise UserError(f"{named}: is a folder; name a file to write")
 
 
 def vacant(output: str | Path) -> Path:

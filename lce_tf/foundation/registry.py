@@ -8,6 +8,7 @@ import importlib
 import importlib.metadata
 import os
 import sys
+import traceback
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -134,6 +135,10 @@ class Registry(Mapping[str, type]):
             return load()
         except (ImportError, AttributeError, SyntaxError) as error:
             raise UserError(f"{self.flag} {name}: cannot be imported ({error})") from error
+        except (Exception, SystemExit) as error:  # whatever another project's file does when it is imported
+            *_, last = traceback.extract_tb(error.__traceback__)
+            why = f"{type(error).__name__}: {error}; {last.filename}, line {last.lineno}"
+            raise UserError(f"{self.flag} {name}: cannot be imported ({why})") from error
 
     def _checked(self, name: str, found: object) -> type:
         if not (isinstance(found, type) and issubclass(found, self.facts)):

@@ -5,9 +5,10 @@ fields, so a new setting needs one new field only.
 """
 
 import argparse
+import math
 import types
 import typing
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, Field, field, fields
 from typing import Any
 
@@ -119,11 +120,36 @@ def check(config: Any, named: Callable[[str], str] = flag) -> None:
         choices = _choices(one)
         if choices is not None and value not in choices:
             raise UserError(f"{named(one.name)} {value!r}: known are {', '.join(map(str, choices))}")
+        if isinstance(value, float) and math.isinf(value):
+            raise UserError(f"{named(one.name)} {value}: give a finite number")
+        if isinstance(value, int) and abs(value) >= 1 << 63:
+            raise UserError(f"{named(one.name)} {value}: give a number below 2^63")
         low, above, below = stated["at_least"], stated["above"], stated["below"]
         # Written so that NaN, which compares as false, is refused.
         sound = (low is None or value >= low) and (above is None or value > above) and (below is None or value < below)
         if not sound:
             raise UserError(f"{named(one.name)} {value}: {stated['give'] or _bounds(low, above, below)}")
+
+
+def check_types(cls: type, values: Mapping[str, Any], file: str) -> None:
+    """Checks that values read from a file have the types of a dataclass's fields of the same names.
+
+    Whole numbers pass as floats; values of types other than text, numbers and truth are not checked.
+
+    Raises:
+        UserError: names the file, the field and the value.
+    """
+    hints = typing.get_type_hints(cls)
+    for one in fields(cls):
+        if one.name not in values:
+            continue
+        value, kinds = values[one.name], typing.get_args(hints[one.name]) or (hints[one.name],)
+        plain = {str, int, float, bool, type(None)}
+        if not plain.issuperset(kinds):
+            continue
+        sound = isinstance(value, kinds) and (not isinstance(value, bool) or bool in kinds)
+        if not sound and not (float in kinds and type(value) is int):
+            raise UserError(f"{file}: {one.name} is {value!r:.40}, which is none of its values; make it again")
 
 
 def from_options(cls: type, arguments: argparse.Namespace) -> Any:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,9 +9,9 @@ import numpy as np
 from lce_tf.data.datasets import load_dataset
 from lce_tf.data.formats import CHOICES as FORMATS_SAID
 from lce_tf.data.formats import FORMAT_HELP
-from lce_tf.data.layouts import spare_own_file
 from lce_tf.data.qrels import Qrels, judgments_key, read_qrels
 from lce_tf.data.runs import Run, check_ids
+from lce_tf.data.spared import BESIDE_A_RUN, spare_inputs
 from lce_tf.errors import UserError
 from lce_tf.evaluation.measures import parse_measure
 from lce_tf.foundation.arguments import names, wants
@@ -98,12 +97,10 @@ class FuseConfig:
         for place, run in enumerate(self.runs):
             if run in self.runs[:place]:
                 raise UserError(f"{run}: is given twice; name each run once")
-        if Path(self.output).resolve() in [Path(run).resolve() for run in (*self.runs, *self.learn_runs)]:
-            raise UserError(f"--output {self.output}: is one of the runs, which would be lost; name another file")
         if self.tag.split() != [self.tag]:
             raise UserError(f"--tag '{self.tag}': is empty or holds white space; give one word")
         refuse_stream(self.output)
-        spare_own_file(self.output)
+        spare_inputs(self.output, (*self.runs, *self.learn_runs, self.learn_qrels), beside=BESIDE_A_RUN)
         self._check_weights()
 
     def _check_weights(self) -> None:

@@ -2,12 +2,11 @@
 
 import math
 from dataclasses import dataclass
-from pathlib import Path
 
 from lce_tf.data.formats import CHOICES as FORMATS_SAID
 from lce_tf.data.formats import FORMAT_HELP
-from lce_tf.data.layouts import spare_own_file
 from lce_tf.data.pydocs.near_duplicates import THRESHOLD
+from lce_tf.data.spared import BESIDE_A_RUN, spare_inputs
 from lce_tf.errors import UserError
 from lce_tf.foundation.arguments import names, wants
 from lce_tf.foundation.destinations import is_stream
@@ -120,6 +119,4 @@ class NegativesConfig:
             raise UserError(f"--tag '{self.tag}': is empty or holds white space; give one word")
         if is_stream(self.output):
             raise UserError(f"--output {self.output}: is a stream, but OUTPUT.json is written beside it; name a file")
-        if Path(self.output).resolve() in {Path(run).resolve() for run in (*self.runs, *self.teacher)}:
-            raise UserError(f"--output {self.output}: is one of the inputs, which would be lost; name another file")
-        spare_own_file(self.output)
+        spare_inputs(self.output, (*self.runs, *self.teacher), beside=BESIDE_A_RUN)

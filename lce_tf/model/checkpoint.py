@@ -145,11 +145,18 @@ def trained(folder: str | Path) -> Trained:
         raise UserError(f"{folder}: is a backbone without a trained head; train it first with python -m lce_tf.train")
     if isinstance(ours, dict):
         ours = CHECKPOINT.check(ours, folder / "config.json")
-    config = EncoderConfig.from_huggingface(values, str(folder / "config.json"))
+    file = folder / "config.json"
+    config = EncoderConfig.from_huggingface(values, str(file))
     try:
-        return Trained(config, Scoring(**ours["scoring"]), Lengths(**ours["lengths"]))
-    except (KeyError, TypeError) as error:
-        raise UserError(f"{folder / 'config.json'}: its lce_tf part is not what training writes ({error})") from error
+        found = Trained(config, Scoring(**ours["scoring"]), Lengths(**ours["lengths"]))
+    except (KeyError, TypeError, UserError) as error:
+        raise UserError(f"{file}: its lce_tf part is not what training writes ({error})") from error
+    if found.lengths.sequence > config.positions:
+        raise UserError(
+            f"{file}: its lce_tf part has a sequence of {found.lengths.sequence} wordpieces, and the model has "
+            f"{config.positions} positions"
+        )
+    return found
 
 
 def load(folder: str | Path, precision: Precision = PRECISIONS["float32"]) -> "CrossEncoder":

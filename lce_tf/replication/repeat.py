@@ -8,7 +8,9 @@ from typing import Any, NamedTuple
 
 from lce_tf.data.hashes import file_sha256
 from lce_tf.errors import UserError
+from lce_tf.foundation.disk import RERANKED, TRAINING
 from lce_tf.foundation.files import sha256_of
+from lce_tf.foundation.settings import check_types
 from lce_tf.foundation.training_folder import TrainingFolder
 from lce_tf.model import checkpoint
 from lce_tf.reranking.outputs import check_sums, manifest_file, read_manifest, scores_file
@@ -88,7 +90,8 @@ def _train_again(product: Path, output: str | Path) -> Iterator[Compared]:
     here, facts = TrainingFolder(product), _training_facts(product)
     if not here.finished:
         raise UserError(f"{product}: this training has not finished; there is nothing to compare with yet")
-    config = _config(TrainConfig, facts["config"], here.manifest)
+    with TRAINING.reading(here.manifest):
+        config = _config(TrainConfig, facts["config"], here.manifest)
     _check_inputs(here.manifest, facts["inputs"], read_inputs(config).hashes)
     folder = train(config, output)
     for name in WEIGHTS:
@@ -105,11 +108,12 @@ def _training_facts(product: Path) -> dict[str, Any]:
 def _rerank_again(product: Path, output: str | Path) -> Iterator[Compared]:
     file, facts = manifest_file(product), read_manifest(str(product))
     check_sums(str(product), facts)
-    shard = facts.get("shard")
-    if shard is not None:
-        facts = {**facts, "shard": Shard(shard, facts["shards"])}
-    config = _config(RerankConfig, {**facts, "ray": None, "workers": None}, file)
-    config = replace(config, output=str(output))
+    with RERANKED.reading(file):
+        shard = facts.get("shard")
+        if shard is not None:
+            facts = {**facts, "shard": Shard(shard, facts["shards"])}
+        config = _config(RerankConfig, {**facts, "ray": None, "workers": None}, file)
+        config = replace(config, output=str(output))
     now = {
         "model": checkpoint.identity(checkpoint.locate(config.checkpoint)),
         "run_sha256": file_sha256(config.run),
@@ -127,10 +131,8 @@ def _config(kind: type, facts: dict[str, Any], file: str | Path) -> Any:
     missing = needed - facts.keys()
     if missing:
         raise UserError(f"{file}: does not name {min(missing)}; another version of lce_tf wrote it")
-    try:
-        return kind(**{name: value for name, value in facts.items() if name in names})
-    except TypeError as error:
-        raise UserError(f"{file}: holds settings that are none ({error})") from error
+    check_types(kind, facts, str(file))
+    return kind(**{name: value for name, value in facts.items() if name in names})
 
 
 def _check_inputs(file: str | Path, before: dict[str, Any], now: dict[str, Any]) -> None:

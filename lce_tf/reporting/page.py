@@ -7,6 +7,7 @@ from typing import Any
 
 from lce_tf import __version__
 from lce_tf.data.qrels import Qrels
+from lce_tf.data.spared import spare_inputs
 from lce_tf.errors import UserError
 from lce_tf.evaluation.inputs import Judged, level
 from lce_tf.evaluation.measures import EXAMPLES, parse_measure
@@ -64,6 +65,7 @@ class ReportConfig(Judged):
         object.__setattr__(self, "measures", tuple(dict.fromkeys(self.measures)))
         if Path(self.output).is_dir():
             raise UserError(f"{self.output}: is a folder; name a file to write")
+        spare_inputs(self.output, (*self.sources, self.first_stage, self.qrels, self.queries, self.collection))
 
 
 def page(sources: Sources, qrels: Qrels, judged_in: str, texts: Texts, settings: ReportConfig) -> str:

@@ -12,7 +12,7 @@ from lce_tf.data.runs import Run, write_trec
 from lce_tf.errors import UserError
 from lce_tf.foundation.destinations import is_stream
 from lce_tf.foundation.disk import RERANKED
-from lce_tf.foundation.files import sha256_of, written
+from lce_tf.foundation.files import sha256_of, written, written_together
 
 
 def scores_file(output: str | Path) -> str:
@@ -37,15 +37,17 @@ def refuse_stream(output: str | Path) -> None:
 def write_reranked(run: Run, raw: dict[str, np.ndarray], output: str, facts: dict[str, Any]) -> None:
     """Writes a run with its raw scores, and last the manifest: `facts` and the SHA-256 of both files.
 
+    None of the three replaces an older file before all are written.
+
     Args:
         raw: arrays by name, [rows] each, in the run's row order. `scores` is float32, NaN for rows that were not
             scored. If these are activated or calibrated, `logits` holds the ranking scores they were computed from.
     """
-    with written(scores_file(output), "wb") as file:
-        np.savez(file, **raw)
-    write_trec(run, output)
-    sums = {"output_sha256": sha256_of(output), "scores_sha256": sha256_of(scores_file(output))}
-    RERANKED.write(manifest_file(output), {**facts, **sums})
+    with written_together(scores_file(output), output, manifest_file(output)) as (scores, lines, manifest):
+        with written(scores, "wb") as file:
+            np.savez(file, **raw)
+        write_trec(run, lines)
+        RERANKED.write(manifest, {**facts, "output_sha256": sha256_of(lines), "scores_sha256": sha256_of(scores)})
 
 
 def read_manifest(output: str) -> dict[str, Any]:

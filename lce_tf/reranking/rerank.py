@@ -14,9 +14,9 @@ from lce_tf.data.datasets import load_dataset
 from lce_tf.data.formats import CHOICES as FORMATS_SAID
 from lce_tf.data.formats import FORMAT_HELP
 from lce_tf.data.judged import with_judged
-from lce_tf.data.layouts import spare_own_file
 from lce_tf.data.qrels import judgments_key
 from lce_tf.data.runs import Run, check_ids, read_run
+from lce_tf.data.spared import BESIDE_A_RUN, spare_inputs
 from lce_tf.data.watched import Watched
 from lce_tf.errors import UserError
 from lce_tf.foundation.files import check_output
@@ -111,9 +111,7 @@ class RerankConfig:
         if Path(self.output).is_dir():
             raise UserError(f"--output {self.output}: is a folder; name a file")
         refuse_stream(self.output)
-        if Path(self.output).resolve() == Path(self.run).resolve():
-            raise UserError(f"--output {self.output}: is the --run itself, which would be lost; name another file")
-        spare_own_file(self.output)
+        spare_inputs(self.output, (self.run, self.checkpoint), beside=BESIDE_A_RUN)
         if self.tag.split() != [self.tag]:
             raise UserError(f"--tag '{self.tag}': is empty or holds white space; give one word")
         if (self.ray is None) != (self.workers is None):

@@ -9,10 +9,12 @@ import numpy as np
 
 from lce_tf.data.qrels import Qrels
 from lce_tf.data.runs import Run, read_run
+from lce_tf.data.spared import spare_inputs
 from lce_tf.errors import UserError
 from lce_tf.evaluation.inputs import Judged, read_judged, run_names
 from lce_tf.evaluation.measures import evaluate, mean, parse_measure
 from lce_tf.foundation.arguments import numbers
+from lce_tf.foundation.disk import RERANKED
 from lce_tf.foundation.files import check_output
 from lce_tf.foundation.settings import setting
 from lce_tf.reranking.aligned import rows_of
@@ -52,6 +54,7 @@ class CurveConfig(Judged):
             raise UserError(f"--figure {self.figure}: name a file that ends in {' or '.join(FIGURES)}")
         for file, option in ((self.figure, "--figure"), (self.json, "--json")):
             if file is not None:
+                spare_inputs(file, (*self.runs, self.qrels), option)
                 check_output(file, option)
 
 
@@ -105,7 +108,8 @@ def curves(config: CurveConfig) -> list[Curve]:
 
 def _curve(name: str, path: str, judged: Qrels, config: CurveConfig) -> Curve:
     read_judged(name, path, judged)
-    scored = _taken_apart(path)
+    with RERANKED.reading(manifest_file(path)):
+        scored = _taken_apart(path)
     depths = config.depths if config.depths is not None else _usual(scored.depth)
     if (deepest := max(depths)) > scored.depth:
         raise UserError(f"--depths {deepest}: {path} is scored to depth {scored.depth}; rerank to {deepest}")

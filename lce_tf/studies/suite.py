@@ -7,6 +7,7 @@ from pathlib import Path
 
 from lce_tf.data.formats import CHOICES as FORMATS_SAID
 from lce_tf.data.formats import FORMAT_HELP
+from lce_tf.data.layouts import holds_collection
 from lce_tf.data.qrels import Qrels
 from lce_tf.data.records import Dataset
 from lce_tf.data.runs import Run, read_run, write_trec
@@ -120,6 +121,8 @@ def suite(config: SuiteConfig) -> Outcome:
     for folder in config.rerankers.values():
         checkpoint.trained(checkpoint.locate(folder))
     outcome = Outcome((FIRST, *config.rerankers, *config.finished))
+    if holds_collection(config.output) or (Path(config.output) / "config.json").is_file():
+        raise UserError(f"--output {config.output}: holds a data set or a checkpoint; choose another folder")
     output = make_folder(config.output)
     with alone(output / "suite.json"):
         for one in parse_sets(config.sets):

@@ -7,12 +7,14 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
+from lce_tf.data.layouts import holds_collection
 from lce_tf.errors import UserError
 from lce_tf.foundation import xla
 from lce_tf.foundation.files import claimed_folder
 from lce_tf.foundation.footprint import give_back
 from lce_tf.foundation.locks import alone
 from lce_tf.foundation.progress import Progress
+from lce_tf.foundation.training_folder import TrainingFolder
 from lce_tf.groups.sampler import GroupSampler
 from lce_tf.losses import LOSSES
 from lce_tf.model import checkpoint, hub
@@ -55,6 +57,8 @@ def train(config: TrainConfig, output: str | Path) -> Path:
 
 
 def _train(config: TrainConfig, output: Path, workers: Workers, locks: contextlib.ExitStack) -> Path:
+    if holds_collection(output):
+        raise UserError(f"--output {output}: holds a data set; choose another folder")
     with contextlib.ExitStack() as claim:
         workers.by_chief(lambda: claim.enter_context(claimed_folder(output)))
         inputs = workers.chief_first(lambda: read_inputs(config))
@@ -63,7 +67,7 @@ def _train(config: TrainConfig, output: Path, workers: Workers, locks: contextli
         facts["loss"] = {"name": config.loss, **config.options_of_loss}
         if inputs.teacher is not None:
             facts["teacher"] = inputs.teacher.summary()
-        finished = workers.from_chief((output / "config.json").is_file())
+        finished = workers.from_chief(_is_finished(output))
         if not finished:
             workers.by_chief(lambda: locks.enter_context(alone(output)))
         job = None if finished else Job(config, inputs, output, workers)
@@ -279,6 +283,13 @@ class Job:
         if self.inputs.template is not None:
             about["template"] = self.inputs.template
         checkpoint.save(self.model, folder, hub.locate(self.config.backbone), self.config.lengths, about)
+
+
+def _is_finished(output: Path) -> bool:
+    if not TrainingFolder(output).finished:
+        return False
+    hub.weight_file(output)  # names what is missing
+    return True
 
 
 def _check_dropout(config: TrainConfig, encoder: EncoderConfig) -> None:

@@ -56,6 +56,8 @@ def open_manifest(folder: Path, config: TrainConfig, hashes: dict[str, str], fac
     here, this = TrainingFolder(folder), identity(config, hashes)
     if here.begun:
         before = here.facts()
+        if not all(isinstance(before.get(part, {}), dict) for part in this):
+            raise UserError(f"{here.manifest}: is no manifest of lce train; choose another --output")
         for part, value in this.items():
             # Settings missing from an older manifest had their default values.
             old = {**(DEFAULTS if part == "config" else {}), **before.get(part, {})}
@@ -69,7 +71,7 @@ def open_manifest(folder: Path, config: TrainConfig, hashes: dict[str, str], fac
                 )
         return
     if any(here.state.glob("*")) or here.finished:
-        raise UserError(f"{folder}: holds checkpoints but no manifest.json; choose another --output")
+        raise UserError(f"{folder}: holds a checkpoint that no training here has written; choose another --output")
     recipe = {"recipe": config.recipe, "departures": config.departures()}
     TRAINING.write(here.manifest, {**this, **recipe, **facts, "versions": versions()})
 
@@ -124,6 +126,6 @@ def _curve(name: str) -> str:
 def _step_of(line: str) -> int:
     """The step of a line of figures, -1 for a line torn by a crash."""
     try:
-        return json.loads(line)["step"]
-    except (json.JSONDecodeError, KeyError, TypeError):
+        return int(json.loads(line)["step"])
+    except (ValueError, json.JSONDecodeError, KeyError, TypeError):
         return -1

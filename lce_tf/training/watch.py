@@ -10,7 +10,8 @@ from lce_tf.losses import LOSSES
 from lce_tf.tokens.store import TokenStore
 from lce_tf.training.config import TrainConfig
 
-# Number of successive steps with a loss or gradient that is not finite after which training stops.
+# Number of successive steps with a loss or gradient that is not finite after which training stops; a training of fewer
+# steps stops if all of them are such.
 PATIENCE = 20
 # Steps that a collapse must last before a warning.
 WINDOW = 100
@@ -27,6 +28,7 @@ class Watch:
 
     def __init__(self, config: TrainConfig):
         self._blind = LOSSES[config.loss](**config.options_of_loss).blind(config.counted)
+        self._patience = min(PATIENCE, config.steps)
         self._settled = math.ceil(config.warmup * config.steps)
         self._strange = self._equal = self._stuck = self.skipped = 0
         self._said: set[str] = set()
@@ -50,7 +52,7 @@ class Watch:
     @property
     def gives_up(self) -> bool:
         """Whether too many successive steps were not finite."""
-        return self._strange >= PATIENCE
+        return self._strange >= self._patience
 
     def warning(self, step: int, loss: float, spread: float) -> str | None:
         """A warning when a collapse has lasted for `WINDOW` steps; each kind is reported once.
@@ -91,6 +93,6 @@ def give_up(step: int, loss: float, norm: float, dealt: Groups, queries: TokenSt
     ]
     write_json(to, {"step": step, "loss": str(loss), "gradient_norm": str(norm), "groups": named})
     raise UserError(
-        f"step {step}: the loss or its gradient has not been finite for {PATIENCE} steps (the loss is {loss}); {to} "
-        "names the last step's queries; lower --learning-rate or try --precision float32"
+        f"step {step}: the loss or its gradient has not been finite for {min(PATIENCE, step)} steps (the loss is "
+        f"{loss}); {to} names the last step's queries; lower --learning-rate or try --precision float32"
     )

@@ -1,6 +1,6 @@
 """Runs and models that cannot be combined, calibrated or measured together."""
 
-from lce_tf import calibrate, cascade, curve, fuse, soup, suite
+from lce_tf import calibrate, cascade, compare, curve, evaluate, fuse, report, soup, suite
 from tests.bad_input.case import QRELS, Case, quietly
 from tests.bad_input.checkpoints import FILES
 from tests.bad_input.run_files import RUN
@@ -21,8 +21,41 @@ CASES = [
     case(
         fuse,
         "run.trec other.trec --output run.trec",
-        "--output run.trec: is one of the runs, which would be lost; name another file",
+        "--output run.trec: would overwrite run.trec, which is read; name another file",
     ),
+    case(
+        evaluate,
+        "run.trec --qrels qrels.txt --per-query run.trec",
+        "--per-query run.trec: would overwrite run.trec, which is read; name another file",
+    ),
+    case(
+        evaluate,
+        "run.trec --qrels qrels.txt --per-query qrels.txt",
+        "--per-query qrels.txt: would overwrite qrels.txt, which is read; name another file",
+    ),
+    case(
+        evaluate,
+        "run.trec --qrels qrels.txt --measures MRR@99999999999",
+        "measure 'MRR@99999999999': the cut-off is 99999999999; it must be less than 2^31",
+    ),
+    case(
+        compare,
+        "run.trec other.trec --qrels qrels.txt --json other.trec",
+        "--json other.trec: would overwrite other.trec, which is read; name another file",
+    ),
+    case(
+        curve,
+        "run.trec --qrels qrels.txt --json run.trec.json",
+        "--json run.trec.json: would overwrite run.trec.json, which is read; name another file",
+        RUNS | {"run.trec.json": b"{}"},
+    ),
+    case(
+        report,
+        "run.trec --qrels qrels.txt --first-stage other.trec --output other.trec",
+        "--output other.trec: would overwrite other.trec, which is read; name another file",
+    ),
+    case(fuse, "run.trec other.trec --k inf --output out.trec", "--k inf: give a finite number"),
+    case(fuse, "run.trec other.trec --output new/", "new/: is a folder; name a file to write"),
     case(fuse, "run.trec absent.trec --output out.trec", "absent.trec: no such file; …"),
     case(fuse, "run.trec other.trec --k 0 --output out.trec", "--k 0.0: give a number above 0"),
     case(

@@ -270,7 +270,7 @@ CASES = [
         "--teacher-scale logit",
         **{"run.trec": b"q1 Q0 p1 1 -8 t\nq1 Q0 p2 2 -9 t\n"},
     ),
-    negatives_with("--output run.trec", "--output run.trec: is one of the inputs, which would be lost; …"),
+    negatives_with("--output run.trec", "--output run.trec: would overwrite run.trec, which is read; …"),
     negatives_with(
         "--teacher other.trec --teacher-margin 1",
         "--teacher other.trec: has no score of a passage judged relevant to one of the queries; write it with python "

@@ -1,12 +1,13 @@
-"""Arrays read from files with any contents."""
+"""Arrays read from files with any contents; several files written as one; outputs that name no file."""
 
+import errno
 import io
 
 import numpy as np
 import pytest
 
 from lce_tf.errors import UserError
-from lce_tf.foundation.files import read_array
+from lce_tf.foundation.files import check_output, read_array, written, written_together
 
 
 def npy(array, **options) -> bytes:
@@ -70,3 +71,35 @@ def test_a_claimed_folder_goes_again_with_the_parents_that_were_made_for_it(tmp_
     with pytest.raises(UserError), claimed_folder(tmp_path / "a" / "b" / "c"):
         raise UserError("bad input")
     assert [path.name for path in tmp_path.rglob("*")] == ["a", "b", "kept"]
+
+
+def test_files_that_are_written_together(tmp_path):
+    old, linked, target = tmp_path / "a", tmp_path / "b", tmp_path / "elsewhere" / "b"
+    target.parent.mkdir()
+    target.write_text("old b")
+    linked.symlink_to(target)
+    old.write_text("old a")
+
+    def write(second):
+        with written_together(old, linked) as files:
+            for file, text in zip(files, ("new a", second), strict=True):
+                with written(file) as opened:
+                    opened.write(text)
+                    if text == "torn":
+                        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(UserError, match=f"^{target}: cannot be written .No space left on device.; make room"):
+        write("torn")
+    assert (old.read_text(), target.read_text()) == ("old a", "old b")
+    write("new b")
+    assert (old.read_text(), target.read_text()) == ("new a", "new b") and linked.is_symlink()
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["a", "b", "b", "elsewhere"]
+
+
+@pytest.mark.parametrize(("name", "message"), [("", "an output's name is empty"), ("new/", "new/: is a folder")])
+def test_an_output_that_names_no_file(tmp_path, monkeypatch, name, message):
+    monkeypatch.chdir(tmp_path)
+    for call in (lambda: written(name).__enter__(), lambda: check_output(name)):
+        with pytest.raises(UserError, match=message):
+            call()
+    assert list(tmp_path.iterdir()) == []

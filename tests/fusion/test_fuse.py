@@ -86,7 +86,7 @@ def test_no_weights_are_learnt_on_the_queries_to_fuse(two):
     [
         ({"runs": ("a.trec",)}, "a.trec: give two runs or more to fuse"),
         ({"runs": ("a.trec", "a.trec")}, "a.trec: is given twice"),
-        ({"output": "b.trec"}, "--output b.trec: is one of the runs"),
+        ({"output": "b.trec"}, "--output b.trec: would overwrite b.trec"),
         ({"k": 0}, "--k 0: give a number above 0"),
         ({"method": "max"}, "--method 'max': known are rrf, sum, mean-logits"),
         ({"weights": (1.0,)}, "--weights: 1 for 2 runs; give one for each"),

@@ -249,7 +249,7 @@ def test_impossible_configurations(config, change, words):
 def test_an_output_is_not_the_run(config, tmp_path):
     (tmp_path / "link.trec").symlink_to(config.run)
     for output in (config.run, str(tmp_path / "link.trec")):
-        with pytest.raises(UserError, match="is the --run itself, which would be lost"):
+        with pytest.raises(UserError, match="would overwrite .*, which is read; name another file"):
             replace(config, output=output)
     with pytest.raises(UserError, match="is a file of the data set there"):
         replace(config, output=f"{config.dataset}/collection.tsv")

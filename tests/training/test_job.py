@@ -21,7 +21,7 @@ from lce_tf.training import job
 from lce_tf.training.inputs import read_inputs
 from lce_tf.training.job import train
 from lce_tf.training.records import Figures, open_manifest
-from lce_tf.training.watch import PATIENCE
+from lce_tf.training.watch import PATIENCE, Watch
 
 ROOT = Path(__file__).parents[2]
 
@@ -332,12 +332,34 @@ def test_a_loss_that_is_no_number_ends_training_with_one_line(files, tmp_path):
     assert not list((tmp_path / "out").glob("checkpoints/*.index"))
 
 
-def test_weights_that_are_no_numbers_are_never_the_result(files, tmp_path):
-    # Too few steps for patience to run out.
+def test_a_short_training_of_which_no_step_is_finite_ends_with_an_error(files, tmp_path):
+    config = files.config(backbone=spoilt(files, tmp_path / "spoilt"), steps=3)
+    with pytest.raises(UserError, match="step 3: the loss or its gradient has not been finite for 3 steps"):
+        train(config, tmp_path / "out")
+    assert not (tmp_path / "out" / "config.json").exists()
+
+
+def test_weights_that_are_no_numbers_are_never_the_result(files, tmp_path, monkeypatch):
+    monkeypatch.setattr(Watch, "gives_up", False)
     config = files.config(backbone=spoilt(files, tmp_path / "spoilt"), steps=3)
     with pytest.raises(UserError, match="not written, as the weights .* are not finite after step 3"):
         train(config, tmp_path / "out")
     assert not (tmp_path / "out" / "model.safetensors").exists() and not (tmp_path / "out" / "config.json").exists()
+
+
+def test_a_finished_training_without_its_weights_is_not_taken_for_one(files, tmp_path):
+    config = files.config(steps=1)
+    folder = train(config, tmp_path / "out")
+    (folder / "model.safetensors").unlink()
+    with pytest.raises(UserError, match="out: .*model.safetensors"):
+        train(config, folder)
+
+
+def test_a_data_set_s_folder_is_no_output(files):
+    before = sorted(files.data.iterdir())
+    with pytest.raises(UserError, match="holds a data set; choose another folder"):
+        train(files.config(), files.data)
+    assert sorted(files.data.iterdir()) == before
 
 
 def test_refused_input_leaves_no_folder(files, tmp_path):

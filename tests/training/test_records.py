@@ -60,7 +60,7 @@ def test_another_tpu_goes_on_with_it(tmp_path):
 def test_a_folder_with_something_else_is_refused(tmp_path, name):
     (tmp_path / "checkpoints").mkdir()
     (tmp_path / name).write_text("{}")
-    with pytest.raises(UserError, match="no manifest.json"):
+    with pytest.raises(UserError, match="that no training here has written"):
         open_manifest(tmp_path, CONFIG, HASHES, {})
 
 
