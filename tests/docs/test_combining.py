@@ -10,7 +10,7 @@ lce retrieve bm25 --dataset mine --split dev --output bm25.dev.trec
 lce train --dataset mine --run bm25.train.trec --group 8 --output models/lce8
 lce train --dataset mine --run bm25.train.trec --group 8 --seed 1 --output models/seed1
 lce train --dataset mine --run bm25.train.trec --group 8 --seed 2 --output models/seed2
-lce rerank --checkpoint models/lce8 --dataset mine --split dev --run bm25.dev.trec --depth 10 --output lce8.dev.trec
+lce rerank --checkpoint models/lce8 --dataset mine --split dev --run bm25.dev.trec --depth 100 --output lce8.dev.trec
 """
 
 

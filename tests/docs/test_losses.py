@@ -42,8 +42,10 @@ def test_the_table_has_every_recipe_with_its_cost():
 def test_the_commands(blocks, place):
     for split in ("train", "dev"):
         place.run(f"lce retrieve bm25 --dataset mine --split {split} --depth 200 --output bm25.{split}.trec")
+    (held,) = (block for block in blocks("docs/your-own-data.md", "bash") if "mine/queries.train.tsv" in block)
+    place.run(held)
     make_run(place.folder / "llm.train.trec", queries=40)  # as good as a language model's: a run with an order
     told = "".join(place.run(block) for block in blocks(PAGE, "bash"))
-    for name in ("list-net", "multi", "lists", "best", "rank-distillm", "rank-distillm/stage-1"):
+    for name in ("list-net", "multi", "lists", "hardest", "rdrop", "best", "rank-distillm", "rank-distillm/stage-1"):
         assert (place.folder / "models" / name / "config.json").is_file(), name
     assert "nDCG@10" in told and "on average over 2 sets" in told and "source     Schlatt" in told
