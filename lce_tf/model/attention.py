@@ -31,7 +31,7 @@ def softmax_of_few(logits: tf.Tensor) -> tf.Tensor:
 
 
 class PlainAttention:
-    """Scaled products of queries and keys."""
+    """Scaled products of queries and keys; its two methods are those that every kind has."""
 
     def __init__(self, config: EncoderConfig, precision: Precision):
         self.scale = config.head_size**-0.5
