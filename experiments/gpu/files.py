@@ -21,7 +21,11 @@ def words(count: int) -> list[str]:
 
 
 def write_files(folder: Path, tiny: bool = False) -> Path:
-    """Writes `data`, `run.trec` and `backbone` into the folder, unless they are there."""
+    """Writes `data`, `run.trec` and `backbone` into the folder, unless they are there; returns the folder.
+
+    The toy files have a folder of their own beside it.
+    """
+    folder = folder.with_name(f"{folder.name}-tiny") if tiny else folder
     done = folder / "done"
     if done.is_file():
         return folder

@@ -160,12 +160,15 @@ PARTS: dict[str, Callable[[Path, bool], dict]] = {
 
 def main() -> int:
     """Runs one part and appends its line to the output."""
-    part, folder, output = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
+    part, folder, output, tiny = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), "--tiny" in sys.argv
+    if DEVICE != "cuda" and not tiny:
+        sys.exit("PyTorch finds no GPU; name an interpreter with its CUDA build by --peers, or give --tiny")
     torch.manual_seed(0)
     torch.set_float32_matmul_precision("high")
-    result = PARTS[part](folder, "--tiny" in sys.argv)
+    result = {**PARTS[part](folder, tiny), "torch": torch.__version__}
     if DEVICE == "cuda":
         result["peak_memory_gib"] = torch.cuda.max_memory_allocated() / 2**30
+        result["device"] = torch.cuda.get_device_name()
     with open(output, "a") as file:
         file.write(json.dumps({"row": part, **result}) + "\n")
     return 0

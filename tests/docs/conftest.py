@@ -21,7 +21,9 @@ esac
 case "$1" in train)
   case "$*" in *"--batch 2 "*) set -- "$@" {SMALL} --batch 2 ;; *) set -- "$@" {SMALL} ;; esac
 esac
-case "$1" in search) set -- "$@" --sequence-length 256 --query-length 8 --precision float32 --pairs 64 --held-out 20 ;; esac
+case "$1" in search)
+  set -- "$@" --sequence-length 256 --query-length 8 --precision float32 --pairs 64 --held-out 20 ;;
+esac
 case "$1" in mine|distil) set -- "$@" {SMALL} ;; esac
 exec {sys.executable} -m lce_tf "$@"
 """
