@@ -36,6 +36,11 @@ def draw(*key: int | np.ndarray) -> np.ndarray:
     return value
 
 
+def dropout_seed(seed: int, step: int) -> int:
+    """A training step's part of the seed of its dropout masks, 31 bits."""
+    return int(draw(seed, DROPOUT, step) >> 33)
+
+
 def id_keys(names: Iterable[bytes]) -> np.ndarray:
     """[ids] uint64: a hash of each id, so that draws for an id depend neither on other ids nor on their order."""
     digests = (hashlib.blake2b(name, digest_size=8).digest() for name in names)

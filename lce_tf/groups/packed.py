@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lce_tf.data.draws import dropout_seed
 from lce_tf.groups.pipeline import streamed
 from lce_tf.groups.sampler import GroupSampler
 from lce_tf.tokens.packing import Packer
@@ -97,7 +98,9 @@ class PackedBatches:
         dealt, columns, lengths = self._dealt(step, replica)
         chosen = self._chosen(lengths)
         places = [placed(lengths[rows], self.shape.width) for rows in chosen]
-        size = self._size(max(need for _, need in places))
+        # All replicas have the same size, since each combination of sizes would be traced.
+        others = [self._need(step, other) for other in range(self.replicas) if other != replica]
+        size = self._size(max(*(need for _, need in places), *others, 0))
         parts = [
             self.packer.pack_at(*(column[rows] for column in columns), starts, size)
             for rows, (starts, _) in zip(chosen, places, strict=True)
@@ -150,8 +153,10 @@ class PackedBatches:
         return _multiple(self.shape.width)
 
     def dataset(self, first_step: int, last_step: int, replicas: list[int] | None = None):
-        """A tf.data.Dataset of `batch(...)` for steps [first_step, last_step); the replicas of each step follow in
-        turn.
+        """A tf.data.Dataset of `batch(...)` for steps [first_step, last_step), and of each step's dropout seed; the
+        replicas of each step follow in turn.
+
+        Whole numbers are int64: TensorFlow keeps int32 on the host, and would copy it to a GPU in every step.
 
         Args:
             replicas: global numbers of the replicas fed from this host; None: all.
@@ -166,9 +171,15 @@ class PackedBatches:
             [shape.pairs],
             *[[shape.parts, None]] * 2,
             *[[shape.parts, a_part]] * 4,
+            [],
         ]
-        kinds = [tf.float32] + [tf.int32] * (len(shapes) - 1)
-        return streamed(self.batch, first_step, last_step, replicas, kinds, shapes)
+        kinds = [tf.float32] + [tf.int64] * (len(shapes) - 1)
+
+        def wide(step: int, replica: int) -> tuple[np.ndarray, ...]:
+            labels, *whole = self.batch(step, replica)
+            return labels, *(part.astype(np.int64) for part in whole), np.int64(dropout_seed(self.sampler.seed, step))
+
+        return streamed(wide, first_step, last_step, replicas, kinds, shapes)
 
 
 def _multiple(width: int | None) -> int:

@@ -209,7 +209,7 @@ class PackedModel:
         weights = tf.nn.softmax(attention.logits(block, layer, query, key, shared) + bias)
         if keys is not None and rate:
             at = tf.reshape(tf.range(x.shape[0]), [rows, 1, width]) - begin[:, :, None]
-            heads = tf.range(block.heads)[None, :, None, None] * HEAD_ENTRIES
+            heads = tf.range(block.heads)[None, :, None, None] * max(HEAD_ENTRIES, width)
             keep = kept(tf.reshape(keys, [rows, 1, width, 1]), place, at[:, None] + heads, rate)
             weights = tf.where(keep, weights * tf.cast(1 / (1 - rate), self.half), tf.zeros([], self.half))
         context = tf.transpose(tf.matmul(weights, value), [0, 2, 1, 3])

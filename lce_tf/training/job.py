@@ -108,8 +108,10 @@ class Job:
         loss = LOSSES[config.loss](**config.options_of_loss)
         self.schedule = make_schedule(config.decay, config.learning_rate, config.steps, config.warmup)
         head_rate = config.learning_rate if config.head_rate == "constant" else None
-        # Kept on the host, not by the optimiser, which does not count a step whose float16 gradients overflow.
-        self.step, self.best = tf.Variable(0, dtype=tf.int64), tf.Variable(-1.0)
+        # Kept on the host: on a GPU, an assignment would wait for all steps that were started. Not the optimiser's
+        # count, which leaves out steps whose float16 gradients overflow.
+        with tf.device("CPU:0"):
+            self.step, self.best = tf.Variable(0, dtype=tf.int64), tf.Variable(-1.0)
         with self.strategy.scope():
             precision = resolve(config.precision, device_kind())
             self.model = checkpoint.from_backbone(
@@ -185,7 +187,6 @@ class Job:
         return self.average.in_model() if self.average else contextlib.nullcontext()
 
     def _loop(self) -> None:
-        import tensorflow as tf
 
         config, first = self.config, int(self.step)
         feed, watch, meter = self._feed(first), Watch(config), Meter(config, self.model.config)
@@ -193,8 +194,7 @@ class Job:
         started, sound = collections.deque(), True
         with Progress("train", config.steps * meter.examples, "pairs", initial=first * meter.examples) as progress:
             for step in range(first + 1, config.steps + 1):
-                stop = tf.constant(self.stop.asked)
-                taken = self.take_step(feed, self.take_step.step_seed(step - 1), stop)
+                taken = self.take_step(feed, step - 1, self.stop.asked if self.workers.count > 1 else None)
                 self.step.assign(step)
                 if self.average:
                     self.average.update()
@@ -228,22 +228,22 @@ class Job:
         """Reads a step's figures; returns whether they are sound."""
         import tensorflow as tf
 
-        loss, norm = float(taken.loss), float(taken.norm)
-        sound = watch.take(loss, norm, float(taken.scale) if self.take_step.scales else None)
+        taken = taken.read()
+        sound = watch.take(taken.loss, taken.norm, taken.scale if self.take_step.scales else None)
         if watch.gives_up:
             self.workers.by_chief(functools.partial(self._give_up, step, taken))
-        if (warning := watch.warning(step, loss, float(taken.spread))) and self.workers.chief:
+        if (warning := watch.warning(step, taken.loss, taken.spread)) and self.workers.chief:
             print(warning, flush=True)
         with tf.device("CPU:0"):
             rate = float(self.schedule(step - 1))
         meter.add(taken, rate)
-        progress.advance(meter.examples, loss=f"{loss:.3f}", lr=f"{rate:.1e}", step=f"{step}")
+        progress.advance(meter.examples, loss=f"{taken.loss:.3f}", lr=f"{rate:.1e}", step=f"{step}")
         return sound
 
     def _give_up(self, step: int, taken) -> None:
         dealt = self.batches.sampler.step(step - 1, self.config.batch)
         stores = self.inputs.packer.queries, self.inputs.packer.passages
-        give_up(step, float(taken.loss), float(taken.norm), dealt, *stores, self.output / "strange.json")
+        give_up(step, taken.loss, taken.norm, dealt, *stores, self.output / "strange.json")
 
     def _record(self, step: int, **figures: float) -> None:
         if self.figures:

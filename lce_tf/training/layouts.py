@@ -31,7 +31,7 @@ class Ingredients(NamedTuple):
     @property
     def of_step(self) -> tuple:
         """The first arguments of a `Step`."""
-        return self.strategy, self.model, self.objective, self.optimizer, self.config.seed
+        return self.strategy, self.model, self.objective, self.optimizer
 
 
 def sliced(given: Ingredients, replicas_here: int):
@@ -45,7 +45,7 @@ def sliced(given: Ingredients, replicas_here: int):
     config = given.config
     batches = TrainingBatches(given.sampler, given.packer, plan_batch(config, given.replicas), given.replicas)
     slices = plan_parts(config, batches, given.model, replicas_here)
-    return batches, SlicedStep(*given.of_step, slices, config.xla, config.clip_norm)
+    return batches, SlicedStep(*given.of_step, config.seed, slices, config.xla, config.clip_norm)
 
 
 def packed(given: Ingredients, replicas_here: int):

@@ -84,14 +84,14 @@ class Meter:
         self._losses, self._wordpieces, self._since = [], 0.0, time.monotonic()
 
     def add(self, taken, rate: float) -> None:
-        """Adds a step; its figures are read from the device.
+        """Adds a step.
 
         Args:
-            taken: `Taken`.
+            taken: `Taken`, read from the device.
             rate: its learning rate.
         """
-        self._losses.append(float(taken.loss))
-        self._wordpieces += float(taken.wordpieces)
+        self._losses.append(taken.loss)
+        self._wordpieces += taken.wordpieces
         self._last, self._rate = taken, rate
 
     def figures(self, step, watch) -> dict[str, float]:
@@ -105,9 +105,9 @@ class Meter:
         found = {
             "loss": math.fsum(self._losses) / steps,
             "learning_rate": self._rate,
-            "gradient_norm": float(self._last.norm),
-            "score_spread": float(self._last.spread),
-            "loss_scale": float(self._last.scale),
+            "gradient_norm": self._last.norm,
+            "score_spread": self._last.spread,
+            "loss_scale": self._last.scale,
             "skipped_steps": watch.skipped,
             "pairs_per_second": steps * self.examples / seconds,
         }
@@ -115,7 +115,7 @@ class Meter:
         wordpieces = self._wordpieces * replicas
         found["wordpieces_per_second"] = wordpieces / seconds
         length = wordpieces / (steps * self.examples * self._config.lengths.windows)
-        flops = training_flops(self._encoder, wordpieces, length) / seconds
+        flops = step.objective.masks * training_flops(self._encoder, wordpieces, length) / seconds
         found["model_tflops"] = flops / 1e12
         if self._peak:
             found["share_of_peak"] = flops / replicas / self._peak

@@ -16,7 +16,6 @@ class PackedStep(Step):
     """Takes steps on batches of `PackedBatches`.
 
     Args:
-        seed: of the dropout masks, which are a pure function of (seed, step, pair, position).
         packed: the model over packed rows.
         xla: whether XLA compiles the step; a TPU compiles it by itself.
         clip_norm: see `Step`.
@@ -32,12 +31,11 @@ class PackedStep(Step):
         model: CrossEncoder,
         objective: Objective,
         optimizer,
-        seed: int,
         packed: PackedModel,
         xla: bool = True,
         clip_norm: float = 0.0,
     ):
-        super().__init__(strategy, model, objective, optimizer, seed, clip_norm)
+        super().__init__(strategy, model, objective, optimizer, clip_norm)
         self.packed = packed
         self.programs, self.waited = 0, 0.0
         self.update = AdamUpdate(optimizer, model.trainable_variables, clip_norm)
@@ -47,38 +45,39 @@ class PackedStep(Step):
         self._gradients = tf.function(self._differentiated, autograph=False, **compiled)
         self._updated = tf.function(lambda *gradients: self.update(gradients), autograph=False, **compiled)
 
-    def __call__(self, feed, step_seed, stop=False) -> Taken:
-        """Takes one step on the next batch of a distributed iterator over `PackedBatches.dataset`.
+    def __call__(self, feed, step: int, stop: bool | None = None) -> Taken:
+        """See `Step`; `feed` iterates over `PackedBatches.dataset`, whose batches hold the step's dropout seed.
 
-        Args:
-            stop: whether this process was asked to stop.
+        Nothing is copied to the device here if `stop` is None: a copy would wait for all steps that were started.
         """
         start = time.monotonic()
         batch = next(feed)
         self.waited += time.monotonic() - start
-        return self._run(batch, step_seed, tf.convert_to_tensor(stop))
+        return self._run(batch) if stop is None else self._run(batch, tf.constant(stop))
 
     @tf.function(autograph=False)
-    def _run(self, batch, step_seed, stop):
-        return self._on_replicas(batch, step_seed, stop)
+    def _run(self, batch, stop=None):
+        return self._on_replicas(batch, tf.constant(False) if stop is None else stop)
 
-    def _replica_step(self, batch, step_seed, stop):
+    def _replica_step(self, batch, stop):
         self.programs += 1
-        scale, wordpieces = self.scale, tf.reduce_sum(tf.cast(batch[-2], tf.float32))
+        *_, lengths, _, _ = batch
+        scale, wordpieces = self.scale, tf.reduce_sum(tf.cast(lengths, tf.float32))
         if self.strategy.num_replicas_in_sync == 1:
-            return *self._alone(batch, step_seed), stop, scale, wordpieces
-        loss, spread, *gradients = self._gradients(batch, step_seed)
+            return *self._alone(batch), stop, scale, wordpieces
+        loss, spread, *gradients = self._gradients(batch)
         gradients = [tf.cast(part, tf.float32) for part in gradients]
         gradients, loss, spread, stops = self._all_reduced(gradients, loss, spread, stop)
         return loss, self._updated(*gradients), spread, stops, scale, wordpieces
 
-    def _gradients_and_update(self, batch, step_seed):
-        loss, spread, *gradients = self._differentiated(batch, step_seed)
+    def _gradients_and_update(self, batch):
+        loss, spread, *gradients = self._differentiated(batch)
         return loss, self.update(gradients), spread
 
-    def _differentiated(self, batch, step_seed):
+    def _differentiated(self, batch):
         """Loss, spread and the scaled loss's gradients; those of products stay in the compute dtype."""
-        labels, order, *columns = batch
+        labels, *whole = batch
+        order, *columns, step_seed = (tf.cast(part, tf.int32) for part in whole)
         parts = columns[0].shape[0]
         seeds = [tf.stack([step_seed, tf.constant(mask)]) for mask in range(self.objective.masks)]
         if parts == 1:

@@ -44,6 +44,8 @@ def plan_packed(config: TrainConfig, layout: str, sampler, packer, model, replic
     float_bytes = 4 if model.precision.policy == "float32" else 2
     a_row = activation_bytes(model.config, 1, width, float_bytes)
     room = config.micro_batch or int(SHARE * device_bytes() / a_row) * width
+    if config.r_drop:  # both masks' activations are kept
+        room //= 2
     return PackedBatches.planned(
         sampler,
         packer,

@@ -106,7 +106,7 @@ class Figures:
         sound = {name: value if math.isfinite(value) else None for name, value in values.items()}
         with open(self._path, "a") as file:
             file.write(json.dumps({"step": step, **sound}) + "\n")
-        with self._writer.as_default():
+        with tf.device("CPU:0"), self._writer.as_default():
             for name, value in values.items():
                 tf.summary.scalar(_curve(name), value, step=step)
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 
 import tensorflow as tf
 
+from lce_tf.data.draws import dropout_seed
 from lce_tf.model.cross_encoder import CrossEncoder
 from lce_tf.training.objective import Objective
 from lce_tf.training.optimizers import clipped
@@ -38,8 +39,8 @@ class SlicedStep(Step):
         xla: bool = False,
         clip_norm: float = 0.0,
     ):
-        super().__init__(strategy, model, objective, optimizer, seed, clip_norm)
-        self.parts = parts
+        super().__init__(strategy, model, objective, optimizer, clip_norm)
+        self.seed, self.parts = seed, parts
         # A slice's pass is traced once and called for each slice; lengths differ, so the shape stays open.
         packed = [tf.TensorSpec([None, None], tf.int32), *[tf.TensorSpec([None], tf.int32)] * 2]
         compiled = {"jit_compile": True} if xla else {}
@@ -47,16 +48,15 @@ class SlicedStep(Step):
         # Inlined into a loop, sums of a weight's gradients would become temporary variables, which iterations share.
         self._replay = tf.function(self._differentiated, experimental_attributes={"_noinline": True}, **compiled)
 
+    def __call__(self, feed, step: int, stop: bool | None = None) -> Taken:
+        """See `Step`; `feed` iterates over `TrainingBatches.dataset`."""
+        seed = tf.constant(dropout_seed(self.seed, step), tf.int32)
+        return self._taken(feed, seed, tf.constant(bool(stop)))
+
+    # The iterator is read in here because its element's lengths are open: a batch passed in would be traced again for
+    # every combination of lengths.
     @tf.function
-    def __call__(self, feed, step_seed, stop=False) -> Taken:
-        """Takes one step on the next batch of a distributed iterator over `TrainingBatches.dataset`.
-
-        The iterator is read in here because its element's lengths are open: a batch passed in would be traced
-        again for every combination of lengths.
-
-        Args:
-            stop: whether this process was asked to stop.
-        """
+    def _taken(self, feed, step_seed, stop) -> Taken:
         return self._on_replicas(next(feed), step_seed, stop)
 
     def _replica_step(self, batch, step_seed, stop):

@@ -5,7 +5,6 @@ from typing import NamedTuple
 import tensorflow as tf
 import tf_keras as keras
 
-from lce_tf.data.draws import DROPOUT, draw
 from lce_tf.model.cross_encoder import CrossEncoder
 from lce_tf.training.objective import Objective
 
@@ -30,6 +29,10 @@ class Taken(NamedTuple):
     scale: tf.Tensor
     wordpieces: tf.Tensor
 
+    def read(self) -> "Taken":
+        """The figures as floats, copied from the device at once."""
+        return Taken(*tf.stack([tf.cast(figure, tf.float32) for figure in self]).numpy().tolist())
+
 
 class Step:
     """Applies one optimiser step to a model under a distribution strategy.
@@ -39,18 +42,15 @@ class Step:
     loss is differentiated by the scores, and each part is computed again with the same dropout masks and differentiated
     by the weights, given the derivatives of its scores. The gradient is the same; the work is at most a third more.
 
-    Subclasses are the layouts: `SlicedStep` and `PackedStep`. They define `_replica_step`.
+    Subclasses are the layouts: `SlicedStep` and `PackedStep`. They define `__call__` and `_replica_step`.
 
     Args:
-        seed: of the dropout masks.
         clip_norm: largest global norm of the gradients that the optimiser gets; 0: any.
     """
 
-    def __init__(
-        self, strategy, model: CrossEncoder, objective: Objective, optimizer, seed: int, clip_norm: float = 0.0
-    ):
+    def __init__(self, strategy, model: CrossEncoder, objective: Objective, optimizer, clip_norm: float = 0.0):
         self.strategy, self.model, self.objective, self.optimizer = strategy, model, objective, optimizer
-        self.seed, self.clip_norm = seed, clip_norm
+        self.clip_norm = clip_norm
 
     @property
     def scales(self) -> bool:
@@ -62,16 +62,22 @@ class Step:
         """The factor that the loss is multiplied by, a float32 scalar; 1 without loss scaling."""
         return tf.convert_to_tensor(self.optimizer.loss_scale) if self.scales else tf.constant(1.0)
 
-    def step_seed(self, step: int) -> tf.Tensor:
-        """The step's part of the dropout seed, an int32."""
-        return tf.constant(int(draw(self.seed, DROPOUT, step) >> 33), tf.int32)
+    def __call__(self, feed, step: int, stop: bool | None = None) -> Taken:
+        """Takes a step on the next batch of `feed`.
 
-    def _on_replicas(self, batch, step_seed, stop) -> Taken:
+        Args:
+            feed: a distributed iterator over the layout's batches, at this step.
+            step: the step's number, from 0.
+            stop: whether this process was asked to stop, if several processes tell each other; else None.
+        """
+        raise NotImplementedError
+
+    def _on_replicas(self, *given) -> Taken:
         """The step on every replica, each with its share of the batch, and the first one's figures."""
-        taken = self.strategy.run(self._replica_step, args=(batch, step_seed, stop))
+        taken = self.strategy.run(self._replica_step, args=given)
         return Taken(*(self.strategy.experimental_local_results(value)[0] for value in taken))
 
-    def _replica_step(self, batch, step_seed, stop):
+    def _replica_step(self, *given):
         raise NotImplementedError
 
     def _all_reduced(self, gradients, loss, spread, stop):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from experiments.bench.lengths import packer_of, pool_of
+from lce_tf.data.draws import dropout_seed
 from lce_tf.groups.packed import PackedBatches
 from lce_tf.groups.pipeline import BatchShape, TrainingBatches
 from lce_tf.groups.sampler import GroupSampler
@@ -64,6 +65,15 @@ def test_pairs_are_those_of_the_sliced_batches(sampler, packer, width, room, rep
 
 def test_the_dataset_deals_the_same(sampler, packer):
     batches = planned(sampler, packer)
-    for step, found in enumerate(batches.dataset(4, 6).as_numpy_iterator(), 4):
+    for step, (*found, seed) in enumerate(batches.dataset(4, 6).as_numpy_iterator(), 4):
         for one, other in zip(found, batches.batch(step), strict=True):
             np.testing.assert_array_equal(one, other)
+        assert seed == dropout_seed(5, step)
+        # int32 would stay on the host.
+        assert {part.dtype.name for part in found} == {"float32", "int64"}
+
+
+def test_all_replicas_of_a_step_have_one_size(sampler, packer):
+    batches = planned(sampler, packer, replicas=4)
+    sizes = [{batches.batch(step, replica)[2].shape for replica in range(4)} for step in range(16)]
+    assert all(len(of_a_step) == 1 for of_a_step in sizes) and len(set.union(*sizes)) > 1

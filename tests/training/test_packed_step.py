@@ -74,7 +74,7 @@ class Steps:
         optimizer = self.optimizer(**settings)
         objective = Objective(self.loss, self.model.scoring, GROUPS, self.windows)
         step = SlicedStep(self.strategy, self.model, objective, optimizer, seed=7, clip_norm=clip_norm)
-        taken = [step(feed, step.step_seed(number)) for number in range(steps)]
+        taken = [step(feed, number) for number in range(steps)]
         return [[float(value) for value in one[:3]] for one in taken], self.moments(optimizer)
 
     def packed(self, parts=1, width=None, steps=1, xla=False, optimizer=None, r_drop=0.0, clip_norm=0.0):
@@ -95,12 +95,11 @@ class Steps:
             self.model,
             Objective(self.loss, self.model.scoring, GROUPS, self.windows, r_drop),
             optimizer,
-            seed=7,
             packed=PackedModel(self.model, width, kernels=False),
             xla=xla,
             clip_norm=clip_norm,
         )
-        taken = [step(feed, step.step_seed(number)) for number in range(steps)]
+        taken = [step(feed, number) for number in range(steps)]
         return [[float(value) for value in one[:3]] for one in taken], self.moments(optimizer), step
 
 

@@ -43,7 +43,7 @@ class Parts:
         step = SlicedStep(
             self.strategy, self.model, Objective(self.loss, self.model.scoring, GROUPS), optimizer, seed=7
         )
-        return lambda number=0: step(feed, step.step_seed(number))
+        return lambda number=0: step(feed, number)
 
     def step(self, optimizer, slices=3):
         """A step that returns the loss and the norm of its gradient."""

@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pytest
 
+from lce_tf.data.draws import dropout_seed
 from lce_tf.groups.pipeline import BatchShape, TrainingBatches
 from lce_tf.groups.sampler import GroupSampler
 from lce_tf.model.config import Scoring
@@ -48,7 +49,7 @@ class Parts:
         shape = BatchShape(GROUPS // replicas, self.config.members, self.slices, 8, windows=self.config.lengths.windows)
         batches = TrainingBatches(self.sampler, self.inputs.packer, shape, replicas)
         labels, order, *parts = [tf.constant(part) for part in batches.batch(0, replica)]
-        return labels, order, self.step._slices(parts, self.step.step_seed(0), replica)
+        return labels, order, self.step._slices(parts, tf.constant(dropout_seed(7, 0), tf.int32), replica)
 
     def loss(self):
         import tensorflow as tf
