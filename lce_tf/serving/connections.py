@@ -72,7 +72,7 @@ class BoundedProtocol(H11Protocol):
 
     def __init__(self, *args, limits: ConnectionLimits, **kwargs):
         super().__init__(*args, **kwargs)
-        self._limits, self._timer = limits, None
+        self._limits, self._timer, self._read_by = limits, None, 0.0
         self.conn = FewChunks(h11.SERVER, MOST_HEAD_BYTES)
 
     def connection_made(self, transport) -> None:
@@ -100,6 +100,8 @@ class BoundedProtocol(H11Protocol):
         if self._timer is not None:  # the next request may have arrived already
             self._timer.cancel()
             self._timer = None
+        # The answer is complete, but may still lie in the transport's buffer.
+        self._read_by = self.loop.time() + self._limits.request_seconds
         super().on_response_complete()
         self._watch()
 
@@ -119,7 +121,7 @@ class BoundedProtocol(H11Protocol):
     def _watch(self) -> None:
         """Starts the right timer, for the head or for the request."""
         if self.transport.is_closing():
-            self.forget()
+            self._leave()
             return
         asked = self.cycle is not None and not self.cycle.response_complete
         if asked == (self not in self._limits.waiting) and self._timer is not None:
@@ -134,9 +136,24 @@ class BoundedProtocol(H11Protocol):
             self._limits.waiting[self] = None
             self._timer = self.loop.call_later(self._limits.head_seconds, self._late)
 
+    def _leave(self) -> None:
+        """Of a connection that is closing: it counts, for a limited time, until its answer is read."""
+        if not self.transport.get_write_buffer_size():
+            self.forget()
+            return
+        self._limits.waiting.pop(self, None)
+        self._limits.halves.pop(self, None)
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self.loop.call_later(self._limits.request_seconds, self._unfinished)
+
     def _late(self) -> None:
         begun, _ = self.conn.trailing_data
-        if begun and not self.transport.get_write_buffer_size():
+        unread, left = self.transport.get_write_buffer_size(), self._read_by - self.loop.time()
+        if unread and left > 0:  # the last answer is still being read
+            self._timer = self.loop.call_later(min(self._limits.head_seconds, left), self._late)
+            return
+        if begun and not unread:
             self._refuse("408 Request Timeout", "the request's head took too long to arrive")
         else:
             self.transport.abort()
@@ -148,6 +165,7 @@ class BoundedProtocol(H11Protocol):
         head = f"HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n"
         self.transport.write(head.encode() + b"connection: close\r\n\r\n" + body)
         self.transport.close()
+        self._leave()
 
     def _unfinished(self) -> None:
         logs.event("answer not taken", logs.WARNING)

@@ -30,8 +30,9 @@ def bound(host: str, port: int) -> socket.socket:
         found = socket.socket(family, kind, protocol)
         found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         found.bind(address)
-    except OSError as error:
-        raise UserError(f"--host {host} --port {port}: {error.strerror}; give another") from error
+    except (OSError, UnicodeError) as error:  # a name that cannot be encoded is a UnicodeError
+        why = getattr(error, "strerror", None) or error
+        raise UserError(f"--host {host} --port {port}: {why}; give another") from error
     return found
 
 

@@ -105,8 +105,8 @@ def test_the_commands(place, monkeypatch):
         huggingface_hub, "snapshot_download", lambda name, allow_patterns: asked.append(name) or str(place / "hub")
     )
     commands = [shlex.split(line) for block in blocks("bash") for line in block.replace("\\\n", "").splitlines()]
-    assert [command[:2] for command in commands] == [["lce", "rerank"], ["lce", "export"]]
+    assert [command[:2] for command in commands] == [["lce", "rerank"]]
     for command in commands:
         assert cli.main(command[1:]) == 0, command
     assert asked == ["cross-encoder/ms-marco-MiniLM-L6-v2"]
-    assert len(read_run("minilm.dev.trec")) == 2 and "apache-2.0" in (place / "lce8-hf" / "README.md").read_text()
+    assert len(read_run("minilm.dev.trec")) == 2

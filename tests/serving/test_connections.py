@@ -4,6 +4,7 @@ import concurrent.futures
 import json
 import socket
 import threading
+import time
 from urllib.parse import urlsplit
 
 import httpx
@@ -74,6 +75,19 @@ def test_a_request_may_take_longer_than_its_head(server, held, wait):
 def test_one_connection_asks_many_times(server):
     with httpx.Client(base_url=server(header_timeout=5)) as client:
         assert {client.post("/rerank", json=TEI).status_code for _ in range(5)} == {200}
+
+
+@pytest.mark.parametrize("kind", ["close", "keep-alive"])
+def test_an_answer_that_is_read_slowly_comes_whole(server, kind):
+    texts = ["a" * 20_000] * 400
+    address = server(header_timeout=0.2, max_pairs=400, max_queue_pairs=400, max_body_mb=20)
+    body = json.dumps({"query": "q", "texts": texts, "return_text": True}).encode()
+    head = f"POST /rerank HTTP/1.1\r\nHost: x\r\nConnection: {kind}\r\nContent-Length: {len(body)}\r\n"
+    connection = connected(address)
+    connection.sendall(head.encode() + b"Content-Type: application/json\r\n\r\n" + body)
+    time.sleep(1)  # five times as long as a head may take
+    head, _, found = answer(connection).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200 ") and len(json.loads(found)) == 400
 
 
 def test_newcomers_close_those_that_have_waited_longest(server):
