@@ -30,7 +30,8 @@ def _main(arguments: argparse.Namespace) -> None:
     config = CascadeConfig(tuple(flags.pop("stages")), **flags)
     result, done = cascade(config)
     for stage, taken in zip(config.stages, done, strict=True):
-        state = f"{taken.seconds:.1f} s" if taken.made else "there already"
+        took = "resumed" if taken.seconds is None else f"{taken.seconds:.1f} s"
+        state = took if taken.made else "there already"
         print(f"{stage.checkpoint} to depth {stage.depth}: {taken.pairs} pairs, {state}: {taken.file}")
     print(f"{len(result.query_ids)} queries, {len(result)} rows: {config.output}")
 

@@ -1,6 +1,8 @@
 """SHA-256 of input files. Digests of large files are cached, so that each is read only once."""
 
 import contextlib
+import hashlib
+import json
 from pathlib import Path
 
 from lce_tf.data.source import Source
@@ -51,3 +53,8 @@ def _hashes_in(memory: Path) -> dict:
     except (UserError, OSError):
         return {}
     return known if isinstance(known, dict) else {}
+
+
+def texts_key(texts: dict[str, str]) -> str:
+    """The SHA-256 of queries in the order they have, as 64 hexadecimal digits."""
+    return hashlib.sha256(json.dumps(texts).encode()).hexdigest()

@@ -18,7 +18,7 @@ from lce_tf.hard_negatives.make import negatives
 from lce_tf.hard_negatives.records import read_record
 from lce_tf.model import hub
 from lce_tf.multistage.quality import Model, check_dev, markdown, quality, trained_alone
-from lce_tf.multistage.scoring import ScoringConfig
+from lce_tf.multistage.scoring import ScoringConfig, data_hashes
 from lce_tf.training.config import DEFAULTS, TrainConfig
 from lce_tf.training.job import train
 
@@ -116,6 +116,7 @@ def _listed(steps: Steps, name: str, config: NegativesConfig) -> Path:
     config = replace(config, output=str(steps.folder / name))
     hashes = {"runs_sha256": [file_sha256(run) for run in config.runs]}
     hashes["teacher_sha256"] = [file_sha256(run) for run in config.teacher]
+    hashes |= data_hashes(config.dataset, config.split)
     return steps.make(name, {**asdict(config), **hashes}, lambda path: negatives(config))
 
 
@@ -125,6 +126,7 @@ def _trained(config: MineConfig, steps: Steps, number: int, run: Path, models: l
         training = replace(training, backbone=str(models[-1]))
     weights = hub.weight_file(hub.locate(training.backbone))
     settings = {**asdict(training), "run_sha256": file_sha256(run), "backbone_sha256": file_sha256(weights)}
+    settings |= data_hashes(training.dataset, training.split)
     return steps.make(f"round-{number}/model", settings, lambda path: train(training, path))
 
 

@@ -3,13 +3,25 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from lce_tf.data.hashes import file_sha256
+from lce_tf.data.datasets import load_dataset
+from lce_tf.data.hashes import file_sha256, texts_key
+from lce_tf.data.qrels import judgments_key
 from lce_tf.foundation.settings import check, setting
 from lce_tf.foundation.steps import Steps
 from lce_tf.model import checkpoint
 from lce_tf.reranking.engine import ENGINES
 from lce_tf.reranking.rerank import RerankConfig, rerank
 from lce_tf.training.config import TrainConfig
+
+
+def data_hashes(name: str, split: str | None) -> dict[str, str]:
+    """Hashes of a data set's texts and judgments, which a product depends on."""
+    dataset = load_dataset(name)
+    return {
+        "collection": dataset.collection_key,
+        "queries": texts_key(dataset.queries(split)),
+        "judgments": judgments_key(dataset.qrels(split)),
+    }
 
 
 @dataclass(frozen=True)
@@ -34,6 +46,7 @@ class ScoringConfig:
     def _scored(self, steps, name, model, training, run, split, depth, judged=False) -> Path:
         settings = {"model": checkpoint.identity(model), "run_sha256": file_sha256(run), "depth": depth}
         settings |= {"engine": self.engine, "precision": self.scoring_precision}
+        settings |= data_hashes(training.dataset, split)
 
         def make(path: Path) -> None:
             rerank(

@@ -1,12 +1,13 @@
 """Resolves the arguments of a report: its runs, the runs that they rerank, and the trainings of their models."""
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from lce_tf.errors import UserError
 from lce_tf.evaluation.inputs import run_names
-from lce_tf.foundation.files import read_json
+from lce_tf.foundation.files import read_json, sha256_of
 from lce_tf.reporting.tables_folder import TableRun, TablesFolder, read_tables_folder, tables_in
 from lce_tf.reporting.trainings import Training, is_training, read_training
 
@@ -102,6 +103,9 @@ def _with_training(run: TableRun, given: Sequence[Path]) -> TableRun:
     beside = run.path.with_name(f"{run.path.name}.json")
     facts = read_json(beside) if beside.is_file() else None
     if not isinstance(facts, dict) or not isinstance(facts.get("checkpoint"), str):
+        return run
+    if facts.get("output_sha256") not in (None, sha256_of(run.path)):
+        print(f"note: {beside}: is of an earlier {run.path.name}, and is left out", file=sys.stderr)
         return run
     # A relative path is relative to where `lce rerank` was called: here, or a folder above the run.
     places = (Path(), *run.path.resolve().parents)

@@ -68,7 +68,9 @@ def merge(output: str, files: Sequence[str] | None = None) -> Run:
     run, values = joined(runs, raw, first["tag"])
     _check_queries(parts, run)
     facts = {key: value for key, value in first.items() if key not in OWN}
-    sums = {key: sum(part.facts[key] for part in parts) for key in ("pairs", "seconds")}
+    pairs, seconds = ([part.facts[key] for part in parts] for key in ("pairs", "seconds"))
+    # A shard that was resumed has no time.
+    sums = {"pairs": sum(pairs), "seconds": None if None in seconds else sum(seconds)}
     processors = {name for part in parts for name in str(part.facts.get("processor", "")).split(", ") if name}
     sums["processor"] = ", ".join(sorted(processors))
     write_reranked(run, values, output, {**facts, "output": output, "shard": None, **sums})
@@ -103,7 +105,8 @@ def _part(file: str) -> Part:
     facts = read_manifest(file)
     try:
         shard = Shard(int(facts["shard"]), int(facts["shards"]))
-        if not all(isinstance(facts[key], (int, float)) for key in ("run_queries", "pairs", "seconds")):
+        numbers = (facts["run_queries"], facts["pairs"], 0 if facts["seconds"] is None else facts["seconds"])
+        if not all(isinstance(value, (int, float)) for value in numbers):
             raise TypeError
     except (KeyError, TypeError, ValueError, UserError) as error:
         raise UserError(

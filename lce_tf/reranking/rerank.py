@@ -266,14 +266,19 @@ def _scored(
         watched.check()  # the engine has read the weights by now
         facts = {**facts, "engine": scorer.name, "precision": scorer.precision}
         about = {} if config.ray else {"processor": processor()}
-        start = time.monotonic()
-        logits = _resumable(scorer, columns, Path(f"{config.file}.partial"), facts)
-        return logits, {**facts, **about, "seconds": time.monotonic() - start}
+        logits, seconds = _resumable(scorer, columns, Path(f"{config.file}.partial"), facts)
+        return logits, {**facts, **about, "seconds": seconds}
 
 
-def _resumable(scorer: Scorer, columns: Sequence[np.ndarray], partial: Path, manifest: dict) -> np.ndarray:
-    """The logits of all pairs, computed chunk by chunk; finished chunks stay in `partial` until the job is done."""
-    chunks = Chunks(partial, manifest, len(columns[0]))
+def _resumable(
+    scorer: Scorer, columns: Sequence[np.ndarray], partial: Path, manifest: dict
+) -> tuple[np.ndarray, float | None]:
+    """The logits of all pairs, computed chunk by chunk; finished chunks stay in `partial` until the job is done.
+
+    Also the seconds that this took; None if some chunks were finished by an earlier call.
+    """
+    chunks, start = Chunks(partial, manifest, len(columns[0])), time.monotonic()
+    resumed = chunks.done > 0
     with Progress("rerank", chunks.pairs, "pairs", initial=chunks.done) as progress:
         scorer.score(chunks, columns, progress.advance)
-    return chunks.logits()
+    return chunks.logits(), None if resumed else time.monotonic() - start

@@ -88,12 +88,12 @@ class CascadeConfig:
 
 
 class Taken(NamedTuple):
-    """What a stage did: its run's file, whether it was made now or kept, pairs scored, and seconds that took."""
+    """What a stage did: its run, whether it was made now or kept, pairs scored, and seconds (None if resumed)."""
 
     file: str
     made: bool
     pairs: int
-    seconds: float
+    seconds: float | None
 
 
 def cascade(config: CascadeConfig) -> tuple[Run, list[Taken]]:

@@ -1,11 +1,9 @@
 """Reranked runs that are made again only if their inputs have changed."""
 
-import hashlib
-import json
 from pathlib import Path
 
 from lce_tf.data.datasets import load_dataset
-from lce_tf.data.hashes import file_sha256
+from lce_tf.data.hashes import file_sha256, texts_key
 from lce_tf.data.watched import Watched
 from lce_tf.foundation.files import sha256_of
 from lce_tf.foundation.steps import renew
@@ -41,8 +39,3 @@ def rerank_once(config: RerankConfig) -> bool:
         watched.check()  # the recorded hashes were taken before the run was read
 
     return renew(Path(config.file), settings, make, lambda: check_sums(config.file, read_manifest(config.file)))
-
-
-def texts_key(texts: dict[str, str]) -> str:
-    """The SHA-256 of queries in the order they have, as 64 hexadecimal digits."""
-    return hashlib.sha256(json.dumps(texts).encode()).hexdigest()

@@ -103,7 +103,9 @@ def parse_sets(texts: Sequence[str]) -> list[TestSet]:
 
 
 def _parsed(text: str) -> TestSet:
-    name, given, rest = text.rpartition("=")
+    name, given, rest = text.partition("=")
+    if not given or "/" in name:  # without a name; a folder's own may hold an equals sign
+        name, given, rest = "", "", text
     dataset, colon, split = rest.rpartition(":") if ":" in rest else (rest, "", "")
     if not dataset or (colon and not split) or (given and not name):
         raise UserError(f"--sets {text}: give {', '.join(NAMES)} or [NAME=]DATASET[:SPLIT], such as pets=./mine:dev")

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from lce_tf.data.formats import CHOICES as FORMATS_SAID
 from lce_tf.data.formats import FORMAT_HELP
+from lce_tf.data.hashes import texts_key
 from lce_tf.data.layouts import holds_collection
-from lce_tf.data.qrels import Qrels
+from lce_tf.data.qrels import Qrels, judgments_key
 from lce_tf.data.records import Dataset
 from lce_tf.data.runs import Run, read_run, write_trec
 from lce_tf.errors import UserError
@@ -23,7 +24,7 @@ from lce_tf.model import checkpoint
 from lce_tf.reranking.engine import ENGINES
 from lce_tf.reranking.rerank import RerankConfig
 from lce_tf.retrieval import bm25
-from lce_tf.studies.reranked import rerank_once, texts_key
+from lce_tf.studies.reranked import rerank_once
 from lce_tf.studies.sets import TestSet, parse_sets
 
 FIRST = "first stage"
@@ -82,14 +83,19 @@ class SuiteConfig:
     @property
     def rerankers(self) -> dict[str, str]:
         """Name -> checkpoint; without a name, that of its folder."""
-        parts = [one.rpartition("=") for one in self.checkpoints]
-        return {name if given else Path(folder).name: folder for name, given, folder in parts}
+        return dict(_named(one) for one in self.checkpoints)
 
     @property
     def finished(self) -> dict[str, str]:
         """Name -> pattern of the files."""
         parts = [one.partition("=") for one in self.runs]
         return {name if given else "": pattern for name, given, pattern in parts}
+
+
+def _named(text: str) -> tuple[str, str]:
+    """Name and folder of `[NAME=]CHECKPOINT`; a folder's own name may hold an equals sign."""
+    name, given, folder = text.partition("=")
+    return (name, folder) if given and "/" not in name else (Path(text).name, text)
 
 
 @dataclass
@@ -137,7 +143,11 @@ def suite(config: SuiteConfig) -> Outcome:
 
 
 def _measured(config: SuiteConfig, one: TestSet, outcome: Outcome) -> Iterator[tuple[str, dict[str, dict[str, float]]]]:
-    """Yields (system, measure -> query id -> value); UserError before the first if data or first stage are missing."""
+    """Yields (system, measure -> query id -> value); a system that cannot be measured is named as missing.
+
+    Raises:
+        UserError: data or first stage are missing.
+    """
     dataset, qrels = one.load()
     folder = Path(config.output) / one.name
     first = folder / "first.trec"
@@ -166,17 +176,20 @@ def _measured(config: SuiteConfig, one: TestSet, outcome: Outcome) -> Iterator[t
         yield values(name, job.output)
     for name, pattern in config.finished.items():
         path = pattern.replace("{set}", one.name)
-        if Path(path).is_file():
+        try:
+            if not Path(path).is_file():
+                raise UserError(f"{path}: no such file")
             yield values(name, path, config.format)
-        else:
-            outcome.missing[f"{one.name}, {name}"] = f"{path}: no such file"
-            print(f"missing: {one.name}, {name}: {path}: no such file", file=sys.stderr, flush=True)
+        except UserError as error:
+            outcome.missing[f"{one.name}, {name}"] = str(error)
+            print(f"missing: {one.name}, {name}: {error}", file=sys.stderr, flush=True)
 
 
 def _first_stage(config: SuiteConfig, one: TestSet, dataset: Dataset, qrels: Qrels, output: Path) -> bool:
     """Writes the run to rerank, of the judged queries alone, unless it is there; returns whether it was written."""
     queries = {query_id: text for query_id, text in dataset.queries(one.split).items() if query_id in qrels}
     settings = {"collection": dataset.collection_key, "queries": texts_key(queries)}
+    settings["judgments"] = judgments_key(qrels)
     if config.first_stage is None:
         settings |= {"bm25": [bm25.K1, bm25.B], "depth": config.candidates}
 

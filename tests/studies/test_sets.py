@@ -35,7 +35,7 @@ def test_what_is_asked_for():
         (["a:"], "--sets a:: give dl19, dl20"),
         ([":dev"], "--sets :dev: give dl19"),
         (["=a"], "--sets =a: give dl19"),
-        (["../x=a"], "is no name for a folder"),
+        (["x y=a"], "is no name for a folder"),
         (["dl19", "dl19"], "--sets: two sets are called dl19"),
         (["scifact=mine", "beir"], "--sets: two sets are called scifact"),
     ],
@@ -51,3 +51,10 @@ def test_a_query_does_not_find_itself_in_beir():
     kept = TestSet("x", "beir/arguana", None).measured(run, None)
     assert kept.passage_ids.tolist() == [b"b", b"c", b"c"] and kept.offsets.tolist() == [0, 2, 3]
     assert TestSet("x", "msmarco-passage", None).measured(run, None) is run
+
+
+def test_a_folder_whose_name_holds_an_equals_sign():
+    (found,) = parse_sets(["./search/rate=1:dev"])
+    assert (found.dataset, found.split) == ("./search/rate=1", "dev")
+    (named,) = parse_sets(["mine=./search/rate=1:dev"])
+    assert (named.name, named.dataset) == ("mine", "./search/rate=1")

@@ -130,3 +130,8 @@ def test_settings_that_cannot_be_meant(settings, said):
     with pytest.raises(UserError) as refused:
         SuiteConfig(**{"sets": ("dl19", "dl20"), "output": "out", "checkpoints": ("x",), **settings})
     assert said in str(refused.value)
+
+
+def test_a_checkpoint_whose_path_holds_an_equals_sign():
+    config = SuiteConfig(("x=./data:dev",), "out", ("search/rate=1/model", "best=search/rate=2/model"))
+    assert config.rerankers == {"model": "search/rate=1/model", "best": "search/rate=2/model"}
