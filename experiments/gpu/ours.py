@@ -70,7 +70,7 @@ def train_16x8_bfloat16(folder: Path, tiny: bool) -> dict:
 
 def train_64x8(folder: Path, tiny: bool) -> dict:
     """A batch as large as fits on the card."""
-    # As one part on every card: the estimate of memory counts attention matrices, which the kernels do not store.
+    # As one part on every card.
     return trained(folder, tiny, "64x8", batch=64, steps=6 if tiny else 120, micro_batch=65_536)
 
 

@@ -1,7 +1,7 @@
 """Fuses several runs into one: by reciprocal ranks, weighted sums of scores, or mean logits."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,7 +17,7 @@ from lce_tf.evaluation.measures import parse_measure
 from lce_tf.foundation.arguments import names, wants
 from lce_tf.foundation.files import check_output
 from lce_tf.foundation.locks import alone
-from lce_tf.foundation.settings import check, setting
+from lce_tf.foundation.settings import check, flag, setting
 from lce_tf.fusion.candidates import Candidates, weighted
 from lce_tf.fusion.ensemble import mean_logits
 from lce_tf.fusion.inputs import SCORES, Listed, listed
@@ -101,7 +101,19 @@ class FuseConfig:
             raise UserError(f"--tag '{self.tag}': is empty or holds white space; give one word")
         refuse_stream(self.output)
         spare_inputs(self.output, (*self.runs, *self.learn_runs, self.learn_qrels), beside=BESIDE_A_RUN)
+        self._check_method()
         self._check_weights()
+
+    def _check_method(self) -> None:
+        of_sum = ("normalisation", "missing", "scores")
+        ignored = {"rrf": of_sum, "sum": ("k",), "mean-logits": ("k", "normalisation", "missing")}[self.method]
+        if not self.learn_runs:
+            ignored += ("learn_split", "learn_measure", "learn_step")
+        defaults = {one.name: one.default for one in fields(self)}
+        for name in ignored:
+            if (value := getattr(self, name)) != defaults[name]:
+                why = "without --learn-runs" if name.startswith("learn") else f"with --method {self.method}"
+                raise UserError(f"{flag(name)} {value}: has no meaning {why}; leave it out")
 
     def _check_weights(self) -> None:
         if self.method == "mean-logits" and (self.weights or self.learn_runs or self.scores == "file"):

@@ -124,8 +124,17 @@ def _choices(negatives: int, drawn: int) -> int:
     return math.comb(negatives, drawn) if negatives >= drawn else math.comb(negatives + drawn - 1, drawn)
 
 
+# Texts hashed at a time, since each wordpiece takes some forty bytes meanwhile.
+_BLOCK = 200_000
+
+
 def _text_hashes(store: TokenStore, rows: np.ndarray) -> np.ndarray:
     """[rows] uint64 hashes of the texts' wordpieces; texts with equal wordpieces have equal hashes."""
+    blocks = [_hashes(store, rows[first : first + _BLOCK]) for first in range(0, len(rows), _BLOCK)]
+    return np.concatenate(blocks) if blocks else np.zeros(0, np.uint64)
+
+
+def _hashes(store: TokenStore, rows: np.ndarray) -> np.ndarray:
     lengths = store.lengths(rows)
     ends = np.cumsum(lengths)
     place = np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - lengths, lengths)

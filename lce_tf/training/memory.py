@@ -15,15 +15,18 @@ SHARE = 0.4
 MOST_SLICES = 32
 
 
-def activation_bytes(config: EncoderConfig, pairs: int, length: int, float_bytes: int = 4) -> int:
+def activation_bytes(
+    config: EncoderConfig, pairs: int, length: int, float_bytes: int = 4, attention: bool = True
+) -> int:
     """Estimate of the bytes of a forward pass's activations, which are kept until the backward pass has used them.
 
     Args:
         pairs, length: of the slice, padding included.
         float_bytes: 4 for float32 activations, 2 for the mixed precisions.
+        attention: whether attention's weights are stored, which the fused kernels compute again instead.
     """
     a_layer = DENSE * config.hidden_size + WIDE * config.intermediate_size * (1 + config.gated)
-    a_layer += ATTENTION * config.num_attention_heads * length
+    a_layer += ATTENTION * config.num_attention_heads * length * attention
     return pairs * length * len(config.order) * a_layer * float_bytes
 
 

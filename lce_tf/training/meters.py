@@ -1,6 +1,7 @@
 """The rate of a training: the model's operations per second, and their share of the card's peak."""
 
 import math
+import re
 import time
 
 from lce_tf.model.config import EncoderConfig
@@ -23,12 +24,14 @@ WAITS = 0.03
 PEAKS = {
     "H200": 989.4,
     "H100 PCIe": 756.0,
+    "H100 NVL": 835.5,
     "H100": 989.4,
     "GH200": 989.4,
     "A100": 312.0,
     "A40": 149.7,
     "A10": 125.0,
     "L40S": 362.0,
+    "L40": 181.0,
     "L4": 121.0,
     "V100": 125.0,
     "T4": 65.0,
@@ -57,7 +60,12 @@ def peak_flops(given: float | None = None) -> float | None:
     if not gpus:
         return None
     name = tf.config.experimental.get_device_details(gpus[0]).get("device_name", "")
-    return next((peak * 1e12 for card, peak in PEAKS.items() if card in name), None)
+    return known_peak(name)
+
+
+def known_peak(device: str) -> float | None:
+    """Peak rate in FLOP/s of a device by its full name, such as "NVIDIA A100-SXM4-80GB"; None if it is not known."""
+    return next((peak * 1e12 for card, peak in PEAKS.items() if re.search(rf"\b{card}\b", device)), None)
 
 
 def peak_memory() -> int | None:

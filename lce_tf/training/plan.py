@@ -42,7 +42,7 @@ def plan_packed(config: TrainConfig, layout: str, sampler, packer, model, replic
     """Packed batches in as few parts as possible, each within `micro_batch` wordpieces or the device's memory."""
     width = rounded(config.sequence_length, ROW_MULTIPLE)
     float_bytes = 4 if model.precision.policy == "float32" else 2
-    a_row = activation_bytes(model.config, 1, width, float_bytes)
+    a_row = activation_bytes(model.config, 1, width, float_bytes, attention=layout != "flat")
     room = config.micro_batch or int(SHARE * device_bytes() / a_row) * width
     if config.r_drop:  # both masks' activations are kept
         room //= 2

@@ -19,3 +19,20 @@ def test_peak_rates(monkeypatch):
     for name, peak in (("NVIDIA H200", 989.4e12), ("NVIDIA H100 PCIe", 756e12), ("Unknown", None)):
         monkeypatch.setattr(tf.config.experimental, "get_device_details", lambda gpu, name=name: {"device_name": name})
         assert meters.peak_flops() == pytest.approx(peak) if peak else meters.peak_flops() is None
+
+
+@pytest.mark.parametrize(
+    ("device", "peak"),
+    [
+        ("NVIDIA H100 80GB HBM3", 989.4e12),
+        ("NVIDIA H100 NVL", 835.5e12),
+        ("NVIDIA GH200 480GB", 989.4e12),
+        ("NVIDIA A100-SXM4-80GB", 312e12),
+        ("NVIDIA L40", 181e12),
+        ("NVIDIA L40S", 362e12),
+        ("NVIDIA A10G", None),
+        ("NVIDIA RTX A4000", None),
+    ],
+)
+def test_a_card_is_known_by_its_whole_word(device, peak):
+    assert meters.known_peak(device) == peak
