@@ -1,7 +1,10 @@
 """Batches of pairs: each pair padded to a width that depends on its own length, or several pairs per row."""
 
 import math
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 import numpy as np
 
@@ -9,6 +12,8 @@ from lce_tf.model.config import BLOCK
 from lce_tf.reranking.steady import WHOLE
 from lce_tf.tokens.packing import Packed, PackedTokens, Packer
 from lce_tf.tokens.rows import RowShape
+
+Item = TypeVar("Item")
 
 # Pairs are padded to a multiple of this many wordpieces: at most 16 shapes up to 256.
 MULTIPLE = 16
@@ -72,3 +77,13 @@ def in_rows(
         chosen = np.arange(start, stop)
         yield chosen, packer.pack_at(query_rows[chosen], passage_rows[chosen], starts, size)
         start = stop
+
+
+def made_ahead(items: Iterator[Item], count: int) -> Iterator[Item]:
+    """The items, of which a thread makes up to `count` before they are asked for; its exceptions are raised here."""
+    end = object()
+    with ThreadPoolExecutor(1) as thread:
+        waiting = deque(thread.submit(next, items, end) for _ in range(count))
+        while (item := waiting.popleft().result()) is not end:
+            waiting.append(thread.submit(next, items, end))
+            yield item

@@ -11,7 +11,7 @@ from lce_tf.model.packed import PackedModel, Tokens
 from lce_tf.reranking.devices import keras_model
 from lce_tf.reranking.engine import Batches, Engine
 from lce_tf.reranking.forks import same_process, tensorflow_begins
-from lce_tf.reranking.layout import in_rows
+from lce_tf.reranking.layout import in_rows, made_ahead
 from lce_tf.tokens.packing import PackedTokens, Packer
 from lce_tf.tokens.rows import ROW_MULTIPLE, RowShape, rounded
 
@@ -56,7 +56,8 @@ class PackedEngine(Engine):
         if self._logits is None or width != self._width:
             self._width, self._logits = width, self._compiled(PackedModel(self._model, width, self._kernels))
         sizes = self._sizes if width is None else tuple(max(size // width, 1) * width for size in self._sizes)
-        return in_rows(packer, query_rows, passage_rows, RowShape(sizes, self._pairs, width))
+        # A copy to a GPU waits for the batches that were started, so the next ones are packed by a thread meanwhile.
+        return made_ahead(in_rows(packer, query_rows, passage_rows, RowShape(sizes, self._pairs, width)), self.ahead)
 
     def start(self, batch: PackedTokens) -> Callable[[], np.ndarray]:
         same_process(self._process)
