@@ -1,5 +1,7 @@
 """Estimates whether a batch's activations fit into the device's memory."""
 
+import os
+import sys
 from collections.abc import Sequence
 
 from lce_tf.foundation.at_once import beside_each_other
@@ -41,9 +43,16 @@ def device_bytes() -> int:
         import subprocess
 
         query = ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
+        if visible := os.environ.get("CUDA_VISIBLE_DEVICES", "").partition(",")[0]:
+            query += ["-i", visible]
         try:
             return int(subprocess.run(query, capture_output=True, text=True, check=True).stdout.split()[0]) << 20
         except (OSError, subprocess.CalledProcessError, ValueError, IndexError):
+            print(
+                "warning: nvidia-smi does not say how much memory the GPU has; 8 GiB are assumed, --micro-batch sets "
+                "what is computed at once",
+                file=sys.stderr,
+            )
             return 8 << 30  # even small GPUs for training have this much
     return machine_bytes() // beside_each_other()
 
