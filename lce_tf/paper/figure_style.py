@@ -1,5 +1,6 @@
 """Common style of the figures: colours, size, matplotlib's settings, title and axes."""
 
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -24,6 +25,17 @@ def plain_style() -> Iterator[None]:
         matplotlib.rcdefaults()
         matplotlib.rcParams.update({"svg.hashsalt": "lce_tf", "svg.fonttype": "path", "font.size": 10})
         yield
+
+
+def as_bytes(figure: Any, kind: str) -> bytes:
+    """A matplotlib figure as the bytes of a "png" or "svg" file, the same for the same figure and matplotlib."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+
+    metadata = {"png": {"Software": None}, "svg": {"Date": None, "Creator": "lce_tf"}}
+    canvas, file = {"png": FigureCanvasAgg, "svg": FigureCanvasSVG}[kind](figure), io.BytesIO()
+    canvas.print_figure(file, format=kind, dpi=DPI, metadata=metadata[kind])
+    return file.getvalue()
 
 
 def titled_figure(outcome: Outcome, height: float) -> Any:

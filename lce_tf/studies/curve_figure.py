@@ -1,18 +1,16 @@
 """Curves of cost against quality as a figure."""
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
 
 from lce_tf.errors import UserError
 from lce_tf.foundation.files import written
-from lce_tf.paper.figure_style import DPI, INK, WIDTH, bare, plain_style
+from lce_tf.paper.figure_style import INK, WIDTH, as_bytes, bare, plain_style
 from lce_tf.studies.curve import Curve
 
 # The palette by Okabe and Ito, which colour-blind readers tell apart.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-_METADATA = {"png": {"Software": None}, "svg": {"Date": None, "Creator": "lce_tf"}}
 
 
 def write_figure(curves: Sequence[Curve], measure: str, cost: str, path: str | Path) -> None:
@@ -21,11 +19,8 @@ def write_figure(curves: Sequence[Curve], measure: str, cost: str, path: str | P
     Raises:
         UserError: seconds are asked for, and a run has none.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
-    kind = Path(path).suffix[1:]
     with plain_style():
         figure = Figure(figsize=(WIDTH, 4.5), layout="constrained")
         ax = figure.subplots()
@@ -41,11 +36,9 @@ def write_figure(curves: Sequence[Curve], measure: str, cost: str, path: str | P
         ax.set_xlim(left=0)
         bare(ax, "y", "top", "right")
         ax.legend(frameon=False, loc="lower right")
-        canvas = {"png": FigureCanvasAgg, "svg": FigureCanvasSVG}[kind](figure)
-        file = io.BytesIO()
-        canvas.print_figure(file, format=kind, dpi=DPI, metadata=_METADATA[kind])
+        drawn = as_bytes(figure, Path(path).suffix[1:])
     with written(path, "wb") as out:
-        out.write(file.getvalue())
+        out.write(drawn)
 
 
 def _costs(curve: Curve, cost: str) -> list[float]:
