@@ -1,6 +1,7 @@
 """Shared parts of the commands: their argument parsers, `main` functions and types of arguments."""
 
 import argparse
+import difflib
 import functools
 import os
 import sys
@@ -20,7 +21,17 @@ class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescript
 
 
 class CommandParser(argparse.ArgumentParser):
-    """A parser whose errors are one line, like those of the commands."""
+    """A parser whose errors are one line, like those of the commands, and name the option that was probably meant."""
+
+    def parse_args(self, args=None, namespace=None):
+        """As `argparse.ArgumentParser.parse_args`."""
+        found, unknown = self.parse_known_args(args, namespace)
+        if unknown:
+            options = (one.partition("=")[0] for one in unknown if one.startswith("--"))
+            close = [name for one in options for name in difflib.get_close_matches(one, self._option_string_actions, 1)]
+            meant = f", did you mean {close[0]}?" if close else ""
+            self.error(f"unrecognized arguments: {' '.join(unknown)}{meant}")
+        return found
 
     def error(self, message: str) -> NoReturn:
         """Ends the process with status 2."""
