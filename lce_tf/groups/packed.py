@@ -2,6 +2,7 @@
 
 import itertools
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -51,6 +52,8 @@ class PackedBatches:
 
     def __init__(self, sampler: GroupSampler, packer: Packer, shape: PackedShape, replicas: int = 1):
         self.sampler, self.packer, self.shape, self.replicas = sampler, packer, shape, replicas
+        # The batch of every replica asks for those of all replicas of its step, and two steps are made at once.
+        self._laid_out = lru_cache(maxsize=4 * replicas)(self._laid)
 
     @classmethod
     def planned(
@@ -95,12 +98,9 @@ class PackedBatches:
             starts, query_lengths, lengths: [parts, pairs per part] int32.
             numbers: [parts, pairs per part] int32, each pair's number in the step's global batch.
         """
-        dealt, columns, lengths = self._dealt(step, replica)
-        chosen = self._chosen(lengths)
-        places = [placed(lengths[rows], self.shape.width) for rows in chosen]
+        dealt, columns, chosen, places = self._laid_out(step, replica)
         # All replicas have the same size, since each combination of sizes would be traced.
-        others = [self._need(step, other) for other in range(self.replicas) if other != replica]
-        size = self._size(max(*(need for _, need in places), *others, 0))
+        size = self._size(max(self._need(step, other) for other in range(self.replicas)))
         parts = [
             self.packer.pack_at(*(column[rows] for column in columns), starts, size)
             for rows, (starts, _) in zip(chosen, places, strict=True)
@@ -140,9 +140,15 @@ class PackedBatches:
         rounds[1::2] = rounds[1::2, ::-1]
         return list(np.sort(rounds.T, axis=1))
 
+    def _laid(self, step: int, replica: int):
+        """The groups, their pairs, which of these each part has, and per part their positions and the size needed."""
+        dealt, columns, lengths = self._dealt(step, replica)
+        chosen = self._chosen(lengths)
+        return dealt, columns, chosen, [placed(lengths[rows], self.shape.width) for rows in chosen]
+
     def _need(self, step: int, replica: int) -> int:
-        _, _, lengths = self._dealt(step, replica)
-        return max(placed(lengths[rows], self.shape.width)[1] for rows in self._chosen(lengths))
+        """Wordpieces that a replica's largest part needs."""
+        return max(need for _, need in self._laid_out(step, replica)[-1])
 
     def _size(self, need: int) -> int:
         """The smallest sufficient size; a batch larger than all sizes gets its own size and thus its own program."""

@@ -39,7 +39,9 @@ def test_what_is_read_is_spared(place, output, lost):
 
 @pytest.mark.parametrize("output", [None, "b.trec", "model/dev", "model/other.trec", "new/b.trec"])
 def test_other_files_may_be_written(place, output):
-    spare_inputs(output, ("a.trec", "q.txt", "model", "absent"), beside=BESIDE_A_RUN)
+    before = sorted(place.rglob("*"))
+    assert spare_inputs(output, ("a.trec", "q.txt", "model", "absent"), beside=BESIDE_A_RUN) is None
+    assert sorted(place.rglob("*")) == before
 
 
 def test_a_data_set_is_spared_though_it_is_not_read(place):

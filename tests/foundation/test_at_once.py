@@ -83,8 +83,9 @@ def test_a_fault_is_raised_when_those_beside_it_have_ended(tmp_path, capfd):
     assert (tmp_path / "b").exists() and not (tmp_path / "d").exists()
 
 
-def test_a_line_about_an_error_is_none_where_the_task_ends_well():
-    run_at_once([Task("a", warns, ())], 1)
+def test_a_line_about_an_error_is_none_where_the_task_ends_well(capfd):
+    assert run_at_once([Task("a", warns, ())], 1) is None
+    assert "error: " not in "".join(capfd.readouterr())
 
 
 def test_a_process_that_died_is_named():

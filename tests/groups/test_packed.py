@@ -77,3 +77,11 @@ def test_all_replicas_of_a_step_have_one_size(sampler, packer):
     batches = planned(sampler, packer, replicas=4)
     sizes = [{batches.batch(step, replica)[2].shape for replica in range(4)} for step in range(16)]
     assert all(len(of_a_step) == 1 for of_a_step in sizes) and len(set.union(*sizes)) > 1
+
+
+def test_each_replica_of_a_step_is_laid_out_once(sampler, packer):
+    batches = planned(sampler, packer, replicas=4)
+    for step in range(3):
+        for replica in range(4):
+            batches.batch(step, replica)
+    assert batches._laid_out.cache_info().misses == 3 * 4
