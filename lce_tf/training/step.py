@@ -1,5 +1,6 @@
 """What the training steps of both layouts share, and the figures that a step returns."""
 
+import abc
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -34,7 +35,7 @@ class Taken(NamedTuple):
         return Taken(*tf.stack([tf.cast(figure, tf.float32) for figure in self]).numpy().tolist())
 
 
-class Step:
+class Step(abc.ABC):
     """Applies one optimiser step to a model under a distribution strategy.
 
     The loss of a group needs the scores of all its members, but each score depends on its own pair only. So a batch of
@@ -62,6 +63,7 @@ class Step:
         """The factor that the loss is multiplied by, a float32 scalar; 1 without loss scaling."""
         return tf.convert_to_tensor(self.optimizer.loss_scale) if self.scales else tf.constant(1.0)
 
+    @abc.abstractmethod
     def __call__(self, feed, step: int, stop: bool | None = None) -> Taken:
         """Takes a step on the next batch of `feed`.
 
@@ -70,15 +72,15 @@ class Step:
             step: the step's number, from 0.
             stop: whether this process was asked to stop, if several processes tell each other; else None.
         """
-        raise NotImplementedError
 
     def _on_replicas(self, *given) -> Taken:
         """The step on every replica, each with its share of the batch, and the first one's figures."""
         taken = self.strategy.run(self._replica_step, args=given)
         return Taken(*(self.strategy.experimental_local_results(value)[0] for value in taken))
 
-    def _replica_step(self, *given):
-        raise NotImplementedError
+    @abc.abstractmethod
+    def _replica_step(self, *given) -> tuple[tf.Tensor, ...]:
+        """The step on one replica, in its context: the values of `Taken`."""
 
     def _all_reduced(self, gradients, loss, spread, stop):
         """(gradients, loss, spread, whether any replica stops), summed over the replicas in a single call.
