@@ -19,7 +19,7 @@ EXAMPLE = """python -m lce_tf.distil --checkpoint runs/lce8 --layers 3,2 --datas
 small/layers-3/model is a checkpoint like any other. With a --dev-run, small/table.md says what each student gives up in
 quality, and how many pairs a second it scores. The same command goes on where an interrupted one stopped."""
 # Training settings without a flag here: the command has its own flag for them, or fills them in.
-FILLED = ("dataset", "run", "split", "format", "backbone", "teacher", "loss")
+FILLED = ("dataset", "run", "split", "format", "backbone", "layers", "teacher", "loss")
 
 
 def parser() -> argparse.ArgumentParser:

@@ -115,18 +115,25 @@ def tiny(name: str) -> Tiny:
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(torch.randn_like(parameter) * 0.1)
-    ids, segments, mask = _batch(config)
-    given = {"input_ids": torch.tensor(ids), "attention_mask": torch.tensor(mask)}
-    if kind == "T5":
-        start = torch.full([3, 1], config.decoder_start_token_id)
-        logits = model(**given, decoder_input_ids=start).logits[:, 0, list(ANSWERS)]
-    else:
-        if getattr(config, "type_vocab_size", 0):
-            given["token_type_ids"] = torch.tensor(segments)
-        logits = model(**given).logits
+    logits = scored(model)
     (logits**2).sum().backward()
     gradients = {n: np.zeros(p.shape) if p.grad is None else p.grad.numpy() for n, p in model.named_parameters()}
-    return Tiny(model, logits.detach().numpy(), gradients, ids)
+    return Tiny(model, logits.detach().numpy(), gradients, _batch(config)[0])
+
+
+def scored(model):
+    """The model's logits of the batch, a PyTorch tensor [3, outputs]."""
+    import torch
+
+    config = model.config
+    ids, segments, mask = _batch(config)
+    given = {"input_ids": torch.tensor(ids), "attention_mask": torch.tensor(mask)}
+    if config.model_type == "t5":
+        start = torch.full([3, 1], config.decoder_start_token_id)
+        return model(**given, decoder_input_ids=start).logits[:, 0, list(ANSWERS)]
+    if getattr(config, "type_vocab_size", 0):
+        given["token_type_ids"] = torch.tensor(segments)
+    return model(**given).logits
 
 
 def _batch(config):

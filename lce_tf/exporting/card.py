@@ -25,8 +25,8 @@ SHOWN = (
 )  # fmt: skip
 # Further settings, which the card shows unless they have this value.
 UNUSED = {
-    "loss_options": "", "teacher": None, "group_positives": 1, "hardest": 0, "r_drop": 0, "weight_decay": 0,
-    "clip_norm": 0,
+    "layers": 0, "loss_options": "", "teacher": None, "group_positives": 1, "hardest": 0, "r_drop": 0,
+    "weight_decay": 0, "clip_norm": 0,
 }  # fmt: skip
 PUBLIC = {**hub.ALIASES, "minilm": "sentence-transformers/all-MiniLM-L6-v2"}
 

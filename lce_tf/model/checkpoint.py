@@ -22,14 +22,14 @@ from lce_tf.model.config import EncoderConfig, Lengths, Scoring
 from lce_tf.model.families import FAMILIES
 from lce_tf.model.precision import PRECISIONS, Precision, keep_float32
 from lce_tf.model.weight_files import canonical, read_arrays
-from lce_tf.model.weights import check_sizes, encoder_arrays, load_encoder
+from lce_tf.model.weights import check_sizes, encoder_arrays, first_layers, load_encoder
 
 if TYPE_CHECKING:  # TensorFlow is loaded only by what builds a model
     from lce_tf.model.cross_encoder import CrossEncoder
 
 
 def from_backbone(
-    name: str, scoring: Scoring, precision: Precision, seed: int, dropout: float | None = None
+    name: str, scoring: Scoring, precision: Precision, seed: int, dropout: float | None = None, layers: int = 0
 ) -> "CrossEncoder":
     """A cross-encoder with a pretrained encoder and a new head; a trained backbone's head is kept if its shape fits.
 
@@ -38,6 +38,7 @@ def from_backbone(
         scoring, precision: see `CrossEncoder`.
         seed: of the head's initial weights, which depend on nothing else.
         dropout: of hidden states and attention; None: as the backbone's configuration says.
+        layers: see `first_layers`; 0 keeps all.
     """
     from lce_tf.model.cross_encoder import CrossEncoder
 
@@ -46,6 +47,8 @@ def from_backbone(
     file = hub.weight_file(folder)
     arrays = read_arrays(file)
     check_sizes(config, file, arrays)
+    if layers:
+        config, arrays = first_layers(config, arrays, layers)
     keep_float32(precision)
     if dropout is not None:
         config = replace(config, hidden_dropout_prob=dropout, attention_probs_dropout_prob=dropout)

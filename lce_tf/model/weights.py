@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -37,12 +38,11 @@ def check_sizes(config: EncoderConfig, path: Path, arrays: dict[str, np.ndarray]
         UserError: the first size that differs; weights that are missing are left to `load_encoder`.
     """
     names = config.family.names
-    start, _, rest = names["attention_output"].partition("{")
-    layers = {int(found[1]) for name in arrays if (found := re.match(rf"{re.escape(start)}(\d+)\.", name))}
+    layers = {number for name in arrays if (number := _layer_of(config, name)) is not None}
     if not layers:
-        found = "; ".join(sorted(arrays)[:3])
+        start, found = names["attention_output"].partition("{")[0], "; ".join(sorted(arrays)[:3])
         raise UserError(f"{path}: lacks {start}0 (it has {found}, …); does it belong to its config.json?")
-    sizes = {"num_hidden_groups" if rest.startswith("group") else "num_hidden_layers": max(layers) + 1}
+    sizes = {"num_hidden_groups" if config.family.shares else "num_hidden_layers": max(layers) + 1}
     for part, fields in SIZES.items():
         name = names.get(part, "")
         name = f"{name.format(i=0, group=0, inner=0)}.weight"
@@ -56,6 +56,30 @@ def check_sizes(config: EncoderConfig, path: Path, arrays: dict[str, np.ndarray]
                 f"{path}: {field} is {found} in its weights and {getattr(config, field)} in its config.json; "
                 "they do not belong together"
             )
+
+
+def first_layers(
+    config: EncoderConfig, arrays: dict[str, np.ndarray], layers: int
+) -> tuple[EncoderConfig, dict[str, np.ndarray]]:
+    """The configuration and the weights of an encoder of which only the first `layers` layers are kept.
+
+    Raises:
+        UserError: the encoder has fewer layers, or its layers share their weights.
+    """
+    depth = config.num_hidden_layers
+    if layers > depth:
+        raise UserError(f"--layers {layers}: the backbone has {depth}; give 1 to {depth}, or 0 for all")
+    if config.family.shares:
+        raise UserError(f"--layers {layers}: {config.family.title}'s layers share their weights; leave it out")
+    kept = {name: array for name, array in arrays.items() if (_layer_of(config, name) or 0) < layers}
+    return replace(config, num_hidden_layers=layers, layer_types=config.layer_types[:layers]), kept
+
+
+def _layer_of(config: EncoderConfig, name: str) -> int | None:
+    """The number of the layer, or of ALBERT's group of layers, that a weight belongs to; None for any other weight."""
+    start = config.family.names["attention_output"].partition("{")[0]
+    found = re.match(rf"{re.escape(start)}(\d+)\.", name)
+    return int(found[1]) if found else None
 
 
 def load_encoder(encoder, path: Path, arrays: dict[str, np.ndarray] | None = None) -> list[str]:

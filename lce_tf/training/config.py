@@ -34,6 +34,13 @@ class TrainConfig:
         recipe=True,
         tables=True,
     )
+    layers: int = setting(
+        0,
+        "keep only the backbone's first layers, this many, as in Sajjad et al. 2020: cost falls with them; 0: all",
+        at_least=0,
+        recipe=True,
+        tables=True,
+    )
     split: str | None = setting("train")
     format: str | None = setting(None, FORMAT_HELP, choices=FORMATS_SAID)
     loss: str = setting(

@@ -115,7 +115,7 @@ class Job:
         with self.strategy.scope():
             precision = resolve(config.precision, device_kind())
             self.model = checkpoint.from_backbone(
-                config.backbone, config.scoring, precision, config.seed, config.dropout
+                config.backbone, config.scoring, precision, config.seed, config.dropout, config.layers
             )
             inputs.watched.check()  # the weights have been read
             _check_dropout(config, self.model.config)

@@ -15,7 +15,7 @@ from lce_tf.model.packed import PackedModel, Tokens
 from lce_tf.model.precision import PRECISIONS
 from lce_tf.model.weights import encoder_arrays
 from lce_tf.tokens.rows import best_fit
-from tests.tiny_models import ANSWERS, LENGTHS, MODELS, QUERY_LENGTHS, tiny
+from tests.tiny_models import ANSWERS, LENGTHS, MODELS, QUERY_LENGTHS, scored, tiny
 
 TINY: dict = {}
 
@@ -90,6 +90,22 @@ def test_scores(one, folder, precision):
     if precision != "float32":
         packed = PackedModel(model, 64, kernels=False).logits(in_rows(one))
         np.testing.assert_allclose(packed, one.logits, atol=0.06)
+
+
+def test_the_first_layers_of_a_backbone_score_as_transformers_with_as_many(one, folder, tmp_path):
+    about = checkpoint.trained(folder)
+    if about.config.family.shares:
+        with pytest.raises(UserError, match="--layers 1: ALBERT's layers share their weights"):
+            checkpoint.from_backbone(str(folder), about.scoring, PRECISIONS["float32"], 1, layers=1)
+        return
+    cut = checkpoint.from_backbone(str(folder), about.scoring, PRECISIONS["float32"], 1, layers=1)
+    theirs = type(one.model).from_pretrained(folder, num_hidden_layers=1).eval()
+    np.testing.assert_allclose(cut.logits(*one.batch), scored(theirs).detach(), atol=1e-5)
+    checkpoint.save(cut, tmp_path / "saved", folder, about.lengths, {})
+    np.testing.assert_array_equal(checkpoint.load(tmp_path / "saved").logits(*one.batch), cut.logits(*one.batch))
+    depth = about.config.num_hidden_layers
+    with pytest.raises(UserError, match=f"--layers 9: the backbone has {depth}; give 1 to {depth}, or 0 for all"):
+        checkpoint.from_backbone(str(folder), about.scoring, PRECISIONS["float32"], 1, layers=9)
 
 
 def in_rows(one, width: int = 64) -> Tokens:
