@@ -14,7 +14,7 @@ COMMANDS = {
     "retrieve": ("lce_tf.retrieve", "write a first-stage run with BM25 or a dense encoder"),
     "negatives": ("lce_tf.negatives", "make the list that training takes its negatives from"),
     "audit": ("lce_tf.audit", "count what a training run can give: groups, truncation, doubtful negatives"),
-    "train": ("lce_tf.train", "train a cross-encoder with LCE, cross-entropy or hinge loss"),
+    "train": ("lce_tf.train", "train a cross-encoder; lce list losses prints its losses"),
     "rerank": ("lce_tf.rerank", "reorder a run with a trained cross-encoder"),
     "cascade": ("lce_tf.cascade", "reorder a run with several models, each to a smaller depth"),
     "serve": ("lce_tf.serve", "answer rerank requests over HTTP, in the shapes of Cohere, TEI and vLLM"),

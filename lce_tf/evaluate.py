@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from lce_tf.data.spared import spare_inputs
+from lce_tf.evaluation import measures
 from lce_tf.evaluation.inputs import Judged, aligned, judged_runs, run_files
-from lce_tf.evaluation.measures import EXAMPLES, evaluate, mean
+from lce_tf.evaluation.measures import EXAMPLES, mean
 from lce_tf.evaluation.ties import Ties, ties
 from lce_tf.foundation.arguments import callable_module, command_main, parser_for
 from lce_tf.foundation.files import write_json
@@ -62,7 +63,7 @@ def parser() -> argparse.ArgumentParser:
     return options
 
 
-def evaluate_files(config: EvaluateConfig) -> Evaluation:
+def evaluate(config: EvaluateConfig) -> Evaluation:
     """Evaluates run files, and writes the values of each query to `config.per_query` if that is given.
 
     Raises:
@@ -70,7 +71,7 @@ def evaluate_files(config: EvaluateConfig) -> Evaluation:
     """
     values, found = {}, {}
     for name, run, judged in judged_runs(config.runs, config.measures, config):
-        values[name] = evaluate(run, judged, config.measures)
+        values[name] = measures.evaluate(run, judged, config.measures)
         if config.ties:
             found[name] = ties(run, judged, values[name])
     if config.per_query is not None:
@@ -78,11 +79,11 @@ def evaluate_files(config: EvaluateConfig) -> Evaluation:
     return Evaluation(values, found)
 
 
-def table(values: Mapping[str, Mapping[str, Mapping[str, float]]], measures: Sequence[str]) -> str:
+def table(values: Mapping[str, Mapping[str, Mapping[str, float]]], shown: Sequence[str]) -> str:
     """The means of `values` (run -> measure -> query id -> value) as aligned text, with four decimals."""
-    rows = [["run", *measures]]
+    rows = [["run", *shown]]
     for name, found in values.items():
-        rows.append([name, *(f"{mean(found[measure]):.4f}" for measure in measures)])
+        rows.append([name, *(f"{mean(found[measure]):.4f}" for measure in shown)])
     return aligned(rows)
 
 
@@ -102,7 +103,7 @@ def ties_table(values: Mapping[str, Mapping[str, Mapping[str, float]]], found: M
 
 
 def _run(args: argparse.Namespace) -> None:
-    print(evaluate_files(from_options(EvaluateConfig, args)).text())
+    print(evaluate(from_options(EvaluateConfig, args)).text())
 
 
 main = command_main(parser, _run)

@@ -8,7 +8,9 @@ import pandas as pd
 try:
     import pyterrier as pt
 except ImportError as error:
-    raise ImportError("lce_tf.pyterrier needs PyTerrier: pip install 'lce_tf[pyterrier]'") from error
+    raise ImportError(
+        "lce_tf.pyterrier needs PyTerrier; in a checkout: pip install -c requirements.lock '.[pyterrier]'"
+    ) from error
 
 from lce_tf.reranker import Reranker
 from lce_tf.reranking.activation import activate

@@ -46,7 +46,9 @@ def _main(arguments: argparse.Namespace) -> None:
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in _EXTRA:
             raise
-        raise UserError(f"lce serve: {error.name} is not installed; pip install 'lce_tf[serve]'") from error
+        raise UserError(
+            f"lce serve: {error.name} is not installed; in a checkout: pip install -c requirements.lock '.[serve]'"
+        ) from error
     given = vars(arguments)
     limits = from_options(Limits, arguments)
     token = read_token(arguments.token_file, os.environ)

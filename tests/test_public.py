@@ -47,11 +47,27 @@ def test_python_dash_m_still_works(program):
     assert "usage: " in printed("-m", f"lce_tf.{program}", "--help")
 
 
-def test_calling_a_door_calls_its_function(tmp_path):
+def test_calling_a_command_calls_its_function(tmp_path):
     with pytest.raises(UserError, match="--format 'png': known are hf, openvino, savedmodel"):
         lce_tf.export(tmp_path, tmp_path / "out", "png")
-    from lce_tf.data.runs import read_run
-
-    run = tmp_path / "run.trec"
+    run, qrels = tmp_path / "run.trec", tmp_path / "qrels.txt"
     run.write_text("q1 Q0 p1 1 2 x\nq1 Q0 p2 2 1 x\n")
-    assert lce_tf.evaluate(read_run(run), {"q1": {"p2": 1}}, ["MRR@10"]) == {"MRR@10": {"q1": 0.5}}
+    qrels.write_text("q1 0 p2 1\n")
+    found = lce_tf.evaluate(lce_tf.EvaluateConfig((str(run),), qrels=str(qrels), measures=("MRR@10",)))
+    assert found.values == {"run.trec": {"MRR@10": {"q1": 0.5}}}
+    assert found.text().splitlines()[1].split() == ["run.trec", "0.5000"]
+
+
+def test_every_command_in_the_namespace_takes_what_its_page_says():
+    """A command's settings class, where it has one, is its function's only required argument."""
+    import inspect
+
+    configs = {
+        name: getattr(lce_tf, name) for name in lce_tf.__all__ if name.endswith("Config") and name != "ScoreConfig"
+    }
+    for name, config in configs.items():
+        module = getattr(lce_tf, name.removesuffix("Config").lower())
+        function = getattr(module, module.__name__.rpartition(".")[2])
+        first, *rest = inspect.signature(function).parameters.values()
+        assert first.name == "config" and config.__name__ in str(first.annotation), name
+        assert all(one.default is not one.empty or one.name == "output" for one in rest), name

@@ -10,7 +10,7 @@ from lce_tf.errors import UserError
 from lce_tf.evaluation.measures import evaluate, mean
 from tests.training.conftest import make_backbone, make_data, make_run
 
-pt = pytest.importorskip("pyterrier", reason="PyTerrier is not installed: pip install 'lce_tf[pyterrier]'")
+pt = pytest.importorskip("pyterrier", reason="PyTerrier is not installed")
 COLUMNS = ["qid", "query", "docno", "text", "score", "rank"]
 
 

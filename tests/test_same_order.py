@@ -73,7 +73,7 @@ def test_rerank(saturated, expected, tmp_path):
 
 
 def test_pyterrier(reranker, expected):
-    pt = pytest.importorskip("pyterrier", reason="PyTerrier is not installed: pip install 'lce_tf[pyterrier]'")
+    pt = pytest.importorskip("pyterrier", reason="PyTerrier is not installed")
     import pandas as pd
 
     from lce_tf.pyterrier import LceReranker

@@ -145,7 +145,9 @@ def test_without_the_extra(capsys, monkeypatch, module):
         if name.startswith("lce_tf.serving."):
             monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, module, None)
-    expected = f"error: lce serve: {module} is not installed; pip install 'lce_tf[serve]'"
+    expected = (
+        f"error: lce serve: {module} is not installed; in a checkout: pip install -c requirements.lock '.[serve]'"
+    )
     assert refused(capsys, "--checkpoint", "./nowhere") == expected
 
 

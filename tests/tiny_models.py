@@ -93,6 +93,24 @@ class Tiny:
         return folder
 
 
+def save_with_words(name: str, folder: Path) -> Path:
+    """The model of that name as a cross-encoder whose score is its logit, with a BERT tokenizer of single letters."""
+    from transformers import BertTokenizer
+
+    one = tiny(name)
+    one.save(folder)
+    words = ["[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefghijklmnopqrstuvwxyz"]
+    words.insert(one.model.config.pad_token_id, "[PAD]")
+    names = ["input_ids", "token_type_ids", "attention_mask"]
+    if getattr(one.model.config, "type_vocab_size", 0) < 2:
+        names.remove("token_type_ids")
+    vocabulary = {word: i for i, word in enumerate(words)}
+    BertTokenizer(vocab=vocabulary, model_max_length=40, model_input_names=names).save_pretrained(folder)
+    identity = {"activation_fn": "torch.nn.modules.linear.Identity"}
+    (folder / "config.json").write_text(json.dumps({**config_of(folder), "sentence_transformers": identity}))
+    return folder
+
+
 def save_answers(folder: Path) -> None:
     """A `tokenizer.json` of 100 words, the two answers among them."""
     from tokenizers import Tokenizer, models

@@ -23,9 +23,9 @@ MODEL_FILE = "openvino_model.xml"
 def export_openvino_folder(folder: str | Path, output: str | Path, license: str = "unknown") -> Path:
     """Writes a sequence classifier with one label, whose logit is the ranking score, and returns its folder.
 
-    The folder holds `openvino_model.xml` and `.bin` (float32) with the inputs `input_ids`, `attention_mask` and
-    `token_type_ids`, `config.json`, the tokenizer set to the checkpoint's sequence length, and `lce_tf.json`, which
-    describes inputs, outputs and the lengths to which pairs are cut.
+    The folder holds `openvino_model.xml` and `.bin` (float32) with the inputs that the tokenizer gives (RoBERTa's, for
+    one, has no `token_type_ids`), `config.json`, the tokenizer set to the checkpoint's sequence length, and
+    `lce_tf.json`, which describes inputs, outputs and the lengths to which pairs are cut.
 
     Args:
         folder: anything that `checkpoint.locate` takes.
@@ -37,25 +37,27 @@ def export_openvino_folder(folder: str | Path, output: str | Path, license: str 
     """
     opened, output = open_checkpoint(folder), vacant(output)
     refuse_further_settings(opened)
-    about = facts(opened.folder, license, INPUTS, OUTPUTS, ("openvino", "tensorflow"))
+    inputs = {name: said for name, said in INPUTS.items() if opened.template.has_types or name != "token_type_ids"}
+    about = facts(opened.folder, license, inputs, OUTPUTS, ("openvino", "tensorflow"))
     with built_folder(output) as scratch:
-        _save_model(opened.folder, scratch / MODEL_FILE)
+        _save_model(opened.folder, list(inputs), scratch / MODEL_FILE)
         save_tokenizer(opened, scratch)
         write_json(scratch / "lce_tf.json", about)
         write_json(scratch / "config.json", config_of(checkpoint.trained(opened.folder)))
     return output
 
 
-def _save_model(folder: Path, file: Path) -> None:
+def _save_model(folder: Path, inputs: list[str], file: Path) -> None:
     import tensorflow as tf
 
     model = checkpoint.load(folder)
 
-    def logits(*inputs):
-        ids, mask, segments = (tf.cast(values, tf.int32) for values in inputs)
+    def logits(*given):
+        ids, mask, *types = (tf.cast(values, tf.int32) for values in given)
+        segments = types[0] if types else tf.zeros_like(ids)
         return model.scoring.score(model(ids, segments, mask))[:, None]
 
-    signature = [tf.TensorSpec([None, None], tf.int64, name=name) for name in INPUTS]
+    signature = [tf.TensorSpec([None, None], tf.int64, name=name) for name in inputs]
     save_openvino(model, logits, signature, file)
 
 

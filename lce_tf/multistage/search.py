@@ -29,6 +29,7 @@ from lce_tf.training.job import train
 
 # Settings that cannot be tried: the search sets them itself, or they have no effect on what is learnt.
 FILLED = ("dataset", "run", "split", "format", "teacher", "dev_split", "dev_run", "dev_also", "keep", "recipe", "stage")
+FILLED += ("dev_measure", "dev_queries", "dev_depth", "evaluate_every", "checkpoint_every", "log_every", "peak_tflops")
 HELD_OUT = "held-out"
 
 

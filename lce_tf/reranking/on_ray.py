@@ -182,7 +182,9 @@ def connected(address: str, workers: int) -> Iterator[None]:
         import ray
         import ray.data
     except ImportError as error:
-        raise UserError(f"--ray {address}: Ray is not installed; pip install 'lce_tf[ray]'") from error
+        raise UserError(
+            f"--ray {address}: Ray is not installed; in a checkout: pip install -c requirements.lock '.[ray]'"
+        ) from error
     _hush(ray)
     if ray.is_initialized():
         yield

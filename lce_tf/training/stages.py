@@ -93,9 +93,9 @@ def described(recipe: str, planned: Sequence[Stage]) -> str:
         lines += [f"stage {config.stage}    {_settings(config)}", f"           {_cost(config)} -> {folder}"]
     hours = sum(map(_hours, (config for config, _ in planned)))
     lines.append(
-        f"cost       {_told(hours)} on one H100, computed and not measured: at {RATE:,} pairs/s, which lce train "
-        "reached with ELECTRA base and 80 wordpieces a pair on one H200, whose peak is an H100's and whose memory is "
-        "faster. A pair counts twice with R-Drop; another backbone or length has another rate."
+        f"cost       {_told(hours)} on one H200, computed and not measured: at {RATE:,} pairs/s, which lce train "
+        "reached there with ELECTRA base and 80 wordpieces a pair. A pair counts twice with R-Drop; another backbone "
+        "or length has another rate."
     )
     return "\n".join(lines + [f"note       {remark}" for remark in about.remarks])
 

@@ -10,14 +10,14 @@ HEAD = """# Public cross-encoders
 `Reranker.load(NAME)` and `--checkpoint NAME` take cross-encoders that others trained, as a folder or as an id of
 Hugging Face's hub. Scores are those of `sentence_transformers.CrossEncoder(NAME).predict`, to a rounding error, or
 the folder is refused by one line that names what is not supported. A note on stderr says where a score means
-something else than there.
+something else than in sentence-transformers.
 
 - **How a pair is framed** is found by asking the folder's own tokenizer once: special tokens before, between and
   after the two texts, their order, and token types. WordPiece, byte-level BPE and Unigram are read by the
   `tokenizers` library; a folder with an older vocabulary alone (`vocab.txt`, `spiece.model`, `merges.txt`) is
   converted when it is opened.
-- **What spells a special token** in a text becomes that token where the library does so. `--special-words text` makes
-  it text like any other, so that a passage cannot end itself.
+- **A text that contains a special token's name**, such as `[SEP]`, gets that token there, as in transformers.
+  `--special-words text` makes it text like any other, so that a passage cannot end itself.
 - **sentence-transformers' own files** count only beside a `modules.json`, in a folder that calls itself a
   CrossEncoder.
 - **Modules after the head** are used where they are linear, and refused otherwise.
@@ -26,10 +26,11 @@ something else than there.
 
 Each key that transformers 5 and sentence-transformers 6 read is used, irrelevant to a score, or refused. A refused
 key may be null, false, empty, or a value named beside it. A key that is in no table and holds something may change
-scores, and is refused unless `--trust-settings` (`trust_settings=True`) is given. A key of `config.json` that only
-other families read ([families.md](families.md)) is irrelevant. Keys of `tokenizer_config.json`,
-`special_tokens_map.json`, `added_tokens.json` and `tokenizer.json` are all used: transformers' own tokenizer reads
-them. Of the truncation and padding in `tokenizer.json` only the side counts, as there.
+scores, and is refused unless `--trust-settings` (`trust_settings=True`) is given. Where [the families'
+page](families.md) lists a key of `config.json` for the model's family, that counts instead of the table below; a key
+that only other families read is irrelevant. Keys of `tokenizer_config.json`, `special_tokens_map.json`,
+`added_tokens.json` and `tokenizer.json` are all used: transformers' own tokenizer reads them. Of the truncation and
+padding in `tokenizer.json` only the side counts, as there.
 """
 
 

@@ -18,7 +18,7 @@ with plain attention and norms after their sums, the others compute the same in 
 {families}
 
 The head is what `--head` is to name if the trained model is to be exported to Hugging Face's layout; where it says "or
-linear", the family's own head can carry a linear one, too.
+linear", a checkpoint trained with `--head linear` can be exported as well.
 
 Weights are read from `model.safetensors`, `pytorch_model.bin` (as arrays, nothing is executed) and `tf_model.h5`, in
 that order, and from several files with an index. Names may stand under `model.` or `module.`.

@@ -34,7 +34,7 @@ def test_the_table_has_every_recipe_with_its_cost():
     for (_, figures, cost), (name, recipe) in zip(rows, RECIPES.items(), strict=True):
         files = {"dataset": "d", "run": "r", "teacher": "t"}
         alone = [Stage(follow(TrainConfig("d", "r"), name, {}), Path("out"))] if not recipe.whole else None
-        assert f"cost       {cost} on one H100" in described(name, alone or stages(name, files, "out"))
+        assert f"cost       {cost} on one H200" in described(name, alone or stages(name, files, "out"))
         assert all(figure in recipe.published for figure in re.findall(r"\.\d{3}", figures))
 
 

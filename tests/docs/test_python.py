@@ -57,7 +57,7 @@ def test_the_programs(place, monkeypatch, capsys):
 
 @pytest.mark.slow
 def test_the_pyterrier_program(place, monkeypatch):
-    pytest.importorskip("pyterrier", reason="PyTerrier is not installed: pip install 'lce_tf[pyterrier]'")
+    pytest.importorskip("pyterrier", reason="PyTerrier is not installed")
     monkeypatch.chdir(place)
     (program,) = [program for program in blocks("python") if "pyterrier" in program]
     names = {}

@@ -12,7 +12,7 @@ from lce_tf.model import checkpoint
 from lce_tf.model.config import Lengths, Scoring
 from lce_tf.model.precision import PRECISIONS
 from lce_tf.reranker import Reranker
-from tests.tiny_models import ANSWERS, MODELS, save_answers, tiny
+from tests.tiny_models import ANSWERS, MODELS, save_answers, save_with_words, tiny
 
 # Families whose own head can compute a linear one.
 LINEAR = [name for name in MODELS if not name.startswith(("modernbert", "t5"))]
@@ -90,20 +90,7 @@ def test_a_head_that_modernbert_has_not(tmp_path):
 def test_sentence_transformers_gives_our_scores(name, tmp_path):
     """With a BERT tokenizer, which suits a tiny model of any family."""
     sentence_transformers = pytest.importorskip("sentence_transformers")
-    from transformers import BertTokenizer
-
-    one = tiny(name)
-    folder, pad = one.save(tmp_path / "model"), one.model.config.pad_token_id
-    words = ["[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefghijklmnopqrstuvwxyz"]
-    words.insert(pad, "[PAD]")
-    names = ["input_ids", "token_type_ids", "attention_mask"]
-    if getattr(one.model.config, "type_vocab_size", 0) < 2:
-        names.remove("token_type_ids")
-    vocabulary = {word: i for i, word in enumerate(words)}
-    BertTokenizer(vocab=vocabulary, model_max_length=40, model_input_names=names).save_pretrained(folder)
-    values = json.loads((folder / "config.json").read_text())
-    identity = {"activation_fn": "torch.nn.modules.linear.Identity"}
-    (folder / "config.json").write_text(json.dumps({**values, "sentence_transformers": identity}))
+    folder = save_with_words(name, tmp_path / "model")
     pairs = [("a b", "c d e"), ("b", "x y " * 30), ("q r s", "s")]
     ours = Reranker.load(folder, engine="tensorflow", precision="float32").score(pairs)
     exported = export_huggingface(folder, tmp_path / "exported")

@@ -10,6 +10,7 @@ from lce_tf.model import checkpoint
 from lce_tf.model.config import EncoderConfig, Lengths, Scoring
 from lce_tf.reranker import Reranker
 from lce_tf.reranking.openvino_runtime import openvino_runtime
+from tests.tiny_models import save_with_words
 
 
 def in_openvino(folder, texts):
@@ -34,6 +35,16 @@ def test_openvino_gives_our_scores(trained, texts, tmp_path, name):
     np.testing.assert_allclose(found[:, 0], expected, atol=1e-4, rtol=0)
     # Another batch and another length: both are free.
     np.testing.assert_allclose(in_openvino(folder, texts[:2])[:, 0], expected[:2], atol=1e-4, rtol=0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["roberta", "distilbert", "deberta-v2", "deberta-v3", "modernbert", "albert"])
+def test_a_family_has_the_inputs_that_its_tokenizer_gives(name, tmp_path):
+    model = save_with_words(name, tmp_path / "model")
+    pairs = [("a b", "c d e"), ("b", "x y z y x"), ("q r s", "s")]
+    folder = export_openvino_folder(model, tmp_path / "out")
+    expected = Reranker.load(model, "tensorflow", "float32").score(pairs)
+    np.testing.assert_allclose(in_openvino(folder, pairs)[:, 0], expected, atol=1e-4, rtol=0)
 
 
 @pytest.mark.slow

@@ -27,7 +27,7 @@ SECONDS = 300  # after which a test gives up
 @pytest.fixture(scope="module")
 def cluster():
     """A Ray of two CPUs on this machine."""
-    ray = pytest.importorskip("ray", reason="Ray is not installed: pip install 'lce_tf[ray]'")
+    ray = pytest.importorskip("ray", reason="Ray is not installed")
     with on_ray.connected(on_ray.LOCAL, 2):
         yield ray
 

@@ -93,7 +93,7 @@ def test_the_plan_says_source_figure_command_and_cost(name):
 def test_the_cost_by_hand():
     # 300,000 steps of 16 groups of 8: 38.4 million pairs at 5,443 a second are 7,055 seconds.
     text = described("paper", [Stage(TrainConfig("d", "r"), Path("out"))])
-    assert RATE == 5443 and "38,400,000 pairs, 2.0 hours -> out" in text and "2.0 hours on one H100, computed" in text
+    assert RATE == 5443 and "38,400,000 pairs, 2.0 hours -> out" in text and "2.0 hours on one H200, computed" in text
     # R-Drop takes twice the work: 2 * 96,563,200 / 5,443 are 35,481 seconds.
     assert "96,563,200 pairs, 9.9 hours" in described("simlm", stages("simlm", FILES, "out"))
 
