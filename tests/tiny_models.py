@@ -62,7 +62,7 @@ MODELS = {
     "t5": ("T5", T5),
     "t5-gated": ("T5", T5 | {"feed_forward_proj": "gated-gelu", "num_decoder_layers": 1}),
 }
-LENGTHS, QUERY_LENGTHS = np.array([40, 27, 9], np.int32), np.array([6, 9, 2], np.int32)
+LENGTHS, TYPE_0_LENGTHS = np.array([40, 27, 9], np.int32), np.array([8, 11, 4], np.int32)
 
 
 @dataclass
@@ -82,8 +82,8 @@ class Tiny:
 
     @property
     def batch(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """input_ids [3, 40], query_lengths and lengths, int32."""
-        return self.ids.astype(np.int32), QUERY_LENGTHS, LENGTHS
+        """input_ids [3, 40], type_0_lengths and lengths, int32."""
+        return self.ids.astype(np.int32), TYPE_0_LENGTHS, LENGTHS
 
     def save(self, folder: Path) -> Path:
         """Writes what `save_pretrained` does; for T5, a tokenizer that knows the two answers as well."""
@@ -157,8 +157,8 @@ def scored(model):
 def _batch(config):
     ids = np.random.default_rng(7).integers(9, 100, [3, LENGTHS.max()])
     segments, mask = np.zeros_like(ids), np.zeros_like(ids)
-    for row, (length, query) in enumerate(zip(LENGTHS, QUERY_LENGTHS, strict=True)):
-        ids[row, length:], mask[row, :length], segments[row, query + 2 : length] = config.pad_token_id, 1, 1
+    for row, (length, first) in enumerate(zip(LENGTHS, TYPE_0_LENGTHS, strict=True)):
+        ids[row, length:], mask[row, :length], segments[row, first:length] = config.pad_token_id, 1, 1
     return ids, segments * (getattr(config, "type_vocab_size", 0) > 1), mask
 
 

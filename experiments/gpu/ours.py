@@ -174,9 +174,9 @@ def parity(folder: Path, tiny: bool) -> dict:
     # On the CPU, since TensorFlow holds the card's memory.
     encoder = transformers.ElectraModel.from_pretrained(folder / "backbone").eval()
     packed = packer.pack(*rows)
-    place = np.arange(packed.input_ids.shape[1])[None]
-    mask = place < packed.lengths[:, None]
-    segments = mask & (place >= packed.query_lengths[:, None] + 2)
+    position = np.arange(packed.input_ids.shape[1])[None]
+    mask = position < packed.lengths[:, None]
+    segments = mask & (position >= packed.type_0_lengths[:, None])
     found = {}
     for name in ("float32", "mixed_float16"):
         if name == "float32":

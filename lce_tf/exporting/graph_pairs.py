@@ -15,13 +15,13 @@ class PackedStrings(NamedTuple):
 
     Attributes:
         input_ids: [rows, length] int32, padded to the longest.
-        query_lengths: [rows] int32, number of tokens of type 0 minus two, see `lce_tf.tokens.packing.Packed`.
+        type_0_lengths: [rows] int32, number of tokens of type 0, see `lce_tf.tokens.packing.Packed`.
         lengths: [rows] int32, number of tokens with the special ones, without padding.
         pair: [rows] int64, index of the pair that each row belongs to.
     """
 
     input_ids: tf.Tensor
-    query_lengths: tf.Tensor
+    type_0_lengths: tf.Tensor
     lengths: tf.Tensor
     pair: tf.Tensor
 
@@ -66,7 +66,7 @@ class GraphPairs(tf.Module):
         )
         rows = tf.concat([before, first, between, second, after], axis=1)
         kept = [tf.cast(ragged.row_lengths(), tf.int32) for ragged in (queries, windows)]
-        sizes = template.typed(*kept) - 2 + tf.zeros_like(kept[0]), kept[0] + kept[1] + template.size
+        sizes = template.type_0_length(*kept), kept[0] + kept[1] + template.size
         # At least 3 columns, even without pairs, because the encoder reads the first token of each row.
         width = tf.maximum(rows.bounding_shape(axis=1), 3)
         return PackedStrings(rows.to_tensor(template.pad, shape=tf.stack([-1, width])), *sizes, pair)

@@ -64,7 +64,7 @@ def _module(opened: Opened):
 
     def score(query, passage):
         packed = module.pairs(query, passage)
-        logits = model.logits(packed.input_ids, packed.query_lengths, packed.lengths)
+        logits = model.logits(packed.input_ids, packed.type_0_lengths, packed.lengths)
         scores = tf.cast(tf.cast(scoring.score(logits), scoring.dtype), tf.float32)
         best = tf.math.segment_max(scores, packed.pair)
         if scoring.activation == "identity":
@@ -74,8 +74,8 @@ def _module(opened: Opened):
         return {"score": written(best), "logit": best}
 
     def tokenize(query, passage):
-        ids, query_lengths, lengths, pair = module.pairs(query, passage)
-        segments, mask = segments_and_mask(ids, query_lengths, lengths, scoring.padding_segment)
+        ids, type_0_lengths, lengths, pair = module.pairs(query, passage)
+        segments, mask = segments_and_mask(ids, type_0_lengths, lengths, scoring.padding_segment)
         return {"input_ids": ids, "attention_mask": mask, "token_type_ids": segments, "pair": pair}
 
     signature = [tf.TensorSpec([None], tf.string, name=name) for name in INPUTS]

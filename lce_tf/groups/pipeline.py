@@ -76,7 +76,7 @@ class TrainingBatches:
             labels: [groups, members] float32.
             order: [groups * members * windows] int32; pair i of the group matrix, in which the windows of a passage are
                 adjacent, is row `order[i]` of the concatenated slices; -1 for a window that the passage does not have.
-            then for each slice: input_ids [rows, length] int32, query_lengths and lengths [rows] int32.
+            then for each slice: input_ids [rows, length] int32, type_0_lengths and lengths [rows] int32.
         """
         dealt, pairs, by_length = self._dealt(step, replica)
         order = np.empty(len(by_length), np.int32)

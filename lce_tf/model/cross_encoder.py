@@ -33,22 +33,22 @@ class CrossEncoder(keras.layers.Layer):
         """Logits [batch, outputs] float32; the arguments are those of `Encoder.call`."""
         return self.head(self.encoder(input_ids, segment_ids, mask, seed), seed)
 
-    def logits(self, input_ids, query_lengths, lengths, seed=None):
+    def logits(self, input_ids, type_0_lengths, lengths, seed=None):
         """Logits [batch, outputs] from the compact form of a batch, see `segments_and_mask`."""
-        packed = segments_and_mask(input_ids, query_lengths, lengths, self.scoring.padding_segment)
+        packed = segments_and_mask(input_ids, type_0_lengths, lengths, self.scoring.padding_segment)
         return self(input_ids, *packed, seed=seed)
 
 
-def segments_and_mask(input_ids: tf.Tensor, query_lengths: tf.Tensor, lengths: tf.Tensor, padding_segment: int = 0):
+def segments_and_mask(input_ids: tf.Tensor, type_0_lengths: tf.Tensor, lengths: tf.Tensor, padding_segment: int = 0):
     """Segment ids and attention mask, [batch, length] int32 each, of packed pairs.
 
     Args:
         input_ids: [batch, length] int32.
-        query_lengths: [batch] int32, tokens of type 0 minus two; in BERT's template the wordpieces of the query.
+        type_0_lengths: [batch] int32, tokens of type 0, which come first; in BERT's template, `[CLS] query [SEP]`.
         lengths: [batch] int32, of the whole pair; what follows is padding.
         padding_segment: segment id of padding.
     """
-    place = tf.range(tf.shape(input_ids)[1])[None, :]
-    mask = tf.cast(place < lengths[:, None], tf.int32)
-    segments = tf.cast(place >= query_lengths[:, None] + 2, tf.int32)
+    position = tf.range(tf.shape(input_ids)[1])[None, :]
+    mask = tf.cast(position < lengths[:, None], tf.int32)
+    segments = tf.cast(position >= type_0_lengths[:, None], tf.int32)
     return segments if padding_segment else mask * segments, mask

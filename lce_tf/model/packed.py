@@ -24,14 +24,14 @@ class Tokens(NamedTuple):
     Attributes:
         input_ids: [tokens] int32.
         pairs: [tokens] int32, the index of each token's pair, -1 for padding.
-        starts, query_lengths, lengths: [pairs] int32.
+        starts, type_0_lengths, lengths: [pairs] int32.
         numbers: [pairs] int32, each pair's number in the step's batch, which decides its dropout masks.
     """
 
     input_ids: tf.Tensor
     pairs: tf.Tensor
     starts: tf.Tensor
-    query_lengths: tf.Tensor
+    type_0_lengths: tf.Tensor
     lengths: tf.Tensor
     numbers: tf.Tensor
 
@@ -51,7 +51,7 @@ def _places(tokens: Tokens, padding_segment: int) -> _Places:
     pair = tf.maximum(tokens.pairs, 0)
     begin = tf.where(real, tf.gather(tokens.starts, pair), at)
     positions = at - begin
-    segments = tf.cast(positions >= tf.gather(tokens.query_lengths, pair) + 2, tf.int32)
+    segments = tf.cast(positions >= tf.gather(tokens.type_0_lengths, pair), tf.int32)
     return _Places(
         positions,
         tf.where(real, segments, padding_segment),

@@ -11,19 +11,21 @@ from lce_tf.model import checkpoint, hub
 from lce_tf.reranking.forks import tensorflow_begins
 from lce_tf.reranking.openvino_runtime import openvino_runtime
 
-INPUTS = ("input_ids", "query_lengths", "lengths")
+INPUTS = ("input_ids", "type_0_lengths", "lengths")
+# Part of the names in the cache. Raise it when the inputs or their meaning change, so that no older file is used.
+GRAPH = 2
 
 
 def exported(folder: str | Path) -> Path:
     """The checkpoint's OpenVINO model file in the cache, converted on first use; weights stay float32.
 
-    Each version of OpenVINO and of this package converts it anew, since the graph may differ.
+    Each version of OpenVINO, of this package and of the graph (`GRAPH`) has a file of its own.
 
     Raises:
         UserError: OpenVINO is not installed, or the checkpoint cannot be read or changes while it is read.
     """
     watched = hub.watched(Path(folder))
-    target = cache_dir() / "openvino" / f"{version('openvino')}-{__version__}-{checkpoint.identity(folder)}"
+    target = cache_dir() / "openvino" / f"{version('openvino')}-{__version__}-{GRAPH}-{checkpoint.identity(folder)}"
     if not (target / "openvino.xml").is_file():
         tensorflow_begins()
         model = checkpoint.load(folder)

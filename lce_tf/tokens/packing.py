@@ -16,13 +16,13 @@ class Packed(NamedTuple):
 
     Attributes:
         input_ids: [pairs, length] int32, padded at the end.
-        query_lengths: [pairs] int32, number of tokens of type 0 minus two; in BERT's template this is the number of
-            query wordpieces after truncation.
+        type_0_lengths: [pairs] int32, tokens of type 0 of each pair, which come first (in BERT's template, [CLS], the
+            query and its [SEP]); the other tokens are of type 1.
         lengths: [pairs] int32, tokens of each pair, special tokens included and padding excluded.
     """
 
     input_ids: np.ndarray
-    query_lengths: np.ndarray
+    type_0_lengths: np.ndarray
     lengths: np.ndarray
 
 
@@ -35,13 +35,13 @@ class PackedTokens(NamedTuple):
         input_ids: [tokens] int32.
         pairs: [tokens] int32, index of the pair that each token belongs to, -1 for padding.
         starts: [pairs] int32, position of the first token of each pair ([CLS] in BERT's template).
-        query_lengths, lengths: [pairs] int32, see `Packed`.
+        type_0_lengths, lengths: [pairs] int32, see `Packed`.
     """
 
     input_ids: np.ndarray
     pairs: np.ndarray
     starts: np.ndarray
-    query_lengths: np.ndarray
+    type_0_lengths: np.ndarray
     lengths: np.ndarray
 
 
@@ -211,9 +211,9 @@ class Packer:
         return PackedTokens(flat, owners, starts.astype(np.int32), *self._sizes(query, passage))
 
     def _sizes(self, query: np.ndarray, passage: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """`query_lengths` and `lengths` of `Packed`."""
-        typed, lengths = self.template.typed(query, passage) - 2, query + passage + self.template.size
-        return typed.astype(np.int32), lengths.astype(np.int32)
+        """`type_0_lengths` and `lengths` of `Packed`."""
+        lengths = query + passage + self.template.size
+        return self.template.type_0_length(query, passage).astype(np.int32), lengths.astype(np.int32)
 
     def _filled(self, query_rows, passage_rows, query, passage, pairs, tokens: int) -> np.ndarray:
         """[tokens] int32 ids: each pair written from its position in `pairs` on, padding elsewhere."""

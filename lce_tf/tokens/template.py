@@ -52,7 +52,7 @@ class PairTemplate:
         """Whether some token is of type 1."""
         return not (self.first_zero and self.second_zero and self.zeros == self.size)
 
-    def typed(self, query, passage):
+    def type_0_length(self, query, passage):
         """Number of tokens of type 0 of each pair; they precede those of type 1.
 
         Args:

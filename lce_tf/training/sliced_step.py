@@ -80,7 +80,7 @@ class SlicedStep(Step):
         return loss, norm, spread, stops, scale, wordpieces
 
     def _slices(self, packed, step_seed, replica) -> list[tuple]:
-        """(input_ids, query_lengths, lengths, seed) of each slice; of all of them once per dropout mask."""
+        """(input_ids, type_0_lengths, lengths, seed) of each slice; of all of them once per dropout mask."""
         slices = [packed[i : i + 3] for i in range(0, len(packed), 3)] * self.objective.masks
         places = [tf.cast((replica * len(slices) + i) * PLACES, tf.int32) for i in range(len(slices))]
         return [(*part, tf.stack([step_seed, place])) for part, place in zip(slices, places, strict=True)]

@@ -18,7 +18,7 @@ from tests.tiny_models import ANSWERS, MODELS, save_answers, save_with_words, ti
 LINEAR = [name for name in MODELS if not name.startswith(("modernbert", "t5"))]
 
 
-def in_transformers(folder, ids, lengths, query_lengths):
+def in_transformers(folder, ids, lengths, type_0_lengths):
     """Logits of the batch by the class that config.json names, which finds each of its weights in the folder."""
     import torch
     import transformers
@@ -27,8 +27,8 @@ def in_transformers(folder, ids, lengths, query_lengths):
     architecture = getattr(transformers, config["architectures"][0])
     model, about = architecture.from_pretrained(folder, output_loading_info=True)
     assert not about["missing_keys"] and not about["unexpected_keys"] and not about["mismatched_keys"]
-    place = np.arange(ids.shape[1])[None]
-    mask, segments = place < lengths[:, None], (place >= query_lengths[:, None] + 2) & (place < lengths[:, None])
+    position = np.arange(ids.shape[1])[None]
+    mask, segments = position < lengths[:, None], (position >= type_0_lengths[:, None]) & (position < lengths[:, None])
     given = {"input_ids": torch.tensor(ids.astype(np.int64)), "attention_mask": torch.tensor(mask.astype(np.int64))}
     with torch.no_grad():
         if config["model_type"] == "t5":
@@ -53,9 +53,9 @@ def written(folder, target):
 def test_transformers_gives_our_scores(name, tmp_path):
     one = tiny(name)
     folder = written(one.save(tmp_path / "model"), tmp_path / "exported")
-    ids, query_lengths, lengths = one.batch
+    ids, type_0_lengths, lengths = one.batch
     expected = one.logits[:, -1] - (one.logits[:, 0] if one.logits.shape[1] == 2 else 0)
-    np.testing.assert_allclose(in_transformers(folder, ids, lengths, query_lengths), expected, atol=2e-5)
+    np.testing.assert_allclose(in_transformers(folder, ids, lengths, type_0_lengths), expected, atol=2e-5)
     if name.startswith("t5"):
         save_answers(folder)
     back = checkpoint.load(folder)
@@ -71,9 +71,9 @@ def test_a_linear_head_comes_out_the_same(name, tmp_path):
     checkpoint.save(model, tmp_path / "trained", backbone, Lengths(8, 40), {})
     if name.startswith("t5"):
         save_answers(tmp_path / "trained")
-    ids, query_lengths, lengths = one.batch
+    ids, type_0_lengths, lengths = one.batch
     expected = model.logits(*one.batch)[:, 0].numpy()
-    found = in_transformers(written(tmp_path / "trained", tmp_path / "exported"), ids, lengths, query_lengths)
+    found = in_transformers(written(tmp_path / "trained", tmp_path / "exported"), ids, lengths, type_0_lengths)
     assert expected.std() > 0.02
     np.testing.assert_allclose(found, expected, atol=2e-5)
 

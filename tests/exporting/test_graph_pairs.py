@@ -60,5 +60,5 @@ def test_as_outside(frame, cut, monkeypatch):
     windows = packer.expanded(rows, rows)
     expected = packer.pack(windows.query_rows, windows.passage_rows)
     np.testing.assert_array_equal(found.input_ids, expected.input_ids)
-    np.testing.assert_array_equal(found.query_lengths, expected.query_lengths)
+    np.testing.assert_array_equal(found.type_0_lengths, expected.type_0_lengths)
     np.testing.assert_array_equal(found.lengths, expected.lengths)

@@ -45,8 +45,8 @@ def batches(parts, groups=6, members=4, slices=3, multiple=16, replicas=1, pairs
 def restored(batch):
     """[groups, members] of (query, passage) rows, read off the packed ids through `order`."""
     labels, order, *slices = batch
-    seen = [(ids[1] - 100, ids[n + 2] - 1000) for rows, kept, _ in zip(*[iter(slices)] * 3, strict=True)
-            for ids, n in zip(rows.tolist(), kept.tolist(), strict=True)]  # fmt: skip
+    seen = [(ids[1] - 100, ids[n] - 1000) for rows, of_type_0, _ in zip(*[iter(slices)] * 3, strict=True)
+            for ids, n in zip(rows.tolist(), of_type_0.tolist(), strict=True)]  # fmt: skip
     pairs = np.array(seen)[order]
     return pairs.reshape(*labels.shape, 2)
 
@@ -67,8 +67,8 @@ def test_slices_are_equal_sorted_by_length_and_cut_to_their_own_longest(parts):
     lengths = [part for part in slices[2::3]]
     assert [len(part) for part in lengths] == [8, 8, 8]
     assert (np.diff(np.concatenate(lengths)) >= 0).all()
-    for ids, kept, length in zip(*[iter(slices)] * 3, strict=True):
-        assert ids.shape == (8, min(-(-length.max() // 16) * 16, 48)) and kept.max() <= 6
+    for ids, of_type_0, length in zip(*[iter(slices)] * 3, strict=True):
+        assert ids.shape == (8, min(-(-length.max() // 16) * 16, 48)) and of_type_0.max() <= 8
         assert ((ids != PAD).sum(axis=1) == length).all()
     assert slices[0].shape[1] < slices[-3].shape[1]
     assert (labels.dtype, order.dtype) == (np.float32, np.int32) and {part.dtype for part in slices} == {order.dtype}

@@ -16,7 +16,7 @@ LENGTHS = Lengths(query=5, sequence=20)
 
 def pairs():
     ids = np.random.default_rng(3).integers(1, 40, [4, 12]).astype(np.int32)
-    return ids, np.array([3, 3, 2, 5], np.int32), np.array([12, 9, 12, 10], np.int32)
+    return ids, np.array([5, 5, 4, 7], np.int32), np.array([12, 9, 12, 10], np.int32)
 
 
 @pytest.fixture(scope="module", params=[1, 2], ids=["one-logit", "two-logits"])

@@ -16,7 +16,7 @@ CONFIG = EncoderConfig(
     max_position_embeddings=64,
 )
 LENGTHS = np.array([17, 11, 6], np.int32)
-QUERIES = np.array([5, 3, 1], np.int32)
+TYPE_0_LENGTHS = np.array([7, 5, 3], np.int32)
 
 
 def make(precision="float32", outputs=1):
@@ -33,7 +33,7 @@ def packed(width=17):
     ids = np.zeros([3, width], np.int32)
     for row, length in enumerate(LENGTHS):
         ids[row, :length] = np.random.default_rng(row).integers(1, 40, length)
-    return ids, QUERIES, LENGTHS
+    return ids, TYPE_0_LENGTHS, LENGTHS
 
 
 @pytest.fixture(scope="module")
@@ -42,8 +42,8 @@ def model():
 
 
 def test_segments_and_mask_by_hand():
-    # [CLS] q q [SEP] p [SEP] and [CLS] q [SEP] p [SEP] with one place of padding, and the shortest pair there is.
-    segments, mask = segments_and_mask(np.ones([3, 6], np.int32), np.array([2, 1, 0]), np.array([6, 5, 3]))
+    # [CLS] q q [SEP] p [SEP] and [CLS] q [SEP] p [SEP] with one token of padding, and the shortest pair there is.
+    segments, mask = segments_and_mask(np.ones([3, 6], np.int32), np.array([4, 3, 2]), np.array([6, 5, 3]))
     assert mask.numpy().tolist() == [[1, 1, 1, 1, 1, 1], [1, 1, 1, 1, 1, 0], [1, 1, 1, 0, 0, 0]]
     assert segments.numpy().tolist() == [[0, 0, 0, 0, 1, 1], [0, 0, 0, 1, 1, 0], [0, 0, 1, 0, 0, 0]]
     assert segments.dtype == mask.dtype == tf.int32
@@ -52,34 +52,34 @@ def test_segments_and_mask_by_hand():
 @pytest.mark.parametrize("outputs", [1, 2])
 def test_head_is_equation_1(outputs):
     model = make(outputs=outputs)
-    ids, queries, lengths = packed()
-    vectors = model.encoder(ids, *segments_and_mask(ids, queries, lengths)).numpy()
+    ids, firsts, lengths = packed()
+    vectors = model.encoder(ids, *segments_and_mask(ids, firsts, lengths)).numpy()
     linear = model.head.linear
     expected = vectors @ linear.kernel.numpy() + linear.bias.numpy()
-    logits = model.logits(ids, queries, lengths)
+    logits = model.logits(ids, firsts, lengths)
     assert logits.shape == [3, outputs] and logits.dtype == tf.float32
     np.testing.assert_allclose(logits, expected, atol=1e-6)
 
 
 def test_a_score_does_not_depend_on_padding_or_on_the_batch(model):
-    ids, queries, lengths = packed()
-    expected = model.logits(ids, queries, lengths).numpy()
+    ids, firsts, lengths = packed()
+    expected = model.logits(ids, firsts, lengths).numpy()
     np.testing.assert_allclose(model.logits(*packed(41)), expected, atol=1e-5)
     for row in range(3):
-        alone = model.logits(ids[row : row + 1, : lengths[row]], queries[row : row + 1], lengths[row : row + 1])
+        alone = model.logits(ids[row : row + 1, : lengths[row]], firsts[row : row + 1], lengths[row : row + 1])
         np.testing.assert_allclose(alone[0], expected[row], atol=1e-5)
-    turned = model.logits(ids[::-1], queries[::-1], lengths[::-1]).numpy()
+    turned = model.logits(ids[::-1], firsts[::-1], lengths[::-1]).numpy()
     np.testing.assert_allclose(turned[::-1], expected, atol=1e-5)
     junk = ids.copy()
     junk[1, 11:] = 39  # what stands in the padding is not read
-    np.testing.assert_allclose(model.logits(junk, queries, lengths), expected, atol=1e-5)
+    np.testing.assert_allclose(model.logits(junk, firsts, lengths), expected, atol=1e-5)
 
 
 def test_scores_of_different_pairs_differ(model):
     values = model.logits(*packed()).numpy().ravel()
     assert len(set(values)) == 3
-    ids, queries, lengths = packed()
-    assert not np.allclose(model.logits(ids, queries + 1, lengths).numpy().ravel(), values, atol=1e-5)
+    ids, firsts, lengths = packed()
+    assert not np.allclose(model.logits(ids, firsts + 1, lengths).numpy().ravel(), values, atol=1e-5)
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)

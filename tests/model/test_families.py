@@ -15,7 +15,7 @@ from lce_tf.model.packed import PackedModel, Tokens
 from lce_tf.model.precision import PRECISIONS
 from lce_tf.model.weights import encoder_arrays
 from lce_tf.tokens.rows import best_fit
-from tests.tiny_models import ANSWERS, LENGTHS, MODELS, QUERY_LENGTHS, scored, tiny
+from tests.tiny_models import ANSWERS, LENGTHS, MODELS, TYPE_0_LENGTHS, scored, tiny
 
 TINY: dict = {}
 
@@ -115,7 +115,7 @@ def in_rows(one, width: int = 64) -> Tokens:
     for pair, (start, length) in enumerate(zip(starts, LENGTHS, strict=True)):
         ids[start : start + length], owners[start : start + length] = one.ids[pair, :length], pair
     assert rows < 3
-    columns = (ids, owners, starts, QUERY_LENGTHS, LENGTHS, np.arange(3))
+    columns = (ids, owners, starts, TYPE_0_LENGTHS, LENGTHS, np.arange(3))
     return Tokens(*(tf.constant(column, tf.int32) for column in columns))
 
 

@@ -31,25 +31,25 @@ def model(request):
 def pairs():
     rng = np.random.default_rng(4)
     lengths = rng.integers(8, 60, PAIRS)
-    return [rng.integers(5, 200, length) for length in lengths], rng.integers(2, 5, PAIRS), lengths
+    return [rng.integers(5, 200, length) for length in lengths], rng.integers(4, 7, PAIRS), lengths
 
 
 def padded(pairs):
-    texts, queries, lengths = pairs
+    texts, firsts, lengths = pairs
     ids = np.zeros((PAIRS, 64), np.int32)
     for row, text in enumerate(texts):
         ids[row, : len(text)] = text
-    return [tf.constant(part, tf.int32) for part in (ids, queries, lengths)]
+    return [tf.constant(part, tf.int32) for part in (ids, firsts, lengths)]
 
 
 def packed(pairs, width):
-    texts, queries, lengths = pairs
+    texts, firsts, lengths = pairs
     starts, rows = best_fit(lengths, width) if width else (end_to_end(lengths), 0)
     tokens = rows * width if width else rounded(lengths.sum())
     ids, owners = np.zeros(tokens, np.int32), np.full(tokens, -1, np.int32)
     for pair, (start, text) in enumerate(zip(starts, texts, strict=True)):
         ids[start : start + len(text)], owners[start : start + len(text)] = text, pair
-    columns = (ids, owners, starts, queries, lengths, np.arange(PAIRS))
+    columns = (ids, owners, starts, firsts, lengths, np.arange(PAIRS))
     return Tokens(*(tf.constant(column, tf.int32) for column in columns))
 
 

@@ -115,7 +115,7 @@ def test_packing_as_a_plain_loop_would(queries, passages, query, window, stride,
     width = min(-(-max(map(len, expected)) // multiple) * multiple, sequence)
     assert packed.input_ids.tolist() == [row + [PAD] * (width - len(row)) for row in expected]
     assert packed.lengths.tolist() == [len(row) for row in expected]
-    assert packed.query_lengths.tolist() == [row.index(SEP) - 1 for row in expected]
+    assert packed.type_0_lengths.tolist() == [row.index(SEP) + 1 for row in expected]
 
 
 @st.composite

@@ -37,9 +37,9 @@ def test_tensorflow_equals_hugging_face(checkpoints, packer, pairs):
     head = checkpoint.load(folder).head.linear
     some = pairs[0][:64], pairs[1][:64]
     packed = packer.pack(*some)
-    place = np.arange(packed.input_ids.shape[1])
-    mask = (place < packed.lengths[:, None]).astype(np.int64)
-    segments = mask * (place >= packed.query_lengths[:, None] + 2)
+    position = np.arange(packed.input_ids.shape[1])
+    mask = (position < packed.lengths[:, None]).astype(np.int64)
+    segments = mask * (position >= packed.type_0_lengths[:, None])
     with torch.no_grad():
         hidden = theirs(*map(torch.from_numpy, (packed.input_ids.astype(np.int64), mask, segments)))
     expected = hidden.last_hidden_state[:, 0].numpy() @ head.kernel.numpy() + head.bias.numpy()
@@ -81,10 +81,10 @@ def test_openvino_has_one_operation_for_each_normalisation(checkpoints):
     assert kinds.count("Split") == kinds.count("VariadicSplit") == 0
 
 
-@pytest.mark.parametrize("whose", ["__version__", "version"])
+@pytest.mark.parametrize("whose", ["__version__", "version", "GRAPH"])
 def test_another_version_converts_anew(checkpoints, monkeypatch, whose):
     exported(checkpoints[1])
-    monkeypatch.setattr(openvino_model, whose, "9.9" if whose == "__version__" else lambda package: "9.9")
+    monkeypatch.setattr(openvino_model, whose, (lambda package: "9.9") if whose == "version" else "9.9")
     monkeypatch.setattr(openvino_model, "export_openvino", None)
     with pytest.raises(TypeError):
         exported(checkpoints[1])
@@ -139,7 +139,7 @@ def test_unknown_names_are_refused(checkpoints, engine, precision, words):
 
 def batch(length=16):
     rows = np.arange(8)
-    return rows, Packed(np.full((8, length), 7, np.int32), np.full(8, 3, np.int32), np.full(8, length, np.int32))
+    return rows, Packed(np.full((8, length), 7, np.int32), np.full(8, 5, np.int32), np.full(8, length, np.int32))
 
 
 @pytest.mark.parametrize("name", ["tensorflow", "openvino"])

@@ -30,7 +30,7 @@ def test_openvino(name, tmp_path, caplog):
 def test_a_score_is_the_same_bits_in_a_batch_of_any_size(name, tmp_path):
     one = tiny(name)
     model = checkpoint.load(one.save(tmp_path / "model"))
-    ids, query_lengths, lengths = one.batch
+    ids, type_0_lengths, lengths = one.batch
     ids = np.pad(ids, [[0, 0], [0, 8]])
     signature = [tf.TensorSpec([None, None], tf.int32), *[tf.TensorSpec([None], tf.int32)] * 2]
 
@@ -40,7 +40,7 @@ def test_a_score_is_the_same_bits_in_a_batch_of_any_size(name, tmp_path):
             return model.logits(*packed)
 
     def of(rows):
-        return logits(ids[rows], query_lengths[rows], lengths[rows]).numpy()[: len(rows)]
+        return logits(ids[rows], type_0_lengths[rows], lengths[rows]).numpy()[: len(rows)]
 
     together = of([0, 1, 2])
     np.testing.assert_array_equal(np.concatenate([of([row]) for row in range(3)]), together)

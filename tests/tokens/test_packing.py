@@ -27,7 +27,7 @@ def packer_of(queries, passages, query=50, sequence=256):
 def slow(query, passage, query_cap, sequence):
     query = query[:query_cap]
     passage = passage[: sequence - 3 - len(query)]
-    return [CLS, *query, SEP, *passage, SEP], len(query)
+    return [CLS, *query, SEP, *passage, SEP], len(query) + 2
 
 
 def rows(*numbers):
@@ -37,14 +37,14 @@ def rows(*numbers):
 def test_by_hand():
     packed = packer_of([[7, 8]], [[1, 2, 3], []]).pack(rows(0, 0), rows(0, 1))
     assert packed.input_ids.tolist() == [[CLS, 7, 8, SEP, 1, 2, 3, SEP], [CLS, 7, 8, SEP, SEP, PAD, PAD, PAD]]
-    assert packed.query_lengths.tolist() == [2, 2] and packed.lengths.tolist() == [8, 5]
+    assert packed.type_0_lengths.tolist() == [4, 4] and packed.lengths.tolist() == [8, 5]
     assert {part.dtype for part in packed} == {np.dtype(np.int32)}
 
 
 def test_the_query_keeps_its_first_wordpieces():
     packed = packer_of([list(range(1, 61))], [[99]], query=50, sequence=256).pack(rows(0), rows(0))
     assert packed.input_ids.tolist() == [[CLS, *range(1, 51), SEP, 99, SEP]]
-    assert packed.query_lengths.tolist() == [50]
+    assert packed.type_0_lengths.tolist() == [52]
 
 
 @pytest.mark.parametrize("length", [249, 250, 251, 252, 600])
@@ -59,13 +59,13 @@ def test_only_the_passage_is_cut_at_the_cap(length):
 @pytest.mark.parametrize("query", [49, 50, 51])
 def test_the_query_s_cap_exactly(query):
     packed = packer_of([[7] * query], [[8] * 300]).pack(rows(0), rows(0))
-    assert packed.query_lengths[0] == min(query, 50) and packed.lengths[0] == 256
+    assert packed.type_0_lengths[0] == min(query, 50) + 2 and packed.lengths[0] == 256
     assert (packed.input_ids[0] == 8).sum() == 256 - 3 - min(query, 50)
 
 
 def test_empty_query_and_empty_passage():
     packed = packer_of([[]], [[]]).pack(rows(0), rows(0))
-    assert packed.input_ids.tolist() == [[CLS, SEP, SEP]] and packed.query_lengths.tolist() == [0]
+    assert packed.input_ids.tolist() == [[CLS, SEP, SEP]] and packed.type_0_lengths.tolist() == [2]
 
 
 def test_no_pairs():
@@ -110,7 +110,7 @@ def test_against_a_slow_implementation(data):
     packed = packer.pack(q, p, multiple)
     expected = [slow(queries[i], passages[j], query, sequence) for i, j in pairs]
     assert packed.lengths.tolist() == [len(ids) for ids, _ in expected]
-    assert packed.query_lengths.tolist() == [kept for _, kept in expected]
+    assert packed.type_0_lengths.tolist() == [of_type_0 for _, of_type_0 in expected]
     longest = max(len(ids) for ids, _ in expected)
     assert packed.input_ids.shape[1] == min(-(-longest // multiple) * multiple, sequence)
     for row, (ids, _) in zip(packed.input_ids.tolist(), expected, strict=True):
@@ -134,5 +134,5 @@ def test_against_hugging_face():
         expected = theirs([queries[q[row]]], [passages[p[row]]], truncation="only_second", max_length=64)
         length = packed.lengths[row]
         assert packed.input_ids[row, :length].tolist() == expected["input_ids"][0]
-        segments = (np.arange(length) >= packed.query_lengths[row] + 2).astype(int).tolist()
+        segments = (np.arange(length) >= packed.type_0_lengths[row]).astype(int).tolist()
         assert segments == expected["token_type_ids"][0]

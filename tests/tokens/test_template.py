@@ -21,7 +21,7 @@ def store_of(*texts):
 def packed(template, first, second, **settings):
     packer = Packer(store_of(first), store_of(second), template, **{"query": 50, "sequence": 60, **settings})
     found = packer.pack(np.zeros(1, np.int64), np.zeros(1, np.int64))
-    types = (np.arange(found.lengths[0]) >= found.query_lengths[0] + 2).astype(int)
+    types = (np.arange(found.lengths[0]) >= found.type_0_lengths[0]).astype(int)
     return found.input_ids[0].tolist(), types.tolist()
 
 

@@ -172,7 +172,7 @@ def test_padding_takes_the_segment_it_is_told():
 
     # [CLS] q [SEP] p [SEP] PAD PAD: the mask is the same, only the segment of padding differs.
     for segment, expected in ((0, [0, 0, 0, 1, 1, 0, 0]), (1, [0, 0, 0, 1, 1, 1, 1])):
-        segments, mask = segments_and_mask(np.ones([1, 7], np.int32), np.array([1]), np.array([5]), segment)
+        segments, mask = segments_and_mask(np.ones([1, 7], np.int32), np.array([3]), np.array([5]), segment)
         assert segments.numpy()[0].tolist() == expected and mask.numpy()[0].tolist() == [1, 1, 1, 1, 1, 0, 0]
 
 

@@ -81,9 +81,9 @@ def torch_loss(parts):
     packed = parts.inputs.packer.pack(
         np.repeat(dealt.query_rows, dealt.passage_rows.shape[1]), dealt.passage_rows.ravel()
     )
-    place = np.arange(packed.input_ids.shape[1])[None]
-    mask = place < packed.lengths[:, None]
-    segments = mask & (place >= packed.query_lengths[:, None] + 2)
+    position = np.arange(packed.input_ids.shape[1])[None]
+    mask = position < packed.lengths[:, None]
+    segments = mask & (position >= packed.type_0_lengths[:, None])
     encoder = transformers.ElectraModel.from_pretrained(parts.config.backbone).eval()
     head = torch.nn.Parameter(torch.tensor(parts.model.head.linear.kernel.numpy()))
     bias = torch.nn.Parameter(torch.tensor(parts.model.head.linear.bias.numpy()))

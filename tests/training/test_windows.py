@@ -89,7 +89,7 @@ def best_by_hand(parts):
             found = []
             for start in starts:
                 ids = [cls, *query, sep, *text[start : start + 4], sep]
-                one = (np.array([value], np.int32) for value in (ids, len(query), len(ids)))
+                one = (np.array([value], np.int32) for value in (ids, len(query) + 2, len(ids)))
                 found.append(parts.model.logits(*one).numpy()[0])
             scores = [z[1] - z[0] if len(z) == 2 else z[0] for z in found]
             result.append(found[int(np.argmax(scores))])
