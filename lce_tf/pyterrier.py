@@ -53,7 +53,7 @@ class LceReranker(pt.Transformer):
         names = list(zip(inp["qid"], inp["docno"], strict=True))
         pairs = checked_pairs(
             list(zip(inp["query"], inp[self.text_field], strict=True)),
-            lambda place: "query {}, passage {}".format(*names[place]),
+            lambda index: "query {}, passage {}".format(*names[index]),
         )
         scores = self._reranker.scored(pairs).scores
         queries = pd.factorize(inp["qid"])[0]

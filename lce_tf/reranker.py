@@ -29,7 +29,7 @@ class Ranked:
     """A passage in a ranking.
 
     Attributes:
-        index: its place among the given passages, from 0.
+        index: its index among the given passages, from 0.
         score: its score, as `Reranker.score` gives it.
         text: the passage.
     """

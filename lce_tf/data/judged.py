@@ -10,11 +10,11 @@ def with_judged(run: Run, qrels: Qrels) -> Run:
     """The run with each query's missing relevant passages appended; their score is the query's lowest score minus 1."""
     wanted = relevant(qrels)
     owners, added = [], []
-    for place, query_id in enumerate(run.query_ids.tolist()):
-        listed = run.passage_ids[run.offsets[place] : run.offsets[place + 1]]
+    for index, query_id in enumerate(run.query_ids.tolist()):
+        listed = run.passage_ids[run.offsets[index] : run.offsets[index + 1]]
         for passage_id in wanted.get(query_id.decode(), ()):
             if not (listed == passage_id.encode()).any():
-                owners.append(place)
+                owners.append(index)
                 added.append(passage_id.encode())
     if not added:
         return run

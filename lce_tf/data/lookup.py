@@ -26,7 +26,7 @@ class IdLookup:
         self._hashes, self._order = hashes, order.astype(np.int32 if len(order) < 1 << 31 else np.int64)
 
     def rows(self, wanted: np.ndarray) -> np.ndarray:
-        """[wanted] int64: the position of each id, -1 if it is missing."""
+        """[wanted] int64: the index of each id, -1 if it is missing."""
         wanted = np.asarray(wanted).astype(np.bytes_, copy=False)
         rows = np.full(len(wanted), -1)
         if not len(self._ids):
@@ -37,9 +37,9 @@ class IdLookup:
             hashes = self._hashed(part.astype(self._ids.dtype, copy=False))
             # Searched in ascending order, so that successive searches touch neighbouring memory.
             order = np.argsort(hashes)
-            place = np.empty(len(part), np.int64)
-            place[order] = np.searchsorted(self._hashes, hashes[order])
-            found = self._order[np.minimum(place, len(self._order) - 1)]
+            index = np.empty(len(part), np.int64)
+            index[order] = np.searchsorted(self._hashes, hashes[order])
+            found = self._order[np.minimum(index, len(self._order) - 1)]
             rows[start : start + LOOK_UP] = np.where(self._ids[found] == part, found, -1)
         return rows
 

@@ -17,14 +17,14 @@ def stretches(starts: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.n
     return rows, offsets
 
 
-def ranges_of(offsets: np.ndarray, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The first row and the number of rows of the queries at `places`; -1 stands for a query that is not there.
+def ranges_of(offsets: np.ndarray, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The first row and the number of rows of the queries at these indices; -1 stands for a query that is not there.
 
     Args:
         offsets: [queries + 1].
     """
     # Index -1 takes the last element, here a length of 0.
-    return offsets[places], np.append(np.diff(offsets), 0)[places]
+    return offsets[indices], np.append(np.diff(offsets), 0)[indices]
 
 
 def found_at(wanted: np.ndarray, values: np.ndarray) -> np.ndarray:
@@ -54,12 +54,12 @@ def grouped(ids: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarra
     if len(first) == len(ids):
         return ids, np.concatenate(([0], np.cumsum(lengths, dtype=np.int64))), None
     by_appearance = np.argsort(first)
-    place = np.empty(len(first), np.int64)
-    place[by_appearance] = np.arange(len(first))
-    order = np.argsort(place[code], kind="stable")
+    index = np.empty(len(first), np.int64)
+    index[by_appearance] = np.arange(len(first))
+    order = np.argsort(index[code], kind="stable")
     starts = np.cumsum(lengths) - lengths
     rows, _ = stretches(starts[order], lengths[order])
-    totals = np.bincount(place[code], weights=lengths).astype(np.int64)
+    totals = np.bincount(index[code], weights=lengths).astype(np.int64)
     return ids[first[by_appearance]], np.concatenate(([0], np.cumsum(totals))), rows
 
 

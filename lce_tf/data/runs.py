@@ -90,13 +90,13 @@ class Run:
 
     def only(self, query_ids: Iterable[str | bytes]) -> "Run":
         """The rows of `query_ids`, in that order; ids missing from the run are left out."""
-        place = {query_id: index for index, query_id in enumerate(self.query_ids.tolist())}
+        indices = {query_id: index for index, query_id in enumerate(self.query_ids.tolist())}
         wanted = (query_id.encode() if isinstance(query_id, str) else query_id for query_id in query_ids)
-        kept = np.array([place[query_id] for query_id in wanted if query_id in place], np.int64)
+        kept = np.array([indices[query_id] for query_id in wanted if query_id in indices], np.int64)
         return self.take(kept)
 
     def take(self, queries: np.ndarray | slice) -> "Run":
-        """The rows of the queries at these positions in `query_ids`, in that order."""
+        """The rows of the queries at these indices of `query_ids`, in that order."""
         return self._rows(self.query_ids[queries], self.offsets[:-1][queries], np.diff(self.offsets)[queries])
 
     def as_dict(self) -> dict[str, dict[str, float]]:

@@ -70,10 +70,10 @@ def run_names(paths: Sequence[str]) -> dict[str, str]:
     Raises:
         UserError: a path does not exist, or is given twice.
     """
-    for place, path in enumerate(paths):
+    for index, path in enumerate(paths):
         if not Path(path).exists():
             raise UserError(f"{path}: no such file; give the runs to evaluate")
-        if any(Path(path).samefile(other) for other in paths[:place]):
+        if any(Path(path).samefile(other) for other in paths[:index]):
             raise UserError(f"{path}: is given twice; name each run once")
     short = [Path(path).name for path in paths]
     return {name if short.count(name) == 1 else path: path for name, path in zip(short, paths, strict=True)}

@@ -171,9 +171,9 @@ def coverage(run: Run, qrels: Qrels) -> Coverage:
 
     A query without any passage in the run counts as missing.
     """
-    places = query_rows(run)
-    missing = tuple(query_id for query_id in qrels if query_id not in places)
-    return Coverage(len(qrels), missing, tuple(query_id for query_id in places if query_id not in qrels))
+    rows = query_rows(run)
+    missing = tuple(query_id for query_id in qrels if query_id not in rows)
+    return Coverage(len(qrels), missing, tuple(query_id for query_id in rows if query_id not in qrels))
 
 
 def unlike_ids(run: Run, qrels: Qrels) -> str | None:
@@ -182,11 +182,11 @@ def unlike_ids(run: Run, qrels: Qrels) -> str | None:
     Such a run scores 0 on every query. Only queries that both the run and the judgments have are compared. None if a
     passage is judged, or if there is no such query.
     """
-    places = query_rows(run)
+    rows = query_rows(run)
     strangers = None
     for query_id, judged in qrels.items():
-        if query_id in places and judged:
-            listed = run.passage_ids[places[query_id]].tolist()
+        if query_id in rows and judged:
+            listed = run.passage_ids[rows[query_id]].tolist()
             if not judged.keys().isdisjoint(passage_id.decode() for passage_id in listed):
                 return None
             strangers = strangers or (listed[0].decode(), next(iter(judged)))
@@ -210,14 +210,14 @@ def _judged_rankings(run: Run, qrels: Qrels) -> Iterator[dict[str, dict[str, flo
     The scores count down to 1: Python floats because pytrec_eval refuses NumPy's, whole numbers because pytrec_eval
     stores them as float32, which is exact for whole numbers up to 2^24.
     """
-    places = query_rows(run)
+    rows = query_rows(run)
     shared = [
-        query_id for query_id, judged in qrels.items() if query_id in places and max(judged.values(), default=0) > 0
+        query_id for query_id, judged in qrels.items() if query_id in rows and max(judged.values(), default=0) > 0
     ]
     for start in range(0, len(shared), _QUERIES_AT_ONCE):
         block = {}
         for query_id in shared[start : start + _QUERIES_AT_ONCE]:
-            passage_ids = run.passage_ids[places[query_id]].tolist()
+            passage_ids = run.passage_ids[rows[query_id]].tolist()
             ranking = {pid.decode(): float(len(passage_ids) - rank) for rank, pid in enumerate(passage_ids)}
             if len(ranking) != len(passage_ids):
                 raise UserError(f"query {query_id}: the run holds a passage twice; keep the better of the two ranks")

@@ -84,7 +84,7 @@ def compare(
 
 def letters(names: Sequence[str]) -> dict[str, str]:
     """A letter for each name, in order: a, b, … z, then aa, ab, …"""
-    return {name: _letter(place) for place, name in enumerate(names)}
+    return {name: _letter(index) for index, name in enumerate(names)}
 
 
 def superscript(beaten: Sequence[str], letter: Mapping[str, str]) -> str:
@@ -132,9 +132,9 @@ def _matrix(per_query: Mapping[str, Mapping[str, float]]) -> dict[str, np.ndarra
             raise UserError(f"{name} and {first} are not over the same queries, e.g. {min(odd)}: evaluate both alike")
         values[name] = np.array([found[query_id] for query_id in query_ids], dtype=np.float64)
         if not np.isfinite(values[name]).all():
-            place = int(np.flatnonzero(~np.isfinite(values[name]))[0])
+            index = int(np.flatnonzero(~np.isfinite(values[name]))[0])
             raise UserError(
-                f"{name}: the value of query {query_ids[place]} is {values[name][place]}; it must be finite"
+                f"{name}: the value of query {query_ids[index]} is {values[name][index]}; it must be finite"
             )
     return values
 
@@ -161,10 +161,10 @@ def _paired_p(a: np.ndarray, b: np.ndarray) -> float:
     return float(stats.ttest_rel(a, b).pvalue)
 
 
-def _letter(place: int) -> str:
+def _letter(index: int) -> str:
     text = ""
-    while place >= 0:
-        place, rest = divmod(place, 26)
+    while index >= 0:
+        index, rest = divmod(index, 26)
         text = chr(ord("a") + rest) + text
-        place -= 1
+        index -= 1
     return text

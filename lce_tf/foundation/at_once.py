@@ -83,8 +83,8 @@ class _Pool:
     def __init__(self, tasks: Sequence[Task], jobs: int, footprint: Footprint, told: Callable[[], str] | None):
         self.waiting, self.running, self.fault = deque(tasks), [], None
         self.footprint, self.told = footprint, told
-        cores, self.places = _cores(), max(1, min(jobs, len(tasks)))
-        self.free = [cores[place :: self.places] or cores for place in range(self.places)]
+        cores, self.slots = _cores(), max(1, min(jobs, len(tasks)))
+        self.free = [cores[slot :: self.slots] or cores for slot in range(self.slots)]
 
     def run(self) -> None:
         """Runs until all tasks have ended; after one has failed, starts no more."""
@@ -107,7 +107,7 @@ class _Pool:
         context = multiprocessing.get_context("spawn")  # TensorFlow and the JVM cannot be forked
         said, says = context.Pipe(duplex=False)
         cores = self.free.pop()
-        process = context.Process(target=_alone, args=(task, cores, self.places, says), name=task.name, daemon=True)
+        process = context.Process(target=_alone, args=(task, cores, self.slots, says), name=task.name, daemon=True)
         process.start()
         says.close()
         self.running.append(_Running(task.name, process, said, cores, bytearray(), []))
@@ -140,7 +140,7 @@ class _Pool:
         self.fault = self.fault or (one.faults[-1] if one.faults else f"{ended}with --jobs 1")
 
 
-def _alone(task: Task, cores: list[int], places: int, says: Connection) -> None:
+def _alone(task: Task, cores: list[int], slots: int, says: Connection) -> None:
     """Main function of a task's process: runs the task with stdout and stderr redirected to `says`."""
     for number in (sys.stdout.fileno(), sys.stderr.fileno()):
         os.dup2(says.fileno(), number)
@@ -150,7 +150,7 @@ def _alone(task: Task, cores: list[int], places: int, says: Connection) -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, cores)
-    os.environ[_AT_ONCE] = str(places)
+    os.environ[_AT_ONCE] = str(slots)
     quiet_tensorflow()
     sys.exit(guarded(_silent, task))
 

@@ -20,13 +20,13 @@ class Candidates:
         query_ids: [queries] 'S'.
         offsets: [queries + 1] int64, first row of each query; the last value is the number of rows.
         passage_ids: [rows] 'S'.
-        places: for each run, [rows of the run] int64, the candidate row of each row of the run.
+        rows: for each run, [rows of the run] int64, the candidate row of each row of the run.
     """
 
     query_ids: np.ndarray
     offsets: np.ndarray
     passage_ids: np.ndarray
-    places: tuple[np.ndarray, ...]
+    rows: tuple[np.ndarray, ...]
 
     @classmethod
     def of(cls, runs: Sequence[Run]) -> "Candidates":
@@ -40,21 +40,21 @@ class Candidates:
             bounds = run.offsets.tolist()
             for query_id, a, b in zip(run.query_ids.tolist(), bounds, bounds[1:], strict=False):
                 parts[numbers[query_id]].append((which, a, b))
-        places = tuple(np.empty(len(run), np.int64) for run in runs)
+        rows = tuple(np.empty(len(run), np.int64) for run in runs)
         offsets, found = [0], []
-        for rows in parts:
-            ids = np.concatenate([runs[which].passage_ids[a:b] for which, a, b in rows])
+        for ranges in parts:
+            ids = np.concatenate([runs[which].passage_ids[a:b] for which, a, b in ranges])
             distinct, first, inverse = np.unique(ids, return_index=True, return_inverse=True)
             by_appearance = np.argsort(first)
-            place = np.empty(len(first), np.int64)
-            place[by_appearance] = offsets[-1] + np.arange(len(first))
+            row = np.empty(len(first), np.int64)
+            row[by_appearance] = offsets[-1] + np.arange(len(first))
             at = 0
-            for which, a, b in rows:
-                places[which][a:b] = place[inverse[at : at + b - a]]
+            for which, a, b in ranges:
+                rows[which][a:b] = row[inverse[at : at + b - a]]
                 at += b - a
             found.append(distinct[by_appearance])
             offsets.append(offsets[-1] + len(distinct))
-        return cls(np.array(list(numbers), "S"), np.array(offsets, np.int64), np.concatenate(found), places)
+        return cls(np.array(list(numbers), "S"), np.array(offsets, np.int64), np.concatenate(found), rows)
 
     def __len__(self) -> int:
         """The number of rows."""
@@ -74,8 +74,8 @@ class Candidates:
                 the query. If false, it gets NaN.
         """
         result = np.full((len(self), len(values)), np.nan)
-        for which, (place, given) in enumerate(zip(self.places, values, strict=True)):
-            result[place, which] = given
+        for which, (own, given) in enumerate(zip(self.rows, values, strict=True)):
+            result[own, which] = given
         if lowest:
             floor = np.fmin.reduceat(result, self.offsets[:-1], axis=0)  # fmin ignores NaN
             floor = np.repeat(np.nan_to_num(floor, nan=0.0), np.diff(self.offsets), axis=0)

@@ -94,8 +94,8 @@ class FuseConfig:
         check(self)
         if len(self.runs) < 2:
             raise UserError(f"{' '.join(self.runs) or 'no run'}: give two runs or more to fuse")
-        for place, run in enumerate(self.runs):
-            if run in self.runs[:place]:
+        for index, run in enumerate(self.runs):
+            if run in self.runs[:index]:
                 raise UserError(f"{run}: is given twice; name each run once")
         if self.tag.split() != [self.tag]:
             raise UserError(f"--tag '{self.tag}': is empty or holds white space; give one word")

@@ -40,8 +40,8 @@ class SoupConfig:
         check(self)
         if len(self.checkpoints) < 2:
             raise UserError(f"{' '.join(self.checkpoints) or 'no checkpoint'}: give two checkpoints or more to average")
-        for place, one in enumerate(self.checkpoints):
-            if one in self.checkpoints[:place]:
+        for index, one in enumerate(self.checkpoints):
+            if one in self.checkpoints[:index]:
                 raise UserError(f"{one}: is given twice; name each checkpoint once, and give it more of --weights")
         if self.weights is None:
             return

@@ -89,8 +89,8 @@ def audit(pool: TrainingPool, packer: Packer, members: int, examples: int) -> Au
     texts = _text_hashes(packer.queries, pool.query_rows)
     positives = _text_hashes(packer.passages, pool.positives)
     positive_owners = np.repeat(np.arange(len(pool)), np.diff(pool.positive_offsets))
-    rows, places = np.unique(pool.negatives, return_inverse=True)
-    negatives = _text_hashes(packer.passages, rows)[places]
+    rows, inverse = np.unique(pool.negatives, return_inverse=True)
+    negatives = _text_hashes(packer.passages, rows)[inverse]
     # Combines the hashes of text and query, so that a negative matches only positives of the same query.
     copies = np.isin(negatives ^ mix(owners), positives ^ mix(positive_owners))
     _, repeats = np.unique(texts, return_counts=True)
@@ -137,9 +137,9 @@ def _text_hashes(store: TokenStore, rows: np.ndarray) -> np.ndarray:
 def _hashes(store: TokenStore, rows: np.ndarray) -> np.ndarray:
     lengths = store.lengths(rows)
     ends = np.cumsum(lengths)
-    place = np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - lengths, lengths)
-    tokens = np.asarray(store.tokens[np.repeat(store.offsets[rows], lengths) + place]).astype(np.uint64)
-    hashes = mix(tokens ^ mix(place))
+    position = np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - lengths, lengths)
+    tokens = np.asarray(store.tokens[np.repeat(store.offsets[rows], lengths) + position]).astype(np.uint64)
+    hashes = mix(tokens ^ mix(position))
     sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum(hashes, dtype=np.uint64)])
     return mix(sums[ends] - sums[ends - lengths]) ^ mix(lengths)
 

@@ -10,7 +10,7 @@ from lce_tf.data.draws import dropout_seed
 from lce_tf.groups.pipeline import streamed
 from lce_tf.groups.sampler import GroupSampler
 from lce_tf.tokens.packing import Packer
-from lce_tf.tokens.rows import MULTIPLE, placed, rounded
+from lce_tf.tokens.rows import MULTIPLE, rounded, starts_of
 
 # The sizes are chosen from the lengths of the first LOOKED_AT steps. The largest size exceeds the largest need seen by
 # HEADROOM times the spread (max - min) of the needs.
@@ -98,12 +98,12 @@ class PackedBatches:
             starts, type_0_lengths, lengths: [parts, pairs per part] int32.
             numbers: [parts, pairs per part] int32, each pair's number in the step's global batch.
         """
-        dealt, columns, chosen, places = self._laid_out(step, replica)
+        dealt, columns, chosen, starts_and_sizes = self._laid_out(step, replica)
         # All replicas have the same size, since each combination of sizes would be traced.
         size = self._size(max(self._need(step, other) for other in range(self.replicas)))
         parts = [
             self.packer.pack_at(*(column[rows] for column in columns), starts, size)
-            for rows, (starts, _) in zip(chosen, places, strict=True)
+            for rows, (starts, _) in zip(chosen, starts_and_sizes, strict=True)
         ]
         slots = np.concatenate(chosen)
         order = np.empty(len(slots), np.int32)
@@ -144,7 +144,7 @@ class PackedBatches:
         """The groups, their pairs, which of these each part has, and per part their positions and the size needed."""
         dealt, columns, lengths = self._dealt(step, replica)
         chosen = self._chosen(lengths)
-        return dealt, columns, chosen, [placed(lengths[rows], self.shape.width) for rows in chosen]
+        return dealt, columns, chosen, [starts_of(lengths[rows], self.shape.width) for rows in chosen]
 
     def _need(self, step: int, replica: int) -> int:
         """Wordpieces that a replica's largest part needs."""

@@ -118,8 +118,8 @@ def build_pool(run: Run, qrels: Qrels, queries: TokenStore, passages: TokenStore
     # Pairs as single numbers (query * passages + row), so that one search in a sorted array tests membership.
     width = max(len(passages), 1)
     good_rows = passages.rows(relevant_ids)
-    good, places = np.unique((owners * width + good_rows)[good_rows >= 0], return_index=True)
-    grades = grades[good_rows >= 0][places]
+    good, first = np.unique((owners * width + good_rows)[good_rows >= 0], return_index=True)
+    grades = grades[good_rows >= 0][first]
     top = _top(run, in_run, config.depth, passages, good)
     if config.positives == "run":
         found = np.isin(good, top.found)
@@ -183,24 +183,24 @@ class _Top(NamedTuple):
     found: np.ndarray
 
 
-def _top(run: Run, places: np.ndarray, depth: int, passages: TokenStore, good: np.ndarray) -> _Top:
-    """The top passages of each query considered, in the order of `places` and, within a query, of the run.
+def _top(run: Run, indices: np.ndarray, depth: int, passages: TokenStore, good: np.ndarray) -> _Top:
+    """The top passages of each query considered, in the order of `indices` and, within a query, of the run.
 
     Args:
-        places: [queries] position of each query in the run, -1 if it is missing.
+        indices: [queries] index of each query in the run, -1 if it is missing.
         depth: number of top passages per query.
         good: sorted numbers of the relevant pairs, see `build_pool`.
     """
     width = max(len(passages), 1)
-    starts, lengths = ranges_of(run.offsets, places)
+    starts, lengths = ranges_of(run.offsets, indices)
     lengths = np.minimum(lengths, depth)
     negatives = np.empty(lengths.sum(), np.int32 if width < 1 << 31 else np.int64)
-    counts, hits = np.zeros(len(places), np.int64), np.zeros(len(places), np.int64)
+    counts, hits = np.zeros(len(indices), np.int64), np.zeros(len(indices), np.int64)
     missing, relevant_pairs = [np.zeros(0, run.passage_ids.dtype)], [np.zeros(0, np.int64)]
     end = 0
-    for first in range(0, len(places), BLOCK):
+    for first in range(0, len(indices), BLOCK):
         block = slice(first, first + BLOCK)
-        size = len(places[block])
+        size = len(indices[block])
         owner = np.repeat(np.arange(size), lengths[block])
         ids = run.passage_ids[stretches(starts[block], lengths[block])[0]]
         listed = passages.rows(ids)
@@ -222,7 +222,7 @@ def _asked(run: Run, qrels: Qrels, config: PoolConfig) -> tuple[np.ndarray, np.n
     """The queries considered, and their relevant passages.
 
     Returns:
-        Ids of the queries with a relevant passage; then, for each of their relevant passages, the position of the query
+        Ids of the queries with a relevant passage; then, for each of their relevant passages, the index of the query
         among these ids, the passage's id and its grade. For groups without a judged positive: the ids of the run's
         queries and three empty arrays.
     """

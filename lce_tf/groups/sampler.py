@@ -72,11 +72,11 @@ class GroupSampler:
     def at(self, positions: np.ndarray) -> Groups:
         """The groups at these positions, [groups] int64, of the endless sequence of epochs."""
         examples = positions // 2 if self.pairs and self.alternating else positions
-        epochs, places = np.divmod(examples, len(self.pool))
+        epochs, ranks = np.divmod(examples, len(self.pool))
         chosen = np.empty(len(positions), np.int64)
         for epoch in np.unique(epochs):
             here = epochs == epoch
-            chosen[here] = self._order(int(epoch))[places[here]]
+            chosen[here] = self._order(int(epoch))[ranks[here]]
         if not self.pairs:
             return self.of(chosen, epochs)
         dealt = self.of(chosen, epochs, group=2)
@@ -111,7 +111,7 @@ class GroupSampler:
         return Groups(pool.query_rows[queries], passages.astype(np.int64, copy=False), labels)
 
     def _positives(self, queries, epochs, keys, count) -> np.ndarray:
-        """[queries, count] positions in `pool.positives`, -1 in the last columns if the query has fewer positives."""
+        """[queries, count] indices into `pool.positives`, -1 in the last columns if the query has fewer positives."""
         starts = self.pool.positive_offsets[queries]
         sizes = self.pool.positive_offsets[queries + 1] - starts
         which = (draw(self.seed, POSITIVE, epochs, keys) % sizes.astype(np.uint64)).astype(np.int64)
@@ -120,16 +120,16 @@ class GroupSampler:
         width = min(int(sizes.max()), count)
         if width > 1:
             # The first positive is drawn above; of the others, those with the smallest random numbers are taken.
-            places = np.arange(int(sizes.max()))
-            numbers = draw(self.seed, FURTHER_POSITIVES, epochs[:, None], keys[:, None], places)
-            numbers[(places >= sizes[:, None]) | (places == which[:, None])] = np.iinfo(np.uint64).max
+            indices = np.arange(int(sizes.max()))
+            numbers = draw(self.seed, FURTHER_POSITIVES, epochs[:, None], keys[:, None], indices)
+            numbers[(indices >= sizes[:, None]) | (indices == which[:, None])] = np.iinfo(np.uint64).max
             further = np.argsort(numbers, axis=1, kind="stable")[:, : width - 1]
             there = np.arange(1, width) < sizes[:, None]
             chosen[:, 1:width] = np.where(there, starts[:, None] + further, -1)
         return chosen
 
     def _negatives(self, queries, epochs, keys, count) -> np.ndarray:
-        """[queries, count] positions in `pool.negatives`."""
+        """[queries, count] indices into `pool.negatives`."""
         starts = self.pool.negative_offsets[queries]
         sizes = self.pool.negative_offsets[queries + 1] - starts
         if not count:
@@ -140,10 +140,10 @@ class GroupSampler:
         if self.replacement:
             return again
         # Every candidate gets a random number and the smallest are drawn: a sample without replacement. A candidate's
-        # number depends only on the seed, the epoch, the query and the candidate's position in the list.
-        places = np.arange(max(int(sizes.max()), count))
-        numbers = draw(self.seed, NEGATIVE, epochs, keys, places)
-        numbers[places >= sizes[:, None]] = np.iinfo(np.uint64).max
+        # number depends only on the seed, the epoch, the query and the candidate's index in the list.
+        indices = np.arange(max(int(sizes.max()), count))
+        numbers = draw(self.seed, NEGATIVE, epochs, keys, indices)
+        numbers[indices >= sizes[:, None]] = np.iinfo(np.uint64).max
         smallest = np.argpartition(numbers, count - 1, axis=1)[:, :count]
         smallest = np.take_along_axis(smallest, np.argsort(np.take_along_axis(numbers, smallest, 1), axis=1), 1)
         # The pool admits lists that are too short only if drawing with replacement is allowed.
@@ -160,8 +160,8 @@ def _laid(positives, negatives, of_positives: np.ndarray, of_negatives: np.ndarr
     negatives in their columns.
 
     Args:
-        positives: [queries, columns] positions in `of_positives`, -1 for none; no column if groups have no positives.
-        negatives: [queries, n - 1] positions in `of_negatives`; [queries, n] if groups have no positives.
+        positives: [queries, columns] indices into `of_positives`, -1 for none; no column if groups have no positives.
+        negatives: [queries, n - 1] indices into `of_negatives`; [queries, n] if groups have no positives.
         of_positives, of_negatives: the values of the pool's positives and negatives.
     """
     values = of_negatives[negatives]

@@ -44,8 +44,8 @@ def teacher_scores(pool: TrainingPool, run: Run, queries: TokenStore, passages: 
     Raises:
         UserError: the run scores none of the positives or none of the negatives, so training cannot learn from it.
     """
-    places = IdLookup(run.query_ids).rows(queries.text_ids[pool.query_rows])
-    starts, lengths = ranges_of(run.offsets, places)
+    indices = IdLookup(run.query_ids).rows(queries.text_ids[pool.query_rows])
+    starts, lengths = ranges_of(run.offsets, indices)
     found = TeacherScores(
         np.full(len(pool.positives), np.nan, np.float32), np.full(len(pool.negatives), np.nan, np.float32)
     )

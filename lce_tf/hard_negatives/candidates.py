@@ -111,9 +111,9 @@ class Window:
     """The passages at ranks `first` to `last` of a run, for each of the queries `names`, [queries] 'S'."""
 
     def __init__(self, run: Run, names: np.ndarray, first: int, last: int):
-        places = IdLookup(run.query_ids).rows(names)
+        indices = IdLookup(run.query_ids).rows(names)
         self.run, self._skipped = run, first - 1
-        starts, lengths = ranges_of(run.offsets, places)
+        starts, lengths = ranges_of(run.offsets, indices)
         self._starts = starts + self._skipped
         self._lengths = np.maximum(np.minimum(lengths, last) - self._skipped, 0)
 

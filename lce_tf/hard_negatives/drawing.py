@@ -36,8 +36,8 @@ def drawn(
     if len(once) < len(order):  # interleave again without the repeated passages, so that the shares hold
         order = _turns(candidates, keys, shares, np.sort(order[once]))
     owners = candidates.owners[order]
-    places = np.arange(len(order)) - np.searchsorted(owners, owners)
-    order = order[places < (per_query or len(order))]
+    ranks = np.arange(len(order)) - np.searchsorted(owners, owners)
+    order = order[ranks < (per_query or len(order))]
     if len(shares) > 1:  # scores and ranks of different runs cannot be compared, so keep the interleaved order
         return order
     return order[np.lexsort((candidates.ranks[order], candidates.owners[order]))]
@@ -52,8 +52,8 @@ def _turns(candidates: Candidates, keys: np.ndarray, shares: np.ndarray, rows: n
     order = rows[np.lexsort((-keys[rows], candidates.runs[rows], candidates.owners[rows]))]
     owners, runs = candidates.owners[order], candidates.runs[order]
     lists = owners * len(shares) + runs
-    places = np.arange(len(order)) - np.searchsorted(lists, lists)
-    return order[np.lexsort((runs, (places + 0.5) / shares[runs], owners))]
+    ranks = np.arange(len(order)) - np.searchsorted(lists, lists)
+    return order[np.lexsort((runs, (ranks + 0.5) / shares[runs], owners))]
 
 
 def _keys(candidates: Candidates, query_keys, passage_keys, how: str, seed: int, temperature: float) -> np.ndarray:

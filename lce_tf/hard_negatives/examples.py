@@ -36,8 +36,8 @@ class Examples:
         """
         kept, rows = self._kept.setdefault(kind, []), np.flatnonzero(found.removed)
         numbers = draw(EXAMPLES, query_keys[rows], passage_keys[rows])
-        for place in np.argsort(numbers, kind="stable")[: self._most].tolist():
-            row = int(rows[place])
+        for index in np.argsort(numbers, kind="stable")[: self._most].tolist():
+            row = int(rows[index])
             about = {
                 "query_id": names[candidates.owners[row]].decode(),
                 "positive_id": ids[found.against[row]].decode(),
@@ -47,7 +47,7 @@ class Examples:
                 "score": float(candidates.scores[row]),
                 **{name: float(values[row]) for name, values in found.figures.items()},
             }
-            kept.append((int(numbers[place]), about["query_id"], about["passage_id"], about))
+            kept.append((int(numbers[index]), about["query_id"], about["passage_id"], about))
         self._kept[kind] = heapq.nsmallest(self._most, kept, key=lambda entry: entry[:3])
 
     def with_texts(self, dataset: Dataset, split: str | None) -> dict[str, list[dict[str, Any]]]:

@@ -83,8 +83,8 @@ def _among(values: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     table = np.zeros(int(mask) + 1, bool)
     table[wanted & mask] = True
     found = table[values & mask]
-    places = np.flatnonzero(found)
-    found[places] = found_at(values[places], np.sort(wanted)) >= 0
+    indices = np.flatnonzero(found)
+    found[indices] = found_at(values[indices], np.sort(wanted)) >= 0
     return found
 
 

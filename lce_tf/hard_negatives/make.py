@@ -103,21 +103,21 @@ class _Making:
             raise UserError(f"no negative is left of {self.candidates} candidates: {self._reasons()}")
         return Negatives(self._run(kept, counts), self._record(kept, counts))
 
-    def _block(self, places: np.ndarray) -> Candidates:
-        """The negatives of the queries at these places."""
-        queries = self.queries.block(places[0], places[-1] + 1)
-        candidates = gathered(self.windows, places, self.passages)
+    def _block(self, indices: np.ndarray) -> Candidates:
+        """The negatives of the queries at these indices."""
+        queries = self.queries.block(indices[0], indices[-1] + 1)
+        candidates = gathered(self.windows, indices, self.passages)
         query_keys = id_keys(queries.names.tolist())
         self.candidates += len(candidates.owners)
         for kind in self._filters():
-            found = self._found(kind, places, queries, candidates)
+            found = self._found(kind, indices, queries, candidates)
             self.removed[kind] += int(found.removed.sum())
             self.touched[kind] += len(np.unique(candidates.owners[found.removed]))
             keys = query_keys[candidates.owners], self.passage_keys[candidates.passages]
             self.examples.add(kind, queries.names, self.passages.ids, *keys, candidates, found)
             candidates = candidates.only(~found.removed)
         if self.teacher:
-            taught = self.teacher.taught(places, queries, candidates)
+            taught = self.teacher.taught(indices, queries, candidates)
             self.unscored += int(np.isnan(taught.scores - taught.positive_scores).sum())
         config = self.config
         shares = np.array(config.shares or [1.0] * len(self.runs))
@@ -134,7 +134,7 @@ class _Making:
         }
         return [kind for kind in FILTERS if asked.get(kind, True)]
 
-    def _found(self, kind: str, places: np.ndarray, queries: Judged, candidates: Candidates) -> filters.Found:
+    def _found(self, kind: str, indices: np.ndarray, queries: Judged, candidates: Candidates) -> filters.Found:
         config, passages = self.config, self.passages
         if kind == "judged":
             return filters.judged(candidates, queries, passages)
@@ -142,7 +142,7 @@ class _Making:
             return filters.unknown(candidates, queries, passages)
         if kind == "near_duplicates":
             return filters.near_duplicates(candidates, queries, passages, config.near_duplicates)
-        taught = self.teacher.taught(places, queries, candidates)
+        taught = self.teacher.taught(indices, queries, candidates)
         if kind == "teacher_margin":
             return taught.above_margin(config.teacher_margin)
         return taught.above_share(config.teacher_share, config.teacher_scale)

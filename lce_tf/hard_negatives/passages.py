@@ -46,7 +46,7 @@ class Passages:
                 if not shingled:
                     continue
                 named = np.flatnonzero(rows >= 0)
-                hashes, sizes = trigrams_of([block[place].text.lower() for place in named.tolist()])
+                hashes, sizes = trigrams_of([block[index].text.lower() for index in named.tolist()])
                 starts[rows[named]], counts[rows[named]] = end + np.cumsum(sizes) - sizes, sizes
                 parts.append(hashes)
                 end += len(hashes)
@@ -62,8 +62,8 @@ class Passages:
 
     def trigrams(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The hashes of the passages' distinct trigrams, flat uint64, and [rows + 1] offsets."""
-        places, offsets = stretches(self._starts[rows], self._counts[rows])
-        return self._hashes[places], offsets
+        indices, offsets = stretches(self._starts[rows], self._counts[rows])
+        return self._hashes[indices], offsets
 
 
 def trigrams_of(texts: list[str]) -> tuple[np.ndarray, np.ndarray]:

@@ -24,7 +24,7 @@ class Teacher:
 
     def __init__(self, runs: Sequence[Run], names: np.ndarray, passages: Passages):
         self._runs, self._passages = runs, passages
-        self._places = [IdLookup(run.query_ids).rows(names) for run in runs]
+        self._indices = [IdLookup(run.query_ids).rows(names) for run in runs]
 
     def check(self, queries: Judged, files: Sequence[str]) -> None:
         """Checks that the teacher has scored at least one positive; without, it would filter nothing.
@@ -36,42 +36,42 @@ class Teacher:
         Raises:
             UserError: it has scored none.
         """
-        places = np.arange(len(queries.names))
-        if not np.isfinite(self._looked_up(places, *_positives(queries))).any():
+        indices = np.arange(len(queries.names))
+        if not np.isfinite(self._looked_up(indices, *_positives(queries))).any():
             raise UserError(
                 f"--teacher {' '.join(files)}: has no score of a passage judged relevant to one of the queries; write "
                 "it with python -m lce_tf.score, from the --run"
             )
 
-    def taught(self, places: np.ndarray, queries: Judged, candidates: Candidates) -> Taught:
+    def taught(self, indices: np.ndarray, queries: Judged, candidates: Candidates) -> Taught:
         """The teacher's scores for a block of queries.
 
         Args:
-            places: [queries] indices of the block's queries among all queries.
+            indices: [queries] indices of the block's queries among all queries.
         """
         owners, positives = _positives(queries)
-        scores = self._looked_up(places, owners, positives)
+        scores = self._looked_up(indices, owners, positives)
         # Sorts each query's positives by score, unscored ones last: the first has the lowest score, or none is scored.
         order = np.lexsort((np.where(np.isfinite(scores), scores, np.inf), owners))
         lowest = order[queries.offsets[:-1]]
         mine = lowest[candidates.owners]
-        found = self._looked_up(places, candidates.owners, candidates.passages)
+        found = self._looked_up(indices, candidates.owners, candidates.passages)
         return Taught(found, scores[mine], positives[mine])
 
-    def _looked_up(self, places: np.ndarray, owners: np.ndarray, passages: np.ndarray) -> np.ndarray:
+    def _looked_up(self, indices: np.ndarray, owners: np.ndarray, passages: np.ndarray) -> np.ndarray:
         """[pairs] float64 scores of (query, passage) pairs; NaN for pairs that the teacher has not scored.
 
         Args:
-            places: [queries] indices of the block's queries among all queries.
-            owners: [pairs] index of each pair's query in `places`.
+            indices: [queries] indices of the block's queries among all queries.
+            owners: [pairs] index of each pair's query in `indices`.
             passages: [pairs] number of each pair's passage.
         """
         width, found = len(self._passages.ids), np.full(len(owners), np.nan)
         wanted = owners * width + passages
-        for run, in_run in zip(self._runs, self._places, strict=True):
-            rows, offsets = stretches(*ranges_of(run.offsets, in_run[places]))
+        for run, in_run in zip(self._runs, self._indices, strict=True):
+            rows, offsets = stretches(*ranges_of(run.offsets, in_run[indices]))
             numbers = self._passages.rows(run.passage_ids[rows])
-            pairs = np.repeat(np.arange(len(places)), np.diff(offsets)) * width + numbers
+            pairs = np.repeat(np.arange(len(indices)), np.diff(offsets)) * width + numbers
             pairs, scores = pairs[numbers >= 0], run.scores[rows][numbers >= 0]
             order = np.argsort(pairs, kind="stable")
             at = found_at(wanted, pairs[order])

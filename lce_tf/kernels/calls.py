@@ -54,11 +54,11 @@ def _kernel(name: str, half: str) -> tuple[str, str]:
     return function, text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\0A")
 
 
-def params(place: int, rate: float, heads: int = 0, size: int = 0, rows: int = 0, epsilon: float = 0.0) -> tf.Tensor:
+def params(site: int, rate: float, heads: int = 0, size: int = 0, rows: int = 0, epsilon: float = 0.0) -> tf.Tensor:
     """[6] int32, the scalars that a kernel reads, see `source`.
 
     Args:
-        place: number of the dropout in the model.
+        site: number of the dropout in the model.
         rate: dropout rate, from 0 to below 1.
         heads: number of attention heads.
         size: entries per row of a row-wise kernel.
@@ -69,7 +69,7 @@ def params(place: int, rate: float, heads: int = 0, size: int = 0, rows: int = 0
 
     bits = np.array([epsilon], np.float32).view(np.int32)[0]
     threshold = np.array([min(round(rate * 2**32), 2**32 - 1)], np.uint32).view(np.int32)[0]
-    return tf.constant([place, threshold, heads, size, rows, bits], tf.int32)
+    return tf.constant([site, threshold, heads, size, rows, bits], tf.int32)
 
 
 def rows_of(tokens: int, most: int) -> int:

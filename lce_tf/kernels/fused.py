@@ -12,7 +12,7 @@ GELU_BLOCK = 512
 FORWARD_ROWS, BACKWARD_ROWS = 4, 16
 
 
-def attention(qkv, keys, begin, end, heads: int, rate: float, place: int, training: bool) -> tf.Tensor:
+def attention(qkv, keys, begin, end, heads: int, rate: float, site: int, training: bool) -> tf.Tensor:
     """[tokens, heads * size] attention of each token to the tokens of its pair, in the dtype of `qkv`.
 
     Args:
@@ -20,12 +20,12 @@ def attention(qkv, keys, begin, end, heads: int, rate: float, place: int, traini
         keys: [tokens] int32, each token's part of the dropout seed.
         begin, end: [tokens] int32, the first token of each token's pair and the one after its last.
         rate: dropout rate of the attention weights.
-        place: number of this dropout in the model.
+        site: number of this dropout in the model.
         training: whether gradients are needed and dropout is applied.
     """
     tokens, width = qkv.shape
     size, half = width // 3 // heads, qkv.dtype
-    scalars = params(place, rate, heads)
+    scalars = params(site, rate, heads)
     shapes = [(half, [tokens, heads * size]), (tf.float32, [tokens, heads])]
     grid = [tokens // TILE, heads]
 
@@ -50,19 +50,19 @@ def attention(qkv, keys, begin, end, heads: int, rate: float, place: int, traini
     return differentiable(qkv)
 
 
-def residual_norm(x, h, bias, gamma, beta, keys, rate: float, place: int, epsilon: float) -> tf.Tensor:
+def residual_norm(x, h, bias, gamma, beta, keys, rate: float, site: int, epsilon: float) -> tf.Tensor:
     """Layer norm of x + dropout(h + bias), [tokens, size] in the dtype of x and h; statistics in float32.
 
     Args:
         bias, gamma, beta: [size] float32.
-        keys, rate, place: of the dropout, as for `attention`.
+        keys, rate, site: of the dropout, as for `attention`.
         epsilon: added to the variance.
     """
     (tokens, size), half = x.shape, x.dtype
     block = 512 if size <= 512 else 1024
 
     def launch(way, operands, shapes, rows):
-        scalars = params(place, rate, 0, size, rows, epsilon)
+        scalars = params(site, rate, 0, size, rows, epsilon)
         return call(f"norm_{way}_{block}", [*operands, keys, scalars], shapes, [tokens // rows], half)
 
     @tf.custom_gradient

@@ -164,8 +164,8 @@ class DisentangledAttention(keras.layers.Layer):
 
 def _distances(length) -> tf.Tensor:
     """[length, length] int32: each query's position minus each key's."""
-    place = tf.range(length)
-    return place[:, None] - place[None, :]
+    position = tf.range(length)
+    return position[:, None] - position[None, :]
 
 
 def _half_turned(x: tf.Tensor) -> tf.Tensor:

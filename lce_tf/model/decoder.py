@@ -42,27 +42,27 @@ class DecoderBlock(keras.layers.Layer):
         self.intermediate = dense(size, wide * (1 + self.gated), "intermediate")
         self.output_ = dense(wide, size, "output", output_precision(config, precision))
 
-    def call(self, x, attend, drop, place):
+    def call(self, x, attend, drop, site):
         """The layer's result, [pairs, hidden] float32.
 
         Args:
             x: [pairs, hidden] float32.
             attend: function of queries [pairs, heads * size] and this layer that returns their cross-attention to the
                 encoder's tokens, in the same shape.
-            drop: function of values, a rate and a place that applies dropout.
-            place: number of the layer's first dropout in the model.
+            drop: function of values, a rate and a site that applies dropout.
+            site: number of the layer's first dropout in the model.
         """
         own = self.self_output(self.self_value(self.self_norm(x)))
-        x += tf.cast(drop(own, self.rate, place), tf.float32)
+        x += tf.cast(drop(own, self.rate, site), tf.float32)
         found = self.cross_output(attend(self.cross_query(self.cross_norm(x)), self))
-        x += tf.cast(drop(found, self.rate, place + 2), tf.float32)
+        x += tf.cast(drop(found, self.rate, site + 2), tf.float32)
         wide = self.intermediate(self.feed_norm(x))
         if self.gated:
             active, gate = tf.split(wide, 2, axis=-1)
             wide = self.activation(active) * gate
         else:
             wide = self.activation(wide)
-        return x + tf.cast(drop(self.output_(wide), self.rate, place + 3), tf.float32)
+        return x + tf.cast(drop(self.output_(wide), self.rate, site + 3), tf.float32)
 
 
 class Decoder(keras.layers.Layer):
@@ -70,7 +70,7 @@ class Decoder(keras.layers.Layer):
 
     def __init__(self, config: EncoderConfig, precision: Precision, name: str):
         super().__init__(name=name, dtype=precision.policy, autocast=False)
-        self.first_place = 4 * len(config.order)
+        self.first_site = 4 * len(config.order)
         self.blocks = [DecoderBlock(config, precision, f"block_{i}") for i in range(config.num_decoder_layers)]
         self.final_norm = make_norm(config, config.hidden_size, precision, "final_norm")
         self.heads, self.head = config.num_attention_heads, config.head_size
@@ -95,12 +95,12 @@ class Decoder(keras.layers.Layer):
             query = tf.reshape(query[:batch], [batch, self.heads, 1, self.head])
             logits = tf.matmul(query, key, transpose_b=True) + bias
             weights = softmax_of_few(logits) if block > 1 else tf.nn.softmax(logits)
-            place = self.first_place + 4 * self.blocks.index(layer) + 2
-            found = tf.matmul(dropout(weights, layer.attention_rate, seed, place), value)
+            site = self.first_site + 4 * self.blocks.index(layer) + 2
+            found = tf.matmul(dropout(weights, layer.attention_rate, seed, site), value)
             return tf.pad(tf.reshape(found, [batch, self.heads * self.head]), [[0, -batch % block], [0, 0]])
 
-        def drop(x, rate, place):
-            return dropout(x, rate, seed, place)
+        def drop(x, rate, site):
+            return dropout(x, rate, seed, site)
 
         return self.stepped(start, batch + (-batch % block), attend, drop)
 
@@ -108,5 +108,5 @@ class Decoder(keras.layers.Layer):
         """[rows, hidden] in the compute dtype; `attend` and `drop` as `DecoderBlock.call` takes them."""
         x = tf.repeat(tf.cast(start, tf.float32)[None], rows, axis=0)
         for number, block in enumerate(self.blocks):
-            x = block(x, attend, drop, self.first_place + 4 * number + 1)
+            x = block(x, attend, drop, self.first_site + 4 * number + 1)
         return self.final_norm(x)

@@ -7,21 +7,21 @@ import tensorflow as tf
 LEVELS = 1 << 16
 
 
-def dropout(x: tf.Tensor, rate: float, seed: tf.Tensor | None, place: int) -> tf.Tensor:
+def dropout(x: tf.Tensor, rate: float, seed: tf.Tensor | None, site: int) -> tf.Tensor:
     """`x` with a share `rate` of its entries zeroed and the others scaled by `1 / (1 - rate)`.
 
     Args:
         x: any shape and floating dtype.
         rate: probability of zeroing an entry, 0 <= rate < 1.
-        seed: [2] int32; the same seed and place give the same mask. None returns `x` itself.
-        place: which of the model's dropouts this is, so that no two share a mask.
+        seed: [2] int32; the same seed and site give the same mask. None returns `x` itself.
+        site: which of the model's dropouts this is, so that no two share a mask.
     """
     if seed is None or rate == 0:
         return x
     shape = tf.shape(x)
     size = tf.reduce_prod(shape)
     words = tf.random.stateless_uniform(
-        [(size + 1) // 2], seed=seed + tf.constant([0, place]), minval=None, maxval=None, dtype=tf.uint32
+        [(size + 1) // 2], seed=seed + tf.constant([0, site]), minval=None, maxval=None, dtype=tf.uint32
     )
     draws = tf.reshape(tf.bitcast(words, tf.uint16), [-1])[:size]
     keep = tf.cast(tf.cast(draws, tf.int32) >= round(rate * LEVELS), x.dtype)

@@ -47,7 +47,7 @@ class Embeddings(keras.layers.Layer):
         width = self.words.shape[1]
         x = words
         if self.positions is not None:
-            x += self._places(input_ids, length)
+            x += self._position_vectors(input_ids, length)
         if self.segments is not None:
             # A product with the one-hot segment: its gradient is a small matrix product, where a gather's would be
             # a scatter of every token into two rows.
@@ -61,7 +61,7 @@ class Embeddings(keras.layers.Layer):
         x = dropout(x if self.norm is None else self.norm(x), self.rate, seed, 0)
         return x if self.projection is None else self.projection(x)
 
-    def _places(self, input_ids, length):
+    def _position_vectors(self, input_ids, length):
         if self.config.family.positions == "table":
             return self.positions[:length]
         padding = self.config.pad_token_id

@@ -52,7 +52,7 @@ class Encoder(keras.layers.Layer):
 
     Attributes:
         blocks: the layers that have weights of their own.
-        order: for each layer of the computation, its place in `blocks`.
+        order: for each layer of the computation, its index in `blocks`.
         attention: an entry of `ATTENTIONS`.
         final_norm: the norm after the last layer of a pre-norm family; else None.
         decoder: the decoder of a family whose head reads the decoder's first step instead of [CLS]; else None.
@@ -73,7 +73,7 @@ class Encoder(keras.layers.Layer):
     @property
     def layers(self) -> list[tuple[int, Block]]:
         """(number, block) of each layer of the computation."""
-        return [(layer, self.blocks[place]) for layer, place in enumerate(self.order)]
+        return [(layer, self.blocks[index]) for layer, index in enumerate(self.order)]
 
     def call(self, input_ids, segment_ids, mask, seed=None, cls_only=True):
         """The final vectors that the head reads, or every token's.

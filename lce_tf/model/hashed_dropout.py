@@ -1,4 +1,4 @@
-"""Dropout from an integer hash of (seed, pair, position, place, entry), which a compiler fuses into its neighbours.
+"""Dropout from an integer hash of (seed, pair, position, site, entry), which a compiler fuses into its neighbours.
 
 A mask depends on the pair and on the token's position in it, never on where the pair lies: a pair has the same masks
 in any row, batch or slice, so that a forward pass can be computed again exactly.
@@ -35,15 +35,15 @@ def token_keys(seed: tf.Tensor, pairs: tf.Tensor, positions: tf.Tensor) -> tf.Te
     return tf.bitcast(mixed(mixed(step + pairs * _u32(0x9E3779B9)) + positions * _u32(0x85EBCA6B)), tf.int32)
 
 
-def kept(keys: tf.Tensor, place: int, entries: tf.Tensor, rate: float) -> tf.Tensor:
+def kept(keys: tf.Tensor, site: int, entries: tf.Tensor, rate: float) -> tf.Tensor:
     """Which entries a dropout keeps, bool in the shape that `keys` and `entries` broadcast to.
 
     Args:
         keys: int32, from `token_keys`.
-        place: number of the dropout in the model.
+        site: number of the dropout in the model.
         entries: int32, the number of each entry among those of its token.
     """
-    base = mixed(tf.bitcast(keys, tf.uint32) + _u32(place * 0x85EBCA6B))
+    base = mixed(tf.bitcast(keys, tf.uint32) + _u32(site * 0x85EBCA6B))
     draws = tf.bitwise.bitwise_xor(base, tf.cast(entries, tf.uint32) * _u32(0x9E3779B9)) * _u32(0x7FEB352D)
     # Only the upper bits decide, and `base` is mixed already: two products are enough.
     draws = tf.bitwise.bitwise_xor(draws, tf.bitwise.right_shift(draws, _u32(15))) * _u32(0x846CA68B)
@@ -55,7 +55,7 @@ def threshold(rate: float) -> int:
     return min(round(rate * 2**32), 2**32 - 1)
 
 
-def dropout(x: tf.Tensor, rate: float, keys: tf.Tensor | None, place: int) -> tf.Tensor:
+def dropout(x: tf.Tensor, rate: float, keys: tf.Tensor | None, site: int) -> tf.Tensor:
     """`x` [tokens, entries] with a share `rate` of its entries zeroed and the others scaled by 1 / (1 - rate).
 
     Args:
@@ -63,5 +63,5 @@ def dropout(x: tf.Tensor, rate: float, keys: tf.Tensor | None, place: int) -> tf
     """
     if keys is None or rate == 0:
         return x
-    keep = kept(keys[:, None], place, tf.range(x.shape[1])[None, :], rate)
+    keep = kept(keys[:, None], site, tf.range(x.shape[1])[None, :], rate)
     return tf.where(keep, x * tf.cast(1 / (1 - rate), x.dtype), tf.zeros([], x.dtype))

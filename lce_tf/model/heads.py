@@ -24,8 +24,8 @@ class Head(keras.layers.Layer):
     def __init__(self, config: EncoderConfig, outputs: int, name: str = "head"):
         super().__init__(name=name, dtype="float32")
         self.rate = config.hidden_dropout_prob
-        # Dropout places after the encoder's last one.
-        self.place = 4 * (len(config.order) + config.num_decoder_layers) + 1
+        # Dropout sites after the encoder's last one.
+        self.site = 4 * (len(config.order) + config.num_decoder_layers) + 1
         self.layers = self.make_layers(config, outputs)
 
     def call(self, vectors, seed):
@@ -33,7 +33,7 @@ class Head(keras.layers.Layer):
         return self.scored(vectors, seed, dropout)
 
     def scored(self, vectors, seed, dropout) -> tf.Tensor:
-        """As `call`, with masks drawn by another `dropout(x, rate, seed, place)`."""
+        """As `call`, with masks drawn by another `dropout(x, rate, seed, site)`."""
         raise TypeError(f"{type(self).__name__} scores nothing")
 
     def make_layers(self, config: EncoderConfig, outputs: int) -> dict[str, keras.layers.Layer]:
@@ -74,7 +74,7 @@ class LinearHead(Head):
         return {"head": self.linear}
 
     def scored(self, vectors, seed, dropout):
-        return self.linear(dropout(tf.cast(vectors, tf.float32), self.rate, seed, self.place))
+        return self.linear(dropout(tf.cast(vectors, tf.float32), self.rate, seed, self.site))
 
 
 class DenseHead(Head):
@@ -90,8 +90,8 @@ class DenseHead(Head):
         return {"head.dense": self.hidden, "head.out_proj": self.linear}
 
     def scored(self, vectors, seed, dropout):
-        x = dropout(tf.cast(vectors, tf.float32), self.rate, seed, self.place)
-        return self.linear(dropout(self.activation(self.hidden(x)), self.rate, seed, self.place + 1))
+        x = dropout(tf.cast(vectors, tf.float32), self.rate, seed, self.site)
+        return self.linear(dropout(self.activation(self.hidden(x)), self.rate, seed, self.site + 1))
 
 
 class ReluHead(DenseHead):
@@ -102,7 +102,7 @@ class ReluHead(DenseHead):
 
     def scored(self, vectors, seed, dropout):
         x = tf.nn.relu(self.hidden(tf.cast(vectors, tf.float32)))
-        return self.linear(dropout(x, self.rate, seed, self.place))
+        return self.linear(dropout(x, self.rate, seed, self.site))
 
 
 class NormedHead(Head):
@@ -120,7 +120,7 @@ class NormedHead(Head):
 
     def scored(self, vectors, seed, dropout):
         x = self.norm(self.activation(self.hidden(tf.cast(vectors, tf.float32))))
-        return self.linear(dropout(x, self.rate, seed, self.place))
+        return self.linear(dropout(x, self.rate, seed, self.site))
 
 
 class PoolerHead(Head):
@@ -136,7 +136,7 @@ class PoolerHead(Head):
 
     def scored(self, vectors, seed, dropout):
         pooled = tf.tanh(self.pooler(tf.cast(vectors, tf.float32)))
-        return self.linear(dropout(pooled, self.rate, seed, self.place))
+        return self.linear(dropout(pooled, self.rate, seed, self.site))
 
 
 HEADS: dict[str, type[Head]] = {

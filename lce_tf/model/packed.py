@@ -36,7 +36,7 @@ class Tokens(NamedTuple):
     numbers: tf.Tensor
 
 
-class _Places(NamedTuple):
+class _PerToken(NamedTuple):
     """Values of each token that follow from its pair, [tokens] int32 each. A padding token counts as its own pair."""
 
     positions: tf.Tensor
@@ -46,13 +46,13 @@ class _Places(NamedTuple):
     numbers: tf.Tensor
 
 
-def _places(tokens: Tokens, padding_segment: int) -> _Places:
+def _per_token(tokens: Tokens, padding_segment: int) -> _PerToken:
     at, real = tf.range(tokens.input_ids.shape[0]), tokens.pairs >= 0
     pair = tf.maximum(tokens.pairs, 0)
     begin = tf.where(real, tf.gather(tokens.starts, pair), at)
     positions = at - begin
     segments = tf.cast(positions >= tf.gather(tokens.type_0_lengths, pair), tf.int32)
-    return _Places(
+    return _PerToken(
         positions,
         tf.where(real, segments, padding_segment),
         begin,
@@ -80,13 +80,13 @@ class PackedModel:
         Args:
             seed: [2] int32, of the dropout masks; None switches dropout off.
         """
-        encoder, places = self.model.encoder, _places(tokens, self.model.scoring.padding_segment)
-        keys = None if seed is None else token_keys(seed, places.numbers, places.positions)
-        x = self._embedded(tokens.input_ids, places, keys)
-        shared = encoder.attention.shared(self._in_rows(places.positions), self.half)
+        encoder, per_token = self.model.encoder, _per_token(tokens, self.model.scoring.padding_segment)
+        keys = None if seed is None else token_keys(seed, per_token.numbers, per_token.positions)
+        x = self._embedded(tokens.input_ids, per_token, keys)
+        shared = encoder.attention.shared(self._in_rows(per_token.positions), self.half)
         first = encoder.config.classifier_pooling == "cls"
         for layer, block in encoder.layers:
-            context = self._attended(layer, block, x, places, keys, shared)
+            context = self._attended(layer, block, x, per_token, keys, shared)
             if first and layer == len(encoder.order) - 1:
                 # The head reads [CLS] alone, so the rest of the last layer is computed for that token only.
                 x, context = tf.gather(x, tokens.starts), tf.gather(context, tokens.starts)
@@ -99,16 +99,16 @@ class PackedModel:
             x = self._mean(x, tokens) if encoder.decoder is None else self._decoded(x, tokens, keys)
         return self.model.head.scored(x, keys, dropout)
 
-    def _after(self, place: int, block: Block, x, context, keys):
+    def _after(self, site: int, block: Block, x, context, keys):
         """The rest of a post-norm layer after its attention."""
-        x = self._added(block.attention_output, block.attention_norm, x, context, keys, block.rate, place + 2)
-        return self._added(block.output_, block.output_norm, x, self._widened(block, x), keys, block.rate, place + 3)
+        x = self._added(block.attention_output, block.attention_norm, x, context, keys, block.rate, site + 2)
+        return self._added(block.output_, block.output_norm, x, self._widened(block, x), keys, block.rate, site + 3)
 
-    def _before(self, place: int, block: Block, x, context, keys):
+    def _before(self, site: int, block: Block, x, context, keys):
         """The rest of a pre-norm layer after its attention; x is float32."""
-        x += self._wide(dropout(self._product(block.attention_output, context, bias=True), block.rate, keys, place + 2))
+        x += self._wide(dropout(self._product(block.attention_output, context, bias=True), block.rate, keys, site + 2))
         inner = self._product(block.output_, self._widened(block, self._norm(block.output_norm, x)), bias=True)
-        return x + self._wide(dropout(inner, block.rate, keys, place + 3))
+        return x + self._wide(dropout(inner, block.rate, keys, site + 3))
 
     def _mean(self, x, tokens: Tokens):
         """[pairs, hidden] float32 mean over each pair's tokens."""
@@ -131,15 +131,15 @@ class PackedModel:
             total = tf.math.unsorted_segment_sum(weights, tokens.pairs, pairs)
             weights /= tf.gather(tf.maximum(total, 1e-30), owner)
             if keys is not None and layer.attention_rate:
-                place = decoder.first_place + 4 * decoder.blocks.index(layer) + 2
+                site = decoder.first_site + 4 * decoder.blocks.index(layer) + 2
                 at = tf.range(x.shape[0]) - tf.gather(tokens.starts, owner)
-                keep = kept(tf.gather(keys, owner)[:, None], place, at[:, None] + heads, layer.attention_rate)
+                keep = kept(tf.gather(keys, owner)[:, None], site, at[:, None] + heads, layer.attention_rate)
                 weights = tf.where(keep, weights / (1 - layer.attention_rate), 0.0)
             found = tf.math.unsorted_segment_sum(weights[..., None] * value, tokens.pairs, pairs)
             return tf.cast(tf.reshape(found, [pairs, decoder.heads * decoder.head]), self.half)
 
         start = tf.gather(encoder.embeddings.words, encoder.config.decoder_start_token_id)
-        return decoder.stepped(self._half(start), pairs, attend, lambda x, rate, place: dropout(x, rate, keys, place))
+        return decoder.stepped(self._half(start), pairs, attend, lambda x, rate, site: dropout(x, rate, keys, site))
 
     def _in_rows(self, values):
         """The values of tokens, [tokens], as [rows, width]."""
@@ -155,26 +155,26 @@ class PackedModel:
     def _half(self, variable) -> tf.Tensor:
         return tf.cast(tf.convert_to_tensor(variable), self.half)
 
-    def _embedded(self, ids, places: _Places, keys):
+    def _embedded(self, ids, per_token: _PerToken, keys):
         layer, config = self.model.encoder.embeddings, self.model.config
         words = self._half(tf.gather(layer.words, ids))
         if layer.positions is not None:
-            words += self._half(few_rows(self._plain(layer.positions), self._numbered(ids, places)))
+            words += self._half(few_rows(self._plain(layer.positions), self._position_rows(ids, per_token)))
         if layer.segments is not None:
-            segments = places.segments if config.type_vocab_size > 1 else tf.zeros_like(places.segments)
+            segments = per_token.segments if config.type_vocab_size > 1 else tf.zeros_like(per_token.segments)
             words += self._half(few_rows(self._plain(layer.segments), segments))
         x = dropout(words if layer.norm is None else self._norm(layer.norm, words), layer.rate, keys, 0)
         x = x if layer.projection is None else self._product(layer.projection, x, bias=True)
         return self._wide(x) if config.family.before else x
 
-    def _numbered(self, ids, places: _Places):
+    def _position_rows(self, ids, per_token: _PerToken):
         """The row of each token in the table of positions."""
         config = self.model.config
         if config.family.positions == "table":
-            return places.positions
+            return per_token.positions
         real = tf.cast(ids != config.pad_token_id, tf.int32)
         before = tf.cumsum(real, exclusive=True)
-        return (before + real - tf.gather(before, places.begin)) * real + config.pad_token_id
+        return (before + real - tf.gather(before, per_token.begin)) * real + config.pad_token_id
 
     def _product(self, layer, x, bias: bool = False):
         dtype = layer.compute_dtype
@@ -187,22 +187,22 @@ class PackedModel:
         beta = None if layer.beta is None else self._plain(layer.beta)
         return layer.normal(x, self._plain(layer.gamma), beta)
 
-    def _attended(self, layer: int, block: Block, x, places: _Places, keys, shared):
+    def _attended(self, layer: int, block: Block, x, per_token: _PerToken, keys, shared):
         """[tokens, heads * size] attention of every token to its own pair."""
         if block.before:
             x = self._half(x) if block.attention_norm is None else self._norm(block.attention_norm, x)
-        qkv, rate, place = self._product(block.qkv, x, bias=True), block.attention_rate, 4 * layer + 1
+        qkv, rate, site = self._product(block.qkv, x, bias=True), block.attention_rate, 4 * layer + 1
         if self.kernels:
-            given = tf.zeros_like(places.begin) if keys is None else keys
+            given = tf.zeros_like(per_token.begin) if keys is None else keys
             return fused.attention(
-                qkv, given, places.begin, places.end, block.heads, rate, place, training=keys is not None
+                qkv, given, per_token.begin, per_token.end, block.heads, rate, site, training=keys is not None
             )
         width = self.width or x.shape[0]
         rows = x.shape[0] // width
         query, key, value = tf.unstack(
             tf.transpose(tf.reshape(qkv, [rows, width, 3, block.heads, block.head]), [2, 0, 3, 1, 4])
         )
-        begin = tf.reshape(places.begin, [rows, width])
+        begin = tf.reshape(per_token.begin, [rows, width])
         same = begin[:, :, None] == begin[:, None, :]
         bias = tf.where(same, tf.zeros([], self.half), tf.cast(MASKED, self.half))[:, None]
         attention = self.model.encoder.attention
@@ -210,18 +210,18 @@ class PackedModel:
         if keys is not None and rate:
             at = tf.reshape(tf.range(x.shape[0]), [rows, 1, width]) - begin[:, :, None]
             heads = tf.range(block.heads)[None, :, None, None] * max(HEAD_ENTRIES, width)
-            keep = kept(tf.reshape(keys, [rows, 1, width, 1]), place, at[:, None] + heads, rate)
+            keep = kept(tf.reshape(keys, [rows, 1, width, 1]), site, at[:, None] + heads, rate)
             weights = tf.where(keep, weights * tf.cast(1 / (1 - rate), self.half), tf.zeros([], self.half))
         context = tf.transpose(tf.matmul(weights, value), [0, 2, 1, 3])
         return tf.reshape(context, [x.shape[0], block.heads * block.head])
 
-    def _added(self, layer, norm: LayerNorm, x, inner, keys, rate: float, place: int):
+    def _added(self, layer, norm: LayerNorm, x, inner, keys, rate: float, site: int):
         """norm(x + dropout(layer(inner)))."""
         if self.kernels:
             given, rate = (tf.zeros([x.shape[0]], tf.int32), 0.0) if keys is None else (keys, rate)
             weights = [self._plain(part) for part in (layer.bias, norm.gamma, norm.beta)]
-            return fused.residual_norm(x, self._product(layer, inner), *weights, given, rate, place, norm.epsilon)
-        return self._norm(norm, x + dropout(self._product(layer, inner, bias=True), rate, keys, place))
+            return fused.residual_norm(x, self._product(layer, inner), *weights, given, rate, site, norm.epsilon)
+        return self._norm(norm, x + dropout(self._product(layer, inner, bias=True), rate, keys, site))
 
     def _widened(self, block: Block, x):
         bias = block.intermediate.bias

@@ -79,10 +79,10 @@ def distil(config: DistilConfig) -> Distilled:
         run, depth = Path(config.training.run), config.training.negatives_depth
         scores = config.scoring.teach(steps, "teacher.trec", teacher, config.training, run, depth)
         students = {}
-        for layers, places in kept.items():
-            made_of = {"model": identity, "layers": places}
+        for layers, indices in kept.items():
+            made_of = {"model": identity, "layers": indices}
             start = steps.make(
-                f"layers-{layers}/start", made_of, lambda path, places=places: write_student(teacher, places, path)
+                f"layers-{layers}/start", made_of, lambda path, indices=indices: write_student(teacher, indices, path)
             )
             students[layers] = _trained(config, steps, layers, start, scores)
         models = [Model("teacher", teacher)]

@@ -25,7 +25,7 @@ def picked(depth: int, layers: int, pick: str) -> list[int]:
     if pick == "last":
         return list(range(depth - layers, depth))
     steps = max(layers - 1, 1)
-    return [(2 * place * (depth - 1) + steps) // (2 * steps) for place in range(layers)]
+    return [(2 * index * (depth - 1) + steps) // (2 * steps) for index in range(layers)]
 
 
 def write_student(teacher: Path, kept: list[int], folder: Path) -> None:
@@ -36,8 +36,8 @@ def write_student(teacher: Path, kept: list[int], folder: Path) -> None:
     model = checkpoint.load(teacher)
     student = CrossEncoder(replace(about.config, num_hidden_layers=len(kept)), about.scoring)
     blocks = model.encoder.blocks
-    for block, place in zip(student.encoder.blocks, kept, strict=True):
-        _copy(blocks[place].variables, block.variables)
+    for block, index in zip(student.encoder.blocks, kept, strict=True):
+        _copy(blocks[index].variables, block.variables)
     _copy(_outside(model.encoder), _outside(student.encoder))
     _copy(model.head.variables, student.head.variables)
     checkpoint.save(student, folder, teacher, about.lengths, {"layers": kept})

@@ -16,8 +16,8 @@ def draw(outcome: Outcome) -> Any:
     figure = titled_figure(outcome, 5.0)
     ax = figure.subplots()
     series = curves(outcome)
-    for place, (role, lines) in enumerate(series.items()):
-        _draw_curve(ax, role, lines, _APART ** (2 * place + 1 - len(series)), _MARKERS[place % 2])
+    for index, (role, lines) in enumerate(series.items()):
+        _draw_curve(ax, role, lines, _APART ** (2 * index + 1 - len(series)), _MARKERS[index % 2])
     groups = sorted({row.group for row in outcome.table.rows})
     ax.set_xscale("log", base=2)
     ax.set_xticks(groups, [str(group) for group in groups])
@@ -40,24 +40,24 @@ def curves(outcome: Outcome) -> dict[str, list[Line]]:
 
 def _draw_curve(ax: Any, role: str, lines: list[Line], shift: float, marker: str) -> None:
     colour = COLOURS[role]
-    places = [line.row.group * shift for line in lines]
+    xs = [line.row.group * shift for line in lines]
     paper = [line.row.paper.mrr for line in lines]
-    ax.plot(places, paper, ls=(0, (2, 2)), lw=1, color=colour, marker=marker, mfc="white", mec=colour, ms=5, zorder=5)
-    measured = [(place, line) for place, line in zip(places, lines, strict=True) if line.status == MEASURED]
-    for place, line in measured:
+    ax.plot(xs, paper, ls=(0, (2, 2)), lw=1, color=colour, marker=marker, mfc="white", mec=colour, ms=5, zorder=5)
+    measured = [(x, line) for x, line in zip(xs, lines, strict=True) if line.status == MEASURED]
+    for x, line in measured:
         if line.interval:
-            ax.plot((place, place), line.interval, color=colour, lw=2, alpha=0.55, solid_capstyle="butt", zorder=3)
+            ax.plot((x, x), line.interval, color=colour, lw=2, alpha=0.55, solid_capstyle="butt", zorder=3)
     means = [line.mrr for _, line in measured]
     ours = {"color": colour, "marker": marker, "mfc": colour, "mec": "white", "ms": 8}
-    ax.plot([place for place, _ in measured], means, lw=1.8, zorder=4, **ours)
+    ax.plot([x for x, _ in measured], means, lw=1.8, zorder=4, **ours)
 
 
 def _legend(figure: Any, outcome: Outcome) -> None:
     from matplotlib.lines import Line2D
 
     handles = []
-    for place, role in enumerate(curves(outcome)):
-        look = {"color": COLOURS[role], "marker": _MARKERS[place % 2]}
+    for index, role in enumerate(curves(outcome)):
+        look = {"color": COLOURS[role], "marker": _MARKERS[index % 2]}
         name = outcome.setting.retrievers[role]
         handles.append(Line2D([], [], **look, mec="white", ms=8, lw=1.8, label=f"ours, {name} negatives, 95% interval"))
         label = f"paper (MS MARCO), {PAPER_RETRIEVERS[role]} negatives"

@@ -48,30 +48,30 @@ def _panels(outcome: Outcome) -> list[_Panel]:
 
 def _draw_panel(ax: Any, outcome: Outcome, panel: _Panel) -> None:
     ax.set_title(panel.title, loc="left", fontsize=10.5, color=panel.colour, fontweight="bold")
-    for place, line in enumerate(panel.lines):
+    for y, line in enumerate(panel.lines):
         paper = line.row.paper
-        ax.plot(paper.mrr, place, "D", mfc="white", mec=PAPER, mew=1.1, ms=6, zorder=3)
+        ax.plot(paper.mrr, y, "D", mfc="white", mec=PAPER, mew=1.1, ms=6, zorder=3)
         if paper.eval is not None:
-            ax.plot(paper.eval, place, "s", mfc="white", mec=FAINT, mew=1.1, ms=5.5, zorder=2)
+            ax.plot(paper.eval, y, "s", mfc="white", mec=FAINT, mew=1.1, ms=5.5, zorder=2)
         text, colour = line.status, FAINT
         if line.status == MEASURED:
-            _draw_ours(ax, line, place, panel.colour)
+            _draw_ours(ax, line, y, panel.colour)
             text, colour = f"{line.mrr:.3f} {superscript(marks(outcome, line.above)[0])}".rstrip(), INK
-        ax.text(1.01, place, text, transform=ax.get_yaxis_transform(), va="center", color=colour)
+        ax.text(1.01, y, text, transform=ax.get_yaxis_transform(), va="center", color=colour)
     ax.set_yticks(range(len(panel.lines)), [_name(line) for line in panel.lines])
     ax.set_ylim(len(panel.lines) - 0.4, -0.6)
     ax.tick_params(axis="y", length=0)
     bare(ax, "x", "top", "right", "left")
 
 
-def _draw_ours(ax: Any, line: Line, place: int, colour: str) -> None:
+def _draw_ours(ax: Any, line: Line, y: int, colour: str) -> None:
     if line.row.kind == BASELINE:
         ax.axvline(line.mrr, color=colour, lw=1.2, ls=(0, (5, 3)), zorder=1)
     if line.interval:
-        ax.plot(line.interval, (place, place), color=colour, lw=2.2, solid_capstyle="butt", zorder=4)
-    ax.plot(line.mrr, place, "o", mfc=colour, mec="white", mew=0.8, ms=8, zorder=5)
+        ax.plot(line.interval, (y, y), color=colour, lw=2.2, solid_capstyle="butt", zorder=4)
+    ax.plot(line.mrr, y, "o", mfc=colour, mec="white", mew=0.8, ms=8, zorder=5)
     if line.eval is not None:
-        ax.plot(line.eval, place, "s", mfc=colour, mec="white", mew=0.8, ms=7, zorder=5)
+        ax.plot(line.eval, y, "s", mfc=colour, mec="white", mew=0.8, ms=7, zorder=5)
 
 
 def _name(line: Line) -> str:

@@ -49,14 +49,14 @@ def escaped(text: str) -> str:
 
 
 def _tabular(grid: Grid) -> str:
-    places = "".join("r" if column.figures else "l" for column in grid.columns)
+    alignments = "".join("r" if column.figures else "l" for column in grid.columns)
     headings = " & ".join(escaped(column.heading) for column in grid.columns)
     # The table is wide, and its width depends on the models' names, so it is fitted to the page.
-    lines = [r"\resizebox{\textwidth}{!}{%", rf"\begin{{tabular}}{{{places}}}", r"\toprule", rf"{headings} \\"]
+    lines = [r"\resizebox{\textwidth}{!}{%", rf"\begin{{tabular}}{{{alignments}}}", r"\toprule", rf"{headings} \\"]
     lines.append(r"\midrule")
-    for place, row in enumerate(grid.rows):
+    for index, row in enumerate(grid.rows):
         if isinstance(row, Section):
-            lines += _section(row, len(grid.columns), first=place == 0)
+            lines += _section(row, len(grid.columns), first=index == 0)
         else:
             lines.append(" & ".join(map(_cell, row)) + r" \\")
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}}"])

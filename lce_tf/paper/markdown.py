@@ -67,6 +67,6 @@ def _table(grid: Grid) -> str:
     rows.insert(1, rule)
     lines = []
     for row in rows:
-        places = zip(row, columns, widths, strict=True)
-        lines.append([text.rjust(width) if c.figures else text.ljust(width) for text, c, width in places])
+        cells = zip(row, columns, widths, strict=True)
+        lines.append([text.rjust(width) if c.figures else text.ljust(width) for text, c, width in cells])
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -118,8 +118,8 @@ def _own_split(name: str, dataset: str) -> str | None:
 def _described(name: str, dataset: str | None, split: str | None, source: str) -> FurtherSet:
     """The set, with its key, label and kind; `source` is its data set's name, even if `dataset` is None."""
     if _is_folder(source):
-        place, whole = os.path.basename(os.path.abspath(os.path.expanduser(source))), split or ""
-        label = f"{place}:{split}" if split else place
+        folder, whole = os.path.basename(os.path.abspath(os.path.expanduser(source))), split or ""
+        label = f"{folder}:{split}" if split else folder
     else:
         label = whole = "/".join(filter(None, (source, SPLITS.get(source, {}).get(split, split))))
     key = slug(split if dataset is None else f"also.{label}")

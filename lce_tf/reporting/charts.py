@@ -98,10 +98,10 @@ def bars(title: str, x_label: str, names: Sequence[str], counts: Mapping[str, Se
     step = (RIGHT - LEFT) / len(names)
     width = 0.8 * step / len(counts)
     series = []
-    for place, (label, found) in enumerate(counts.items()):
+    for index, (label, found) in enumerate(counts.items()):
         marks = [
             Mark(
-                LEFT + step * (i + 0.1) + width * place, y.at(count), BOTTOM - y.at(count), f"{label}, {name}: {count}"
+                LEFT + step * (i + 0.1) + width * index, y.at(count), BOTTOM - y.at(count), f"{label}, {name}: {count}"
             )
             for i, (name, count) in enumerate(zip(names, found, strict=True))
         ]
@@ -122,9 +122,9 @@ def against_group(title: str, found: Mapping[str, Sequence[tuple[int, float, tup
     values = [value for rows in found.values() for _, value, ends in rows for value in (value, *(ends or ()))]
     y = _scale(values, BOTTOM, TOP)
     series = []
-    for place, (label, rows) in enumerate(found.items()):
+    for index, (label, rows) in enumerate(found.items()):
         # Shifted sideways, so that the intervals of different series do not overlap.
-        shift = 5 * (place - (len(found) - 1) / 2)
+        shift = 5 * (index - (len(found) - 1) / 2)
         at = {n: [mean for other, mean, _ in rows if other == n] for n in groups}
         line = [f"{x[n] + shift:.1f},{y.at(sum(v) / len(v)):.1f}" for n, v in at.items() if v]
         dots = tuple(Mark(x[n] + shift, y.at(mean), text=f"{label}, n = {n}: {mean:.4f}") for n, mean, _ in rows)

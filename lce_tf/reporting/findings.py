@@ -15,7 +15,7 @@ MOST_RELEVANT = 3
 
 
 @dataclass(frozen=True)
-class Placed:
+class Ranked:
     """A passage of a query: its ranks from 1 in the run and in the first stage (None: missing), and its grade."""
 
     passage_id: str
@@ -31,7 +31,7 @@ class Change:
     query_id: str
     before: float
     now: float
-    passages: tuple[Placed, ...]
+    passages: tuple[Ranked, ...]
 
 
 @dataclass(frozen=True)
@@ -66,8 +66,8 @@ class Lists:
 
     def ranks(self, query_id: str, passage_ids: Iterable[str]) -> list[int | None]:
         """The rank of each passage, from 1; None if it is not in the list."""
-        places = {passage_id: rank for rank, passage_id in enumerate(self._of(query_id), 1)}
-        return [places.get(passage_id.encode()) for passage_id in passage_ids]
+        ranks = {passage_id: rank for rank, passage_id in enumerate(self._of(query_id), 1)}
+        return [ranks.get(passage_id.encode()) for passage_id in passage_ids]
 
     def _of(self, query_id: str) -> list[bytes]:
         return self._ids[self._rows[query_id]].tolist() if query_id in self._rows else []
@@ -99,7 +99,7 @@ def against(
 
     def opened(query_ids: Sequence[str]) -> tuple[Change, ...]:
         return tuple(
-            Change(q, before[q], now[q], _placed(q, run, first_stage, qrels[q], wanted[q], depth))
+            Change(q, before[q], now[q], _ranked(q, run, first_stage, qrels[q], wanted[q], depth))
             for q in query_ids[:shown]
         )
 
@@ -122,9 +122,9 @@ def _counted(lists: Lists, wanted: Mapping[str, Sequence[str]]) -> tuple[int, ..
     return tuple(counts)
 
 
-def _placed(
+def _ranked(
     query_id: str, run: Lists, first_stage: Lists, grades: Mapping[str, int], wanted: Sequence[str], depth: int
-) -> tuple[Placed, ...]:
+) -> tuple[Ranked, ...]:
     """The top passages of both lists and the best ranked relevant ones."""
     ranked = [(rank, passage_id) for rank, passage_id in zip(run.ranks(query_id, wanted), wanted, strict=True) if rank]
     ranked.sort()
@@ -132,5 +132,5 @@ def _placed(
     tops = (*run.top(query_id, depth), *first_stage.top(query_id, depth))
     chosen = list(dict.fromkeys((*tops, *best[:MOST_RELEVANT])))
     ranks = zip(run.ranks(query_id, chosen), first_stage.ranks(query_id, chosen), strict=True)
-    placed = [Placed(p, now, before, grades.get(p)) for p, (now, before) in zip(chosen, ranks, strict=True)]
-    return tuple(sorted(placed, key=lambda one: (one.now or math.inf, one.before or math.inf)))
+    passages = [Ranked(p, now, before, grades.get(p)) for p, (now, before) in zip(chosen, ranks, strict=True)]
+    return tuple(sorted(passages, key=lambda one: (one.now or math.inf, one.before or math.inf)))

@@ -97,7 +97,7 @@ def page(sources: Sources, qrels: Qrels, judged_in: str, texts: Texts, settings:
         "rank_names": RANKS,
         "trainings": [(training, _curves(training)) for training in sources.trainings],
         "query_texts": texts.queries({change.query_id for change in shown}),
-        "passage_texts": texts.passages({placed.passage_id for change in shown for placed in change.passages}),
+        "passage_texts": texts.passages({passage.passage_id for change in shown for passage in change.passages}),
         "box": charts,
     }
     return _rendered(context)

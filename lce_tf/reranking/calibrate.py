@@ -148,10 +148,10 @@ def _parts(config: CalibrateConfig, facts: dict, qrels: Qrels) -> tuple[Pairs, P
             values.append(score)
             labels.append(grade >= config.relevant)
 
-    def place(query: str) -> bytes:
+    def drawn(query: str) -> bytes:
         return hashlib.sha256(f"{config.seed} {query}".encode()).digest()
 
-    shuffled = sorted(of_query, key=place)
+    shuffled = sorted(of_query, key=drawn)
     held = round(len(shuffled) * config.held_out)
     parts = shuffled[held:], shuffled[:held]
     fitted, held_out = (_pairs([of_query[query] for query in part]) for part in parts)

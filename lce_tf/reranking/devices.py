@@ -28,6 +28,6 @@ def keras_model(folder: str | Path, precision: str):
         UserError: an unknown precision, or a checkpoint that cannot be read.
     """
     tensorflow_begins()
-    place = device()
-    names = {"bfloat16": "mixed_bfloat16" if place != "cpu" else "products_bfloat16"}
-    return checkpoint.load(folder, resolve(names.get(precision, precision), place))
+    kind = device()
+    names = {"bfloat16": "mixed_bfloat16" if kind != "cpu" else "products_bfloat16"}
+    return checkpoint.load(folder, resolve(names.get(precision, precision), kind))

@@ -25,7 +25,7 @@ def batch_rows(width: int, tokens: int) -> int:
     """Number of pairs in a full batch of this width: about `tokens` padded wordpieces, a multiple of `BLOCK`.
 
     The multiple makes every block of rows in a matrix product full. A block that is not full sums in another order, so
-    the bits of a pair's logits would depend on the pair's place in the batch.
+    the bits of a pair's logits would depend on the pair's row in the batch.
     """
     pairs = BLOCK // math.gcd(BLOCK, width)
     return max(pairs, tokens // width // pairs * pairs)
@@ -70,10 +70,10 @@ def in_rows(
         size = rows.sizes[-1] if ends[-1] - before > FULL * rows.sizes[-1] else rows.sizes[0]
         stop = int(np.searchsorted(ends, before + size, side="right"))
         stop = min(max(stop, start + 1), start + rows.pairs)
-        starts, used = rows.place(lengths[start:stop])
+        starts, used = rows.starts_of(lengths[start:stop])
         while used > size:
             stop -= max(1, (stop - start) // 64)
-            starts, used = rows.place(lengths[start:stop])
+            starts, used = rows.starts_of(lengths[start:stop])
         chosen = np.arange(start, stop)
         yield chosen, packer.pack_at(query_rows[chosen], passage_rows[chosen], starts, size)
         start = stop

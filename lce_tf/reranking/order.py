@@ -45,8 +45,8 @@ def best_windows(scores: np.ndarray, offsets: np.ndarray) -> tuple[np.ndarray, n
     best = np.maximum.reduceat(scores, first) if len(counts) else np.zeros(0, np.float32)
     # Not `scores == best`, which finds no window for a pair with a NaN score. Such a pair's score is NaN, and `merged`
     # refuses it.
-    places = np.flatnonzero(~(scores < np.repeat(best, counts)))
-    return best, (places[np.searchsorted(places, first)] - first).astype(np.int32)
+    indices = np.flatnonzero(~(scores < np.repeat(best, counts)))
+    return best, (indices[np.searchsorted(indices, first)] - first).astype(np.int32)
 
 
 def pair_rows(run: Run, packer: Packer, file: str = "the run", where: str = "the data set"):

@@ -24,7 +24,7 @@ def listed(values: Iterable[Any], what: str) -> list[Any]:
 
 
 def checked_pairs(
-    pairs: Iterable[tuple[str, str]], name: Callable[[int], str] = lambda place: f"pair {place}"
+    pairs: Iterable[tuple[str, str]], name: Callable[[int], str] = lambda index: f"pair {index}"
 ) -> list[Pair]:
     """The pairs as a list, after checking that each is a query and a passage.
 
@@ -36,13 +36,13 @@ def checked_pairs(
         UserError: a text holds half of a surrogate pair, which UTF-8 cannot encode.
     """
     pairs = listed(pairs, "pairs")
-    for place, pair in enumerate(pairs):
+    for index, pair in enumerate(pairs):
         if not isinstance(pair, tuple | list) or [isinstance(text, str) for text in pair] != [True, True]:
-            raise TypeError(f"{name(place)} is {pair!r:.80}; give a query and a passage, two strings")
+            raise TypeError(f"{name(index)} is {pair!r:.80}; give a query and a passage, two strings")
         for what, text in zip(("query", "passage"), pair, strict=True):
             if (at := lone_surrogate(text)) is not None:
                 raise UserError(
-                    f"{name(place)}, {what}, holds half of a surrogate pair, {text[at]!r}, at character {at}; "
+                    f"{name(index)}, {what}, holds half of a surrogate pair, {text[at]!r}, at character {at}; "
                     "decode the text with errors='replace'"
                 )
     return pairs

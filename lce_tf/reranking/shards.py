@@ -70,22 +70,22 @@ def joined(shards: Sequence[Run], raw: Sequence[dict[str, np.ndarray]], tag: str
     for index, shard in enumerate(shards):
         lengths[index :: len(shards)] = np.diff(shard.offsets)
     offsets = np.concatenate(([0], np.cumsum(lengths)))
-    # Positions of each shard's rows in the whole run.
-    places = [stretches(offsets[:-1][i :: len(shards)], lengths[i :: len(shards)])[0] for i in range(len(shards))]
+    # Each shard's rows in the whole run.
+    rows = [stretches(offsets[:-1][i :: len(shards)], lengths[i :: len(shards)])[0] for i in range(len(shards))]
     queries = [np.arange(index, len(lengths), len(shards)) for index in range(len(shards))]
     run = Run(
         _scattered(queries, [shard.query_ids for shard in shards]),
         offsets,
-        _scattered(places, [shard.passage_ids for shard in shards]),
-        _scattered(places, [shard.scores for shard in shards]),
+        _scattered(rows, [shard.passage_ids for shard in shards]),
+        _scattered(rows, [shard.scores for shard in shards]),
         tag,
     )
-    return run, {name: _scattered(places, [values[name] for values in raw]) for name in raw[0]}
+    return run, {name: _scattered(rows, [values[name] for values in raw]) for name in raw[0]}
 
 
-def _scattered(places: list[np.ndarray], parts: list[np.ndarray]) -> np.ndarray:
-    """One array with the values of each part at the part's places."""
+def _scattered(indices: list[np.ndarray], parts: list[np.ndarray]) -> np.ndarray:
+    """One array with the values of each part at the part's indices."""
     result = np.empty(sum(map(len, parts)), np.result_type(*parts))
-    for place, part in zip(places, parts, strict=True):
-        result[place] = part
+    for chosen, part in zip(indices, parts, strict=True):
+        result[chosen] = part
     return result

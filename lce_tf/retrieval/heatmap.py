@@ -73,8 +73,8 @@ def _title(tuning: Tuning) -> str:
 def _marks(axes: Any, tuning: Tuning) -> None:
     grid = tuning.grid
     for k1, b in set(tuning.optima):
-        place = grid.b.index(b), grid.k1.index(k1)
-        axes.plot(*place, "o", ms=34, mfc="none", mec="#D55E00", mew=1 + 0.6 * tuning.optima.count((k1, b)))
+        point = grid.b.index(b), grid.k1.index(k1)
+        axes.plot(*point, "o", ms=34, mfc="none", mec="#D55E00", mew=1 + 0.6 * tuning.optima.count((k1, b)))
     axes.plot(_place(tuning.b, grid.b), _place(tuning.k1, grid.k1), "x", color="#D55E00", ms=10, mew=2)
 
 

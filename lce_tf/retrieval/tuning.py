@@ -142,7 +142,7 @@ def subsets(query_ids: Sequence[str], size: int, seed: int) -> list[list[str]]:
     digests = b"".join(hashlib.blake2b(name.encode(), digest_size=8).digest() for name in ordered)
     keys = np.frombuffer(digests, "<u8")
     orders = (np.argsort(draw(seed, TUNING_QUERIES, subset, keys), kind="stable")[:size] for subset in range(_SUBSETS))
-    return [[ordered[place] for place in sorted(order.tolist())] for order in orders]
+    return [[ordered[index] for index in sorted(order.tolist())] for order in orders]
 
 
 def _measure(

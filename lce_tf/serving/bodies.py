@@ -103,17 +103,17 @@ def _no_number(name: str) -> None:
 def _line(fault: dict[str, Any]) -> str:
     """What is wrong and where, without the value, which may be a client's text."""
     head, *rest = fault["loc"] or ("the body",)
-    place = f"{head}{''.join(f'[{part}]' if isinstance(part, int) else f'.{part}' for part in rest)}"
+    where = f"{head}{''.join(f'[{part}]' if isinstance(part, int) else f'.{part}' for part in rest)}"
     if fault["type"] == "missing":
-        return f"{place}: is missing"
+        return f"{where}: is missing"
     if fault["type"] in _WANTED:
-        return f"{place}: is {_kind(fault['input'])}; give {_WANTED[fault['type']]}"
+        return f"{where}: is {_kind(fault['input'])}; give {_WANTED[fault['type']]}"
     if fault["type"] == "too_short":
-        return f"{place}: is empty; give one text at least"
+        return f"{where}: is empty; give one text at least"
     if fault["type"] == "string_unicode":
-        return f"{place}: holds half of a surrogate pair; send whole characters"
+        return f"{where}: holds half of a surrogate pair; send whole characters"
     message = fault["msg"].removeprefix("Value error, ")
-    return f"{place}: {message[0].lower()}{message[1:]}"
+    return f"{where}: {message[0].lower()}{message[1:]}"
 
 
 def _kind(value: Any) -> str:

@@ -98,10 +98,10 @@ class Activated(Request):
         """
         most = self.truncate_prompt_tokens
         if most is not None and most >= 0 and (scored.tokens > most).any():
-            place = int((scored.tokens > most).argmax())
+            index = int((scored.tokens > most).argmax())
             raise Refused(
                 400,
-                f"truncate_prompt_tokens: pair {place} has {scored.tokens[place]} tokens, more than {most}; a request "
+                f"truncate_prompt_tokens: pair {index} has {scored.tokens[index]} tokens, more than {most}; a request "
                 "cannot cut them: leave it out, or start the server with --sequence-length",
             )
         return scored.scores if self.use_activation is False else scored.relevance

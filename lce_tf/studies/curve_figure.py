@@ -24,8 +24,8 @@ def write_figure(curves: Sequence[Curve], measure: str, cost: str, path: str | P
     with plain_style():
         figure = Figure(figsize=(WIDTH, 4.5), layout="constrained")
         ax = figure.subplots()
-        for place, curve in enumerate(curves):
-            look = {"color": COLOURS[place % len(COLOURS)], "marker": MARKERS[place % len(MARKERS)]}
+        for index, curve in enumerate(curves):
+            look = {"color": COLOURS[index % len(COLOURS)], "marker": MARKERS[index % len(MARKERS)]}
             values = [point.value for point in curve.points]
             ax.plot(_costs(curve, cost), values, lw=1.8, ms=6, mec="white", clip_on=False, label=curve.name, **look)
         # Costs span orders of magnitude, and that of the unreranked run is 0.

@@ -96,8 +96,8 @@ def parse_sets(texts: Sequence[str]) -> list[TestSet]:
         else:
             found.append(KNOWN[text] if text in KNOWN else _parsed(text))
     names = [one.name for one in found]
-    for place, name in enumerate(names):
-        if name in names[:place]:
+    for index, name in enumerate(names):
+        if name in names[:index]:
             raise UserError(f"--sets: two sets are called {name}; name one otherwise, such as other={name}")
     return found
 

@@ -120,8 +120,8 @@ class Packer:
         """All windows of the passages of these pairs; `query_rows` and `passage_rows` are rows of the stores."""
         counts = self.counts(passage_rows)
         offsets = np.concatenate([[0], np.cumsum(counts)])
-        places = np.arange(offsets[-1]) - np.repeat(offsets[:-1], counts)
-        windows = np.repeat(passage_rows * self.windows, counts) + places
+        numbers = np.arange(offsets[-1]) - np.repeat(offsets[:-1], counts)
+        windows = np.repeat(passage_rows * self.windows, counts) + numbers
         return Expanded(np.repeat(query_rows, counts), windows, offsets)
 
     def covered(self, query_rows: np.ndarray, passage_rows: np.ndarray) -> np.ndarray:
@@ -155,19 +155,19 @@ class Packer:
 
     def _left(self, passage_rows: np.ndarray) -> np.ndarray:
         """[pairs] int64, wordpieces from each window's start to the end of the text; 0 if there is no such window."""
-        texts, starts = self._places(passage_rows)
+        texts, starts = self._window_starts(passage_rows)
         left = self.passages.lengths(texts) - starts
         if self.windows == 1:
             return left
         # A window after the first exists only if the previous window does not reach the end of the text.
         return np.where((starts > 0) & (left <= self.passage - self.stride), 0, left)
 
-    def _places(self, passage_rows: np.ndarray) -> tuple[np.ndarray, np.ndarray | int]:
+    def _window_starts(self, passage_rows: np.ndarray) -> tuple[np.ndarray, np.ndarray | int]:
         """The store's row of each window's passage, and the position of the window's first wordpiece in it."""
         if self.windows == 1:
             return passage_rows, 0
-        texts, places = np.divmod(passage_rows, self.windows)
-        return texts, places * self.stride
+        texts, numbers = np.divmod(passage_rows, self.windows)
+        return texts, numbers * self.stride
 
     def pack(self, query_rows: np.ndarray, passage_rows: np.ndarray, multiple: int = 1) -> Packed:
         """The pairs, padded to the longest pair's length rounded up to a multiple of `multiple`, at most `sequence`."""
@@ -219,30 +219,30 @@ class Packer:
         """[tokens] int32 ids: each pair written from its position in `pairs` on, padding elsewhere."""
         template = self.template
         flat = np.full(tokens, template.pad, dtype=np.int32)
-        texts, starts = self._places(passage_rows)
+        texts, starts = self._window_starts(passage_rows)
         query_starts, passage_starts = self.queries.offsets[query_rows], self.passages.offsets[texts] + starts
         if self.side == "left":
             query_starts = query_starts + self.queries.lengths(query_rows) - query
             if self.windows == 1:
                 passage_starts = passage_starts + self.passages.lengths(texts) - passage
         both = (self.queries, query_starts, query), (self.passages, passage_starts, passage)
-        place = pairs
+        position = pairs
         for special, text in zip(
             (template.before, template.between), both[::-1] if template.passage_first else both, strict=True
         ):
-            place = _write(flat, place, special)
+            position = _write(flat, position, special)
             store, first, kept = text
             # Copies the texts of the whole batch at once; `run` counts 0, 1, 2, ... within each text.
             ends = np.cumsum(kept)
             run = np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - kept, kept)
-            flat[np.repeat(place, kept) + run] = store.tokens[np.repeat(first, kept) + run]
-            place = place + kept
-        _write(flat, place, template.after)
+            flat[np.repeat(position, kept) + run] = store.tokens[np.repeat(first, kept) + run]
+            position = position + kept
+        _write(flat, position, template.after)
         return flat
 
 
-def _write(flat: np.ndarray, places: np.ndarray, special: tuple[int, ...]) -> np.ndarray:
-    """Writes the special tokens into `flat` at each of `places`; returns the positions after them."""
+def _write(flat: np.ndarray, positions: np.ndarray, special: tuple[int, ...]) -> np.ndarray:
+    """Writes the special tokens into `flat` at each of `positions`; returns the positions after them."""
     for offset, token in enumerate(special):
-        flat[places + offset] = token
-    return places + len(special)
+        flat[positions + offset] = token
+    return positions + len(special)

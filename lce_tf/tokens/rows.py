@@ -48,7 +48,7 @@ def rounded(tokens: int, multiple: int = MULTIPLE) -> int:
     return -(-int(tokens) // multiple) * multiple
 
 
-def placed(lengths: np.ndarray, width: int | None) -> tuple[np.ndarray, int]:
+def starts_of(lengths: np.ndarray, width: int | None) -> tuple[np.ndarray, int]:
     """The position of each pair's first token, [pairs] int64, and the number of tokens needed, padding included.
 
     Args:
@@ -75,6 +75,6 @@ class RowShape:
     pairs: int
     width: int | None = None
 
-    def place(self, lengths: np.ndarray) -> tuple[np.ndarray, int]:
-        """See `placed`."""
-        return placed(lengths, self.width)
+    def starts_of(self, lengths: np.ndarray) -> tuple[np.ndarray, int]:
+        """See `starts_of`."""
+        return starts_of(lengths, self.width)

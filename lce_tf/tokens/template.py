@@ -113,24 +113,24 @@ def _frame(ids: Sequence[int], texts: Sequence[int | None], types: Sequence[int]
         UserError: see `probed`.
     """
     parts: list[tuple[int | None, list[int]]] = []
-    for place, text in enumerate(texts):
+    for position, text in enumerate(texts):
         if not parts or parts[-1][0] != text:
             parts.append((text, []))
-        parts[-1][1].append(place)
+        parts[-1][1].append(position)
     order = [text for text, _ in parts if text is not None]
     if sorted(order) != [0, 1]:
         raise UserError(f"{where}: its tokenizer does not give each text of a pair once")
     if list(types) != sorted(types) or not set(types) <= {0, 1}:
         raise UserError(f"{where}: its tokenizer gives token types {list(types)}; only 0s followed by 1s can be packed")
-    first, second = (next(places for text, places in parts if text == wanted) for wanted in order)
-    special = [place for place, text in enumerate(texts) if text is None]
+    first, second = (next(positions for text, positions in parts if text == wanted) for wanted in order)
+    special = [position for position, text in enumerate(texts) if text is None]
     return PairTemplate(
         tuple(ids[: first[0]]),
         tuple(ids[first[-1] + 1 : second[0]]),
         tuple(ids[second[-1] + 1 :]),
         pad,
         passage_first=order == [1, 0],
-        zeros=sum(types[place] == 0 for place in special),
+        zeros=sum(types[position] == 0 for position in special),
         first_zero=types[first[0]] == 0,
         second_zero=types[second[0]] == 0,
     )

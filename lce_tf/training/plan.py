@@ -93,6 +93,6 @@ def plan_parts(config: TrainConfig, batches: TrainingBatches, model, replicas: i
         )
     first = [batches.slices(step) for step in range(min(LOOKED_AT, config.steps))]
     needs = [
-        max(activation_bytes(model.config, *part, float_bytes) for part in place) for place in zip(*first, strict=True)
+        max(activation_bytes(model.config, *part, float_bytes) for part in alike) for alike in zip(*first, strict=True)
     ]
     return slices_per_part(needs * again, SHARE * device_bytes() / (replicas if device_kind() == "cpu" else 1), sums)

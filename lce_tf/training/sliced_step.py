@@ -11,8 +11,8 @@ from lce_tf.training.objective import Objective
 from lce_tf.training.optimizers import clipped
 from lce_tf.training.step import Step, Taken
 
-# Dropout places per forward pass are fewer than this, so slices and replicas never share a mask.
-PLACES = 1024
+# A forward pass has fewer dropout sites than this, so slices and replicas never share a mask.
+SITES = 1024
 
 
 class SlicedStep(Step):
@@ -82,8 +82,8 @@ class SlicedStep(Step):
     def _slices(self, packed, step_seed, replica) -> list[tuple]:
         """(input_ids, type_0_lengths, lengths, seed) of each slice; of all of them once per dropout mask."""
         slices = [packed[i : i + 3] for i in range(0, len(packed), 3)] * self.objective.masks
-        places = [tf.cast((replica * len(slices) + i) * PLACES, tf.int32) for i in range(len(slices))]
-        return [(*part, tf.stack([step_seed, place])) for part, place in zip(slices, places, strict=True)]
+        first_sites = [tf.cast((replica * len(slices) + i) * SITES, tf.int32) for i in range(len(slices))]
+        return [(*part, tf.stack([step_seed, site])) for part, site in zip(slices, first_sites, strict=True)]
 
     def _differentiate(self, labels, order, slices):
         """Loss, spread and gradients, with the activations of one part at a time."""

@@ -22,9 +22,9 @@ def test_many_ids_of_many_widths(monkeypatch, part):
     monkeypatch.setattr(lookup, "LOOK_UP", part)
     names = list(dict.fromkeys(str(i).encode() * (1 + i % 4) for i in range(0, 9000, 3)))  # 3333 is 3 and 33
     wanted = [str(i).encode() * (1 + i % 4) for i in range(3000)]
-    place = {name: row for row, name in enumerate(names)}
+    row_of = {name: row for row, name in enumerate(names)}
     found = IdLookup(np.array(names)).rows(np.array(wanted))
-    assert found.tolist() == [place.get(name, -1) for name in wanted]
+    assert found.tolist() == [row_of.get(name, -1) for name in wanted]
 
 
 def test_a_shared_hash_is_got_rid_of(monkeypatch):

@@ -55,11 +55,11 @@ def every_order(groups):
 
 def values_of_every_order(groups, elsewhere):
     """measure -> value of each order, by pytrec_eval: every order is a query of its own."""
-    ids = {f"p{place:02}": grade for place, grade in enumerate(grade for group in groups for grade in group)}
+    ids = {f"p{index:02}": grade for index, grade in enumerate(grade for group in groups for grade in group)}
     names = iter(ids)
     orders = every_order([[next(names) for _ in group] for group in groups])
     judged = {name: grade for name, grade in ids.items() if grade != UNJUDGED}
-    judged |= {f"x{place}": grade for place, grade in enumerate(elsewhere)}
+    judged |= {f"x{index}": grade for index, grade in enumerate(elsewhere)}
     width = len(ids)
     run = Run(
         query_ids=np.array([f"{number}".encode() for number in range(len(orders))]),

@@ -49,7 +49,7 @@ def ranked(rankings, scores=None):
     """A Run of query id -> passage ids, best first."""
     ids = [pid for ranking in rankings.values() for pid in ranking]
     lengths = [len(ranking) for ranking in rankings.values()]
-    falling = [float(-place) for length in lengths for place in range(length)]
+    falling = [float(-rank) for length in lengths for rank in range(length)]
     return Run(
         query_ids=np.array([query_id.encode() for query_id in rankings], dtype="S"),
         offsets=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
@@ -86,7 +86,7 @@ def test_measures_by_hand():
 
 
 def test_reciprocal_rank_stops_at_its_cutoff():
-    run = ranked({"q": [f"p{place}" for place in range(1, 21)]})
+    run = ranked({"q": [f"p{rank}" for rank in range(1, 21)]})
     found = means(run, {"q": {"p11": 1}}, ["MRR@10", "RR@11", "RR"])
     assert found == pytest.approx({"MRR@10": 0, "RR@11": 1 / 11, "RR": 1 / 11})
 
@@ -126,7 +126,7 @@ def test_the_order_decides_where_scores_tie(scores):
 
 def test_many_queries_and_long_lists():
     """1,203 queries, the relevant passage of query i at rank i % 20 + 1 of 30."""
-    names = [f"p{place:02}" for place in range(30)]
+    names = [f"p{rank:02}" for rank in range(30)]
     rankings = {f"q{i}": names for i in range(1203)}
     qrels = {f"q{i}": {names[i % 20]: 1} for i in range(1203)}
     expected = sum(1 / (i % 20 + 1) for i in range(1203) if i % 20 < 10) / 1203

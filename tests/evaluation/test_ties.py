@@ -70,8 +70,8 @@ def test_without_ties_all_is_the_value_itself():
 
 
 def every_order(scores):
-    """All orders of places that scores, best first, allow."""
-    groups = [list(group) for _, group in itertools.groupby(range(len(scores)), key=lambda place: scores[place])]
+    """All orders of indices that scores, best first, allow."""
+    groups = [list(group) for _, group in itertools.groupby(range(len(scores)), key=lambda index: scores[index])]
     return [sum(order, ()) for order in itertools.product(*map(itertools.permutations, groups))]
 
 
@@ -79,7 +79,7 @@ def test_against_every_order():
     generator = np.random.default_rng(11)
     lists, qrels = {}, {}
     for number in range(12):
-        names = [f"p{place}" for place in range(generator.integers(1, 6))]
+        names = [f"p{index}" for index in range(generator.integers(1, 6))]
         scores = np.sort(generator.integers(0, 3, len(names)))[::-1].astype(float)
         lists[f"q{number}"] = list(zip(names, scores.tolist(), strict=True))
         judged = [name for name in (*names, "elsewhere") if generator.random() < 0.7]
@@ -90,7 +90,7 @@ def test_against_every_order():
         names = run.passage_ids[run.offsets[number] : run.offsets[number + 1]].tolist()
         orders = every_order([score for _, score in rows])
         orderly = {
-            f"{i}": [(names[place].decode(), -rank) for rank, place in enumerate(o)] for i, o in enumerate(orders)
+            f"{i}": [(names[index].decode(), -rank) for rank, index in enumerate(o)] for i, o in enumerate(orders)
         }
         values = evaluate(run_of(**orderly), dict.fromkeys(orderly, qrels[query_id]), MEASURES)
         for name in MEASURES:
@@ -112,7 +112,7 @@ def test_trec_evals_own_order_of_a_real_run_lies_between():
 def test_thousands_of_tied_queries():
     """Every passage of every list tied: with one relevant among k, the expected RR is the harmonic mean H(k) / k."""
     queries, depth = 1200, 50
-    lists = {f"q{number}": [(f"p{place:02}", 0.5) for place in range(depth)] for number in range(queries)}
+    lists = {f"q{number}": [(f"p{index:02}", 0.5) for index in range(depth)] for number in range(queries)}
     qrels = {name: {f"p{number % depth:02}": 1} for number, name in enumerate(lists)}
     found = left_open(run_of(**lists), qrels, ["RR"])
     assert mean(found.expected["RR"]) == pytest.approx(sum(1 / rank for rank in range(1, depth + 1)) / depth)

@@ -11,8 +11,8 @@ def test_the_union_in_order_of_appearance():
     both = Candidates.of(runs)
     assert both.query_ids.tolist() == [b"q1", b"q2", b"q9"] and both.offsets.tolist() == [0, 5, 8, 9]
     assert both.passage_ids.tolist() == [b"d1", b"d2", b"d3", b"d4", b"d6", b"d1", b"d5", b"d2", b"d0"]
-    for run, places in zip(runs, both.places, strict=True):
-        assert both.passage_ids[places].tolist() == run.passage_ids.tolist()
+    for run, rows in zip(runs, both.rows, strict=True):
+        assert both.passage_ids[rows].tolist() == run.passage_ids.tolist()
 
 
 def test_what_a_run_lacks():

@@ -1,4 +1,4 @@
-"""Teacher scores at the places of the candidates, compared with a dictionary's."""
+"""Teacher scores of the candidates, compared with a dictionary's."""
 
 import numpy as np
 import pytest
@@ -56,8 +56,8 @@ def test_each_candidate_has_the_score_that_the_run_gives_it(made):
     ):
         by_hand = [
             expected(QUERIES[query], PASSAGES[row])
-            for place, query in enumerate(pool.query_rows)
-            for row in rows[offsets[place] : offsets[place + 1]]
+            for index, query in enumerate(pool.query_rows)
+            for row in rows[offsets[index] : offsets[index + 1]]
         ]
         np.testing.assert_array_equal(scores, by_hand)
     known = np.isfinite(np.concatenate([found.positives, found.negatives]))

@@ -57,8 +57,8 @@ def test_scoring_asks_for_no_gradient_and_no_dropout():
 
 
 def test_scalars_are_packed_as_the_source_reads_them():
-    place, threshold, heads, size, rows, epsilon = params(7, 0.5, 12, 768, 4, 1e-12).numpy().tolist()
-    assert (place, threshold, heads, size, rows) == (7, -(2**31), 12, 768, 4)
+    site, threshold, heads, size, rows, epsilon = params(7, 0.5, 12, 768, 4, 1e-12).numpy().tolist()
+    assert (site, threshold, heads, size, rows) == (7, -(2**31), 12, 768, 4)
     assert tf.bitcast(tf.constant(epsilon), tf.float32).numpy() == pytest.approx(1e-12)
     assert [rows_of(tokens, 16) for tokens in (10752, 129, 7)] == [16, 3, 7]
 

@@ -109,22 +109,22 @@ def test_dropout_is_a_function_of_the_seed(model):
     assert not np.allclose(one, other) and not np.allclose(one, model.logits(*packed()))
 
 
-def test_every_dropout_has_a_place_of_its_own(model, monkeypatch):
+def test_every_dropout_has_a_site_of_its_own(model, monkeypatch):
     """The masks of two of the model's dropouts, or of the next slice of a batch, are never the same."""
     from lce_tf.model import block, embeddings, heads
-    from lce_tf.training.sliced_step import PLACES
+    from lce_tf.training.sliced_step import SITES
 
-    places = []
+    sites = []
 
-    def recording(x, rate, seed, place):
-        places.append(place)
+    def recording(x, rate, seed, site):
+        sites.append(site)
         return x
 
     for module in (block, embeddings, heads):
         monkeypatch.setattr(module, "dropout", recording)
     model.logits(*packed(), seed=tf.constant([1, 2]))
-    assert len(places) == len(set(places)) == 2 + 3 * CONFIG.num_hidden_layers
-    assert max(places) < PLACES
+    assert len(sites) == len(set(sites)) == 2 + 3 * CONFIG.num_hidden_layers
+    assert max(sites) < SITES
 
 
 def test_is_saved_without_a_warning(model, tmp_path, recwarn, caplog):

@@ -7,8 +7,8 @@ from lce_tf.model.dropout import LEVELS, dropout
 SEED = tf.constant([3, 5], tf.int32)
 
 
-def mask(rate=0.1, seed=SEED, place=0, shape=(999, 1001)):
-    return dropout(tf.ones(shape), rate, seed, place).numpy()
+def mask(rate=0.1, seed=SEED, site=0, shape=(999, 1001)):
+    return dropout(tf.ones(shape), rate, seed, site).numpy()
 
 
 def test_none_seed_and_rate_zero_are_identity():
@@ -28,7 +28,7 @@ def mask_in_graph(seed):
     return dropout(tf.ones([999, 1001]), 0.1, seed, 0)
 
 
-@pytest.mark.parametrize("other", [{"place": 1}, {"seed": tf.constant([3, 6])}, {"seed": tf.constant([4, 5])}])
+@pytest.mark.parametrize("other", [{"site": 1}, {"seed": tf.constant([3, 6])}, {"seed": tf.constant([4, 5])}])
 def test_another_seed_or_place_gives_an_independent_mask(other):
     # Two independent masks agree in .9 * .9 + .1 * .1 = .82 of the entries; 5 standard deviations are .002.
     agree = np.mean((mask() == 0) == (mask(**other) == 0))
@@ -60,7 +60,7 @@ def test_gradient_uses_the_same_mask():
         y = dropout(x, 0.4, SEED, 2)
     gradient = tape.gradient(y, x).numpy()
     assert 0 < (gradient == 0).sum() < gradient.size
-    np.testing.assert_allclose(gradient, mask(0.4, place=2, shape=(7, 9)))
+    np.testing.assert_allclose(gradient, mask(0.4, site=2, shape=(7, 9)))
     np.testing.assert_allclose(y, gradient * x.numpy(), rtol=1e-6)
 
 

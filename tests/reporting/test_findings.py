@@ -1,7 +1,7 @@
 """Ranks, wins and losses of a small run against its first stage, counted by hand."""
 
 from lce_tf.data.runs import Run
-from lce_tf.reporting.findings import Lists, Placed, against
+from lce_tf.reporting.findings import Lists, Ranked, against
 
 QRELS = {
     "q1": {"p1": 1},
@@ -54,8 +54,8 @@ def test_wins_and_losses_by_their_change():
 
 def test_a_query_opens_into_the_tops_of_both_lists_and_its_relevant_passages():
     one = found(depth=1)
-    assert one.wins[0].passages == (Placed("p3", 1, 3, 1), Placed("p8", 2, 1, None))
-    assert one.losses[0].passages == (Placed("p9", 1, 2, 0), Placed("p2", 2, 1, 2))
+    assert one.wins[0].passages == (Ranked("p3", 1, 3, 1), Ranked("p8", 2, 1, None))
+    assert one.losses[0].passages == (Ranked("p9", 1, 2, 0), Ranked("p2", 2, 1, 2))
 
 
 def test_the_best_placed_relevant_passages_are_shown_however_deep():
@@ -63,5 +63,5 @@ def test_the_best_placed_relevant_passages_are_shown_however_deep():
     before, now = lists({"q": " ".join(ids)}), lists({"q": " ".join(reversed(ids))})
     judged = {"q": {f"p{i}": 1 for i in (1, 2, 3, 4)}}
     (change,) = against(now, before, judged, 1, {"q": 0.0}, {"q": 1.0}, 5, 1).losses
-    assert [placed.passage_id for placed in change.passages] == ["p30", "p4", "p3", "p2", "p1"]
-    assert [placed.now for placed in change.passages] == [1, 27, 28, 29, 30]
+    assert [passage.passage_id for passage in change.passages] == ["p30", "p4", "p3", "p2", "p1"]
+    assert [passage.now for passage in change.passages] == [1, 27, 28, 29, 30]

@@ -97,11 +97,11 @@ def test_a_document_scores_as_the_best_of_its_windows(config, data, checkpoints,
     rerank(apart)
     expected = {}
     for (query, window), (score,) in raw_of(apart.output).items():
-        document, _, place = window.partition(".")
-        expected.setdefault((query, document), []).append((int(place), score))
+        document, _, number = window.partition(".")
+        expected.setdefault((query, document), []).append((int(number), score))
     best = {pair: max(sorted(found), key=lambda item: item[1]) for pair, found in expected.items()}
-    assert raw_of(config.output) == {pair: [score, place] for pair, (place, score) in best.items()}
-    assert {place for place, _ in best.values()} == {0, 1, 2, 3}
+    assert raw_of(config.output) == {pair: [score, number] for pair, (number, score) in best.items()}
+    assert {number for number, _ in best.values()} == {0, 1, 2, 3}
     # By the count of words: 1, 1, 1, 2, 2, 3, 4, 4, and 4 of more.
     assert [len(expected["q0", f"d{i}"]) for i in range(10)] == [1, 1, 1, 2, 2, 3, 4, 4, 4, 4]
     run = read_run(config.output)
@@ -197,7 +197,7 @@ def test_windows_that_make_no_sense_write_nothing(config, tmp_path, change, mess
 
 def test_the_best_window_by_hand():
     scores = np.array([1, 3, 3, -2, 0, np.nan, 9], np.float32)
-    best, places = best_windows(scores, np.array([0, 3, 4, 7]))
-    assert best[:2].tolist() == [3, -2] and places[:2].tolist() == [1, 0]
+    best, numbers = best_windows(scores, np.array([0, 3, 4, 7]))
+    assert best[:2].tolist() == [3, -2] and numbers[:2].tolist() == [1, 0]
     assert np.isnan(best[2])  # which is refused when runs are merged
     assert [part.tolist() for part in best_windows(scores[:0], np.zeros(1, np.int64))] == [[], []]

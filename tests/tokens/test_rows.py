@@ -26,7 +26,7 @@ def test_no_two_pairs_overlap_and_none_crosses_a_row(seed):
 
 def test_end_to_end_leaves_nothing_between():
     assert end_to_end(np.array([3, 5, 2])).tolist() == [0, 3, 8]
-    assert RowShape((16,), 4).place(np.array([3, 5, 2]))[1] == 10
-    assert RowShape((16,), 4, width=8).place(np.array([3, 5, 2]))[1] == 16
+    assert RowShape((16,), 4).starts_of(np.array([3, 5, 2]))[1] == 10
+    assert RowShape((16,), 4, width=8).starts_of(np.array([3, 5, 2]))[1] == 16
     assert len(end_to_end(np.array([], int))) == 0
     assert rounded(129) == 192

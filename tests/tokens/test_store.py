@@ -158,11 +158,11 @@ def test_ids_beyond_ascii_and_with_leading_zeros(cache):
 def test_rows_against_a_dictionary(known, asked, part):
     names = np.array([i.encode() for i in known]) if known else np.zeros(0, "S1")
     store = TokenStore(names, np.zeros(len(known) + 1, np.int64), np.zeros(0, np.uint16))
-    place = {name: row for row, name in enumerate(known)}
+    row_of = {name: row for row, name in enumerate(known)}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lookup, "LOOK_UP", part)
         found = store.rows(np.array([i.encode() for i in asked]))
-    assert found.tolist() == [place.get(i, -1) for i in asked] and found.dtype == np.int64
+    assert found.tolist() == [row_of.get(i, -1) for i in asked] and found.dtype == np.int64
 
 
 def tear_short(folder):

@@ -162,10 +162,10 @@ def test_batches_hold_every_window_in_the_order_of_the_groups(batches):
         for member in range(3):
             row = int(dealt.passage_rows[group, member])
             text = batches.packer.passages.tokens[slice(*batches.packer.passages.offsets[row : row + 2])].tolist()
-            places = order.reshape(4, 3, 3)[group, member].tolist()
+            rows = order.reshape(4, 3, 3)[group, member].tolist()
             expected = [text[start : start + 8] for start in starts[row % 4]]
-            assert [seen[place] for place in places if place >= 0] == expected
-            assert places[len(expected) :] == [-1] * (3 - len(expected))
+            assert [seen[row] for row in rows if row >= 0] == expected
+            assert rows[len(expected) :] == [-1] * (3 - len(expected))
     # What is not there lies among the shortest pairs, with the query alone.
     assert (lengths[: (order < 0).sum()] == 5).all() and (order < 0).sum() > 0
 

@@ -33,11 +33,11 @@ def command(files, output, *options):
 
 def free_ports(count):
     sockets = [socket.socket() for _ in range(count)]
-    for place in sockets:
-        place.bind(("localhost", 0))
-    ports = [place.getsockname()[1] for place in sockets]
-    for place in sockets:
-        place.close()
+    for bound in sockets:
+        bound.bind(("localhost", 0))
+    ports = [bound.getsockname()[1] for bound in sockets]
+    for bound in sockets:
+        bound.close()
     return ports
 
 

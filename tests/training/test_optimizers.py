@@ -59,8 +59,8 @@ def test_steps_are_those_of_pytorch(weight_decay, clip, fused):
             parameter.grad = torch.tensor(gradient)
         expected = torch.nn.utils.clip_grad_norm_(theirs, clip or float("inf"))
         assert float(norm) == pytest.approx(float(expected), rel=1e-5)
-        for place, group in enumerate(adamw.param_groups):
-            group["lr"] = 0.03 if place == 2 else rate
+        for index, group in enumerate(adamw.param_groups):
+            group["lr"] = 0.03 if index == 2 else rate
             # Kingma and Ba's second form, which Keras has, adds epsilon before the moments' correction.
             group["eps"] = EPSILON / np.sqrt(1 - BETA_2**t)
         adamw.step()

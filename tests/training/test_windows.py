@@ -80,7 +80,7 @@ def best_by_hand(parts):
     dealt, stores = parts.sampler.step(0, GROUPS), (parts.inputs.packer.queries, parts.inputs.packer.passages)
     template = parts.inputs.packer.template
     (cls,), (sep,) = template.before, template.between
-    result, places = [], []
+    result, best = [], []
     for query_row, passage_rows in zip(dealt.query_rows, dealt.passage_rows, strict=True):
         for row in passage_rows:
             query, text = (store.tokens[slice(*store.offsets[i : i + 2])].tolist()
@@ -93,8 +93,8 @@ def best_by_hand(parts):
                 found.append(parts.model.logits(*one).numpy()[0])
             scores = [z[1] - z[0] if len(z) == 2 else z[0] for z in found]
             result.append(found[int(np.argmax(scores))])
-            places.append(int(np.argmax(scores)))
-    assert len(set(places)) == 3  # or a first window that always wins would do
+            best.append(int(np.argmax(scores)))
+    assert len(set(best)) == 3  # or a first window that always wins would do
     return np.array(result).reshape(*dealt.passage_rows.shape, -1), dealt.labels
 
 

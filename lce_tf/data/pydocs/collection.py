@@ -194,10 +194,10 @@ def splits(pairs: Sequence[Pair]) -> list[str]:
 
 
 def _split_of(passage_id: str) -> str:
-    place = int(hashlib.sha256(passage_id.encode()).hexdigest()[:8], 16) / 2**32
+    point = int(hashlib.sha256(passage_id.encode()).hexdigest()[:8], 16) / 2**32
     for split, share in SHARES.items():
-        place -= share
-        if place < 0:
+        point -= share
+        if point < 0:
             return split
     return "train"
 
