@@ -1,11 +1,10 @@
 """Kinds of attention in one registry: how a family computes logits from queries, keys and their distances.
 
-Each works on rows of tokens; a row holds one pair or several. A distance is between two tokens of a row. The caller
-masks tokens of different pairs.
+Each works on rows of tokens; a row holds one pair or several. A distance is between two tokens of a row.
 """
 
 import math
-from typing import Any
+from typing import Any, Protocol
 
 import tensorflow as tf
 import tf_keras as keras
@@ -30,11 +29,10 @@ def softmax_of_few(logits: tf.Tensor) -> tf.Tensor:
     return raised / tf.reduce_sum(raised, axis=-1, keepdims=True)
 
 
-class PlainAttention:
-    """Scaled products of queries and keys; its two methods are those that every kind has."""
+class Attention(Protocol):
+    """What every kind of attention has; a kind with weights is a Keras layer as well."""
 
-    def __init__(self, config: EncoderConfig, precision: Precision):
-        self.scale = config.head_size**-0.5
+    def __init__(self, config: EncoderConfig, precision: Precision): ...
 
     def shared(self, positions: tf.Tensor, dtype) -> Any:
         """Values that all layers of a forward pass share, computed once.
@@ -43,10 +41,9 @@ class PlainAttention:
             positions: [rows or 1, length] int32, each token's position in its pair.
             dtype: of queries and keys.
         """
-        return None
 
     def logits(self, block, layer: int, query: tf.Tensor, key: tf.Tensor, shared: Any) -> tf.Tensor:
-        """[rows, heads, queries, length] logits, not masked yet.
+        """[rows, heads, queries, length] logits; the caller masks padding and the tokens of other pairs.
 
         Args:
             block: the `Block` that computes.
@@ -55,6 +52,18 @@ class PlainAttention:
             key: [rows, heads, length, size].
             shared: the result of the method `shared`.
         """
+
+
+class PlainAttention:
+    """Scaled products of queries and keys (BERT, ELECTRA, RoBERTa)."""
+
+    def __init__(self, config: EncoderConfig, precision: Precision):
+        self.scale = config.head_size**-0.5
+
+    def shared(self, positions, dtype):
+        return None
+
+    def logits(self, block, layer, query, key, shared):
         return tf.matmul(query * self.scale, key, transpose_b=True)
 
 
@@ -173,7 +182,7 @@ def _half_turned(x: tf.Tensor) -> tf.Tensor:
     return tf.concat([-second, first], axis=-1)
 
 
-ATTENTIONS = {
+ATTENTIONS: dict[str, type[Attention]] = {
     "plain": PlainAttention,
     "biased": BiasedAttention,
     "rotary": RotaryAttention,

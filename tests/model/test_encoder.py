@@ -1,11 +1,13 @@
 """The encoder equals transformers' PyTorch models, padding included."""
 
+import inspect
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from lce_tf.model import hub
+from lce_tf.model.attention import ATTENTIONS, Attention
 from lce_tf.model.config import ACTIVATIONS, BLOCK, EncoderConfig
 from lce_tf.model.encoder import Encoder, filled, plain
 from lce_tf.model.precision import PRECISIONS
@@ -90,6 +92,13 @@ def test_equals_pytorch_on_real_text():
     # The vectors of padding are read by nobody, and this model magnifies rounding there: PyTorch's own float32
     # differs from its float64 by 5e-5 in them.
     np.testing.assert_allclose(full, expected, rtol=0, atol=2e-4)
+
+
+@pytest.mark.parametrize("kind", ATTENTIONS)
+def test_every_kind_of_attention_has_the_methods_of_the_protocol(kind):
+    for method in ("shared", "logits"):
+        own, asked = (list(inspect.signature(getattr(of, method)).parameters) for of in (ATTENTIONS[kind], Attention))
+        assert own == asked
 
 
 def test_full_dropout_free_result_does_not_depend_on_the_seed_argument(backbone, batch):
