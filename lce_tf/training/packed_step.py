@@ -43,7 +43,7 @@ class PackedStep(Step):
         # With one replica nothing happens between gradients and update, so both are one program.
         self._alone = tf.function(self._gradients_and_update, autograph=False, **compiled)
         self._gradients = tf.function(self._differentiated, autograph=False, **compiled)
-        self._updated = tf.function(lambda *gradients: self.update(gradients), autograph=False, **compiled)
+        self._updated = tf.function(lambda *gradients: self.update(gradients, self.scale), autograph=False, **compiled)
 
     def __call__(self, feed, step: int, stop: bool | None = None) -> Taken:
         """See `Step`; `feed` iterates over `PackedBatches.dataset`, whose batches hold the step's dropout seed.
@@ -72,7 +72,7 @@ class PackedStep(Step):
 
     def _gradients_and_update(self, batch):
         loss, spread, *gradients = self._differentiated(batch)
-        return loss, self.update(gradients), spread
+        return loss, self.update(gradients, self.scale), spread
 
     def _differentiated(self, batch):
         """Loss, spread and the scaled loss's gradients; those of products stay in the compute dtype."""

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import tensorflow as tf
-import tf_keras as keras
 
 from lce_tf.training.optimizers import BETA_1, BETA_2, EPSILON, clipped
 
@@ -22,21 +21,15 @@ class AdamUpdate:
 
     def __init__(self, optimizer, variables: Sequence[tf.Variable], clip_norm: float = 0.0):
         self.optimizer, self.variables, self.clip_norm = optimizer, list(variables), clip_norm
-        self.scales = isinstance(optimizer, keras.mixed_precision.LossScaleOptimizer)
-        self.adam = optimizer.inner_optimizer if self.scales else optimizer
+        self.adam = getattr(optimizer, "inner_optimizer", optimizer)
 
-    @property
-    def scale(self) -> tf.Tensor:
-        """The factor that the loss is multiplied by, a float32 scalar."""
-        return tf.convert_to_tensor(self.optimizer.loss_scale) if self.scales else tf.constant(1.0)
-
-    def __call__(self, gradients: Sequence[tf.Tensor]) -> tf.Tensor:
+    def __call__(self, gradients: Sequence[tf.Tensor], scale: tf.Tensor) -> tf.Tensor:
         """Takes the step, in a replica's context; returns the gradient's global norm before it is clipped.
 
         Args:
             gradients: of the scaled loss, summed over replicas: one per variable, in its shape, any float dtype.
+            scale: what the loss was multiplied by, a float32 scalar, see `Step.scale`.
         """
-        scale = self.scale
         gradients = [tf.cast(gradient, tf.float32) / scale for gradient in gradients]
         norm = tf.sqrt(tf.add_n([tf.reduce_sum(tf.square(gradient)) for gradient in gradients]))
         finite = tf.math.is_finite(norm)
@@ -59,7 +52,7 @@ class AdamUpdate:
                 change += rate * decay * variable
             _assign(variable, tf.where(finite, variable - change, variable))
         _assign(_local(self.adam.iterations), self.adam.iterations + tf.cast(finite, self.adam.iterations.dtype))
-        if self.scales:
+        if self.adam is not self.optimizer:
             self._rescale(finite, scale)
         return norm
 

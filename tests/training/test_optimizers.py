@@ -26,7 +26,7 @@ def ours(variables, weight_decay, clip, fused):
     @tf.function(jit_compile=fused)
     def step(*gradients):
         if fused:
-            return update(gradients)
+            return update(gradients, tf.constant(1.0))
         norm = tf.linalg.global_norm(gradients)
         adam.apply_gradients(
             zip(clipped(gradients, norm, clip), variables, strict=True), experimental_aggregate_gradients=False
