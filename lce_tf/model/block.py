@@ -73,18 +73,11 @@ class Block(keras.layers.Layer):
         context = dropout(self.attention_output(context), self.rate, seed, 4 * layer + 2)
         if self.before:
             x += tf.cast(context, x.dtype)
-            wide = self.widened(self.intermediate(self.output_norm(x)))
+            wide = widened(self, self.intermediate(self.output_norm(x)))
             return x + tf.cast(dropout(self.output_(wide), self.rate, seed, 4 * layer + 3), x.dtype)
         x = self.attention_norm(x + context)
-        wide = self.widened(self.intermediate(x))
+        wide = widened(self, self.intermediate(x))
         return self.output_norm(x + dropout(self.output_(wide), self.rate, seed, 4 * layer + 3))
-
-    def widened(self, wide):
-        """The input of the feed-forward's second dense layer, from the output of its first."""
-        if not self.gated:
-            return self.activation(wide)
-        active, gate = tf.split(wide, 2, axis=-1)
-        return self.activation(active) * gate
 
     def queries_of(self, x):
         """[n, heads * size]: x [n, hidden] projected by the queries' part of the fused QKV layer."""
@@ -110,6 +103,18 @@ class Block(keras.layers.Layer):
         for part in range(3):
             heads = tf.reshape(self._part(part, x), [batch, length, self.heads, self.head])
             yield tf.transpose(heads, [0, 2, 1, 3])
+
+
+def widened(layer, wide):
+    """The input of the feed-forward's second dense layer, from the output of its first.
+
+    Args:
+        layer: a `Block`, or a `DecoderBlock`, whose feed-forward is the same.
+    """
+    if not layer.gated:
+        return layer.activation(wide)
+    active, gate = tf.split(wide, 2, axis=-1)
+    return layer.activation(active) * gate
 
 
 def output_precision(config: EncoderConfig, precision: Precision) -> Precision:

@@ -5,7 +5,7 @@ import tf_keras as keras
 
 from lce_tf.model.activations import ACTIVATIONS
 from lce_tf.model.attention import softmax_of_few
-from lce_tf.model.block import output_precision
+from lce_tf.model.block import output_precision, widened
 from lce_tf.model.config import EncoderConfig
 from lce_tf.model.dense import Dense
 from lce_tf.model.dropout import dropout
@@ -56,12 +56,7 @@ class DecoderBlock(keras.layers.Layer):
         x += tf.cast(drop(own, self.rate, site), tf.float32)
         found = self.cross_output(attend(self.cross_query(self.cross_norm(x)), self))
         x += tf.cast(drop(found, self.rate, site + 2), tf.float32)
-        wide = self.intermediate(self.feed_norm(x))
-        if self.gated:
-            active, gate = tf.split(wide, 2, axis=-1)
-            wide = self.activation(active) * gate
-        else:
-            wide = self.activation(wide)
+        wide = widened(self, self.intermediate(self.feed_norm(x)))
         return x + tf.cast(drop(self.output_(wide), self.rate, site + 3), tf.float32)
 
 

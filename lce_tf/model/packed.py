@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from lce_tf.kernels import fused
 from lce_tf.model.attention import MASKED
-from lce_tf.model.block import Block
+from lce_tf.model.block import Block, widened
 from lce_tf.model.cross_encoder import CrossEncoder
 from lce_tf.model.hashed_dropout import HEAD_ENTRIES, dropout, kept, token_keys
 from lce_tf.model.lookup import few_rows
@@ -227,4 +227,4 @@ class PackedModel:
         bias = block.intermediate.bias
         if self.kernels and block.exact_gelu and bias.shape[0] % fused.GELU_BLOCK == 0:
             return fused.bias_gelu(self._product(block.intermediate, x), self._plain(bias))
-        return block.widened(self._product(block.intermediate, x, bias=True))
+        return widened(block, self._product(block.intermediate, x, bias=True))
