@@ -98,7 +98,7 @@ def make_plan(tables: Sequence[Table], preset: Preset, folder: str | Path, seeds
     tasks = {}
     for table in tables:
         for row in table.rows:
-            for task in _row_tasks(table, row, products, seeds):
+            for task in _row_tasks(row, products, seeds):
                 tasks.setdefault((task.stage, task.name), task)
     order = {"retrieve": 0, "train": 1, "rerank": 2}
     title = f"{', '.join(table.name for table in tables)}, preset {preset.name}, folder {folder}"
@@ -117,7 +117,7 @@ def _sources(products: Products, tables: Sequence[Table]) -> tuple[Source, ...]:
     return (collection_source(preset.dataset, splits), *others, *absent, *map(model_source, models))
 
 
-def _row_tasks(table: Table, row: Row, products: Products, seeds: tuple[int, ...]) -> Iterable[Task]:
+def _row_tasks(row: Row, products: Products, seeds: tuple[int, ...]) -> Iterable[Task]:
     preset = products.preset
     splits = [preset.dev_split, *(known.key for known in products.named[0])]
     if row.kind == BASELINE:
