@@ -27,11 +27,20 @@ class CommandParser(argparse.ArgumentParser):
         """As `argparse.ArgumentParser.parse_args`."""
         found, unknown = self.parse_known_args(args, namespace)
         if unknown:
-            options = (one.partition("=")[0] for one in unknown if one.startswith("--"))
-            close = [name for one in options for name in difflib.get_close_matches(one, self._option_string_actions, 1)]
+            parser = self._chosen(found)
+            options = (one.partition("=")[0] for one in unknown if one.startswith("-"))
+            known = parser._option_string_actions
+            close = [name for one in options for name in difflib.get_close_matches(one, known, 1)]
             meant = f", did you mean {close[0]}?" if close else ""
-            self.error(f"unrecognized arguments: {' '.join(unknown)}{meant}")
+            parser.error(f"unrecognized arguments: {' '.join(unknown)}{meant}")
         return found
+
+    def _chosen(self, found: argparse.Namespace) -> argparse.ArgumentParser:
+        """The parser of the subcommand that was named, whose options were read last; this one without subcommands."""
+        for action in self._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                return action.choices[getattr(found, action.dest)]
+        return self
 
     def error(self, message: str) -> NoReturn:
         """Ends the process with status 2."""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lce_tf.foundation.arguments import parser_for
+from lce_tf.foundation.arguments import CommandParser, parser_for
 
 
 @pytest.mark.parametrize(
@@ -22,3 +22,23 @@ def test_a_wrong_command_line_is_one_line(capsys, given, said):
         parser.parse_args(given.split())
     assert stopped.value.code == 2
     assert capsys.readouterr().err == f"error: {said}; python -m lce_tf.train --help shows the options\n"
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("bm25 --dpeth 3", "unrecognized arguments: --dpeth 3, did you mean --depth?; lce bm25 --help"),
+        ("dense --poling=mean", "unrecognized arguments: --poling=mean, did you mean --pooling?; lce dense --help"),
+        ("dense -pooling mean", "unrecognized arguments: -pooling mean, did you mean --pooling?; lce dense --help"),
+        ("bm25 --pooling mean", "unrecognized arguments: --pooling mean; lce bm25 --help"),
+    ],
+)
+def test_a_subcommands_options_are_named_too(capsys, given, said):
+    parser = CommandParser(prog="lce")
+    methods = parser.add_subparsers(dest="method", required=True)
+    methods.add_parser("bm25").add_argument("--depth", type=int)
+    methods.add_parser("dense").add_argument("--pooling")
+    with pytest.raises(SystemExit) as stopped:
+        parser.parse_args(given.split())
+    assert stopped.value.code == 2
+    assert capsys.readouterr().err == f"error: {said} shows the options\n"
