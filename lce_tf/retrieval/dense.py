@@ -4,7 +4,7 @@ import itertools
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
@@ -40,8 +40,8 @@ def search(
     """The run of the split's queries by inner product: the best `depth` passages per query, or all if there are fewer.
 
     `judged` searches only for queries with a relevant passage. Passages with equal scores keep the collection's
-    order. Memory holds the queries' vectors and results and one block of passages; it does not grow with the
-    collection.
+    order, and at the depth the first ones of them are taken. Memory holds the queries' vectors and results and one
+    block of passages; it does not grow with the collection.
 
     Raises:
         UserError: a depth below 1, a split without queries, or vectors that are not finite.
@@ -81,6 +81,7 @@ def nearest(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Positions [queries, k] int64 and scores [queries, k] float32 of the k = min(depth, passages) best, best first.
 
+    Of equal scores the lower position comes first, also where they straddle the k-th place.
     `queries` [queries, dimensions] and `passages` [passages, dimensions] are float32. faiss gets one block of passages
     at a time, because IndexFlatIP copies its input.
     """
@@ -99,7 +100,7 @@ def nearest(
             merged = np.empty((len(queries), k), np.int64), np.empty((len(queries), k), np.float32)
             for start in range(0, len(queries), QUERY_BLOCK):
                 rows = slice(start, start + QUERY_BLOCK)
-                new_scores, new_positions = index.search(queries[rows], min(depth, index.ntotal))
+                new_scores, new_positions = _searched(index, queries[rows], min(depth, index.ntotal))
                 merged[0][rows], merged[1][rows] = _best(
                     np.concatenate([positions[rows], new_positions + first], axis=1),
                     np.concatenate([scores[rows], new_scores], axis=1),
@@ -108,6 +109,23 @@ def nearest(
                 progress.advance(len(new_scores) * index.ntotal)
             positions, scores = merged
     return positions, scores
+
+
+def _searched(index: Any, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """Scores [queries, k] and positions in the index of the k best; of equal scores at the k-th place, the first ones.
+
+    faiss takes any of them. One hit more than k shows whether the k-th score goes on. Where it does, twice as many are
+    searched for, until they hold all passages with that score.
+    """
+    scores, positions = np.empty((len(queries), k), np.float32), np.empty((len(queries), k), np.int64)
+    rows, wanted = np.arange(len(queries)), k + 1
+    while len(rows):
+        found_scores, found = index.search(queries[rows], min(wanted, index.ntotal))
+        positions[rows], scores[rows] = _best(found, found_scores, k)
+        if wanted >= index.ntotal:
+            break
+        rows, wanted = rows[found_scores[:, -1] == scores[rows, -1]], 2 * wanted
+    return scores, positions
 
 
 def _best(positions: np.ndarray, scores: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:

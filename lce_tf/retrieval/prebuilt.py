@@ -33,6 +33,8 @@ def search(
 ) -> Run:
     """The run of the split's queries on a prebuilt index; queries are encoded here, pyserini's FaissSearcher searches.
 
+    The order of equal scores, and which of them make the depth, are faiss's own.
+
     Args:
         name: an index in pyserini's list, downloaded on first use into pyserini's cache, or a folder with the files
             `index` and `docid`.

@@ -82,6 +82,18 @@ def test_equal_scores_keep_the_collections_order():
     assert positions.tolist() == [list(range(9))] * 2 and (scores == 3).all()
 
 
+@pytest.mark.parametrize("queries", [2, 30])
+@pytest.mark.parametrize("block", [1 << 29, 13 * 2 * 4])
+def test_of_equal_scores_at_the_depth_the_first_are_taken(monkeypatch, queries, block):
+    monkeypatch.setattr(dense, "PASSAGE_BLOCK_BYTES", block)
+    passages = np.array([[i % 5, 0] for i in range(200)], np.float32)  # 40 each of scores 0 to 4
+    positions, scores = dense.nearest(np.ones((queries, 2), np.float32), passages, 55)
+    assert positions.tolist() == [[*range(4, 200, 5), *range(3, 76, 5)]] * queries
+    assert (scores == [4.0] * 40 + [3.0] * 15).all()
+    everywhere, _ = dense.nearest(np.zeros((queries, 2), np.float32), passages, 7)
+    assert everywhere.tolist() == [list(range(7))] * queries
+
+
 def test_passages_are_encoded_once():
     first, second, other = Numbers(), Numbers(), Numbers()
     runs = [dense.search(embed, Toy(), "dev", 5) for embed in (first, second)]
