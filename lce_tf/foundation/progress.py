@@ -1,12 +1,17 @@
 """Progress of long work on stderr: a bar on a terminal, otherwise a line every `LINE_EVERY` seconds."""
 
 import sys
+import threading
 import time
 
 from tqdm import tqdm
 
 # Minimum seconds between two lines where stderr is not a terminal.
 LINE_EVERY = 30.0
+
+# Bars of one process only share the terminal. tqdm's own lock is a semaphore for several processes, which a task's
+# process that is ended by a signal leaves behind, and of which Python then warns.
+tqdm.set_lock(threading.RLock())
 
 
 class Progress:
