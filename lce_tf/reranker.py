@@ -76,11 +76,12 @@ class Reranker:
     Attributes:
         scoring, lengths: how scores are computed from logits, and how pairs are cut.
         shown: how a score is returned, see `activate`: by the checkpoint's calibration if it has one.
+        precision: what the model computes in, such as "float32"; see `Engine.precision`.
     """
 
     def __init__(self, opened: Opened, engine: Engine):
         self.scoring, self.lengths, self.shown = opened.scoring, opened.lengths, opened.shown
-        self._calibration = opened.calibration
+        self._calibration, self.precision = opened.calibration, engine.precision
         self._tokenizer, self._template, self._engine = opened.tokenizer, opened.template, engine
         self._turn = threading.Lock()
         # A lock that another thread holds at a fork stays locked in the child, so the child gets a new one.

@@ -61,7 +61,8 @@ def _main(arguments: argparse.Namespace) -> None:
         logs.event("no token: whoever reaches this address is served", logging.WARNING)
     model = arguments.model_name or Path(arguments.checkpoint).absolute().name
     limits = replace(limits, max_connections=fitting(limits.max_connections))
-    run(create_app(reranker.scored, model, limits, token, reranker.lengths.sequence), listener, limits)
+    app = create_app(reranker.scored, model, limits, token, reranker.lengths.sequence, reranker.precision)
+    run(app, listener, limits)
 
 
 main = command_main(parser, _main)

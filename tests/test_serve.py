@@ -11,9 +11,11 @@ from pathlib import Path
 
 import httpx
 import pytest
+from fastapi.testclient import TestClient
 
 from lce_tf import Reranker
 from lce_tf.serve import main, parser
+from lce_tf.serving import logs, running
 from lce_tf.serving.settings import Limits
 
 ROOT = Path(__file__).parents[1]
@@ -123,6 +125,17 @@ def test_bad_arguments_are_one_line(model, capsys, tmp_path, monkeypatch):
     assert f"{missing}: No such file" in refused(capsys, "--checkpoint", model, "--token-file", missing)
     monkeypatch.setenv("LCE_TOKEN", "")
     assert "LCE_TOKEN: holds no token" in refused(capsys, "--checkpoint", model)
+
+
+@pytest.mark.parametrize(("precision", "dtype"), [("float32", "float32"), ("bfloat16", "bfloat16")])
+def test_clients_are_told_what_it_computes_in(model, monkeypatch, precision, dtype):
+    served = []
+    monkeypatch.setattr(logs, "to_stderr", lambda: None)
+    monkeypatch.setattr(running, "run", lambda app, listener, limits: (listener.close(), served.append(app)))
+    call = ["--checkpoint", str(model), "--port", "0", "--engine", "tensorflow", "--precision", precision]
+    assert main(call) == 0
+    with TestClient(served[0]) as client:
+        assert client.get("/info").json()["model_dtype"] == dtype
 
 
 def test_places_where_it_cannot_listen(capsys):

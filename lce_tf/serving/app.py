@@ -29,6 +29,7 @@ def create_app(
     limits: Limits | None = None,
     token: str | None = None,
     longest: int | None = None,
+    precision: str = "float32",
 ) -> FastAPI:
     """The server's application, with its own queue, which is closed at the end of the application's lifespan.
 
@@ -37,6 +38,7 @@ def create_app(
         model: the model's name in answers.
         token: what clients must send; None: anyone is served.
         longest: maximum tokens of a pair that the model reads, reported to clients; None: unknown.
+        precision: what the model computes in, such as `Reranker.precision`; reported to clients.
     """
     limits = limits or Limits()
     metrics = Metrics()
@@ -61,7 +63,7 @@ def create_app(
     for path, shape in shapes.ROUTES.items():
         app.add_api_route(path, service.handler(shape), methods=["POST"], openapi_extra=_described(shape))
     asked = dict(zip(OPEN, (_health, service.ready, _exposing(metrics)), strict=True))
-    asked["/info"] = _saying(dialects.info(model, limits, longest))
+    asked["/info"] = _saying(dialects.info(model, limits, longest, precision))
     asked["/v1/models"] = _saying(dialects.models(model, longest))
     for path, handler in asked.items():
         app.add_api_route(path, handler, methods=["GET", "HEAD"])

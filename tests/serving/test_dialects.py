@@ -56,6 +56,14 @@ def test_what_kind_of_server_it_is(client):
     assert found["object"] == "list" and model["id"] == "toy" and model["max_model_len"] == 48
 
 
+@pytest.mark.parametrize(
+    ("precision", "dtype"),
+    [("float32", "float32"), ("mixed_float16", "float16"), ("products_bfloat16", "bfloat16"), ("int8", "int8")],
+)
+def test_the_dtype_is_what_the_engine_computes_in(client, precision, dtype):
+    assert client(precision=precision).get("/info").json()["model_dtype"] == dtype
+
+
 @pytest.mark.parametrize("path", ["/health", "/ready", "/metrics", "/info", "/v1/models"])
 def test_probes_may_ask_for_the_head_alone(client, path):
     served = client()
