@@ -97,4 +97,5 @@ def weighted(table: np.ndarray, weights: Sequence[float]) -> np.ndarray:
     The products are sorted before they are added, so that passages with the same products from different runs have
     exactly the same sum.
     """
-    return np.sort(np.nan_to_num(table, nan=0.0) * np.asarray(weights, np.float64), axis=1).sum(axis=1)
+    with np.errstate(over="ignore"):  # the caller sees infinity
+        return np.sort(np.nan_to_num(table, nan=0.0) * np.asarray(weights, np.float64), axis=1).sum(axis=1)

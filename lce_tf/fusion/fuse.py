@@ -20,7 +20,7 @@ from lce_tf.foundation.locks import alone
 from lce_tf.foundation.settings import check, flag, setting
 from lce_tf.fusion.candidates import Candidates, weighted
 from lce_tf.fusion.ensemble import mean_logits
-from lce_tf.fusion.inputs import SCORES, Listed, listed
+from lce_tf.fusion.inputs import SCORES, Listed, listed, refuse_large
 from lce_tf.fusion.learn import Learnt, grid, learn, refuse_shared_queries
 from lce_tf.fusion.normalise import NORMALISATIONS, normalised, reciprocal_ranks
 from lce_tf.reranking.outputs import refuse_stream, write_reranked
@@ -54,7 +54,10 @@ class FuseConfig:
         "rrf: sum of 1 / (k + rank); sum: weighted sum of scores; mean-logits: of models that scored the same pairs",
         choices=METHODS,
     )
-    k: float = setting(60.0, "of rrf: how little the first ranks stand out", above=0, give="give a number above 0")
+    k: float = setting(
+        60.0, "of rrf: how little the first ranks stand out", above=0, below=1e6,
+        give="give a number above 0 and below 1000000, such as 60",
+    )  # fmt: skip
     normalisation: str = setting(
         "min-max",
         "of sum: the scale that each query's list is brought to; min-max: 0 to 1, sum: adds up to 1, z-score: mean 0, "
@@ -206,6 +209,8 @@ def _weighted_run(
 ) -> tuple[Run, dict[str, np.ndarray]]:
     candidates, table, own = _parts(config, found)
     fused = weighted(table, weights)
+    fused_run = Run(candidates.query_ids, candidates.offsets, candidates.passage_ids, fused)
+    refuse_large(fused_run, fused, f"--weights {','.join(f'{weight:g}' for weight in weights)}: ", "fused values")
     run, order = candidates.ordered(fused, config.tag)
     kept = {f"from_{number}": own[order, number - 1].astype(np.float32) for number in range(1, len(found) + 1)}
     return run, {"scores": fused[order].astype(np.float32), **kept}

@@ -39,6 +39,26 @@ class Listed(NamedTuple):
         return Run(run.query_ids[some], offsets, run.passage_ids[kept], values, run.tag, run.sha256), values
 
 
+def refuse_large(run: Run, values: np.ndarray, where: str, what: str) -> None:
+    """Refuses values [rows] beyond the 32-bit numbers in which they are kept beside the fused run.
+
+    Args:
+        where: beginning of the error.
+        what: what the values are, in the plural.
+
+    Raises:
+        UserError: names the first row with such a value.
+    """
+    most = np.finfo(np.float32).max
+    if (wrong := ~(np.abs(values) <= most)).any():
+        row = int(wrong.argmax())
+        query = run.query_ids[np.searchsorted(run.offsets, row, "right") - 1].decode()
+        raise UserError(
+            f"{where}query {query}, passage {run.passage_ids[row].decode()}: {values[row]:g}: {what} must lie within "
+            f"±{most:.3g}; give smaller ones"
+        )
+
+
 def listed(path: str, scores: str = "auto", format: str | None = None) -> Listed:
     """The run at `path` and the scores to fuse.
 
@@ -53,6 +73,7 @@ def listed(path: str, scores: str = "auto", format: str | None = None) -> Listed
     """
     if scores == "file" or (scores == "auto" and not Path(scores_file(path)).is_file()):
         run = read_run(path, format)
+        refuse_large(run, run.scores, f"{path}: ", "scores of a run to fuse")
         return Listed(path, run, run.scores, {"run": path, "sha256": run.sha256})
     if not Path(scores_file(path)).is_file():
         raise UserError(f"{path}: has no {scores_file(path)}; give a run that lce rerank wrote")

@@ -25,6 +25,9 @@ def normalised(run: Run, values: np.ndarray, how: str) -> np.ndarray:
         return np.repeat(per_query, sizes)
 
     lowest, highest = np.minimum.reduceat(values, starts), np.maximum.reduceat(values, starts)
+    # Divided by a power of two, which changes no digit, so that squares and sums neither overflow nor vanish.
+    powers = -np.frexp(np.maximum(np.abs(lowest), np.abs(highest)))[1]
+    values, lowest, highest = np.ldexp(values, each(powers)), np.ldexp(lowest, powers), np.ldexp(highest, powers)
     if how == "z-score":
         shifted = values - each(np.add.reduceat(values, starts) / sizes)
         scale = np.sqrt(np.add.reduceat(shifted**2, starts) / sizes)

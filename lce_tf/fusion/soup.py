@@ -1,6 +1,7 @@
 """Averages the weights of several checkpoints of the same shape into one checkpoint."""
 
 import hashlib
+import math
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,8 @@ class SoupConfig:
     def shares(self) -> tuple[float, ...]:
         """The weights divided by their sum; equal weights if none are given."""
         weights = self.weights or (1.0,) * len(self.checkpoints)
+        power = math.frexp(max(weights))[1]  # the sum of large weights as they are can be infinite
+        weights = [math.ldexp(weight, -power) for weight in weights]
         return tuple(weight / sum(weights) for weight in weights)
 
 

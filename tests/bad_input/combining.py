@@ -57,7 +57,27 @@ CASES = [
     case(fuse, "run.trec other.trec --k inf --output out.trec", "--k inf: give a finite number"),
     case(fuse, "run.trec other.trec --output new/", "new/: is a folder; name a file to write"),
     case(fuse, "run.trec absent.trec --output out.trec", "absent.trec: no such file; …"),
-    case(fuse, "run.trec other.trec --k 0 --output out.trec", "--k 0.0: give a number above 0"),
+    case(
+        fuse,
+        "run.trec other.trec --k 0 --output out.trec",
+        "--k 0.0: give a number above 0 and below 1000000, such as 60",
+    ),
+    case(
+        fuse,
+        "run.trec other.trec --k 1e30 --output out.trec",
+        "--k 1e+30: give a number above 0 and below 1000000, such as 60",
+    ),
+    case(
+        fuse,
+        "run.trec huge.trec --output out.trec",
+        "huge.trec: query q1, passage p1: 1e+300: scores of a run to fuse must lie within ±3.4e+38; give smaller ones",
+        RUNS | {"huge.trec": b"q1 Q0 p1 1 1e300 t\n"},
+    ),
+    case(
+        fuse,
+        "run.trec other.trec --weights 1e41,1 --output out.trec",
+        "--weights 1e+41,1: query q1, passage p2: 1.63934e+39: fused values must lie within …; give smaller ones",
+    ),
     case(
         fuse,
         "run.trec other.trec --weights 1 --output out.trec",

@@ -88,6 +88,7 @@ def test_no_weights_are_learnt_on_the_queries_to_fuse(two):
         ({"runs": ("a.trec", "a.trec")}, "a.trec: is given twice"),
         ({"output": "b.trec"}, "--output b.trec: would overwrite b.trec"),
         ({"k": 0}, "--k 0: give a number above 0"),
+        ({"k": 1e6}, "--k 1000000.0: give a number above 0 and below 1000000"),
         ({"method": "max"}, "--method 'max': known are rrf, sum, mean-logits"),
         ({"weights": (1.0,)}, "--weights: 1 for 2 runs; give one for each"),
         ({"weights": (0.0, 0.0)}, "not all 0"),
@@ -105,6 +106,21 @@ def test_settings_that_cannot_be_meant(two, settings, said):
     with pytest.raises(UserError) as refused:
         FuseConfig(**{"runs": ("a.trec", "b.trec"), "output": "out.trec", **settings})
     assert said in str(refused.value) and "\n" not in str(refused.value)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("more", [{}, {"method": "sum", "normalisation": "none"}])
+def test_values_that_32_bits_do_not_hold_are_refused(two, more):
+    with pytest.raises(
+        UserError, match=r"^--weights 1e\+308,1e\+308: query q1, passage .*: fused values must lie within"
+    ):
+        fuse(FuseConfig(("a.trec", "b.trec"), "out.trec", weights=(1e308, 1e308), **more))
+    Path("b.trec").write_text("q1 Q0 d1 1 1e39 t\n")
+    with pytest.raises(
+        UserError, match=r"^b.trec: query q1, passage d1: 1e\+39: scores of a run to fuse must lie within"
+    ):
+        fuse(FuseConfig(("a.trec", "b.trec"), "out.trec", **more))
+    assert not list(two.glob("out*"))
 
 
 def test_logits_are_asked_for_where_there_are_none(two):

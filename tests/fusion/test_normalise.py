@@ -23,5 +23,14 @@ def test_each_query_by_itself(how, expected):
     np.testing.assert_allclose(normalised(RUN, RUN.scores, how), expected, atol=1e-12)
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("how", ["min-max", "sum", "z-score"])
+@pytest.mark.parametrize("scale", [1e307, 1e300, 1e-200, 1e-310])
+def test_large_and_small_scores_are_brought_to_the_same_scale(how, scale):
+    scores = np.array([9.0, 3.0, -9.0])
+    run = run_of({"q1": dict(zip("abc", scores, strict=True))})
+    np.testing.assert_allclose(normalised(run, scores * scale, how), normalised(run, scores, how), rtol=1e-9)
+
+
 def test_reciprocal_ranks_begin_anew_with_each_query():
     np.testing.assert_allclose(reciprocal_ranks(RUN, 1), [1 / 2, 1 / 3, 1 / 4, 1 / 2, 1 / 2, 1 / 3])

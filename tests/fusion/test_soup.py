@@ -32,7 +32,9 @@ def weights(folder):
     return load_file(f"{folder}/model.safetensors")
 
 
-@pytest.mark.parametrize(("given", "shares"), [(None, (0.5, 0.5)), ((1.0, 3.0), (0.25, 0.75))])
+@pytest.mark.parametrize(
+    ("given", "shares"), [(None, (0.5, 0.5)), ((1.0, 3.0), (0.25, 0.75)), ((5e307, 1.5e308), (0.25, 0.75))]
+)
 def test_the_average(three, given, shares):
     assert soup(SoupConfig(("a", "b"), "out", given)).name == "out"
     a, b, found = weights("a"), weights("b"), weights("out")
