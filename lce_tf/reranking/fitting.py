@@ -48,10 +48,12 @@ def platt(scores: np.ndarray, relevant: np.ndarray) -> Calibration:
         relevant: [pairs] labels, 1 or 0.
 
     Raises:
-        UserError: the best a is not above 0, so the probabilities would not rise with the scores.
+        UserError: the best a is not above 0, so the probabilities would not rise with the scores, or all scores are
+            the same, so that any a is as good.
     """
     from scipy.optimize import minimize
 
+    _check_rise(scores.min() < scores.max(), 0.0)
     targets = _targets(relevant)
     centre, width = float(scores.mean()), float(scores.std()) or 1.0
     scaled = (scores - centre) / width
@@ -71,10 +73,12 @@ def temperature(scores: np.ndarray, relevant: np.ndarray) -> Calibration:
     """The calibration sigmoid(s / T) with the lowest cross entropy against Platt's targets; arguments as for `platt`.
 
     Raises:
-        UserError: the best 1 / T is not above 0, so the probabilities would not rise with the scores.
+        UserError: the best 1 / T is not above 0, so the probabilities would not rise with the scores, or all scores are
+            the same.
     """
     from scipy.optimize import minimize_scalar
 
+    _check_rise(scores.min() < scores.max(), 0.0)
     targets = _targets(relevant)
     width = float(np.abs(scores).max()) or 1.0
 

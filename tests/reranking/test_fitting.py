@@ -59,3 +59,10 @@ def test_the_calibration_error_by_hand():
 def test_scores_that_fall_with_relevance_are_refused(method):
     with pytest.raises(UserError, match="the scores do not rise with relevance|no temperature fits the scores"):
         FITS[method](np.array([1.0, 2.0, 3.0, 4.0]) - 2.5, np.array([1.0, 1.0, 0.0, 0.0]))
+
+
+@pytest.mark.parametrize("method", FITS)
+@pytest.mark.parametrize("score", [0.0, 0.1, 7.0])
+def test_scores_that_are_all_the_same_are_refused(method, score):
+    with pytest.raises(UserError, match="the scores do not rise with relevance"):
+        FITS[method](np.full(7, score), np.array([1, 0, 1, 1, 0, 1, 1.0]))
