@@ -29,6 +29,7 @@ def drawn(
         how: a choice of `NegativesConfig.draw`.
         temperature: divides the scores if `how` is "score".
     """
+    shares = np.ldexp(shares, -np.frexp(shares.max())[1])  # shares count by their ratio; a power of two keeps it
     keys = _keys(candidates, query_keys, passage_keys, how, seed, temperature)
     order = _turns(candidates, keys, shares, np.arange(len(keys)))
     pairs = np.stack([candidates.owners[order], candidates.passages[order]])
@@ -53,7 +54,9 @@ def _turns(candidates: Candidates, keys: np.ndarray, shares: np.ndarray, rows: n
     owners, runs = candidates.owners[order], candidates.runs[order]
     lists = owners * len(shares) + runs
     ranks = np.arange(len(order)) - np.searchsorted(lists, lists)
-    return order[np.lexsort((runs, (ranks + 0.5) / shares[runs], owners))]
+    with np.errstate(over="ignore", divide="ignore"):  # a run whose share is that small comes last
+        turns = (ranks + 0.5) / shares[runs]
+    return order[np.lexsort((runs, turns, owners))]
 
 
 def _keys(candidates: Candidates, query_keys, passage_keys, how: str, seed: int, temperature: float) -> np.ndarray:
@@ -66,5 +69,7 @@ def _keys(candidates: Candidates, query_keys, passage_keys, how: str, seed: int,
         return -candidates.ranks.astype(float)
     uniform = (draw(seed, LISTED_NEGATIVES, query_keys, passage_keys) >> np.uint64(11)).astype(float) + 0.5
     gumbel = -np.log(-np.log(uniform / 2.0**53))
-    weights = {"uniform": 0.0, "rank": -np.log(candidates.ranks), "score": candidates.scores / temperature}
+    with np.errstate(over="ignore"):  # of a weight without bounds: drawn first, or last
+        by_score = candidates.scores / temperature
+    weights = {"uniform": 0.0, "rank": -np.log(candidates.ranks), "score": by_score}
     return weights[how] + gumbel

@@ -61,3 +61,18 @@ def test_a_passage_of_both_is_kept_once_and_the_turns_stay():
 def test_a_run_that_has_no_more_leaves_its_turns():
     kept = chosen(candidates(1, [[0], [10, 11, 12]]), per_query=4)
     assert kept.passages.tolist() == [0, 10, 11, 12]
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("shares", [(1e-320, 1e-320), (1e308, 1e308), (1, 1)])
+def test_shares_count_by_their_ratio(shares):
+    found = candidates(1, [[0, 1, 2], [10, 11, 12]])
+    assert chosen(found, per_query=4, shares=np.array(shares)).passages.tolist() == [0, 10, 1, 11]
+
+
+@pytest.mark.filterwarnings("error")
+def test_bounds_of_what_can_be_drawn():
+    found = candidates(1, [[0, 1, 2], [10, 11, 12]])
+    assert chosen(found, per_query=4, shares=np.array([1e-320, 1e300])).passages.tolist() == [10, 11, 12, 0]
+    cold = candidates(9, [[4, 5, 6]])
+    assert chosen(cold, per_query=1, how="score", temperature=1e-320).passages.tolist() == [4] * 9
