@@ -49,12 +49,13 @@ def retrieve(
     Args:
         retriever: such as `RETRIEVERS["bm25"](k1=0.9, b=0.4)`.
         judged: search only for queries with a relevant passage.
-        threads: processors to use; None: all.
+        threads: processors to use, as far as there are so many; None: all.
 
     Raises:
         UserError: bad input, before any long work.
     """
     _check(output, depth, threads)
+    threads = _there(threads)
     run = retriever.search(load_dataset(dataset), split, depth, threads, judged)
     write_trec(run, output)
     return run
@@ -73,7 +74,7 @@ def tune_bm25(
     `grid` None: the paper's. Raises: UserError for bad input, before any long work.
     """
     _check(figure, tuning.DEPTH, threads)
-    found = tuning.tune(load_dataset(dataset), split, grid, threads)
+    found = tuning.tune(load_dataset(dataset), split, grid, _there(threads))
     if figure is not None:
         heatmap.write_figure(found, figure)
     return found
@@ -177,6 +178,12 @@ def _check(output: str | Path | None, depth: int, threads: int | None) -> None:
         return
     spare_own_file(output)
     check_output(output)
+
+
+def _there(threads: int | None) -> int:
+    """The number of processors to use: of those asked for, as many as there are."""
+    most = os.cpu_count() or 1
+    return most if threads is None else min(threads, most)
 
 
 callable_module(__name__)

@@ -1,3 +1,4 @@
+import os
 import sys
 import types
 from pathlib import Path
@@ -104,6 +105,7 @@ def test_bad_input_is_one_line_and_exit_2(folder, tmp_path, capsys, monkeypatch,
     ("arguments", "message"),
     [
         (["bm25", "--k1", "-1"], "k1 -1.0"),
+        (["bm25", "--k1", "1e308"], "k1 1e+308: must lie between 0 and 1000"),
         (["bm25", "--b", "1.5"], "b 1.5"),
         (["bm25", "--b", "nan"], "b nan"),
         (["bm25", "--split", "absent"], "absent"),
@@ -144,6 +146,29 @@ def test_tune_prints_a_heat_map_and_draws_it(judged_folder, tmp_path, capsys):
     assert shown[0].endswith("R@1000, mean of 5 subsets of 3 of 6 judged queries (seed 42)")
     assert shown[1].split() == ["k1", "\\", "b", "0.5", "0.7", "0.9"] and shown[-2].startswith("mean of the 5 optima: ")
     assert figure.read_bytes().startswith(b"\x89PNG") and Path(shown[-1].split(": ", 1)[1]).is_file()
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("--seed=-1", "--seed -1: give a whole number from 0"),
+        (f"--seed={10**25}", "give a whole number from 0"),
+        ("--k1-grid=0.9,1e308", "k1 1e+308: must lie between 0 and 1000"),
+        ("--b-grid=nan", "b nan: must lie between 0 and 1"),
+    ],
+)
+def test_numbers_that_no_tuning_can_have(judged_folder, capsys, option, message):
+    assert retrieve.main(["tune", "--dataset", judged_folder, "--split", "train", option]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ") and error.count("\n") == 1 and message in error
+
+
+def test_no_more_threads_than_processors(folder, tmp_path, monkeypatch):
+    search, asked = bm25.search, []
+    monkeypatch.setattr(bm25, "search", lambda *args: asked.append(args[5]) or search(*args))
+    output = str(tmp_path / "run.trec")
+    assert retrieve.main(["bm25", "--dataset", folder, "--output", output, "--threads", str(10**12)]) == 0
+    assert asked == [os.cpu_count()]
 
 
 def test_a_grid_of_no_numbers(capsys):

@@ -41,7 +41,8 @@ def setting(
     Args:
         default: default value; without one, the setting must be given.
         help: meaning of the setting, with its unit, for `--help` and the documentation.
-        at_least, above, below: bounds of a number; None is not checked against them.
+        at_least, above, below: bounds of a number; None is not checked against them. Every number must be finite, and a
+            whole number without `below` must be less than 2^31.
         choices: allowed values, or a function that returns them.
         give: what the error for a value out of bounds tells the user to give; by default, the bounds.
         read: function that parses the option's text; by default, the type of the field.
@@ -120,10 +121,13 @@ def check(config: Any, named: Callable[[str], str] = flag) -> None:
         choices = _choices(one)
         if choices is not None and value not in choices:
             raise UserError(f"{named(one.name)} {value!r}: known are {', '.join(map(str, choices))}")
-        if isinstance(value, float) and math.isinf(value):
-            raise UserError(f"{named(one.name)} {value}: give a finite number")
-        if isinstance(value, int) and abs(value) >= 1 << 63:
-            raise UserError(f"{named(one.name)} {value}: give a number below 2^63")
+        bounded = any(stated[bound] is not None for bound in ("at_least", "above", "below"))
+        for number in value if isinstance(value, tuple) else (value,):
+            # A bound refuses NaN as well, and says what to give.
+            if isinstance(number, float) and (math.isinf(number) or (math.isnan(number) and not bounded)):
+                raise UserError(f"{named(one.name)} {number}: give a finite number")
+            if isinstance(number, int) and abs(number) >= 1 << 31 and stated["below"] is None:
+                raise UserError(f"{named(one.name)} {number}: give a number below 2^31")
         low, above, below = stated["at_least"], stated["above"], stated["below"]
         # Written so that NaN, which compares as false, is refused.
         sound = (low is None or value >= low) and (above is None or value > above) and (below is None or value < below)

@@ -48,8 +48,10 @@ class CalibrateConfig:
         below=1,
         give="give a share above 0 and below 1",
     )
-    bins: int = setting(15, "bins of equal width of the expected calibration error", at_least=2)
-    seed: int = setting(42, "of which queries are held out", at_least=0)
+    bins: int = setting(15, "bins of equal width of the expected calibration error", at_least=2, below=1_000_000)
+    seed: int = setting(
+        42, "of which queries are held out", at_least=0, below=1 << 63, give="give a whole number from 0 to 2^63 - 1"
+    )
 
     def __post_init__(self):
         check(self)

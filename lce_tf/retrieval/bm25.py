@@ -7,7 +7,6 @@ position so that they decrease strictly.
 
 import itertools
 import json
-import math
 import os
 import sys
 from collections.abc import Iterable, Iterator
@@ -44,7 +43,8 @@ def search(
     out of the run; their number and the first five ids go to stderr.
 
     Raises:
-        UserError: a depth below 1, k1 below 0, b outside 0..1, a split without queries, or no query finds anything.
+        UserError: a depth below 1, k1 outside 0..1000, b outside 0..1, a split without queries, or no query finds
+            anything.
     """
     check_parameters(k1, b)
     queries = queries_to_search(dataset, split, depth, judged)
@@ -52,9 +52,9 @@ def search(
 
 
 def check_parameters(k1: float, b: float) -> None:
-    """Raises UserError unless 0 <= k1 < infinity and 0 <= b <= 1."""
-    if not (0 <= k1 < math.inf):
-        raise UserError(f"k1 {k1}: must be a number of 0 or more")
+    """Raises UserError unless 0 <= k1 <= 1000 and 0 <= b <= 1; Anserini's rounded scores tell no larger k1 apart."""
+    if not (0 <= k1 <= 1000):
+        raise UserError(f"k1 {k1}: must lie between 0 and 1000")
     if not (0 <= b <= 1):
         raise UserError(f"b {b}: must lie between 0 and 1")
 

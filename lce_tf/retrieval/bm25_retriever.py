@@ -20,7 +20,7 @@ class Bm25(Retriever):
 The index is built on first use and kept in the cache ($LCE_CACHE, else ~/.cache/lce_tf); Java need not be installed.
 """
 
-    k1: float = setting(bm25.K1, "term frequency saturation, 0 or more")
+    k1: float = setting(bm25.K1, "term frequency saturation, 0 to 1000")
     b: float = setting(bm25.B, "length normalisation, 0 to 1")
     tuned: str | None = setting(
         None,

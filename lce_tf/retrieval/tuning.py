@@ -52,6 +52,8 @@ class Grid:
             bm25.check_parameters(k1, b)
         if self.size < 1:
             raise UserError(f"--subset {self.size}: must be 1 or more queries")
+        if not 0 <= self.seed < 1 << 63:
+            raise UserError(f"--seed {self.seed}: give a whole number from 0 to 2^63 - 1")
 
     @property
     def points(self) -> list[tuple[float, float]]:

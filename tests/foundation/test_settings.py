@@ -38,6 +38,25 @@ def test_a_value_out_of_bounds_is_one_line(settings, message):
     assert str(caught.value) == message
 
 
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (float("nan"), "--value nan: give a finite number"),
+        ((1.0, float("inf")), "--value inf: give a finite number"),
+        ((1, 1 << 31), "--value 2147483648: give a number below 2^31"),
+    ],
+)
+def test_no_setting_is_infinite_or_no_number(value, message):
+    @dataclass(frozen=True)
+    class Free:
+        value: object = setting(None, "anything")
+
+    with pytest.raises(UserError) as caught:
+        check(Free(value))
+    assert str(caught.value) == message
+    check(Free((1, 2**31 - 1, 0.5)))
+
+
 def test_what_to_give_comes_from_the_bounds():
     @dataclass(frozen=True)
     class Rated:

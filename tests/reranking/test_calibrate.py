@@ -119,6 +119,7 @@ def test_positives_alone_need_the_rest_to_count(job, tmp_path):
         ({"method": "magic"}, "--method 'magic': known are platt, temperature, isotonic"),
         ({"held_out": 1.0}, "--held-out 1.0: give a share above 0 and below 1"),
         ({"bins": 1}, "--bins 1: give 2 or more"),
+        ({"bins": 1 << 40}, "give 2 or more and less than 1000000"),
     ],
 )
 def test_settings_that_cannot_be_meant(settings, said):
