@@ -1,6 +1,5 @@
 """The server's command line settings: limits, and the token that clients must send."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,30 +10,31 @@ from lce_tf.reranking.pairs import Pair
 from lce_tf.serving.refused import Refused
 
 TOKEN_VARIABLE = "LCE_TOKEN"
-_ABOVE_0 = {"at_least": 1e-3, "below": math.inf, "give": "give a number above 0"}
+_COUNT = {"at_least": 1, "give": "give a number above 0"}
+_AMOUNT = {"at_least": 1e-3, "below": 1e6, "give": "give a number above 0 and below 1000000"}
 
 
 @dataclass(frozen=True)
 class Limits:
     """Limits on requests, queue and connections, and on the batches that are scored together."""
 
-    max_body_mb: float = setting(8.0, "10^6 bytes of a request's body", **_ABOVE_0)
-    max_pairs: int = setting(1000, "pairs of a request", **_ABOVE_0)
-    max_chars: int = setting(100_000, "characters of a text", **_ABOVE_0)
-    timeout: float = setting(30.0, "seconds that a request may take", **_ABOVE_0)
-    max_queue_pairs: int = setting(4096, "pairs that may wait", **_ABOVE_0)
-    max_batch_pairs: int = setting(128, "pairs scored together, unless one request alone has more", **_ABOVE_0)
+    max_body_mb: float = setting(8.0, "10^6 bytes of a request's body", **_AMOUNT)
+    max_pairs: int = setting(1000, "pairs of a request", **_COUNT)
+    max_chars: int = setting(100_000, "characters of a text", **_COUNT)
+    timeout: float = setting(30.0, "seconds that a request may take", **_AMOUNT)
+    max_queue_pairs: int = setting(4096, "pairs that may wait", **_COUNT)
+    max_batch_pairs: int = setting(128, "pairs scored together, unless one request alone has more", **_COUNT)
     batch_wait_ms: float = setting(
         2.0,
         "milliseconds for which an idle model waits for more pairs",
         at_least=0,
-        below=math.inf,
-        give="give 0 or more",
+        below=1e6,
+        give="give 0 or more and below 1000000",
     )
     max_connections: int = setting(
-        1024, "connections that may be open, and requests in work; probes have room beyond it", **_ABOVE_0
+        1024, "connections that may be open, and requests in work; probes have room beyond it", **_COUNT
     )
-    header_timeout: float = setting(10.0, "seconds for a request's head to arrive", **_ABOVE_0)
+    header_timeout: float = setting(10.0, "seconds for a request's head to arrive", **_AMOUNT)
 
     def __post_init__(self):
         check(self)

@@ -21,6 +21,12 @@ def test_zero():
         Limits(max_pairs=0)
 
 
+@pytest.mark.parametrize("field", ["max_body_mb", "timeout", "batch_wait_ms", "header_timeout"])
+def test_no_time_or_size_is_beyond_what_is_waited_or_held(field):
+    with pytest.raises(UserError, match=f"^--{field.replace('_', '-')} 1e.308: give .* below 1000000$"):
+        Limits(**{field: 1e308})
+
+
 def test_the_queue_holds_a_whole_request():
     with pytest.raises(UserError, match="^--max-queue-pairs 999: a request may have --max-pairs 1000; the queue"):
         Limits(max_queue_pairs=999)
