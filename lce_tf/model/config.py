@@ -233,14 +233,16 @@ class Lengths:
             if getattr(self, name) not in known:
                 raise UserError(f"lengths {name} {getattr(self, name)!r}: known are {', '.join(known)}")
         if self.passage is not None and self.passage < 1:
-            raise UserError(f"--passage-length {self.passage}: give 1 or more, or leave it out")
+            raise UserError(f"--window {self.passage}: give 1 or more, or leave it out")
         if self.query < 1 or self.sequence < self.query + 4:
             raise UserError(
                 f"--query-length {self.query} and --sequence-length {self.sequence}: a sequence holds the query, three "
                 "special tokens and at least one wordpiece of the passage; raise --sequence-length"
             )
-        if self.windows < 1:
-            raise UserError(f"--windows {self.windows}: give 1 or more; 1 is a document's first window alone")
+        if not 1 <= self.windows < 1 << 31:
+            raise UserError(
+                f"--windows {self.windows}: give 1 or more and less than 2^31; 1 is a document's first window alone"
+            )
         if self.windows > 1:
             self._check_windows()
         elif self.stride is not None:

@@ -80,6 +80,8 @@ def test_lengths():
     ("settings", "message"),
     [
         ({"windows": 0}, "--windows 0: give 1 or more"),
+        ({"windows": 1 << 62}, "--windows 4611686018427387904: give 1 or more and less than"),
+        ({"passage": 0}, "--window 0: give 1 or more"),
         ({"windows": 8}, "--windows 8: how long is a window? Give --window"),
         ({"windows": 8, "passage": 204}, "--window 204: does not fit into 256 wordpieces beside a query of 50"),
         ({"windows": 8, "passage": 150, "stride": 151}, "--stride 151: is not from 1 to the --window of 150"),

@@ -163,7 +163,7 @@ def test_passages_are_cut_before_packing(files):
     packer = read_inputs(config).packer
     rows = np.arange(12)
     assert packer.measure(rows, rows)[1].max() == 6 < read_inputs(files.config()).packer.measure(rows, rows)[1].max()
-    with pytest.raises(UserError, match="--passage-length 0"):
+    with pytest.raises(UserError, match="--window 0"):
         replace(config, passage_length=0)
 
 
