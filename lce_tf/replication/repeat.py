@@ -1,6 +1,7 @@
 """A finished training or reranking done again from what its manifest records, and compared with what is there."""
 
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import MISSING, fields, replace
 from pathlib import Path
@@ -70,7 +71,7 @@ def repeat(product: Path, output: str | Path) -> Iterator[Compared]:
     Raises:
         UserError: it is unfinished or damaged, or its inputs are gone or have changed.
     """
-    if Path(output).resolve() == product.resolve():
+    if os.path.realpath(output) == os.path.realpath(product):
         raise UserError(f"--output {output}: is what is to be repeated; name another place")
     again = _train_again if product.is_dir() else _rerank_again
     return again(product, output)

@@ -1,5 +1,6 @@
 """Merges the shards of a reranked run into the run that one machine would have written."""
 
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -53,7 +54,7 @@ def merge(output: str, files: Sequence[str] | None = None) -> Run:
     parts = [_part(file) for file in (found(output) if files is None else files)]
     if not parts:
         raise UserError(f"{output}: no shard is given; name the files after --shards")
-    if Path(output).resolve() in [Path(part.file).resolve() for part in parts]:
+    if os.path.realpath(output) in [os.path.realpath(part.file) for part in parts]:
         raise UserError(f"{output}: is one of the shards, which would be lost; name another output")
     spare_own_file(output)
     parts = _complete(output, parts)

@@ -1,7 +1,7 @@
 """A cascade: each model reranks a smaller top part of the previous model's ranking."""
 
+import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple
 
 from lce_tf.data.formats import CHOICES as FORMATS_SAID
@@ -9,6 +9,7 @@ from lce_tf.data.formats import FORMAT_HELP
 from lce_tf.data.runs import Run, read_run
 from lce_tf.errors import UserError
 from lce_tf.foundation.settings import check, setting
+from lce_tf.model import checkpoint
 from lce_tf.reranking.engine import ENGINES
 from lce_tf.reranking.outputs import read_manifest
 from lce_tf.reranking.rerank import RerankConfig
@@ -67,7 +68,7 @@ class CascadeConfig:
         jobs, run = [], self.run
         for number, stage in enumerate(self.stages, 1):
             output = self.output if number == len(self.stages) else f"{self.output}.stage-{number}"
-            if Path(output).resolve() == Path(self.run).resolve():
+            if os.path.realpath(output) == os.path.realpath(self.run):
                 raise UserError(f"--output {self.output}: is the --run itself, or would be; name another file")
             jobs.append(
                 RerankConfig(
@@ -105,6 +106,8 @@ def cascade(config: CascadeConfig) -> tuple[Run, list[Taken]]:
         UserError: as `rerank`.
     """
     done = []
+    for job in config.jobs():
+        checkpoint.trained(checkpoint.locate(job.checkpoint))  # finds a wrong name before the first model's work
     for job in config.jobs():
         made = rerank_once(job)
         facts = read_manifest(job.output)

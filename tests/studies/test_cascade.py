@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,20 @@ def test_stages_are_kept_until_what_they_are_made_of_changes(two_stages, tmp_pat
     Path(two_stages.run).write_text("".join(rows[:-1]))
     assert [one.made for one in cascade(two_stages)[1]] == [True, True]
     assert json.loads(Path(f"{two_stages.output}.json").read_text())["pairs"] == 20
+
+
+def test_a_later_stage_that_is_no_checkpoint_is_found_before_the_first_works(two_stages, tmp_path):
+    (tmp_path / "model2" / "config.json").write_text("{")
+    with pytest.raises(UserError, match="model2/config.json:1: is not JSON"):
+        cascade(two_stages)
+    assert not list(tmp_path.glob(f"{Path(two_stages.output).name}*"))
+
+
+def test_a_link_to_itself_is_no_run(two_stages, tmp_path):
+    loop = tmp_path / "loop.trec"
+    loop.symlink_to(loop)
+    with pytest.raises(UserError, match="loop.trec: "):
+        cascade(replace(two_stages, run=str(loop)))
 
 
 @pytest.mark.parametrize(
