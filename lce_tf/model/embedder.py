@@ -96,6 +96,11 @@ class Embedder:
         encoder = Encoder(config)
         load_encoder(encoder, weights, arrays)
         tokenizer = WordPieces(folder)
+        if tokenizer.size > config.vocab_size:
+            raise UserError(
+                f"{name}: its tokenizer has {tokenizer.size} wordpieces, its config.json {config.vocab_size}; they do "
+                "not belong together"
+            )
         identity = f"{hub.weights_sha256(folder)[:12]}-{tokenizer.key[:8]}-{pooling}-{similarity}-{max_length}"
         watched.check()
         return cls(encoder, tokenizer, f"{Path(name).name}-{identity}", pooling, similarity, max_length)

@@ -20,6 +20,8 @@ VOCABULARIES = (
     "sentencepiece.bpe.model",
     "tokenizer.model",
 )
+# Further files that transformers reads.
+_SETTINGS = ("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
 
 
 class WordPieces:
@@ -42,7 +44,8 @@ class WordPieces:
         key: hash of everything that affects the ids of a text.
 
     Raises:
-        UserError: the folder has no tokenizer, it cannot be loaded, or it has no pad token.
+        UserError: the folder has no tokenizer, it cannot be loaded, it fails at a word that it does not know, or it has
+            no pad token.
     """
 
     prompt = ""
@@ -57,7 +60,8 @@ class WordPieces:
             wrapper = AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False, local_files_only=True)
             self._folder, self._wrapper, self._backend = folder, wrapper, wrapper.backend_tokenizer
         except BaseException as error:  # tokenizers raises plain Exception for a damaged vocabulary
-            raise _refused(error, f"{folder}: its tokenizer cannot be loaded") from error
+            files = ", ".join(name for name in (*VOCABULARIES, *_SETTINGS) if (folder / name).is_file())
+            raise _refused(error, f"{folder}: its tokenizer cannot be loaded from {files}") from error
         self._backend.no_truncation()
         self._backend.no_padding()
         if lower:
@@ -75,13 +79,14 @@ class WordPieces:
         self.key = hashlib.sha256(self._backend.to_str().encode()).hexdigest()[:16]
         if self.special_words:
             self.key += "-special"  # the same text may get other ids
+        self(["☃"])  # fails if the vocabulary has neither this nor a token for unknown words
 
     def __call__(self, texts: Sequence[str]) -> list[list[int]]:
         """The wordpiece ids of each text."""
         try:
             encoded = [e.ids for e in self._backend.encode_batch_fast(list(texts), add_special_tokens=False)]
         except BaseException as error:
-            raise _refused(error, "a text cannot be tokenised by this checkpoint's tokenizer") from error
+            raise _refused(error, f"{self._folder}: its tokenizer cannot tokenise a text") from error
         if self._most is None:
             return encoded
         return [[token if token < self._most else self._wrapper.unk_token_id for token in ids] for ids in encoded]

@@ -241,7 +241,11 @@ CASES = [
     folder(
         "no tokenizer", {}, "model: has no tokenizer; expected tokenizer.json or vocab.txt", without=["model/vocab.txt"]
     ),
-    folder("a damaged tokenizer.json", {"model/tokenizer.json": b"{"}, "model: its tokenizer cannot be loaded (…)"),
+    folder(
+        "a damaged tokenizer.json",
+        {"model/tokenizer.json": b"{"},
+        "model: its tokenizer cannot be loaded from tokenizer.json, … (…)",
+    ),
     folder(
         "a vocabulary without [SEP]",
         {

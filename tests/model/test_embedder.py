@@ -100,6 +100,13 @@ def test_options_that_cannot_be(options, says):
     assert str(refusal.value).startswith(says) and "\n" not in str(refusal.value)
 
 
+def test_more_wordpieces_than_embeddings(tmp_path, hf_model):
+    hf_model("BertModel", vocab_size=5, max_position_embeddings=20).save_pretrained(tmp_path)
+    (tmp_path / "vocab.txt").write_text("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\none\n")
+    with pytest.raises(UserError, match="its tokenizer has 6 wordpieces, its config.json 5; they do not belong"):
+        Embedder.load(str(tmp_path), max_length=20)
+
+
 def test_backbone_without_a_tokenizer(tmp_path, hf_model):
     hf_model("BertModel").save_pretrained(tmp_path)
     with pytest.raises(UserError, match="has no tokenizer"):

@@ -113,9 +113,16 @@ def test_no_tokenizer_is_refused(tmp_path):
 def test_damaged_tokenizers_are_refused_in_one_line(tmp_path, name, data):
     folder_with(tmp_path)
     (tmp_path / name).write_bytes(data)
-    with pytest.raises(UserError, match="its tokenizer cannot be loaded") as error:
+    with pytest.raises(UserError, match=f"its tokenizer cannot be loaded from.* {name}|loaded from {name}") as error:
         WordPieces(tmp_path)
     assert "\n" not in str(error.value) and str(tmp_path) in str(error.value)
+
+
+def test_a_vocabulary_that_fails_at_unknown_words_is_refused(tmp_path):
+    folder_with(tmp_path)
+    (tmp_path / "vocab.txt").write_bytes(b"")
+    with pytest.raises(UserError, match=f"^{tmp_path}: its tokenizer cannot tokenise a text .*UNK.*$"):
+        WordPieces(tmp_path)
 
 
 def test_a_panic_of_the_library_is_one_line_and_ctrl_c_stays(monkeypatch, tmp_path):
