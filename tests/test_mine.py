@@ -185,6 +185,7 @@ def test_a_teacher_of_ones_own_filters_the_candidates(files, tmp_path):
         ("--group 1", "--group 1"),
         ("--recipe released --batch 4", "--positives run: no relevant passage is in a list of negatives"),
         ("--dataset absent/folder", "absent/folder"),
+        ("--backbone ./absent", "absent: "),
     ],
 )
 def test_bad_input_is_one_line_with_nothing_left(files, tmp_path, monkeypatch, capsys, flags, message):

@@ -17,6 +17,7 @@ from lce_tf.hard_negatives.config import NegativesConfig
 from lce_tf.hard_negatives.make import negatives
 from lce_tf.hard_negatives.records import read_record
 from lce_tf.model import hub
+from lce_tf.model.config import EncoderConfig
 from lce_tf.multistage.quality import Model, check_dev, markdown, quality, trained_alone
 from lce_tf.multistage.scoring import ScoringConfig, data_hashes
 from lce_tf.training.config import DEFAULTS, TrainConfig
@@ -80,6 +81,8 @@ def mine(config: MineConfig) -> Mined:
         UserError: bad input, or products in the folder that were made with other settings.
     """
     check_dev(config.training)
+    folder = hub.locate(config.training.backbone)
+    EncoderConfig.from_huggingface(hub.read_config(folder), str(folder / "config.json"))  # fails before the candidates
     with Steps(config.output, "mine", {**defaults_of(NegativesConfig), **DEFAULTS}).opened() as steps:
         candidates = _candidates(config, steps)
         longest = int(np.diff(read_run(candidates).offsets).max())
