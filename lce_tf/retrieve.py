@@ -14,6 +14,7 @@ from pathlib import Path
 from lce_tf.data.datasets import load_dataset
 from lce_tf.data.layouts import spare_own_file
 from lce_tf.data.runs import Run, write_trec
+from lce_tf.data.spared import spare_inputs
 from lce_tf.errors import UserError
 from lce_tf.foundation.arguments import HelpFormatter, callable_module, parser_for, quiet_tensorflow, wants
 from lce_tf.foundation.destinations import is_stream
@@ -55,6 +56,7 @@ def retrieve(
         UserError: bad input, before any long work.
     """
     _check(output, depth, threads)
+    spare_inputs(output, retriever.inputs())
     threads = _there(threads)
     run = retriever.search(load_dataset(dataset), split, depth, threads, judged)
     write_trec(run, output)

@@ -185,6 +185,17 @@ def test_the_data_set_s_own_files_are_spared(folder, capsys):
     assert queries.read_bytes() == before
 
 
+@pytest.mark.parametrize("option", ["--encoder", "--prebuilt"])
+def test_the_encoder_s_and_the_index_s_files_are_spared(folder, tmp_path, capsys, option):
+    (tmp_path / "model").mkdir()
+    kept = tmp_path / "model" / "vocab.txt"
+    kept.write_text("[PAD]\n")
+    call = ["dense", "--dataset", folder, "--split", "dev", "--output", str(kept), option, str(kept.parent)]
+    assert retrieve.main(call) == 2
+    assert f"--output {kept}: would overwrite {kept}, which is read" in capsys.readouterr().err
+    assert kept.read_text() == "[PAD]\n"
+
+
 def test_bm25_takes_the_tuned_pair(judged_folder, tmp_path, capsys, monkeypatch):
     found = retrieve.tune_bm25(judged_folder, "train")
     monkeypatch.setattr(retrieve.tuning, "_measure", None)  # the cache must do

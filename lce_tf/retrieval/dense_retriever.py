@@ -44,6 +44,9 @@ TCT-ColBERTv2 on MS MARCO, as in the paper, on pyserini's index (25 GB), without
         if self.max_length is not None and self.max_length < 3:
             raise UserError(f"max length {self.max_length}: must be 3 or more tokens, [CLS] and [SEP] included")
 
+    def inputs(self):
+        return self.encoder, self.prebuilt
+
     def search(self, dataset, split, depth, threads, judged):
         from lce_tf.model.embedder import Embedder
 

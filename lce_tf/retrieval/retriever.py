@@ -27,6 +27,10 @@ class Retriever:
     def __post_init__(self):
         check(self)
 
+    def inputs(self) -> tuple[str | None, ...]:
+        """Files and folders that `search` reads besides the data set; the output must not be among them."""
+        return ()
+
     def search(self, dataset: Dataset, split: str | None, depth: int, threads: int | None, judged: bool) -> Run:
         """The run of the split's queries; an implementation gets their texts from `lce_tf.retrieval.queries_to_search`.
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from lce_tf.data.formats import CHOICES as FORMATS_SAID
 from lce_tf.data.formats import FORMAT_HELP
 from lce_tf.data.runs import Run, read_run
+from lce_tf.data.spared import BESIDE_A_RUN, spare_inputs
 from lce_tf.errors import UserError
 from lce_tf.foundation.settings import check, setting
 from lce_tf.model import checkpoint
@@ -70,6 +71,7 @@ class CascadeConfig:
             output = self.output if number == len(self.stages) else f"{self.output}.stage-{number}"
             if os.path.realpath(output) == os.path.realpath(self.run):
                 raise UserError(f"--output {self.output}: is the --run itself, or would be; name another file")
+            spare_inputs(output, [one.checkpoint for one in self.stages], beside=BESIDE_A_RUN)
             jobs.append(
                 RerankConfig(
                     stage.checkpoint,

@@ -102,6 +102,8 @@ def curves(config: CurveConfig) -> list[Curve]:
     Raises:
         UserError: bad input, such as a depth to which a run is not scored.
     """
+    for file, option in ((config.figure, "--figure"), (config.json, "--json")):
+        spare_inputs(file, [one for path in config.runs for one in _behind(path)], option)
     judged = config.judgments()
     return [_curve(name, path, judged, config) for name, path in run_names(config.runs).items()]
 
@@ -166,6 +168,17 @@ def _cost(path: str, run: Run) -> tuple[int, float | None]:
         earlier_pairs, earlier = _cost(facts["run"], read_run(facts["run"], facts.get("format")))
     both = seconds is not None and earlier is not None
     return pairs + earlier_pairs, seconds + earlier if both else None
+
+
+def _behind(path: str) -> list[str]:
+    """The runs that a run was made of, one after the other, as their manifests name them."""
+    found = [path]
+    while Path(manifest_file(found[-1])).is_file():
+        before = str(read_manifest(found[-1]).get("run"))
+        if before in found:
+            break
+        found.append(before)
+    return found[1:]
 
 
 def _usual(deepest: int) -> Sequence[int]:

@@ -90,6 +90,13 @@ def test_stages_that_cannot_be(stages, said):
     assert said in str(refused.value)
 
 
+def test_no_stage_writes_over_a_checkpoint(two_stages, tmp_path):
+    for name in ("model1", "model2"):
+        taken = str(tmp_path / name / "config.json")
+        with pytest.raises(UserError, match=f"--output .*{name}/config.json: would overwrite .*, which is read"):
+            replace(two_stages, output=taken)
+
+
 @pytest.mark.parametrize("text", ["a", "a:", ":5", "a:0", "a:-1", "a:ten", "a:1.5"])
 def test_what_is_no_stage(text):
     with pytest.raises(ValueError):

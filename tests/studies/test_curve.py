@@ -1,6 +1,7 @@
 """Curves: each point is the run that reranking to its depth writes, and costs what it costs."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -71,6 +72,16 @@ def test_the_figure_is_the_same_each_time(scored, tmp_path, kind, cost):
     assert first == second and first.startswith({"svg": b"<?xml", "png": b"\x89PNG"}[kind])
     shown = {"pairs": "pairs scored a query", "seconds": "seconds, at the rate measured"}[cost]
     assert kind == "png" or f"<!-- {shown} -->".encode() in first
+
+
+@pytest.mark.parametrize("option", ["json", "figure"])
+def test_the_run_that_was_reranked_is_spared(scored, tmp_path, option):
+    file = Path(f"{scored.runs[0]}.json")
+    first = tmp_path / "first.svg"
+    shutil.copy(json.loads(file.read_text())["run"], first)
+    file.write_text(json.dumps({**json.loads(file.read_text()), "run": str(first)}))
+    with pytest.raises(UserError, match=f"--{option} .*first.svg: would overwrite .*first.svg, which is read"):
+        curves(replace(scored, **{option: str(first)}))
 
 
 def test_seconds_that_no_manifest_has(scored, config, tmp_path):
