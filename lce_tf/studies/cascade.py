@@ -9,6 +9,7 @@ from lce_tf.data.formats import FORMAT_HELP
 from lce_tf.data.runs import Run, read_run
 from lce_tf.data.spared import BESIDE_A_RUN, spare_inputs
 from lce_tf.errors import UserError
+from lce_tf.foundation.files import check_output
 from lce_tf.foundation.settings import check, setting
 from lce_tf.model import checkpoint
 from lce_tf.reranking.engine import ENGINES
@@ -108,6 +109,7 @@ def cascade(config: CascadeConfig) -> tuple[Run, list[Taken]]:
         UserError: as `rerank`.
     """
     done = []
+    check_output(config.output, "--output")
     for job in config.jobs():
         checkpoint.trained(checkpoint.locate(job.checkpoint))  # finds a wrong name before the first model's work
     for job in config.jobs():

@@ -70,6 +70,12 @@ def test_a_later_stage_that_is_no_checkpoint_is_found_before_the_first_works(two
     assert not list(tmp_path.glob(f"{Path(two_stages.output).name}*"))
 
 
+def test_an_output_that_is_a_folder_is_found_before_the_first_works(two_stages, tmp_path):
+    with pytest.raises(UserError, match="new/: is a folder; name a file to write"):
+        cascade(replace(two_stages, output=f"{tmp_path}/new/"))
+    assert not (tmp_path / "new").exists()
+
+
 def test_a_link_to_itself_is_no_run(two_stages, tmp_path):
     loop = tmp_path / "loop.trec"
     loop.symlink_to(loop)
