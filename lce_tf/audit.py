@@ -11,7 +11,7 @@ from pathlib import Path
 from lce_tf.data.formats import add_format_option
 from lce_tf.data.hashes import file_sha256
 from lce_tf.data.spared import spare_inputs
-from lce_tf.foundation.arguments import command_main, parser_for
+from lce_tf.foundation.arguments import command_main, none_or_more, parser_for
 from lce_tf.foundation.files import write_json
 from lce_tf.foundation.settings import add_options
 from lce_tf.groups.audit import Audit, audit
@@ -37,7 +37,10 @@ def parser() -> argparse.ArgumentParser:
     untaught = [name for name in LOSSES if not LOSSES.about(name).teacher or LOSSES.about(name).grades]
     add("--loss", choices=untaught, default=TrainConfig.loss, help="training loss")
     add_options(result, TrainConfig, SETTINGS, fill=True)
-    add("--examples", type=int, default=EXAMPLES, help="passages to show that each filter of lce negatives removed")
+    add(
+        "--examples", type=none_or_more, default=EXAMPLES,
+        help="passages to show that each filter of lce negatives removed",
+    )  # fmt: skip
     add("--json", help="write the whole audit, every query id included, to this file")
     return result
 

@@ -1,7 +1,6 @@
 """`python -m lce_tf.tables`: replicates a table of the paper, from the first stage to the printed table."""
 
 import argparse
-import math
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -51,10 +50,10 @@ def parser() -> argparse.ArgumentParser:
     return result
 
 
-@wants("two numbers above 0, such as 60,300")
+@wants("two numbers from 0.001 to 10^9, such as 60,300")
 def _rates(text: str) -> tuple[float, float]:
     train, rerank = map(float, text.split(","))
-    if not (0 < train < math.inf and 0 < rerank < math.inf):
+    if not (1e-3 <= train < 1e9 and 1e-3 <= rerank < 1e9):
         raise ValueError(text)
     return train, rerank
 

@@ -106,11 +106,14 @@ def test_a_file_that_cannot_be_written(data, capsys):
     assert capsys.readouterr().err.count("\n") == 1
 
 
-def test_an_unknown_loss_and_help(capsys):
+def test_an_unknown_loss_a_negative_number_and_help(capsys):
     with pytest.raises(SystemExit) as caught:
         audit.main(["--run", "x", "--loss", "ranknet"])
     assert caught.value.code == 2
     capsys.readouterr()
+    with pytest.raises(SystemExit) as caught:
+        audit.main(["--run", "x", "--examples", "-1"])
+    assert caught.value.code == 2 and "'-1': give a whole number, 0 or more" in capsys.readouterr().err
     with pytest.raises(SystemExit) as caught:
         audit.main(["--help"])
     shown = capsys.readouterr().out

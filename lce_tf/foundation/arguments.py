@@ -142,6 +142,14 @@ def numbers(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in names(text))
 
 
+@wants("a whole number, 0 or more")
+def none_or_more(text: str) -> int:
+    """A whole number of 0 or more."""
+    if (number := int(text)) < 0:
+        raise ValueError(text)
+    return number
+
+
 @wants("a whole number above 0, such as 2")
 def count(text: str) -> int:
     """A whole number above 0."""
