@@ -192,6 +192,27 @@ def check_ids(run: Run, path: str | Path) -> None:
         raise UserError(f"{path}: passage {passage_id} is listed twice for query {query_id}; keep it once in the run")
 
 
+def refuse_large(run: Run, values: np.ndarray, where: str, what: str) -> None:
+    """Refuses values [rows] that 32-bit numbers cannot hold.
+
+    Args:
+        where: beginning of the error.
+        what: what the values are, in the plural.
+
+    Raises:
+        UserError: names the first row with such a value.
+    """
+    most = np.finfo(np.float32).max
+    if not len(values) or (values.max() <= most and values.min() >= -most):
+        return
+    row = int((~(np.abs(values) <= most)).argmax())
+    query = run.query_ids[np.searchsorted(run.offsets, row, "right") - 1].decode()
+    raise UserError(
+        f"{where}query {query}, passage {run.passage_ids[row].decode()}: {values[row]:g}: {what} must lie within "
+        f"±{most:.3g}; give smaller ones"
+    )
+
+
 @contextlib.contextmanager
 def _checked_output(run: Run, path: str | Path) -> Iterator[BinaryIO]:
     check_ids(run, path)

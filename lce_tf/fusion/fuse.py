@@ -10,7 +10,7 @@ from lce_tf.data.datasets import load_dataset
 from lce_tf.data.formats import CHOICES as FORMATS_SAID
 from lce_tf.data.formats import FORMAT_HELP
 from lce_tf.data.qrels import Qrels, judgments_key, read_qrels
-from lce_tf.data.runs import Run, check_ids
+from lce_tf.data.runs import Run, check_ids, refuse_large
 from lce_tf.data.spared import BESIDE_A_RUN, spare_inputs
 from lce_tf.errors import UserError
 from lce_tf.evaluation.measures import parse_measure
@@ -20,7 +20,7 @@ from lce_tf.foundation.locks import alone
 from lce_tf.foundation.settings import check, flag, setting
 from lce_tf.fusion.candidates import Candidates, weighted
 from lce_tf.fusion.ensemble import mean_logits
-from lce_tf.fusion.inputs import SCORES, Listed, listed, refuse_large
+from lce_tf.fusion.inputs import SCORES, Listed, listed
 from lce_tf.fusion.learn import Learnt, grid, learn, refuse_shared_queries
 from lce_tf.fusion.normalise import NORMALISATIONS, normalised, reciprocal_ranks
 from lce_tf.reranking.outputs import refuse_stream, write_reranked

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lce_tf.data.runs import Run, read_run
+from lce_tf.data.runs import Run, read_run, refuse_large
 from lce_tf.errors import UserError
 from lce_tf.reranking.outputs import check_sum, manifest_file, raw_scores, read_manifest, read_raw, scores_file
 
@@ -37,26 +37,6 @@ class Listed(NamedTuple):
         offsets = np.concatenate(([0], np.cumsum(counts[some])))
         run, values = self.run, self.values[kept]
         return Run(run.query_ids[some], offsets, run.passage_ids[kept], values, run.tag, run.sha256), values
-
-
-def refuse_large(run: Run, values: np.ndarray, where: str, what: str) -> None:
-    """Refuses values [rows] beyond the 32-bit numbers in which they are kept beside the fused run.
-
-    Args:
-        where: beginning of the error.
-        what: what the values are, in the plural.
-
-    Raises:
-        UserError: names the first row with such a value.
-    """
-    most = np.finfo(np.float32).max
-    if (wrong := ~(np.abs(values) <= most)).any():
-        row = int(wrong.argmax())
-        query = run.query_ids[np.searchsorted(run.offsets, row, "right") - 1].decode()
-        raise UserError(
-            f"{where}query {query}, passage {run.passage_ids[row].decode()}: {values[row]:g}: {what} must lie within "
-            f"±{most:.3g}; give smaller ones"
-        )
 
 
 def listed(path: str, scores: str = "auto", format: str | None = None) -> Listed:

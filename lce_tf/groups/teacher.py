@@ -6,7 +6,7 @@ import numpy as np
 
 from lce_tf.data.lookup import IdLookup
 from lce_tf.data.rows import found_at, ranges_of, stretches
-from lce_tf.data.runs import Run
+from lce_tf.data.runs import Run, refuse_large
 from lce_tf.errors import UserError
 from lce_tf.groups.pool import BLOCK, TrainingPool
 from lce_tf.tokens.store import TokenStore
@@ -42,8 +42,10 @@ def teacher_scores(pool: TrainingPool, run: Run, queries: TokenStore, passages: 
         file: name of the run's file, for the error message.
 
     Raises:
-        UserError: the run scores none of the positives or none of the negatives, so training cannot learn from it.
+        UserError: the run scores none of the positives or none of the negatives, so training cannot learn from it, or a
+            score is too large for 32 bits.
     """
+    refuse_large(run, run.scores, f"--teacher {file}: ", "a teacher's scores")
     indices = IdLookup(run.query_ids).rows(queries.text_ids[pool.query_rows])
     starts, lengths = ranges_of(run.offsets, indices)
     found = TeacherScores(

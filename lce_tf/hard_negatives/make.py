@@ -9,7 +9,7 @@ import numpy as np
 from lce_tf.data.datasets import load_dataset
 from lce_tf.data.draws import id_keys
 from lce_tf.data.qrels import judgments_key
-from lce_tf.data.runs import Run, read_run
+from lce_tf.data.runs import Run, read_run, refuse_large
 from lce_tf.errors import UserError
 from lce_tf.foundation.files import check_output
 from lce_tf.foundation.locks import alone
@@ -71,6 +71,8 @@ class _Making:
         qrels = self.dataset.qrels(config.split)
         self.runs = [read_run(file, config.format) for file in config.runs]
         taught = [read_run(file, config.format) for file in config.teacher]
+        for file, run in zip(config.teacher, taught, strict=True):
+            refuse_large(run, run.scores, f"--teacher {file}: ", "a teacher's scores")
         names, self.not_in_run = queries_in_runs(qrels, self.runs)
         windows = self._windows(np.array([name.encode() for name in names]))
         ids = named_passages(names, qrels, windows)

@@ -86,6 +86,14 @@ def test_a_teacher_of_other_texts_is_refused(made, taught):
         teacher_scores(pool, run_of(taught), *stores, "t.trec")
 
 
+def test_scores_that_32_bits_do_not_hold_are_refused(made):
+    run = run_of({"q0": {"p00": 1.0, "p01": -1e39}})
+    with pytest.raises(
+        UserError, match=r"^--teacher t.trec: query q0, passage p01: -1e\+39: a teacher's scores must lie"
+    ):
+        teacher_scores(*made[:1], run, *made[1:], "t.trec")
+
+
 def test_lists_without_a_positive_are_labelled_too():
     queries, passages = store_of(QUERIES), store_of(PASSAGES)
     pool = build_pool(run_of(LISTS), {}, queries, passages, PoolConfig(5, positives="none"))

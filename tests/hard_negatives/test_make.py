@@ -183,6 +183,14 @@ def test_nothing_left_is_refused_with_the_counts(files):
         negatives(files.config(0))
 
 
+def test_a_teacher_s_scores_that_32_bits_do_not_hold_are_refused(files):
+    (files.folder / "teacher.trec").write_text("q0 Q0 p1 1 1e39 t\n")
+    with pytest.raises(
+        UserError, match=r"teacher.trec: query q0, passage p1: 1e\+39: a teacher's scores must lie within"
+    ):
+        negatives(files.config(0, teacher=files.teacher, teacher_margin=1.0))
+
+
 def test_a_teacher_of_other_queries_is_refused(files):
     (files.folder / "teacher.trec").write_text("q99 Q0 p1 1 2 t\n")
     with pytest.raises(UserError, match="has no score of a passage judged relevant"):
