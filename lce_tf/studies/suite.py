@@ -65,6 +65,11 @@ class SuiteConfig:
             parse_measure(measure)
         if not self.measures:
             raise UserError("--measures: names none; give nDCG@10 or the like")
+        for one in self.runs:
+            if "=" not in one:
+                raise UserError(f"--runs {one}: has no name for the tables' rows; give NAME={one}")
+        if len(self.finished) < len(self.runs):
+            raise UserError("--runs: two have the same name; give each NAME=... of its own")
         known = [FIRST]
         for name in (*self.rerankers, *self.finished):
             if not name or not set("/=\\\0").isdisjoint(name) or name.startswith(".") or name in (*known, "first"):
@@ -89,7 +94,7 @@ class SuiteConfig:
     def finished(self) -> dict[str, str]:
         """Name -> pattern of the files."""
         parts = [one.partition("=") for one in self.runs]
-        return {name if given else "": pattern for name, given, pattern in parts}
+        return {name: pattern for name, _, pattern in parts}
 
 
 def _named(text: str) -> tuple[str, str]:
