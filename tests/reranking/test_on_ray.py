@@ -180,7 +180,8 @@ def test_a_chunk_that_kills_its_worker_every_time_ends_the_job(config, cluster, 
 
 def test_without_ray_it_says_what_to_install(config, monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(UserError, match=r"^--ray auto: Ray is not installed; pip install 'lce_tf\[ray\]'$"):
+    said = r"^--ray auto: Ray is not installed; in a checkout: pip install -c requirements.lock '.\[ray\]'$"
+    with pytest.raises(UserError, match=said):
         rerank(replace(config, ray="auto", workers=2))
 
 
