@@ -30,8 +30,7 @@ def parser() -> argparse.ArgumentParser:
     add("--port", type=int, default=8000, help="0: any that is free; the first line logged tells which")
     add("--model-name", help="what answers call the model (default: the checkpoint's last folder)")
     add("--token-file", help=f"file with the token that clients must send (default: {TOKEN_VARIABLE}, if it is set)")
-    add_options(result, RerankConfig, ("engine", *_WORDS), fill=True)
-    add("--precision", default="auto", help="auto, float32 or bfloat16; for TensorFlow also mixed_float16")
+    add_options(result, RerankConfig, ("engine", "precision", *_WORDS), fill=True)
     for name in _LENGTHS:
         add(f"--{name.replace('_', '-')}", type=int, help="as lce rerank has it (default: the checkpoint's own)")
     add_options(result.add_argument_group("limits (docs/serving.md)"), Limits, fill=True)

@@ -71,7 +71,11 @@ class RerankConfig:
         read=ENGINES.known,
         metavar="ENGINE",
     )
-    precision: str = setting("auto", "auto, float32 or bfloat16; for OpenVINO also int8, for TensorFlow mixed_float16")
+    precision: str = setting(
+        "auto",
+        "auto, float32 or bfloat16; for OpenVINO also int8, for TensorFlow mixed_float16, mixed_bfloat16 and "
+        "products_bfloat16",
+    )
     tag: str = setting("lce_tf", "the run's name in its last column")
     query_length: int | None = setting(None, "maximum wordpieces of a query (default: the checkpoint's own)")
     sequence_length: int | None = setting(None, "maximum wordpieces of a whole pair (default: the checkpoint's own)")
