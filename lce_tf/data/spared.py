@@ -21,8 +21,8 @@ def spare_inputs(
 
     Args:
         output: the file to write; None: nothing is written.
-        inputs: files and folders that the command reads. With a file, those that are kept beside a run are spared as
-            well; with a folder, such as a checkpoint, the files in it, but for runs and what is kept beside those.
+        inputs: files and folders that the command reads. A file also protects what is kept beside a run of that name;
+            a folder, such as a checkpoint, protects its files, except runs and what is kept beside those.
         option: the option that names the output, for the error.
         beside: endings of the files that are written beside the output.
 

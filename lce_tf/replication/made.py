@@ -1,4 +1,4 @@
-"""Inputs of the products of tables, as their records name them."""
+"""Hashes and defaults that stand in the records of tables' products."""
 
 import hashlib
 import json

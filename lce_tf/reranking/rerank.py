@@ -200,11 +200,11 @@ def rerank(config: RerankConfig) -> Run:
         values, best = best_windows(scores_of(logits, scoring), offsets)
         # A student learns from ranking scores; a sigmoid would leave little of the differences between them.
         shown = "identity" if config.judged else opened.shown
-        ranked, logits = merged(run, top, values, config.tag)
-        ranked, scores = activated(ranked, logits, shown)
+        ranked, ranking_scores = merged(run, top, values, config.tag)
+        ranked, scores = activated(ranked, ranking_scores, shown)
         facts = {**asdict(config), "output": config.file, **facts, "pairs": len(values)}
         facts |= {"calibration": asdict(shown)} if shown == opened.calibration else {}
-        raw = {"scores": scores} | ({"logits": logits} if shown != "identity" else {})
+        raw = {"scores": scores} | ({"logits": ranking_scores} if shown != "identity" else {})
         raw |= {"windows": merged_beside(run, top, values, best, -1)} if lengths.windows > 1 else {}
         write_reranked(ranked, raw, config.file, facts)
         shutil.rmtree(f"{config.file}.partial", ignore_errors=True)

@@ -373,7 +373,7 @@ class TrainConfig:
         return {name: {self.recipe: value, "here": here[name]} for name, value in own.items() if here[name] != value}
 
 
-# Of each setting that has one; what a record of an earlier version does not name was so.
+# Default of each setting that has one. A setting that an older record does not name had its default.
 DEFAULTS = settings.defaults(TrainConfig)
 # What the paper's section 4.2 fixes; the loss and the group size are what its tables vary.
 RECIPE = settings.having(TrainConfig, "recipe")
@@ -398,7 +398,7 @@ def follow(config: TrainConfig, recipe: str, overrides: Mapping[str, Any]) -> Tr
     """The configuration under another recipe.
 
     Args:
-        config: settings that are not the paper's in it stay: those are what a preset owns, such as its few steps.
+        config: values in it that differ from the paper's are kept: a preset has chosen them, such as fewer steps.
         overrides: settings that were asked for one by one; they win over the recipe.
 
     Raises:

@@ -229,7 +229,7 @@ class Job:
         import tensorflow as tf
 
         taken = taken.read()
-        sound = watch.take(taken.loss, taken.norm, taken.scale if self.take_step.scales else None)
+        sound = watch.take(taken.loss, taken.norm, taken.scale if self.take_step.update.scales else None)
         if watch.gives_up:
             self.workers.by_chief(functools.partial(self._give_up, step, taken))
         if (warning := watch.warning(step, taken.loss, taken.spread)) and self.workers.chief:

@@ -28,10 +28,13 @@ class Ingredients(NamedTuple):
         """Number of replicas, on all machines."""
         return self.strategy.num_replicas_in_sync
 
-    @property
-    def of_step(self) -> tuple:
-        """The first arguments of a `Step`."""
-        return self.strategy, self.model, self.objective, self.optimizer
+    def of_step(self, in_program: bool) -> tuple:
+        """The first arguments of a `Step`; see `AdamUpdate` for `in_program`."""
+        from lce_tf.training.update import AdamUpdate
+
+        variables = self.model.trainable_variables
+        update = AdamUpdate(self.optimizer, variables, self.config.clip_norm, in_program)
+        return self.strategy, self.model, self.objective, update
 
 
 def sliced(given: Ingredients, replicas_here: int):
@@ -45,7 +48,7 @@ def sliced(given: Ingredients, replicas_here: int):
     config = given.config
     batches = TrainingBatches(given.sampler, given.packer, plan_batch(config, given.replicas), given.replicas)
     slices = plan_parts(config, batches, given.model, replicas_here)
-    return batches, SlicedStep(*given.of_step, config.seed, slices, config.xla, config.clip_norm)
+    return batches, SlicedStep(*given.of_step(in_program=False), config.seed, slices, config.xla)
 
 
 def packed(given: Ingredients, replicas_here: int):
@@ -56,7 +59,7 @@ def packed(given: Ingredients, replicas_here: int):
     config = given.config
     batches = plan_packed(config, given.layout, given.sampler, given.packer, given.model, given.replicas)
     model = PackedModel(given.model, batches.shape.width, kernels=given.layout == "flat")
-    return batches, PackedStep(*given.of_step, model, config.xla or device_kind() == "gpu", config.clip_norm)
+    return batches, PackedStep(*given.of_step(in_program=True), model, config.xla or device_kind() == "gpu")
 
 
 def said_of(layout: str, batches: PackedBatches) -> str:

@@ -12,7 +12,7 @@ BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-7
 
 
 class Adam(keras.optimizers.legacy.Adam):
-    """Adam whose update is one fused kernel a variable, with a constant rate for some of the variables.
+    """Adam's moments, count of steps and rates, with a constant rate for some variables; `AdamUpdate` takes its steps.
 
     Args:
         schedule: learning rate of all other variables.
@@ -38,19 +38,8 @@ class Adam(keras.optimizers.legacy.Adam):
         return self._rate if self._constant and copies[0].ref() in self._constant else None
 
     def decay(self, variable) -> float:
-        """The weight decay of a variable, times whose rate it shrinks."""
+        """The weight decay of a variable: in each step it loses rate x decay x itself. 0 for vectors."""
         return self._weight_decay if variable.shape.rank > 1 else 0.0
-
-    def _resource_apply_dense(self, grad, var, apply_state=None):
-        if var.ref() in self._constant:
-            rate = tf.constant(self._rate, var.dtype.base_dtype)
-            apply_state = {key: {**state, "lr_t": rate} for key, state in apply_state.items()}
-        shrunk = []
-        if decay := self.decay(var):
-            rate = apply_state[var.device, var.dtype.base_dtype]["lr_t"]
-            shrunk = [var.assign_sub(rate * decay * var, use_locking=self._use_locking, read_value=False)]
-        with tf.control_dependencies(shrunk):
-            return super()._resource_apply_dense(grad, var, apply_state)
 
 
 def clipped(gradients: Sequence[tf.Tensor], norm: tf.Tensor, limit: float) -> list[tf.Tensor]:

@@ -18,7 +18,6 @@ class PackedStep(Step):
     Args:
         packed: the model over packed rows.
         xla: whether XLA compiles the step; a TPU compiles it by itself.
-        clip_norm: see `Step`.
 
     Attributes:
         programs: how often the step was traced, once for each size of batch and replica.
@@ -30,20 +29,18 @@ class PackedStep(Step):
         strategy,
         model: CrossEncoder,
         objective: Objective,
-        optimizer,
+        update: AdamUpdate,
         packed: PackedModel,
         xla: bool = True,
-        clip_norm: float = 0.0,
     ):
-        super().__init__(strategy, model, objective, optimizer, clip_norm)
+        super().__init__(strategy, model, objective, update)
         self.packed = packed
         self.programs, self.waited = 0, 0.0
-        self.update = AdamUpdate(optimizer, model.trainable_variables, clip_norm)
         compiled = {"jit_compile": True} if xla else {}
         # With one replica nothing happens between gradients and update, so both are one program.
         self._alone = tf.function(self._gradients_and_update, autograph=False, **compiled)
         self._gradients = tf.function(self._differentiated, autograph=False, **compiled)
-        self._updated = tf.function(lambda *gradients: self.update(gradients, self.scale), autograph=False, **compiled)
+        self._updated = tf.function(lambda *gradients: self.update(gradients), autograph=False, **compiled)
 
     def __call__(self, feed, step: int, stop: bool | None = None) -> Taken:
         """See `Step`; `feed` iterates over `PackedBatches.dataset`, whose batches hold the step's dropout seed.
@@ -62,7 +59,7 @@ class PackedStep(Step):
     def _replica_step(self, batch, stop):
         self.programs += 1
         *_, lengths, _, _ = batch
-        scale, wordpieces = self.scale, tf.reduce_sum(tf.cast(lengths, tf.float32))
+        scale, wordpieces = self.update.scale, tf.reduce_sum(tf.cast(lengths, tf.float32))
         if self.strategy.num_replicas_in_sync == 1:
             return *self._alone(batch), stop, scale, wordpieces
         loss, spread, *gradients = self._gradients(batch)
@@ -72,7 +69,7 @@ class PackedStep(Step):
 
     def _gradients_and_update(self, batch):
         loss, spread, *gradients = self._differentiated(batch)
-        return loss, self.update(gradients, self.scale), spread
+        return loss, self.update(gradients), spread
 
     def _differentiated(self, batch):
         """Loss, spread and the scaled loss's gradients; those of products stay in the compute dtype."""
@@ -85,13 +82,13 @@ class PackedStep(Step):
             with tf.GradientTape() as tape:
                 logits = [self.packed.logits(tokens, seed) for seed in seeds]
                 loss, spread = self.objective(logits, labels, order)
-                scaled = loss * self.scale
+                scaled = loss * self.update.scale
             return loss, spread, *self._dense(tape.gradient(scaled, self.model.trainable_variables))
         scored = [self._scored(columns, parts, seed) for seed in seeds]
         with tf.GradientTape() as tape:
             tape.watch(scored)
             loss, spread = self.objective(scored, labels, order)
-            scaled = loss * self.scale
+            scaled = loss * self.update.scale
         upstream = tape.gradient(scaled, scored)
         sums = [tf.zeros(variable.shape) for variable in self.model.trainable_variables]
         for seed, given in zip(seeds, upstream, strict=True):

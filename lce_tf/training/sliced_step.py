@@ -8,8 +8,8 @@ import tensorflow as tf
 from lce_tf.data.draws import dropout_seed
 from lce_tf.model.cross_encoder import CrossEncoder
 from lce_tf.training.objective import Objective
-from lce_tf.training.optimizers import clipped
 from lce_tf.training.step import Step, Taken
+from lce_tf.training.update import AdamUpdate
 
 # A forward pass has fewer dropout sites than this, so slices and replicas never share a mask.
 SITES = 1024
@@ -25,7 +25,6 @@ class SlicedStep(Step):
         parts: how many slices each part has; None: all are one part, and nothing is computed twice. With R-Drop they
             cover all slices twice, one mask after the other.
         xla: whether XLA compiles the passes over slices, at each shape anew.
-        clip_norm: see `Step`.
     """
 
     def __init__(
@@ -33,13 +32,12 @@ class SlicedStep(Step):
         strategy,
         model: CrossEncoder,
         objective: Objective,
-        optimizer,
+        update: AdamUpdate,
         seed: int,
         parts: Sequence[int] | None = None,
         xla: bool = False,
-        clip_norm: float = 0.0,
     ):
-        super().__init__(strategy, model, objective, optimizer, clip_norm)
+        super().__init__(strategy, model, objective, update)
         self.seed, self.parts = seed, parts
         # A slice's pass is traced once and called for each slice; lengths differ, so the shape stays open.
         packed = [tf.TensorSpec([None, None], tf.int32), *[tf.TensorSpec([None], tf.int32)] * 2]
@@ -62,22 +60,11 @@ class SlicedStep(Step):
     def _replica_step(self, batch, step_seed, stop):
         labels, order, *packed = batch
         slices = self._slices(packed, step_seed, tf.distribute.get_replica_context().replica_id_in_sync_group)
-        scale = self.scale
+        scale = self.update.scale
         wordpieces = tf.add_n([tf.reduce_sum(tf.cast(lengths, tf.float32)) for lengths in packed[2::3]])
         loss, spread, gradients = self._differentiate(labels, order, slices)
-        if self.scales:
-            gradients = self.optimizer.get_unscaled_gradients(gradients)
         gradients, loss, spread, stops = self._all_reduced(gradients, loss, spread, stop)
-        norm = tf.linalg.global_norm(gradients)
-        gradients = clipped(gradients, norm, self.clip_norm)
-        if not self.scales:
-            # One gradient that is not finite would turn every weight into NaN; loss scaling skips such steps itself.
-            gradients = tf.cond(
-                tf.math.is_finite(norm), lambda: gradients, lambda: [tf.zeros_like(part) for part in gradients]
-            )
-        updates = zip(gradients, self.model.trainable_variables, strict=True)
-        self.optimizer.apply_gradients(updates, experimental_aggregate_gradients=False)
-        return loss, norm, spread, stops, scale, wordpieces
+        return loss, self.update(gradients), spread, stops, scale, wordpieces
 
     def _slices(self, packed, step_seed, replica) -> list[tuple]:
         """(input_ids, type_0_lengths, lengths, seed) of each slice; of all of them once per dropout mask."""
@@ -92,9 +79,9 @@ class SlicedStep(Step):
         scored = self._scored(earlier)
         with tf.control_dependencies(scored), tf.GradientTape() as tape:
             tape.watch(scored)
-            logits = tf.concat([*scored, *(self._forward(*piece) for piece in last)], axis=0)
+            logits = tf.concat([*scored, *(self._forward(*one) for one in last)], axis=0)
             loss, spread = self.objective(tf.split(logits, self.objective.masks), labels, order)
-            scaled = self.optimizer.get_scaled_loss(loss) if self.scales else loss
+            scaled = loss * self.update.scale
         gradients, upstream = tape.gradient(scaled, [self.model.trainable_variables, scored])
         gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
         if earlier:
@@ -117,7 +104,7 @@ class SlicedStep(Step):
 
     def _replayed(self, gradients, counts, slices, upstream):
         """`gradients` and those of the slices, computed again part by part, given the derivatives of their logits."""
-        queue, first = _Queue([(*piece, given) for piece, given in zip(slices, upstream, strict=True)]), 0
+        queue, first = _Queue([(*one, given) for one, given in zip(slices, upstream, strict=True)]), 0
         for count, alike in itertools.groupby(counts):
             end = first + count * len(list(alike))
 
@@ -133,16 +120,20 @@ class SlicedStep(Step):
         return gradients
 
     def _differentiated(self, part, sums):
-        """`sums` and the weights' gradients of a part, whose pieces end in the derivatives of their logits."""
+        """`sums` and the weights' gradients of a part.
+
+        Args:
+            part: of each slice, (input_ids, type_0_lengths, lengths, seed, the loss's derivatives by its logits).
+        """
         with tf.GradientTape() as tape:
-            logits = [self.model.logits(*piece) for *piece, _ in part]
+            logits = [self.model.logits(*one) for *one, _ in part]
         upstream = [given for *_, given in part]
         gradients = tape.gradient(logits, self.model.trainable_variables, output_gradients=upstream)
         return [_plus(*both) for both in zip(sums, gradients, strict=True)]
 
 
 class _Queue:
-    """Slices behind one another for a loop to take: a graph that named each would grow with the batch.
+    """Slices in arrays from which a loop reads slice i; unrolled, the graph would hold the model once a slice.
 
     Args:
         slices: tuples of tensors, alike but for the lengths of their axes.

@@ -31,7 +31,7 @@ class Stage(NamedTuple):
 
 
 def stages(recipe: str, given: Mapping[str, Any], output: str | Path) -> list[Stage]:
-    """The trainings that a recipe consists of, in turn; all that can be checked before the first is.
+    """The trainings that a recipe consists of, in order; all settings are checked before the first one starts.
 
     Args:
         recipe: a key of `RECIPES` that fixes the loss.

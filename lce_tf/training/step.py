@@ -4,10 +4,10 @@ import abc
 from typing import NamedTuple
 
 import tensorflow as tf
-import tf_keras as keras
 
 from lce_tf.model.cross_encoder import CrossEncoder
 from lce_tf.training.objective import Objective
+from lce_tf.training.update import AdamUpdate
 
 
 class Taken(NamedTuple):
@@ -15,8 +15,7 @@ class Taken(NamedTuple):
 
     Attributes:
         loss: mean over the global batch.
-        norm: global norm of the gradient, before it is clipped. If it is not finite, the update is skipped: weights
-            stay, Adam's moments decay or stay.
+        norm: global norm of the gradient, before it is clipped. If it is not finite, the step changed no weight.
         spread: mean over groups of (max - min) score; for single pairs, max - min over the replica's batch.
         stops: whether any of the processes was asked to stop.
         scale: what the loss was multiplied by, 1 without loss scaling.
@@ -46,22 +45,11 @@ class Step(abc.ABC):
     Subclasses are the layouts: `SlicedStep` and `PackedStep`. They define `__call__` and `_replica_step`.
 
     Args:
-        clip_norm: largest global norm of the gradients that the optimiser gets; 0: any.
+        update: changes the weights, given their gradients.
     """
 
-    def __init__(self, strategy, model: CrossEncoder, objective: Objective, optimizer, clip_norm: float = 0.0):
-        self.strategy, self.model, self.objective, self.optimizer = strategy, model, objective, optimizer
-        self.clip_norm = clip_norm
-
-    @property
-    def scales(self) -> bool:
-        """Whether the optimiser scales the loss, and skips steps whose gradients overflow."""
-        return isinstance(self.optimizer, keras.mixed_precision.LossScaleOptimizer)
-
-    @property
-    def scale(self) -> tf.Tensor:
-        """The factor that the loss is multiplied by, a float32 scalar; 1 without loss scaling."""
-        return tf.convert_to_tensor(self.optimizer.loss_scale) if self.scales else tf.constant(1.0)
+    def __init__(self, strategy, model: CrossEncoder, objective: Objective, update: AdamUpdate):
+        self.strategy, self.model, self.objective, self.update = strategy, model, objective, update
 
     @abc.abstractmethod
     def __call__(self, feed, step: int, stop: bool | None = None) -> Taken:

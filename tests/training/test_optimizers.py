@@ -21,19 +21,8 @@ class Rates(keras.optimizers.schedules.LearningRateSchedule):
 def ours(variables, weight_decay, clip, fused):
     adam = Adam(Rates(), [variables[2]], 0.03, weight_decay)
     adam._create_all_weights(variables)
-    update = AdamUpdate(adam, variables, clip)
-
-    @tf.function(jit_compile=fused)
-    def step(*gradients):
-        if fused:
-            return update(gradients, tf.constant(1.0))
-        norm = tf.linalg.global_norm(gradients)
-        adam.apply_gradients(
-            zip(clipped(gradients, norm, clip), variables, strict=True), experimental_aggregate_gradients=False
-        )
-        return norm
-
-    return step
+    update = AdamUpdate(adam, variables, clip, in_program=fused)
+    return tf.function(lambda *gradients: update(gradients), jit_compile=fused)
 
 
 @pytest.mark.parametrize("fused", [False, True])

@@ -79,6 +79,7 @@ def test_a_constant_head_rate_moves_the_head_while_the_encoder_warms_up(files):
     from lce_tf.model.precision import PRECISIONS
     from lce_tf.training.optimizers import make_optimizer
     from lce_tf.training.schedules import linear
+    from lce_tf.training.update import AdamUpdate
 
     moved = {}
     for rate in (None, 0.01):
@@ -86,7 +87,7 @@ def test_a_constant_head_rate_moves_the_head_while_the_encoder_warms_up(files):
         optimizer = make_optimizer(linear(0.01, 10, 0.5), model, PRECISIONS["float32"], rate)
         before = [variable.numpy() for variable in model.trainable_variables]
         # The schedule's rate at step 0 is 0.
-        optimizer.apply_gradients([(tf.ones_like(v), v) for v in model.trainable_variables])
+        AdamUpdate(optimizer, model.trainable_variables)([tf.ones_like(v) for v in model.trainable_variables])
         head = {id(v) for v in model.head.trainable_variables}
         for variable, old in zip(model.trainable_variables, before, strict=True):
             change = np.abs(variable.numpy() - old).max()

@@ -13,6 +13,15 @@ from lce_tf.training.inputs import read_inputs
 GROUPS = 4
 
 
+def still(model, precision="float32"):
+    """Adam's update at a rate of 0."""
+    from lce_tf.model.precision import PRECISIONS
+    from lce_tf.training.optimizers import make_optimizer
+    from lce_tf.training.update import AdamUpdate
+
+    return AdamUpdate(make_optimizer(lambda step: 0.0, model, PRECISIONS[precision]), model.trainable_variables)
+
+
 @functools.cache
 def gradients_of(files, loss, precision, counts, slices=4, head=20, xla=False):
     """Loss and gradients of one step with dropout on; `counts` is a tuple, or None for one part."""
@@ -22,7 +31,6 @@ def gradients_of(files, loss, precision, counts, slices=4, head=20, xla=False):
     from lce_tf.model import checkpoint
     from lce_tf.model.precision import PRECISIONS
     from lce_tf.training.objective import Objective
-    from lce_tf.training.optimizers import make_optimizer
     from lce_tf.training.sliced_step import SlicedStep
     from lce_tf.training.strategies import make_strategy
 
@@ -31,16 +39,15 @@ def gradients_of(files, loss, precision, counts, slices=4, head=20, xla=False):
     strategy = make_strategy("one_device")
     with strategy.scope():
         model = checkpoint.from_backbone(config.backbone, config.scoring, PRECISIONS[precision], seed=3)
-        optimizer = make_optimizer(lambda step: 0.0, model, PRECISIONS[precision])
+        update = still(model, precision)
     model.head.linear.kernel.assign(model.head.linear.kernel * head)
-    step = SlicedStep(strategy, model, Objective.of(config, layer), optimizer, seed=7, parts=counts, xla=xla)
+    step = SlicedStep(strategy, model, Objective.of(config, layer), update, seed=7, parts=counts, xla=xla)
     sampler = GroupSampler(inputs.pool, config.members, 42, pairs=layer.pairs)
     batches = TrainingBatches(sampler, inputs.packer, BatchShape(GROUPS, config.members, slices, 8))
     labels, order, *parts = [tf.constant(part) for part in batches.batch(0)]
     compute = tf.function(step._differentiate)
     loss, _, gradients = compute(labels, order, step._slices(parts, tf.constant(dropout_seed(7, 0), tf.int32), 0))
-    scale = float(optimizer.loss_scale) if step.scales else 1.0
-    return float(loss), [gradient.numpy() / scale for gradient in gradients]
+    return float(loss), [gradient.numpy() / float(update.scale) for gradient in gradients]
 
 
 def norm(gradients):
@@ -151,7 +158,7 @@ def test_at_one_width_the_step_compiles_once_for_all_batches(files, counts):
     inputs = read_inputs(config)
     model = checkpoint.from_backbone(config.backbone, config.scoring, PRECISIONS["float32"], seed=3)
     step = SlicedStep(
-        make_strategy("one_device"), model, Objective.of(config, LOSSES["lce"]()), None, seed=7, parts=counts
+        make_strategy("one_device"), model, Objective.of(config, LOSSES["lce"]()), still(model), seed=7, parts=counts
     )
     sampler = GroupSampler(inputs.pool, config.members, 42)
     batches = TrainingBatches(sampler, inputs.packer, BatchShape(GROUPS, config.members, 4, width=32))
@@ -219,7 +226,7 @@ def traced(files, parts):
     config = files.config(backbone=str(files.with_dropout))
     model = checkpoint.from_backbone(config.backbone, config.scoring, PRECISIONS["float32"], seed=3)
     objective = Objective(LOSSES["lce"](), model.scoring, parts)
-    step = SlicedStep(make_strategy("one_device"), model, objective, None, seed=7, parts=[1] * parts)
+    step = SlicedStep(make_strategy("one_device"), model, objective, still(model), seed=7, parts=[1] * parts)
 
     def gradients(labels, order, *packed):
         return step._differentiate(labels, order, step._slices(packed, tf.constant(5), 0))
@@ -258,7 +265,6 @@ def r_dropped(files, loss, counts, weight=2.0):
     from lce_tf.model import checkpoint
     from lce_tf.model.precision import PRECISIONS
     from lce_tf.training.objective import Objective
-    from lce_tf.training.optimizers import make_optimizer
     from lce_tf.training.sliced_step import SlicedStep
     from lce_tf.training.strategies import make_strategy
 
@@ -266,9 +272,9 @@ def r_dropped(files, loss, counts, weight=2.0):
     inputs, layer, strategy = read_inputs(config), LOSSES[loss](), make_strategy("one_device")
     with strategy.scope():
         model = checkpoint.from_backbone(config.backbone, config.scoring, PRECISIONS["float32"], seed=3)
-        optimizer = make_optimizer(lambda step: 0.0, model, PRECISIONS["float32"])
+        update = still(model, "float32")
     model.head.linear.kernel.assign(model.head.linear.kernel * 20)
-    step = SlicedStep(strategy, model, Objective.of(config, layer), optimizer, seed=7, parts=counts)
+    step = SlicedStep(strategy, model, Objective.of(config, layer), update, seed=7, parts=counts)
     sampler = GroupSampler(inputs.pool, config.members, 42, pairs=layer.pairs)
     batches = TrainingBatches(sampler, inputs.packer, BatchShape(GROUPS, config.members, 2, 8))
     labels, order, *packed = [tf.constant(part) for part in batches.batch(0)]

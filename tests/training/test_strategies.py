@@ -115,7 +115,7 @@ def test_mixed_float16_trains_on_two_devices(two):
 def test_an_overflow_halves_the_scale_and_leaves_the_weights(two):
     overflow = two[0]["overflow"]
     assert overflow["scale"] == 0.5 and overflow["same"]
-    assert overflow["iterations"] == 1  # Keras counts a skipped step too, so that the schedule goes by steps dealt
+    assert overflow["iterations"] == 1  # a skipped step counts, as in Keras, so that the schedule goes by steps taken
     assert np.isfinite(overflow["loss"]) and overflow["norm"] in ("inf", "nan")
 
 

@@ -29,6 +29,7 @@ class Parts:
         from lce_tf.training.optimizers import make_optimizer
         from lce_tf.training.sliced_step import SlicedStep
         from lce_tf.training.strategies import make_strategy
+        from lce_tf.training.update import AdamUpdate
 
         backbone = str(files.with_dropout if dropout else files.backbone)
         self.config = config = files.config(loss=loss, batch=GROUPS, backbone=backbone, **settings)
@@ -36,9 +37,9 @@ class Parts:
         strategy, precision = make_strategy("one_device"), PRECISIONS["float32"]
         with strategy.scope():
             self.model = checkpoint.from_backbone(backbone, config.scoring, precision, seed=3)
-            optimizer = make_optimizer(lambda step: 0.0, self.model, precision)
+            update = AdamUpdate(make_optimizer(lambda step: 0.0, self.model, precision), self.model.trainable_variables)
         self.model.head.linear.kernel.assign(self.model.head.linear.kernel * 20)
-        self.step = SlicedStep(strategy, self.model, Objective.of(config, layer), optimizer, 7, counts)
+        self.step = SlicedStep(strategy, self.model, Objective.of(config, layer), update, 7, counts)
         self.sampler = GroupSampler(self.inputs.pool, config.members, 42, pairs=layer.pairs)
         self.slices = slices
 
