@@ -13,7 +13,9 @@ from lce_tf.foundation.files import built_folder, make_folder, vacant
 from lce_tf.foundation.locks import alone
 from lce_tf.foundation.settings import check, setting
 from lce_tf.fusion.fuse import weights_of
-from lce_tf.model import checkpoint, hub
+from lce_tf.model import checkpoint, hub, st_layout
+from lce_tf.model.config import EncoderConfig
+from lce_tf.model.framing import template_entry
 
 
 @dataclass(frozen=True)
@@ -95,25 +97,44 @@ def soup(config: SoupConfig) -> Path:
                 for name, folder, share in zip(config.checkpoints, folders, config.shares, strict=True)
             ]
         }
-        lengths = checkpoint.trained(folders[0]).lengths
+        trained = checkpoint.trained(folders[0])
+        about |= template_entry(folders[0], trained.config)
         with built_folder(output) as scratch:
-            checkpoint.save(model, scratch, folders[0], lengths, about)
+            checkpoint.save(model, scratch, folders[0], trained.lengths, about)
     return output
 
 
 def _facts(folder: Path) -> dict[str, Any]:
     """Name -> value of everything that averaged checkpoints must have in common.
 
-    These are the fields of the configuration, scoring and lengths, and a hash of each tokenizer file (None: missing).
+    These are the fields of the configuration, scoring and lengths, a hash of each tokenizer file (None: missing), and
+    the template of pairs (None: BERT's).
+
+    Raises:
+        UserError: it is no checkpoint, or has a setting that an average would lose.
     """
     about = checkpoint.trained(folder)
+    _refuse_lost(folder, about.config)
     facts: dict[str, Any] = {}
     for part in (about.config, about.scoring, about.lengths):
         facts |= {one.name: value for one, value in zip(fields(part), asdict(part).values(), strict=True)}
     for name in hub.TOKENIZER_FILES:
         file = folder / name
         facts[name] = hashlib.sha256(file.read_bytes()).hexdigest()[:16] if file.is_file() else None
-    return facts
+    return facts | {"template": template_entry(folder, about.config).get("template")}
+
+
+def _refuse_lost(folder: Path, config: EncoderConfig) -> None:
+    """Raises UserError if the checkpoint has a setting of sentence-transformers that `checkpoint.save` cannot write."""
+    layout = st_layout.read(folder) if checkpoint.is_public(folder) else st_layout.Layout()
+    saved = EncoderConfig.from_huggingface(config.to_huggingface())
+    lost = {"a default prompt": layout.prompt, "do_lower_case": layout.lower}
+    lost["pooling by the mean"] = saved.classifier_pooling != config.classifier_pooling
+    if what := next((name for name, there in lost.items() if there), None):
+        raise UserError(
+            f"{folder}: has {what} in its sentence-transformers files, which an average of checkpoints would lose; "
+            "average the scores with lce fuse instead"
+        )
 
 
 def _refuse_unlike(one: Path, facts: dict[str, Any], other: Path, found: dict[str, Any]) -> None:

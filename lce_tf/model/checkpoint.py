@@ -223,5 +223,8 @@ def identity(folder: str | Path) -> str:
     parts = [about.config.as_json(), asdict(about.scoring), about.lengths.as_json()]
     if parts[1]["activation"] == "identity":  # added later: older checkpoints keep their identity
         del parts[1]["activation"]
+    ours = hub.read_config(folder).get("lce_tf") or {}
+    if "scoring" in ours and ours.get("template") is not None:  # a recorded template is not the tokenizer's
+        parts.append(ours["template"])
     text = json.dumps([*parts, hub.weights_sha256(folder), *(sha256_of(file) for file in files)], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

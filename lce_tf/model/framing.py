@@ -1,6 +1,7 @@
 """The template by which the pairs of a model are packed."""
 
 from pathlib import Path
+from typing import Any
 
 from lce_tf.errors import UserError
 from lce_tf.model import hub
@@ -38,6 +39,16 @@ def template_of(folder: Path, config: EncoderConfig, tokenizer: WordPieces) -> P
             "token_type_ids out of model_input_names in tokenizer_config.json if the model was trained without"
         )
     return template
+
+
+def template_entry(folder: Path, config: EncoderConfig) -> dict[str, Any]:
+    """What `checkpoint.save` has to be told so that a checkpoint made of the model in `folder` keeps its template.
+
+    Empty for BERT's template. The arguments and errors are `template_of`'s.
+    """
+    tokenizer = WordPieces(folder)
+    kept = recorded(template_of(folder, config, tokenizer), tokenizer)
+    return {} if kept is None else {"template": kept}
 
 
 def recorded(template: PairTemplate, tokenizer: WordPieces) -> dict | None:

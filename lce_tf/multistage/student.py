@@ -5,6 +5,7 @@ from pathlib import Path
 
 from lce_tf.errors import UserError
 from lce_tf.model import checkpoint
+from lce_tf.model.framing import template_entry
 
 PICKS = ("even", "first", "last")
 
@@ -40,7 +41,7 @@ def write_student(teacher: Path, kept: list[int], folder: Path) -> None:
         _copy(blocks[index].variables, block.variables)
     _copy(_outside(model.encoder), _outside(student.encoder))
     _copy(model.head.variables, student.head.variables)
-    checkpoint.save(student, folder, teacher, about.lengths, {"layers": kept})
+    checkpoint.save(student, folder, teacher, about.lengths, {"layers": kept, **template_entry(teacher, about.config)})
 
 
 def _outside(encoder) -> list:

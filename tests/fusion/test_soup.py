@@ -10,7 +10,9 @@ from safetensors.numpy import load_file
 from lce_tf.errors import UserError
 from lce_tf.fusion.soup import SoupConfig, soup
 from lce_tf.model import checkpoint
+from lce_tf.reranking.opening import open_checkpoint
 from tests.reranking.conftest import checkpoints  # noqa: F401  (a fixture)
+from tests.tiny_models import save_with_words
 
 
 @pytest.fixture
@@ -76,3 +78,42 @@ def test_what_cannot_be_averaged(three, names, output, given, said):
         soup(SoupConfig(names, output, given))
     assert said in str(refused.value)
     assert sorted(path.name for path in three.iterdir()) == ["a", "b", "c"]
+
+
+@pytest.fixture
+def public(tmp_path, monkeypatch):
+    """Two public RoBERTas, whose tokenizer gives all tokens of a pair the type 0."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("a", "b"):
+        save_with_words("roberta", tmp_path / name)
+    return tmp_path
+
+
+def test_the_average_frames_pairs_as_its_parts_do(public):
+    soup(SoupConfig(("a", "b"), "out"))
+    template = open_checkpoint("out").template
+    assert template == open_checkpoint("a").template and not template.has_types
+    identity, config = checkpoint.identity("out"), public / "out" / "config.json"
+    values = json.loads(config.read_text())
+    del values["lce_tf"]["template"]
+    config.write_text(json.dumps(values))
+    assert checkpoint.identity("out") != identity
+    with pytest.raises(UserError, match="out: its template is None, that of a {.*; only checkpoints of one shape"):
+        soup(SoupConfig(("a", "out"), "other"))
+
+
+@pytest.mark.parametrize(
+    ("settings", "transformer", "said"),
+    [
+        ({"default_prompt_name": "q", "prompts": {"q": "query: "}}, {}, "b: has a default prompt in its sentence-tr"),
+        ({}, {"do_lower_case": True}, "b: has do_lower_case in its sentence-transformers files"),
+    ],
+)
+def test_settings_that_an_average_would_lose(public, settings, transformer, said):
+    layout = public / "b"
+    (layout / "modules.json").write_text('[{"type": "sentence_transformers.base.modules.Transformer", "path": ""}]')
+    (layout / "config_sentence_transformers.json").write_text(json.dumps({"model_type": "CrossEncoder", **settings}))
+    named = {"transformer_task": "sequence-classification", **transformer}
+    (layout / "sentence_bert_config.json").write_text(json.dumps(named))
+    with pytest.raises(UserError, match=said):
+        soup(SoupConfig(("a", "b"), "out"))

@@ -7,6 +7,8 @@ from lce_tf.errors import UserError
 from lce_tf.model import checkpoint
 from lce_tf.model.weights import read_arrays
 from lce_tf.multistage.student import picked, write_student
+from lce_tf.reranking.opening import open_checkpoint
+from tests.tiny_models import save_with_words
 
 
 @pytest.mark.parametrize(
@@ -52,3 +54,10 @@ def test_its_weights_are_the_teachers(small, tmp_path):
     assert len(student) == len(teacher) - 2 * sum(name.startswith("encoder.layer.1.") for name in teacher)
     before, after = checkpoint.trained(small.teacher), checkpoint.trained(tmp_path / "student")
     assert after.config.num_hidden_layers == 2 and (before.scoring, before.lengths) == (after.scoring, after.lengths)
+
+
+def test_a_student_frames_pairs_as_its_teacher_does(tmp_path):
+    teacher = save_with_words("roberta", tmp_path / "teacher")
+    write_student(teacher, [1], tmp_path / "student")
+    template = open_checkpoint(tmp_path / "student").template
+    assert template == open_checkpoint(teacher).template and not template.has_types
