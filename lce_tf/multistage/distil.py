@@ -14,7 +14,7 @@ from lce_tf.model import checkpoint, hub
 from lce_tf.multistage.quality import Model, check_dev, markdown, quality, trained_alone
 from lce_tf.multistage.rates import rates
 from lce_tf.multistage.scoring import ScoringConfig, data_hashes
-from lce_tf.multistage.student import PICKS, picked, write_student
+from lce_tf.multistage.student import PICKS, picked, student_config, write_student
 from lce_tf.training.config import DEFAULTS, TrainConfig
 from lce_tf.training.job import train
 
@@ -71,8 +71,10 @@ def distil(config: DistilConfig) -> Distilled:
         UserError: bad input, or products in the folder that were made with other settings.
     """
     teacher = checkpoint.locate(config.checkpoint)
-    depth = checkpoint.trained(teacher).config.num_hidden_layers
-    kept = {layers: picked(depth, layers, config.pick) for layers in config.layers}
+    shape = checkpoint.trained(teacher).config
+    kept = {layers: picked(shape.num_hidden_layers, layers, config.pick) for layers in config.layers}
+    for indices in kept.values():
+        student_config(shape, indices)  # fails before the teacher scores
     check_dev(config.training)
     with Steps(config.output, "distil", DEFAULTS).opened() as steps:
         identity = checkpoint.identity(teacher)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from lce_tf.errors import UserError
 from lce_tf.model import checkpoint
+from lce_tf.model.config import EncoderConfig
 from lce_tf.model.framing import template_entry
 
 PICKS = ("even", "first", "last")
@@ -29,13 +30,33 @@ def picked(depth: int, layers: int, pick: str) -> list[int]:
     return [(2 * index * (depth - 1) + steps) // (2 * steps) for index in range(layers)]
 
 
+def student_config(config: EncoderConfig, kept: list[int]) -> EncoderConfig:
+    """The shape of an encoder with only the layers `kept` of one of shape `config`.
+
+    Raises:
+        UserError: the layers share their weights, or the first layer of the family cannot be any other.
+    """
+    family, layers = config.family, len(kept)
+    if family.shares:
+        raise UserError(
+            f"--layers {layers}: {family.title}'s layers share their weights, so fewer layers are no smaller model"
+        )
+    if not family.first_norm and kept[0] != 0:
+        raise UserError(
+            f"--layers {layers}: keeps layer {kept[0]} as the first, but {family.title}'s first layer is unlike the "
+            "others: it has no norm before its attention; give --pick even or first"
+        )
+    kinds = tuple(config.layer_types[index] for index in kept) if config.layer_types else ()
+    return replace(config, num_hidden_layers=layers, layer_types=kinds)
+
+
 def write_student(teacher: Path, kept: list[int], folder: Path) -> None:
     """Writes the teacher with only the layers `kept`, as a folder that training can use as its backbone."""
     from lce_tf.model.cross_encoder import CrossEncoder
 
     about = checkpoint.trained(teacher)
     model = checkpoint.load(teacher)
-    student = CrossEncoder(replace(about.config, num_hidden_layers=len(kept)), about.scoring)
+    student = CrossEncoder(student_config(about.config, kept), about.scoring)
     blocks = model.encoder.blocks
     for block, index in zip(student.encoder.blocks, kept, strict=True):
         _copy(blocks[index].variables, block.variables)

@@ -5,10 +5,11 @@ import pytest
 
 from lce_tf.errors import UserError
 from lce_tf.model import checkpoint
+from lce_tf.model.config import EncoderConfig
 from lce_tf.model.weights import read_arrays
-from lce_tf.multistage.student import picked, write_student
+from lce_tf.multistage.student import picked, student_config, write_student
 from lce_tf.reranking.opening import open_checkpoint
-from tests.tiny_models import save_with_words
+from tests.tiny_models import config_of, save_with_words, tiny
 
 
 @pytest.mark.parametrize(
@@ -61,3 +62,24 @@ def test_a_student_frames_pairs_as_its_teacher_does(tmp_path):
     write_student(teacher, [1], tmp_path / "student")
     template = open_checkpoint(tmp_path / "student").template
     assert template == open_checkpoint(teacher).template and not template.has_types
+
+
+def test_the_kinds_of_attention_of_the_layers_that_are_kept(tmp_path):
+    teacher = save_with_words("modernbert", tmp_path / "teacher")
+    write_student(teacher, [0, 2], tmp_path / "student")
+    kinds = checkpoint.trained(tmp_path / "student").config.layer_types
+    assert kinds == ("full_attention", "full_attention")  # of three, the second is local
+    checkpoint.load(tmp_path / "student")
+
+
+@pytest.mark.parametrize(
+    ("name", "kept", "said"),
+    [
+        ("modernbert", [1, 2], "--layers 2: keeps layer 1 as the first, but ModernBERT's first layer"),
+        ("albert", [0, 3], "--layers 2: ALBERT's layers share their weights"),
+    ],
+)
+def test_layers_that_make_no_student(tmp_path, name, kept, said):
+    config = EncoderConfig.from_huggingface(config_of(tiny(name).save(tmp_path)))
+    with pytest.raises(UserError, match=said):
+        student_config(config, kept)
