@@ -25,7 +25,7 @@ from lce_tf.training.dev_evaluation import DevEvaluation
 from lce_tf.training.inputs import TrainingInputs, read_inputs
 from lce_tf.training.layouts import Ingredients, packed, said_of, sliced
 from lce_tf.training.meters import Meter
-from lce_tf.training.plan import layout_of
+from lce_tf.training.plan import layout_of, precision_of
 from lce_tf.training.records import Figures, begun_layout, identity, open_manifest
 from lce_tf.training.signals import StopSignals
 from lce_tf.training.strategies import device_kind, make_strategy
@@ -94,7 +94,6 @@ class Job:
     def __init__(self, config: TrainConfig, inputs: TrainingInputs, output: Path, workers: Workers):
         import tensorflow as tf
 
-        from lce_tf.model.precision import resolve
         from lce_tf.training.ema import WeightAverage
         from lce_tf.training.objective import Objective
         from lce_tf.training.optimizers import make_optimizer
@@ -112,8 +111,8 @@ class Job:
         # count, which leaves out steps whose float16 gradients overflow.
         with tf.device("CPU:0"):
             self.step, self.best = tf.Variable(0, dtype=tf.int64), tf.Variable(-1.0)
+        precision = precision_of(config, output, workers)
         with self.strategy.scope():
-            precision = resolve(config.precision, device_kind())
             self.model = checkpoint.from_backbone(
                 config.backbone, config.scoring, precision, config.seed, config.dropout, config.layers
             )

@@ -1,15 +1,46 @@
 """The layout of a batch: slices of pairs of similar length, or rows of several pairs, in parts that fit into memory."""
 
+import sys
+from pathlib import Path
+
 from lce_tf.errors import UserError
 from lce_tf.groups.packed import PackedBatches
 from lce_tf.groups.pipeline import FEWEST_PAIRS, BatchShape, TrainingBatches
+from lce_tf.model.precision import PRECISIONS, Precision, resolve
 from lce_tf.tokens.rows import ROW_MULTIPLE, rounded
 from lce_tf.training.config import TrainConfig
 from lce_tf.training.memory import SHARE, activation_bytes, device_bytes, slices_per_part
+from lce_tf.training.records import begun_precision
 from lce_tf.training.strategies import device_kind
+from lce_tf.training.workers import Workers
 
 # Number of first batches used to estimate how much of a batch fits into memory.
 LOOKED_AT = 32
+
+
+def precision_of(config: TrainConfig, output: Path, workers: Workers) -> Precision:
+    """The precision to compute in: the one requested, or the one in which the training began, or this device's default.
+
+    The weights of a training in another precision would be others, so one that resumes on another kind of device keeps
+    its own, with a note on stderr. All workers take the chief's.
+
+    Raises:
+        UserError: the precision is not known; raised on all workers.
+    """
+    usual = workers.everywhere(lambda: resolve(config.precision, device_kind()))
+    if config.precision != "auto":
+        return usual
+    begun = workers.everywhere(lambda: resolve(begun_precision(output) or usual.name, device_kind()))
+    names = list(PRECISIONS)
+    chosen = PRECISIONS[names[workers.from_chief(names.index(begun.name))]]
+    if chosen != usual:
+        slow = ", which is slow on a CPU" if (chosen.name, device_kind()) == ("mixed_float16", "cpu") else ""
+        why = "in which it began" if begun == chosen and workers.chief else "as the first worker does"
+        print(
+            f"note: {output}: trains in {chosen.name}, {why}{slow}; --precision auto is {usual.name} here",
+            file=sys.stderr,
+        )
+    return chosen
 
 
 def layout_of(config: TrainConfig, model, begun: str | None = None) -> str:

@@ -47,6 +47,12 @@ def begun_layout(folder: Path) -> str | None:
     return here.facts().get("layout", "slices") if here.begun else None
 
 
+def begun_precision(folder: Path) -> str | None:
+    """The precision in which the training in `folder` began; None if it has not begun, or the manifest does not say."""
+    here = TrainingFolder(folder)
+    return here.facts().get("precision") if here.begun else None
+
+
 def open_manifest(folder: Path, config: TrainConfig, hashes: dict[str, str], facts: dict[str, Any]) -> None:
     """Writes `manifest.json`, or checks that an existing one is of the same training.
 

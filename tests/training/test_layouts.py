@@ -48,6 +48,26 @@ def test_a_training_stays_in_the_kind_of_layout_it_began_in(files, tmp_path, mon
         assert found == [fresh, of_slices, of_rows, of_rows]
 
 
+def test_a_training_stays_in_the_precision_it_began_in(files, tmp_path, monkeypatch, capsys):
+    from lce_tf.training import plan
+    from lce_tf.training.workers import Workers
+
+    monkeypatch.setattr(plan, "device_kind", lambda: "gpu")
+    alone = Workers(None)
+    assert plan.precision_of(files.config(precision="auto"), tmp_path, alone).name == "mixed_float16"
+    (tmp_path / "manifest.json").write_text("{}")  # of a version that did not record it
+    assert plan.precision_of(files.config(precision="auto"), tmp_path, alone).name == "mixed_float16"
+    (tmp_path / "manifest.json").write_text('{"precision": "float32"}')
+    assert plan.precision_of(files.config(precision="mixed_bfloat16"), tmp_path, alone).name == "mixed_bfloat16"
+    assert capsys.readouterr().err == ""
+    assert plan.precision_of(files.config(precision="auto"), tmp_path, alone).name == "float32"
+    said = "trains in float32, in which it began; --precision auto is mixed_float16 here"
+    assert capsys.readouterr().err == f"note: {tmp_path}: {said}\n"
+    (tmp_path / "manifest.json").write_text('{"precision": "int4"}')
+    with pytest.raises(UserError, match="precision 'int4': known are auto"):
+        plan.precision_of(files.config(precision="auto"), tmp_path, alone)
+
+
 def test_a_layout_that_the_device_has_not_is_refused(files, tmp_path):
     with pytest.raises(UserError, match="--layout flat: the fused kernels need an NVIDIA GPU"):
         train(files.config(layout="flat"), tmp_path / "flat")

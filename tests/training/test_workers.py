@@ -29,6 +29,17 @@ class Meeting:
         return total
 
 
+def test_all_train_in_the_precision_in_which_the_first_began(files, tmp_path, monkeypatch):
+    from lce_tf.training import plan
+
+    monkeypatch.setattr(plan, "device_kind", lambda: "gpu")
+    (tmp_path / "chief").mkdir()
+    (tmp_path / "chief" / "manifest.json").write_text('{"precision": "mixed_bfloat16"}')
+    config = files.config(precision="auto")
+    found = on_each(lambda one: plan.precision_of(config, tmp_path / ("chief" if one.chief else "other"), one))
+    assert [precision.name for precision in found] == ["mixed_bfloat16", "mixed_bfloat16"]
+
+
 def on_each(act, count=2):
     """What `act(workers)` returned, or raised, on each of the workers."""
     meeting = Meeting(count)
