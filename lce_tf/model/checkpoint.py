@@ -7,6 +7,7 @@ import hashlib
 import json
 import re
 import shutil
+import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -31,7 +32,10 @@ if TYPE_CHECKING:  # TensorFlow is loaded only by what builds a model
 def from_backbone(
     name: str, scoring: Scoring, precision: Precision, seed: int, dropout: float | None = None, layers: int = 0
 ) -> "CrossEncoder":
-    """A cross-encoder with a pretrained encoder and a new head; a trained backbone's head is kept if its shape fits.
+    """A cross-encoder with a pretrained encoder and a new head; a trained backbone's head is kept if it fits.
+
+    It fits if it has the same shape, reads the same vector, and its last logit means relevant. If it does not, a note
+    on stderr says why.
 
     Args:
         name: whatever `hub.locate` takes.
@@ -59,12 +63,34 @@ def from_backbone(
         if hasattr(layer, "kernel"):
             values = draws.standard_normal(layer.kernel.shape)
             layer.kernel.assign(np.clip(values, -2, 2) * config.initializer_range)
-    values = hub.read_config(folder)
-    if "lce_tf" in values or classifiers.is_classifier(values):
-        before = trained(folder).scoring
-        if (before.head, before.outputs) == (scoring.head, scoring.outputs):
-            _load_head(model, folder, _with_modules(folder, before, arrays))
+    if "lce_tf" in hub.read_config(folder) or is_public(folder):
+        before = trained(folder)
+        if why := _unfit(before, config, scoring):
+            print(f"note: {name}: is a trained cross-encoder, but a new head is trained: {why}", file=sys.stderr)
+        else:
+            _load_head(model, folder, _with_modules(folder, before.scoring, arrays))
     return model
+
+
+def _unfit(before: "Trained", config: EncoderConfig, scoring: Scoring) -> str:
+    """Why a new cross-encoder cannot start from the head of the one before; "" if it can."""
+    own = before.scoring
+    if before.config.classifier_pooling != config.classifier_pooling:
+        return f"its own reads the {before.config.classifier_pooling} of the vectors, not {config.classifier_pooling}"
+    if own.rule in ("reversed", "first"):
+        return "the first of its own's two logits means relevant, not the second"
+    if own.rule == "undecided":
+        return "its labels do not tell which of its own's two logits means relevant"
+    if (own.head, own.outputs) == (scoring.head, scoring.outputs):
+        return ""
+    what, wanted = (f"{one.head} with {one.outputs} logit{'s' * (one.outputs > 1)}" for one in (own, scoring))
+    # The dense head has two logits whatever the loss; how many any other has is known from another only.
+    outputs = 2 if own.head == "dense" else scoring.outputs if scoring.head != "dense" else None
+    if outputs is None:
+        advice = f"--head {own.head} keeps it with a loss of {own.outputs} logit{'s' * (own.outputs > 1)}"
+    else:
+        advice = f"--head {own.head} keeps it" if outputs == own.outputs else "no --head of this loss keeps it"
+    return f"its own is {what}, this one {wanted}; {advice}"
 
 
 def save(model: "CrossEncoder", folder: str | Path, backbone: Path, lengths: Lengths, about: dict) -> None:

@@ -9,6 +9,7 @@ from lce_tf.errors import UserError
 from lce_tf.model import checkpoint, hub
 from lce_tf.model.config import EncoderConfig, Lengths, Scoring
 from lce_tf.model.precision import PRECISIONS
+from tests.checkpoints.made import CASES
 
 FLOAT32 = PRECISIONS["float32"]
 LENGTHS = Lengths(query=5, sequence=20)
@@ -107,6 +108,43 @@ def test_its_head_comes_along_where_it_has_the_shape_asked_for(saved, model):
     assert other.logits(*pairs()).shape == (4, 3 - model.scoring.outputs)
     dense = checkpoint.from_backbone(str(saved), Scoring(2, head="dense"), FLOAT32, 9)
     assert dense.logits(*pairs()).shape == (4, 2)
+
+
+def test_a_head_that_does_not_come_along_is_told(saved, model, capsys):
+    def said(scoring, folder=saved):
+        checkpoint.from_backbone(str(folder), scoring, FLOAT32, 9)
+        return capsys.readouterr().err
+
+    one, outputs = "linear with 1 logit", model.scoring.outputs
+    assert said(model.scoring) == ""
+    start = f"note: {saved}: is a trained cross-encoder, but a new head is trained: "
+    mine, other = (one, "linear with 2 logits")[:: 1 if outputs == 1 else -1]
+    unlike = said(Scoring(3 - outputs))
+    assert unlike == f"{start}its own is {mine}, this one {other}; no --head of this loss keeps it\n"
+    keeps = said(Scoring(outputs, head="pooler"))
+    wanted = mine.replace("linear", "pooler")
+    assert keeps == f"{start}its own is {mine}, this one {wanted}; --head linear keeps it\n"
+
+
+def test_an_inverted_classifier_is_not_kept(tmp_path, hf_model, capsys):
+    names = {"id2label": {0: "relevant", 1: "not relevant"}, "label2id": {"relevant": 0, "not relevant": 1}}
+    hf_model("BertForSequenceClassification", **names).save_pretrained(tmp_path)
+    kept = checkpoint.load(tmp_path).head.arrays()
+    found = checkpoint.from_backbone(str(tmp_path), Scoring(2, "pooler"), FLOAT32, 9).head.arrays()
+    assert not np.array_equal(found["head.out_proj.weight"], kept["head.out_proj.weight"])
+    assert "the first of its own's two logits means relevant, not the second" in capsys.readouterr().err
+
+
+def test_a_linear_module_of_sentence_transformers_is_a_head_too(tmp_path, capsys):
+    CASES["an encoder, [CLS] and a linear module"](tmp_path)
+    kept = checkpoint.load(tmp_path).head.arrays()["head.weight"]
+    found = checkpoint.from_backbone(str(tmp_path), Scoring(1), FLOAT32, 9).head.arrays()["head.weight"]
+    assert np.array_equal(found, kept) and capsys.readouterr().err == ""
+    (tmp_path / "1_Pooling" / "config.json").write_text('{"pooling_mode": "mean"}')
+    found = checkpoint.from_backbone(str(tmp_path), Scoring(1), FLOAT32, 9).head.arrays()["head.weight"]
+    assert (
+        not np.array_equal(found, kept) and "its own reads the mean of the vectors, not cls" in capsys.readouterr().err
+    )
 
 
 def test_save_into_the_folder_of_the_tokenizer(model, copied):
