@@ -52,6 +52,8 @@ class RankingLoss(LossFacts, keras.layers.Layer):
     def log_shares(self, logits: tf.Tensor) -> tf.Tensor:
         """[queries, group] float32: log softmax of the scores over each group, which R-Drop compares.
 
+        A loss that takes each passage on its own gives [queries, group, classes], the distribution of each.
+
         Args:
             logits: as in `call`.
         """

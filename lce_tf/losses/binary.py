@@ -32,9 +32,9 @@ class BinaryLoss(RankingLoss):
         return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(labels=target, logits=z), axis=-1)
 
     def log_shares(self, logits):
-        """[queries, group * 2] float32: log p of each passage, then log(1 - p) of each.
+        """[queries, group, 2] float32: log p and log(1 - p) of each passage.
 
         Every passage is scored on its own, so its distribution is over the two classes, not over the group.
         """
         z = tf.cast(logits[..., -1], tf.float32)
-        return tf.concat([tf.math.log_sigmoid(z), tf.math.log_sigmoid(-z)], axis=-1)
+        return tf.stack([tf.math.log_sigmoid(z), tf.math.log_sigmoid(-z)], axis=-1)

@@ -28,6 +28,5 @@ class CrossEntropyLoss(RankingLoss):
         return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(labels=labels, logits=margin), axis=-1)
 
     def log_shares(self, logits):
-        """[queries, group * 2] float32: log softmax over the two classes, both values of a passage adjacent."""
-        shares = tf.nn.log_softmax(tf.cast(logits, tf.float32), axis=-1)
-        return tf.reshape(shares, [tf.shape(logits)[0], -1])
+        """[queries, group, 2] float32: log softmax over the two classes of each passage."""
+        return tf.nn.log_softmax(tf.cast(logits, tf.float32), axis=-1)

@@ -77,8 +77,14 @@ def spread_of(scores: tf.Tensor) -> tf.Tensor:
 
 
 def divergence(p: tf.Tensor, q: tf.Tensor) -> tf.Tensor:
-    """[queries] KL(p || q) + KL(q || p) of shares given as logarithms [queries, shares]."""
-    return tf.reduce_sum((tf.exp(p) - tf.exp(q)) * (p - q), axis=-1)
+    """[queries] KL(p || q) + KL(q || p) of shares given as logarithms.
+
+    Args:
+        p, q: [queries, shares]; or [queries, passages, shares], of which the result is the mean over passages, as it is
+            of their loss.
+    """
+    apart = tf.reduce_sum((tf.exp(p) - tf.exp(q)) * (p - q), axis=-1)
+    return apart if apart.shape.rank == 1 else tf.reduce_mean(apart, axis=-1)
 
 
 def hardest_members(scores: tf.Tensor, labels: tf.Tensor, count: int) -> tf.Tensor:

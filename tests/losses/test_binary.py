@@ -25,4 +25,4 @@ def test_one_logit_is_the_margin_of_two():
 
 def test_shares_are_the_two_classes():
     shares = BinaryLoss().log_shares(np.array([[[1.5], [-0.5]]], np.float32))
-    np.testing.assert_allclose(np.exp(shares), [[0.8175745, 0.3775407, 0.1824255, 0.6224593]], atol=1e-6)
+    np.testing.assert_allclose(np.exp(shares), [[[0.8175745, 0.1824255], [0.3775407, 0.6224593]]], atol=1e-6)

@@ -70,6 +70,19 @@ def test_the_first_mask_chooses_for_both():
     assert all(gradient[[1, 3, 5, 6]].tolist() == [0] * 4 for gradient in gradients)
 
 
+def test_the_divergence_of_passages_on_their_own_is_their_mean():
+    other = [[part / 2] for (part,) in LOGITS]
+    one_group, eight = [[1.0, 0, 0, 0, 0, 0, 0, 0]], [[1.0], *[[0.0]] * 7]
+    found = [
+        measured((LOGITS, other), labels, "binary", r_drop=1.0)[0] - measured((LOGITS, other), labels, "binary")[0]
+        for labels in (one_group, eight)
+    ]
+    # By hand: (p - q) (logit p - logit q) of each passage, as log p/q less log (1 - p)/(1 - q) is z - z / 2.
+    z = np.array(LOGITS)[:, 0]
+    apart = np.mean((1 / (1 + np.exp(-z)) - 1 / (1 + np.exp(-z / 2))) * z / 2)
+    assert found == pytest.approx([apart / 4] * 2, rel=1e-4)
+
+
 @pytest.mark.parametrize("layout", ["slices", "rows"])
 def test_training_on_the_hardest(files, tmp_path, layout):
     import json
