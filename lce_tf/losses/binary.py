@@ -15,6 +15,7 @@ class BinaryLoss(RankingLoss):
     key = "binary"
     help = "binary cross entropy over one logit, every passage of the group on its own"
     grades = True
+    classes = True
     options = {
         "label_smoothing": {
             "default": 0.0,

@@ -17,6 +17,7 @@ class CrossEntropyLoss(RankingLoss):
     help = "cross entropy over single labelled pairs, two logits (paper, eq. 2 and 3)"
     outputs = 2
     pairs = True
+    classes = True
 
     def blind(self, members):
         return math.log(2)

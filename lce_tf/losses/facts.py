@@ -16,6 +16,8 @@ class LossFacts:
         teacher: True if the labels are a teacher's scores of the passages.
         grades: True if the labels are the judgments' grades; several passages of a group may have a grade above 0. A
             loss with both `teacher` and `grades` uses a teacher's scores if there is a teacher, and grades otherwise.
+        classes: True if `RankingLoss.log_shares` gives a distribution over classes for each passage, not one over the
+            group's passages, so that R-Drop has something to compare in groups of one.
         least_group: smallest group size that the loss can learn from.
         options: name -> keywords of `lce_tf.foundation.settings.setting` (default, help, bounds, choices), for each
             number or word that `--loss-options` may set. The layer has them as fields of `self.option`.
@@ -27,5 +29,6 @@ class LossFacts:
     pairs: bool = False
     teacher: bool = False
     grades: bool = False
+    classes: bool = False
     least_group: int = 1
     options: Mapping[str, Mapping[str, Any]] = {}

@@ -35,6 +35,11 @@ def _check_labels(config: Any) -> None:
             f"--group {config.group}: --loss {config.loss} compares passages of a group; "
             f"give {about.least_group} or more"
         )
+    if config.r_drop and config.members == 1 and not about.classes:
+        raise UserError(
+            f"--r-drop {config.r_drop}: compares how a softmax shares out a group, of which a single passage has all; "
+            "give --group 2 or more, or leave it out"
+        )
     if about.teacher and not about.grades and config.teacher is None:
         raise UserError(f"--loss {config.loss}: learns from a --teacher, a run that python -m lce_tf.score writes")
     if config.teacher is not None and not about.teacher:

@@ -18,6 +18,7 @@ PAPER = TrainConfig("msmarco-passage", "bm25.trec")
         ({"loss": "margin-mse", "teacher": "t.trec", "group": 1}, "--group 1: --loss margin-mse compares passages"),
         ({"r_drop": -1.0}, "--r-drop -1.0: give a weight of 0 or more"),
         ({"r_drop": float("nan")}, "--r-drop nan"),
+        ({"r_drop": 1.0, "loss": "mse", "teacher": "t.trec", "group": 1}, "--r-drop 1.0: compares how a softmax"),
         ({"xla": True, "strategy": "tpu"}, "--xla: what runs on a TPU is compiled by XLA anyway; leave it out"),
         ({"strategy": "magic"}, "--strategy 'magic': known are mirrored, one_device, multi_worker_mirrored, tpu"),
         ({"keep": "all"}, "--keep 'all': known are last, best"),
@@ -108,3 +109,8 @@ def test_a_teacher_is_asked_for_where_nothing_else_can_be_learnt(loss):
                 replace(PAPER, loss=loss, teacher=teacher)
         else:
             assert replace(PAPER, loss=loss, teacher=teacher).teacher == teacher
+
+
+def test_r_drop_in_groups_of_one_where_each_passage_has_classes():
+    assert replace(PAPER, r_drop=1.0, loss="ce").members == 1
+    assert replace(PAPER, r_drop=1.0, loss="binary", group=1).members == 1
