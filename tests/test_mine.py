@@ -174,6 +174,26 @@ def test_a_teacher_of_ones_own_filters_the_candidates(files, tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("flags", "longest", "noted"),
+    [
+        ("", 150, True),
+        ("--per-query 150", 150, True),
+        ("--teacher t.trec --teacher-margin 1", 150, True),
+        ("--per-query 149", 150, False),
+        ("--negatives-depth 149", 150, False),
+        ("--teacher-margin 1", 150, False),
+        ("--rounds 1", 150, False),
+        ("", 201, False),
+    ],
+)
+def test_a_note_where_no_round_mines_anything(flags, longest, noted):
+    given = f"--dataset d --run r.trec --output o {flags}".split()
+    said = room.nothing_mined(mine.config_of(mine.parser().parse_args(given)), longest)
+    assert bool(said) == noted
+    assert not noted or "give a --per-query below 150, or --teacher-margin without a --teacher" in said
+
+
+@pytest.mark.parametrize(
     ("flags", "message"),
     [
         ("--rounds 0", "--rounds 0"),

@@ -1,5 +1,6 @@
 """Negatives mined in rounds: the model of a round scores the candidates that the next round's negatives come from."""
 
+import sys
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -86,6 +87,8 @@ def mine(config: MineConfig) -> Mined:
     with Steps(config.output, "mine", {**defaults_of(NegativesConfig), **DEFAULTS}).opened() as steps:
         candidates = _candidates(config, steps)
         longest = int(np.diff(read_run(candidates).offsets).max())
+        if note := nothing_mined(config, longest):
+            print(f"note: {note}", file=sys.stderr)
         models: list[Path] = []
         lists: list[Path] = []
         source = candidates
@@ -97,6 +100,22 @@ def mine(config: MineConfig) -> Mined:
                 source = config.scoring.teach(steps, name, models[-1], config.training, candidates, longest)
         table = _table(config, steps, models, lists) if config.training.dev_run else None
     return Mined(models, lists, table)
+
+
+def nothing_mined(config: MineConfig, longest: int) -> str:
+    """Why all rounds draw the same negatives, and what to give instead; "" if they do not.
+
+    Args:
+        longest: most candidates of a query. A training draws from the top of the list, whatever its order, so a model
+            that brings it into another order changes nothing unless the list is longer.
+    """
+    top = min(config.negatives.per_query or longest, config.training.negatives_depth)
+    if config.rounds == 1 or config.negatives.teacher == OWN or top < longest:
+        return ""
+    return (
+        f"no query has more than {longest} candidates, and each round draws from all of them, so no round mines any; "
+        f"give a --per-query below {longest}, or --teacher-margin without a --teacher"
+    )
 
 
 def _candidates(config: MineConfig, steps: Steps) -> Path:
