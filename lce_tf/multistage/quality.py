@@ -39,8 +39,8 @@ def check_dev(training: TrainConfig) -> None:
 
 
 def trained_alone(training: TrainConfig) -> TrainConfig:
-    """The training without its dev run, which is used later to measure its models, unless it evaluates on it itself."""
-    return training if training.evaluate_every else replace(training, dev_run=None)
+    """The training without its dev runs, the first of which measures its models later, unless it evaluates on them."""
+    return training if training.evaluate_every else replace(training, dev_run=None, dev_also="")
 
 
 def quality(
