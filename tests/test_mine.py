@@ -173,6 +173,17 @@ def test_a_teacher_of_ones_own_filters_the_candidates(files, tmp_path):
             assert all(scores[query][i] <= scores[query][judged(files)[query]] - 0.5 for i in row)
 
 
+@pytest.mark.parametrize("block", [1, 2, 1024])
+def test_the_shares_of_pairs_that_are_new(tmp_path, monkeypatch, block):
+    monkeypatch.setattr(room, "BLOCK", block)
+    lists = [["q1 a", "q1 b", "q2 a", "q3 longer-id"], ["q2 b", "q2 a", "q4 a", "q1 c", "q1 b"], ["q1 b"]]
+    files = [tmp_path / f"{number}.trec" for number in range(3)]
+    for file, pairs in zip(files, lists, strict=True):
+        rows = [pair.split() for pair in pairs]
+        file.write_text("".join(f"{query} Q0 {i} 1 {-n} t\n" for n, (query, i) in enumerate(rows)))
+    assert list(room.shares_new(files)) == [1.0, 3 / 5, 0.0]
+
+
 @pytest.mark.parametrize(
     ("flags", "longest", "noted"),
     [

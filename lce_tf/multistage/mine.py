@@ -1,6 +1,7 @@
 """Negatives mined in rounds: the model of a round scores the candidates that the next round's negatives come from."""
 
 import sys
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from lce_tf.data.hashes import file_sha256
-from lce_tf.data.runs import read_run
+from lce_tf.data.lookup import IdLookup
+from lce_tf.data.rows import found_at, ranges_of, stretches
+from lce_tf.data.runs import Run, read_run
 from lce_tf.errors import UserError
 from lce_tf.foundation.files import write_json, written
 from lce_tf.foundation.settings import check, setting
@@ -29,6 +32,8 @@ STARTS = ("backbone", "previous")
 OWN = ("scores of the round before",)
 # A rank beyond the end of any list of candidates.
 WHOLE = 1 << 30
+# Number of queries whose pairs are compared at a time.
+BLOCK = 1024
 
 
 @dataclass(frozen=True)
@@ -159,9 +164,7 @@ def _table(config: MineConfig, steps: Steps, models: list[Path], lists: list[Pat
     records = {one.name: read_record(file) for one, file in zip(rounds, lists, strict=True)}
     columns = {"negatives": {name: f"{record['negatives_kept']}" for name, record in records.items()}}
     columns["false negatives removed"] = {name: f"{_false(record)}" for name, record in records.items()}
-    pairs = [_pairs(file) for file in lists]
-    new = [f"{len(now - before) / len(now):.0%}" for before, now in zip([set(), *pairs], pairs, strict=False)]
-    columns["new"] = dict(zip(records, new, strict=True))
+    columns["new"] = dict(zip(records, (f"{share:.0%}" for share in shares_new(lists)), strict=True))
     text = markdown(facts, columns)
     write_json(steps.folder / "table.json", {**facts, "rounds": columns})
     with written(steps.folder / "table.md") as file:
@@ -174,5 +177,27 @@ def _false(record: dict[str, Any]) -> int:
     return sum(record["removed"][kind]["passages"] for kind in kinds if kind in record["removed"])
 
 
-def _pairs(file: Path) -> set[tuple[str, str]]:
-    return {(query, passage) for query, row in read_run(file).as_dict().items() for passage in row}
+def shares_new(lists: list[Path]) -> Iterator[float]:
+    """For each run, the share of its (query, passage) pairs that the run before it does not have."""
+    before = None
+    for file in lists:
+        now = read_run(file)
+        yield 1.0 if before is None else _count_new(before, now) / len(now)
+        before = now
+
+
+def _count_new(before: Run, now: Run) -> int:
+    """The number of pairs in `now` that `before` does not have."""
+    there, new = IdLookup(before.query_ids).rows(now.query_ids), 0
+    for first in range(0, len(now.query_ids), BLOCK):
+        block = slice(first, first + BLOCK)
+        rows, bounds = stretches(*ranges_of(before.offsets, there[block]))
+        offsets = now.offsets[first : first + BLOCK + 1]
+        ids = now.passage_ids[offsets[0] : offsets[-1]], before.passage_ids[rows]
+        # Pairs as single numbers (query * passages + passage), so that one search in a sorted array finds them.
+        known, numbers = np.unique(np.concatenate(ids), return_inverse=True)
+        owners = [np.repeat(np.arange(len(each) - 1), np.diff(each)) for each in (offsets, bounds)]
+        pairs = np.concatenate(owners) * len(known) + numbers
+        mine, theirs = np.split(pairs, [len(ids[0])])
+        new += int((found_at(mine, np.sort(theirs)) < 0).sum())
+    return new
