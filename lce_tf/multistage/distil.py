@@ -10,10 +10,10 @@ from lce_tf.foundation.files import read_json, write_json, written
 from lce_tf.foundation.settings import check, setting
 from lce_tf.foundation.steps import Steps
 from lce_tf.losses import LOSSES
-from lce_tf.model import checkpoint, hub
+from lce_tf.model import checkpoint
 from lce_tf.multistage.quality import Model, check_dev, markdown, quality, trained_alone
 from lce_tf.multistage.rates import rates
-from lce_tf.multistage.scoring import ScoringConfig, data_hashes
+from lce_tf.multistage.scoring import ScoringConfig, backbone_hashes, data_hashes
 from lce_tf.multistage.student import PICKS, picked, student_config, write_student
 from lce_tf.training.config import DEFAULTS, TrainConfig
 from lce_tf.training.job import train
@@ -106,8 +106,8 @@ def training_like(teacher: str, flags: dict) -> dict:
 
 def _trained(config: DistilConfig, steps: Steps, layers: int, start: Path, scores: Path) -> Path:
     training = replace(trained_alone(config.training), backbone=str(start), teacher=str(scores))
-    hashes = {"run": training.run, "teacher": str(scores), "backbone": str(hub.weight_file(start))}
-    settings = {**asdict(training), **{f"{name}_sha256": file_sha256(file) for name, file in hashes.items()}}
+    hashes = {"run_sha256": file_sha256(training.run), "teacher_sha256": file_sha256(scores)}
+    settings = {**asdict(training), **hashes, **backbone_hashes(training.backbone)}
     settings |= data_hashes(training.dataset, training.split)
     return steps.make(f"layers-{layers}/model", settings, lambda path: train(training, path))
 

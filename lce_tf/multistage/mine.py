@@ -23,7 +23,7 @@ from lce_tf.hard_negatives.records import read_record
 from lce_tf.model import hub
 from lce_tf.model.config import EncoderConfig
 from lce_tf.multistage.quality import Model, check_dev, markdown, quality, trained_alone
-from lce_tf.multistage.scoring import ScoringConfig, data_hashes
+from lce_tf.multistage.scoring import ScoringConfig, backbone_hashes, data_hashes
 from lce_tf.training.config import DEFAULTS, TrainConfig
 from lce_tf.training.job import train
 
@@ -151,8 +151,7 @@ def _trained(config: MineConfig, steps: Steps, number: int, run: Path, models: l
     training = replace(trained_alone(config.training), run=str(run))
     if config.start == "previous" and models:
         training = replace(training, backbone=str(models[-1]))
-    weights = hub.weight_file(hub.locate(training.backbone))
-    settings = {**asdict(training), "run_sha256": file_sha256(run), "backbone_sha256": file_sha256(weights)}
+    settings = {**asdict(training), "run_sha256": file_sha256(run), **backbone_hashes(training.backbone)}
     settings |= data_hashes(training.dataset, training.split)
     return steps.make(f"round-{number}/model", settings, lambda path: train(training, path))
 

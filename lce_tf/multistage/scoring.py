@@ -8,7 +8,7 @@ from lce_tf.data.hashes import file_sha256, texts_key
 from lce_tf.data.qrels import judgments_key
 from lce_tf.foundation.settings import check, setting
 from lce_tf.foundation.steps import Steps
-from lce_tf.model import checkpoint
+from lce_tf.model import checkpoint, hub
 from lce_tf.reranking.engine import ENGINES
 from lce_tf.reranking.rerank import RerankConfig, rerank
 from lce_tf.training.config import TrainConfig
@@ -22,6 +22,17 @@ def data_hashes(name: str, split: str | None) -> dict[str, str]:
         "queries": texts_key(dataset.queries(split)),
         "judgments": judgments_key(dataset.qrels(split)),
     }
+
+
+def backbone_hashes(name: str) -> dict[str, str]:
+    """Hashes of a backbone's weights, which a trained product depends on.
+
+    Of weights in several files the first hash is the index's alone, as older records have it.
+    """
+    folder = hub.locate(name)
+    file = hub.weight_file(folder)
+    hashes = {"backbone_sha256": file_sha256(file)}
+    return hashes | ({"backbone_shards_sha256": hub.weights_sha256(folder)} if file.suffix == ".json" else {})
 
 
 @dataclass(frozen=True)

@@ -21,9 +21,8 @@ from lce_tf.foundation.at_once import Task, run_at_once
 from lce_tf.foundation.files import write_json, written
 from lce_tf.foundation.settings import check, flag, parsed, setting
 from lce_tf.foundation.steps import Steps
-from lce_tf.model import hub
 from lce_tf.multistage.quality import FIRST_STAGE, MEASURES, Model, markdown, quality
-from lce_tf.multistage.scoring import ScoringConfig, data_hashes
+from lce_tf.multistage.scoring import ScoringConfig, backbone_hashes, data_hashes
 from lce_tf.training.config import DEFAULTS, TrainConfig
 from lce_tf.training.job import train
 
@@ -168,8 +167,7 @@ def _halves(config: SearchConfig, steps: Steps) -> tuple[Path, Path]:
 
 
 def _trained(training: TrainConfig, steps: Steps, name: str) -> Path:
-    weights = hub.weight_file(hub.locate(training.backbone))
-    settings = {**asdict(training), "run_sha256": file_sha256(training.run), "backbone_sha256": file_sha256(weights)}
+    settings = {**asdict(training), "run_sha256": file_sha256(training.run), **backbone_hashes(training.backbone)}
     settings |= data_hashes(training.dataset, training.split)
     if training.teacher is not None:
         settings["teacher_sha256"] = file_sha256(training.teacher)
