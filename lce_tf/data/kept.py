@@ -27,6 +27,8 @@ def kept_arrays(folder: Path, make: Callable[[], tuple[Arrays, dict[str, Any]]])
     if found := _opened(folder):
         return found
     arrays, facts = make()
+    if found := _opened(folder):  # another process has made it in the meantime, and may be using it
+        return found
     try:
         shutil.rmtree(folder, ignore_errors=True)
         with built_folder(folder) as scratch:

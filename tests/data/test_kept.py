@@ -109,3 +109,16 @@ def test_without_a_cache_to_write_the_work_is_done_all_the_same(tmp_path, capsys
     (tmp_path / "file").write_text("")
     check(kept_arrays(tmp_path / "file" / "kept", Maker()))
     assert "could not be kept" in capsys.readouterr().err
+
+
+def test_what_another_process_has_made_in_the_meantime_stays(tmp_path):
+    folder, files = tmp_path / "kept", []
+
+    def make():
+        kept_arrays(folder, Maker())
+        files.append((folder / "kept.json").stat().st_ino)
+        return Maker()()
+
+    arrays = check(kept_arrays(folder, make))
+    assert isinstance(arrays["table"].base, np.memmap)
+    assert [(folder / "kept.json").stat().st_ino] == files
