@@ -34,9 +34,8 @@ def dev_sets(dataset: str, split: str | None, run: str | None, also: str) -> lis
     """
     found = [DevSet("", dataset, split, run)] if run else []
     for text in filter(None, also.split(",")):
-        of, _, rest = text.partition(":")
-        its_split, colon, its_run = rest.partition(":")
-        if not (colon and of and its_run):
+        of, its_split, its_run = _parts(text)
+        if not (of and its_run):
             raise UserError(f"--dev-also {text}: give DATASET:SPLIT:RUN, such as beir/scifact:test:scifact.bm25.trec")
         found.append(DevSet(Path(its_run).stem, of, its_split or None, its_run))
     if len({MEAN, *(one.name for one in found)}) <= len(found):
@@ -45,3 +44,14 @@ def dev_sets(dataset: str, split: str | None, run: str | None, also: str) -> lis
             f"{MEAN}"
         )
     return found
+
+
+def _parts(text: str) -> tuple[str, str, str]:
+    """Data set, split and run of DATASET:SPLIT:RUN; empty if there are fewer parts.
+
+    A data set in a layout of one's own, `package.module.Class:FOLDER`, has a colon itself, and so may a run's path.
+    """
+    first, *rest = text.split(":")
+    if len(rest) > 2 and "." in first and all(part.isidentifier() for part in first.split(".")):
+        return f"{first}:{rest[0]}", rest[1], ":".join(rest[2:])
+    return (first, rest[0], ":".join(rest[1:])) if len(rest) > 1 else ("", "", "")

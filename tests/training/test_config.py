@@ -114,3 +114,13 @@ def test_a_teacher_is_asked_for_where_nothing_else_can_be_learnt(loss):
 def test_r_drop_in_groups_of_one_where_each_passage_has_classes():
     assert replace(PAPER, r_drop=1.0, loss="ce").members == 1
     assert replace(PAPER, r_drop=1.0, loss="binary", group=1).members == 1
+
+
+def test_further_dev_sets():
+    named = "pkg.mod.Class:folder:dev:run.trec,beir/scifact::a:b.trec,my.data:dev:x.trec"
+    found = replace(PAPER, dev_run="d.trec", dev_also=named).dev_sets[1:]
+    assert [one[1:] for one in found] == [
+        ("pkg.mod.Class:folder", "dev", "run.trec"),
+        ("beir/scifact", None, "a:b.trec"),
+        ("my.data", "dev", "x.trec"),
+    ]
