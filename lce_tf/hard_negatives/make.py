@@ -28,10 +28,7 @@ from lce_tf.hard_negatives.drawing import drawn
 from lce_tf.hard_negatives.examples import Examples
 from lce_tf.hard_negatives.passages import Passages
 from lce_tf.hard_negatives.records import FILTERS, per_query, summary, write_negatives
-from lce_tf.hard_negatives.teacher import Teacher
-
-# Number of queries whose candidates are processed at a time.
-BLOCK = 1024
+from lce_tf.hard_negatives.teacher import BLOCK, Teacher
 
 
 class Negatives(NamedTuple):
@@ -94,16 +91,21 @@ class _Making:
 
     def made(self) -> Negatives:
         """The run and its record."""
-        parts = []
+        # Only what is written is kept of each block: a training run has a hundred million rows.
+        passages, scores, counts, from_runs = [], [], [], np.zeros(len(self.runs), np.int64)
         for first in range(0, len(self.queries.names), BLOCK):
             last = min(first + BLOCK, len(self.queries.names))
             kept = self._block(np.arange(first, last))
-            parts.append(kept._replace(owners=kept.owners + first))
-        kept = Candidates(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
-        counts = np.bincount(kept.owners, minlength=len(self.queries.names))
-        if not len(kept.owners):
+            passages.append(kept.passages)
+            scores.append(kept.scores)
+            counts.append(np.bincount(kept.owners, minlength=last - first))
+            from_runs += np.bincount(kept.runs, minlength=len(self.runs))
+        passages = np.concatenate(passages)  # one column at a time, so that its parts are freed before the next
+        scores = np.concatenate(scores)
+        counts = np.concatenate(counts)
+        if not len(passages):
             raise UserError(f"no negative is left of {self.candidates} candidates: {self._reasons()}")
-        return Negatives(self._run(kept, counts), self._record(kept, counts))
+        return Negatives(self._run(passages, scores, counts), self._record(counts, from_runs))
 
     def _block(self, indices: np.ndarray) -> Candidates:
         """The negatives of the queries at these indices."""
@@ -149,18 +151,17 @@ class _Making:
             return taught.above_margin(config.teacher_margin)
         return taught.above_share(config.teacher_share, config.teacher_scale)
 
-    def _run(self, kept: Candidates, counts: np.ndarray) -> Run:
+    def _run(self, passages: np.ndarray, scores: np.ndarray, counts: np.ndarray) -> Run:
         some = counts > 0
         offsets = np.concatenate([[0], np.cumsum(counts[some])])
         # Scores of different runs cannot be compared, so with several runs the scores written are -1, -2, ... in the
         # order of `drawn`.
-        one = len(self.runs) == 1
-        scores = kept.scores if one else np.repeat(offsets[:-1], counts[some]) - np.arange(len(kept.owners)) - 1.0
-        return Run.build(self.queries.names[some], offsets, self.passages.ids[kept.passages], scores, self.config.tag)
+        if len(self.runs) > 1:
+            scores = np.repeat(offsets[:-1], counts[some]) - np.arange(len(passages)) - 1.0
+        return Run.build(self.queries.names[some], offsets, self.passages.ids[passages], scores, self.config.tag)
 
-    def _record(self, kept: Candidates, counts: np.ndarray) -> dict[str, Any]:
+    def _record(self, counts: np.ndarray, from_runs: np.ndarray) -> dict[str, Any]:
         names = [name.decode() for name in self.queries.names.tolist()]
-        from_runs = np.bincount(kept.runs, minlength=len(self.runs)).tolist()
         return {
             "config": asdict(self.config),
             "inputs": self.hashes,
@@ -173,8 +174,8 @@ class _Making:
                 kind: {"passages": self.removed[kind], "queries": self.touched[kind]} for kind in self._filters()
             },
             **({"unscored": self.unscored} if self.teacher else {}),
-            "negatives_kept": len(kept.owners),
-            "from_runs": dict(zip(self.config.runs, from_runs, strict=True)),
+            "negatives_kept": int(counts.sum()),
+            "from_runs": dict(zip(self.config.runs, from_runs.tolist(), strict=True)),
             "negatives_a_query": per_query(counts[counts > 0]),
             "examples": self.examples.with_texts(self.dataset, self.config.split),
         }

@@ -12,6 +12,9 @@ from lce_tf.hard_negatives.candidates import Candidates, Judged
 from lce_tf.hard_negatives.filters import Taught
 from lce_tf.hard_negatives.passages import Passages
 
+# Number of queries whose candidates are processed at a time.
+BLOCK = 1024
+
 
 class Teacher:
     """A teacher's scores, read from `runs`. If several runs score a pair, the first run's score is used.
@@ -36,12 +39,14 @@ class Teacher:
         Raises:
             UserError: it has scored none.
         """
-        indices = np.arange(len(queries.names))
-        if not np.isfinite(self._looked_up(indices, *_positives(queries))).any():
-            raise UserError(
-                f"--teacher {' '.join(files)}: has no score of a passage judged relevant to one of the queries; write "
-                "it with python -m lce_tf.score, from the --run"
-            )
+        for first in range(0, len(queries.names), BLOCK):
+            last = min(first + BLOCK, len(queries.names))
+            if np.isfinite(self._looked_up(np.arange(first, last), *_positives(queries.block(first, last)))).any():
+                return
+        raise UserError(
+            f"--teacher {' '.join(files)}: has no score of a passage judged relevant to one of the queries; write it "
+            "with python -m lce_tf.score, from the --run"
+        )
 
     def taught(self, indices: np.ndarray, queries: Judged, candidates: Candidates) -> Taught:
         """The teacher's scores for a block of queries.

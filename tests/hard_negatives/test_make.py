@@ -8,7 +8,7 @@ import pytest
 
 from lce_tf.data.runs import read_run
 from lce_tf.errors import UserError
-from lce_tf.hard_negatives import make
+from lce_tf.hard_negatives import make, teacher
 from lce_tf.hard_negatives.make import negatives
 from lce_tf.hard_negatives.records import MADE_BY, read_record
 
@@ -189,6 +189,16 @@ def test_a_teacher_s_scores_that_32_bits_do_not_hold_are_refused(files):
         UserError, match=r"teacher.trec: query q0, passage p1: 1e\+39: a teacher's scores must lie within"
     ):
         negatives(files.config(0, teacher=files.teacher, teacher_margin=1.0))
+
+
+def test_a_teacher_of_one_query_is_found_in_any_block(files, monkeypatch):
+    monkeypatch.setattr(teacher, "BLOCK", 1)
+    asked = []
+    whole = teacher.Teacher._looked_up
+    monkeypatch.setattr(teacher.Teacher, "_looked_up", lambda self, *of: asked.append(of[0]) or whole(self, *of))
+    (files.folder / "teacher.trec").write_text(f"q4 Q0 {next(iter(files.qrels['q4']))} 1 2 t\n")
+    negatives(files.config(0, teacher=files.teacher, teacher_margin=1.0))
+    assert [indices.tolist() for indices in asked if len(indices) == 1] == [[0], [1], [2], [3], [4]]
 
 
 def test_a_teacher_of_other_queries_is_refused(files):
