@@ -63,12 +63,18 @@ def from_backbone(
         if hasattr(layer, "kernel"):
             values = draws.standard_normal(layer.kernel.shape)
             layer.kernel.assign(np.clip(values, -2, 2) * config.initializer_range)
-    if "lce_tf" in hub.read_config(folder) or is_public(folder):
+    why = ""
+    if "lce_tf" in hub.read_config(folder):
         before = trained(folder)
-        if why := _unfit(before, config, scoring):
-            print(f"note: {name}: is a trained cross-encoder, but a new head is trained: {why}", file=sys.stderr)
-        else:
-            _load_head(model, folder, _with_modules(folder, before.scoring, arrays))
+    else:
+        try:
+            before = trained(folder) if is_public(folder) else None
+        except UserError as error:  # it gives no scores here, but its encoder can be trained
+            before, why = None, str(error)
+    if before and not (why := _unfit(before, config, scoring)):
+        _load_head(model, folder, _with_modules(folder, before.scoring, arrays))
+    if why:
+        print(f"note: {name}: is a trained cross-encoder, but a new head is trained: {why}", file=sys.stderr)
     return model
 
 

@@ -135,6 +135,12 @@ def test_an_inverted_classifier_is_not_kept(tmp_path, hf_model, capsys):
     assert "the first of its own's two logits means relevant, not the second" in capsys.readouterr().err
 
 
+def test_a_classifier_that_gives_no_scores_is_a_backbone(tmp_path, hf_model, capsys):
+    hf_model("BertForSequenceClassification", num_labels=3).save_pretrained(tmp_path)
+    checkpoint.from_backbone(str(tmp_path), Scoring(1), FLOAT32, 9)
+    assert "a new head is trained: " in (said := capsys.readouterr().err) and "has 3 labels" in said
+
+
 def test_a_linear_module_of_sentence_transformers_is_a_head_too(tmp_path, capsys):
     CASES["an encoder, [CLS] and a linear module"](tmp_path)
     kept = checkpoint.load(tmp_path).head.arrays()["head.weight"]
