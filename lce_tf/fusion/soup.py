@@ -127,9 +127,8 @@ def _facts(folder: Path) -> dict[str, Any]:
 def _refuse_lost(folder: Path, config: EncoderConfig) -> None:
     """Raises UserError if the checkpoint has a setting of sentence-transformers that `checkpoint.save` cannot write."""
     layout = st_layout.read(folder) if checkpoint.is_public(folder) else st_layout.Layout()
-    saved = EncoderConfig.from_huggingface(config.to_huggingface())
     lost = {"a default prompt": layout.prompt, "do_lower_case": layout.lower}
-    lost["pooling by the mean"] = saved.classifier_pooling != config.classifier_pooling
+    lost["pooling by the mean"] = not config.told
     if what := next((name for name, there in lost.items() if there), None):
         raise UserError(
             f"{folder}: has {what} in its sentence-transformers files, which an average of checkpoints would lose; "

@@ -142,6 +142,11 @@ class EncoderConfig:
         filled = {key.name: key.write(getattr(self, key.field)) for key in keys if key.field and key.write}
         return {"model_type": self.model_type, **fixed, **filled}
 
+    @property
+    def told(self) -> bool:
+        """Whether `to_huggingface` tells which vector is scored; it does not where modules of their own tell it."""
+        return EncoderConfig.from_huggingface(self.to_huggingface()).classifier_pooling == self.classifier_pooling
+
     def as_json(self) -> dict[str, Any]:
         """Plain values for hashes; fields from `pad_token_id` on, which came later, only if not at their default."""
         values, defaults = asdict(self), {field.name: field.default for field in fields(self)}

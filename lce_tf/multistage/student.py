@@ -34,7 +34,8 @@ def student_config(config: EncoderConfig, kept: list[int]) -> EncoderConfig:
     """The shape of an encoder with only the layers `kept` of one of shape `config`.
 
     Raises:
-        UserError: the layers share their weights, or the first layer of the family cannot be any other.
+        UserError: the layers share their weights, the first layer of the family cannot be any other, or a student's
+            `config.json` could not say which vector is scored.
     """
     family, layers = config.family, len(kept)
     if family.shares:
@@ -45,6 +46,11 @@ def student_config(config: EncoderConfig, kept: list[int]) -> EncoderConfig:
         raise UserError(
             f"--layers {layers}: keeps layer {kept[0]} as the first, but {family.title}'s first layer is unlike the "
             "others: it has no norm before its attention; give --pick even or first"
+        )
+    if not config.told:
+        raise UserError(
+            f"--layers {layers}: the checkpoint's modules of sentence-transformers pool by the mean, which a student "
+            f"of {family.title} would lose; train it with lce train, --layers and --teacher"
         )
     kinds = tuple(config.layer_types[index] for index in kept) if config.layer_types else ()
     return replace(config, num_hidden_layers=layers, layer_types=kinds)

@@ -72,6 +72,13 @@ def test_the_kinds_of_attention_of_the_layers_that_are_kept(tmp_path):
     checkpoint.load(tmp_path / "student")
 
 
+def test_a_teacher_that_modules_of_its_own_pool_has_no_student():
+    with pytest.raises(
+        UserError, match="--layers 1: the checkpoint's modules of sentence-transformers pool by the mean"
+    ):
+        student_config(EncoderConfig("bert", classifier_pooling="mean"), [0])
+
+
 @pytest.mark.parametrize(
     ("name", "kept", "said"),
     [
