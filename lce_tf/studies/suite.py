@@ -12,6 +12,7 @@ from lce_tf.data.layouts import holds_collection
 from lce_tf.data.qrels import Qrels, judgments_key
 from lce_tf.data.records import Dataset
 from lce_tf.data.runs import Run, read_run, write_trec
+from lce_tf.data.spared import BESIDE_A_RUN, spare_inputs
 from lce_tf.errors import UserError
 from lce_tf.evaluation.inputs import level, read_judged
 from lce_tf.evaluation.measures import evaluate, parse_measure
@@ -127,13 +128,15 @@ def suite(config: SuiteConfig) -> Outcome:
     set, or a system's missing run on a set, is listed in `Outcome.missing`, and the others are measured.
 
     Raises:
-        UserError: a checkpoint that is not a trained cross-encoder, or no set that can be measured.
+        UserError: a checkpoint that is not a trained cross-encoder, an output that would overwrite what is read, or no
+            set that can be measured.
     """
     for folder in config.rerankers.values():
         checkpoint.trained(checkpoint.locate(folder))
     outcome = Outcome((FIRST, *config.rerankers, *config.finished))
     if holds_collection(config.output) or (Path(config.output) / "config.json").is_file():
         raise UserError(f"--output {config.output}: holds a data set or a checkpoint; choose another folder")
+    _spare_inputs(config)
     output = make_folder(config.output)
     with alone(output / "suite.json"):
         for one in parse_sets(config.sets):
@@ -145,6 +148,17 @@ def suite(config: SuiteConfig) -> Outcome:
     if not outcome.values:
         raise UserError(f"none of the sets can be measured; {next(iter(outcome.missing.values()))}")
     return outcome
+
+
+def _spare_inputs(config: SuiteConfig) -> None:
+    """Refuses outputs that would overwrite a finished run or a first stage, such as those of an earlier suite."""
+    sets, output = parse_sets(config.sets), Path(config.output)
+    patterns = [*config.finished.values(), *([config.first_stage] if config.first_stage else [])]
+    inputs = [pattern.replace("{set}", one.name) for pattern in patterns for one in sets]
+    spare_inputs(output / "suite.json", inputs)
+    for one in sets:
+        for name in ("first", *config.rerankers):
+            spare_inputs(output / one.name / f"{name}.trec", inputs, beside=BESIDE_A_RUN)
 
 
 def _measured(config: SuiteConfig, one: TestSet, outcome: Outcome) -> Iterator[tuple[str, dict[str, dict[str, float]]]]:

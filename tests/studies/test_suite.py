@@ -137,3 +137,24 @@ def test_settings_that_cannot_be_meant(settings, said):
 def test_a_checkpoint_whose_path_holds_an_equals_sign():
     config = SuiteConfig(("x=./data:dev",), "out", ("search/rate=1/model", "best=search/rate=2/model"))
     assert config.rerankers == {"model": "search/rate=1/model", "best": "search/rate=2/model"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "lost"),
+    [
+        ({"runs": ("before=out/{set}/tiny.trec",)}, "out/one/tiny.trec"),
+        ({"runs": ("tables=out/suite.json",), "sets": ("one=./one:dev",)}, "out/suite.json"),
+        ({"first_stage": "out/{set}/first.trec"}, "out/one/first.trec"),
+        ({"first_stage": "./out/../out/{set}/tiny.trec"}, "out/one/tiny.trec"),
+    ],
+)
+def test_the_runs_that_are_read_are_not_overwritten(place, settings, lost):
+    for name in ("one", "two"):
+        Path(f"out/{name}").mkdir(parents=True)
+        for file in ("tiny.trec", "first.trec"):
+            shutil.copy(f"first/{name}.trec", f"out/{name}/{file}")
+    Path("out/suite.json").write_text("{}")
+    before = Path(lost).read_bytes()
+    with pytest.raises(UserError, match=f"--output {lost}: would overwrite .*, which is read; name another file"):
+        suite(replace(place, **settings))
+    assert Path(lost).read_bytes() == before
