@@ -16,6 +16,12 @@ def device() -> str:
     return "gpu" if tf.config.list_physical_devices("GPU") else "cpu"
 
 
+def check_precision(precision: str) -> None:
+    """Refuses a precision that `keras_model` does not know."""
+    if precision != "bfloat16":
+        resolve(precision, "cpu")  # every device knows the same names
+
+
 def keras_model(folder: str | Path, precision: str):
     """The `CrossEncoder` in a checkpoint's folder.
 

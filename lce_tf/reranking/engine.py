@@ -49,6 +49,16 @@ class Engine:
         """
         raise TypeError(f"{cls.__name__} does not define how it opens a checkpoint")
 
+    @classmethod
+    def check(cls, precision: str) -> None:
+        """Refuses the name of a precision that the engine does not have, without reading a checkpoint.
+
+        It is called before the long work. The base class refuses nothing; `open` has the last word.
+
+        Raises:
+            UserError: the engine does not have this precision.
+        """
+
     def batches(self, packer: Packer, query_rows: np.ndarray, passage_rows: np.ndarray) -> Batches:
         """Yields (indices of the pairs, their batch in the form that `start` takes); every pair once, in any order.
 

@@ -19,10 +19,20 @@ def open_engine(folder: str | Path, engine: str = AUTO, precision: str = AUTO) -
     Raises:
         UserError: an unknown engine, a precision that the engine does not have, or a checkpoint that cannot be read.
     """
-    if engine == AUTO:
-        home = "cpu" if device() == "cpu" else "accelerator"
-        engine = next(name for name in ENGINES if ENGINES.about(name).home == home)
-    return ENGINES[engine].open(folder, precision)
+    return ENGINES[_chosen(engine)].open(folder, precision)
+
+
+def check_precision(engine: str = AUTO, precision: str = AUTO) -> None:
+    """Refuses what `open_engine` would refuse of these names, without a checkpoint."""
+    if precision != AUTO:
+        ENGINES[_chosen(engine)].check(precision)
+
+
+def _chosen(engine: str) -> str:
+    if engine != AUTO:
+        return engine
+    home = "cpu" if device() == "cpu" else "accelerator"
+    return next(name for name in ENGINES if ENGINES.about(name).home == home)
 
 
 def live_engine(model) -> Engine:

@@ -38,11 +38,15 @@ class OpenVinoEngine(Engine):
     steady = True
 
     @classmethod
+    def check(cls, precision):
+        if precision not in (AUTO, *PRECISIONS):
+            raise UserError(f"--precision {precision!r}: OpenVINO's are {AUTO}, {', '.join(PRECISIONS)}")
+
+    @classmethod
     def open(cls, folder, precision):
+        cls.check(precision)
         if precision == AUTO:
             precision = "bfloat16" if cpu_has_bfloat16() else "float32"
-        if precision not in PRECISIONS:
-            raise UserError(f"--precision {precision!r}: OpenVINO's are {AUTO}, {', '.join(PRECISIONS)}")
         openvino_runtime()  # raises here if OpenVINO is not installed
         return cls(exported(folder), precision)
 

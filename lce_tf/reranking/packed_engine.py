@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from lce_tf.kernels import available
 from lce_tf.model.packed import PackedModel, Tokens
-from lce_tf.reranking.devices import keras_model
+from lce_tf.reranking.devices import check_precision, keras_model
 from lce_tf.reranking.engine import Batches, Engine
 from lce_tf.reranking.forks import same_process, tensorflow_begins
 from lce_tf.reranking.layout import in_rows, made_ahead
@@ -38,6 +38,10 @@ class PackedEngine(Engine):
     help = "several pairs a row, one program compiled by XLA, fused kernels on NVIDIA GPUs"
     home = "accelerator"
     ahead = 3
+
+    @classmethod
+    def check(cls, precision):
+        check_precision(precision)
 
     @classmethod
     def open(cls, folder, precision):

@@ -27,9 +27,9 @@ from lce_tf.model import checkpoint, hub
 from lce_tf.reranking import on_ray
 from lce_tf.reranking.activation import activated
 from lce_tf.reranking.chunks import Chunks
-from lce_tf.reranking.engine import ENGINES, Engine
-from lce_tf.reranking.engines import open_engine
-from lce_tf.reranking.opening import SPECIAL_WORDS, open_checkpoint
+from lce_tf.reranking.engine import AUTO, ENGINES, Engine
+from lce_tf.reranking.engines import check_precision, open_engine
+from lce_tf.reranking.opening import SPECIAL_WORDS, Opened, open_checkpoint
 from lce_tf.reranking.order import best_windows, known_queries, merged, merged_beside, pair_rows, scores_of
 from lce_tf.reranking.outputs import refuse_stream, write_reranked
 from lce_tf.reranking.scoring import score_pairs
@@ -163,17 +163,7 @@ def rerank(config: RerankConfig) -> Run:
     check_ids(run, config.file)  # before the long work rather than after it
     folder = checkpoint.locate(config.checkpoint)
     watched = hub.watched(folder)
-    opened = open_checkpoint(
-        folder,
-        config.query_length,
-        config.sequence_length,
-        config.window,
-        config.stride,
-        config.windows,
-        config.special_words,
-        config.positive_label,
-        config.trust_settings,
-    )
+    opened = opened_for(config, folder)
     tokenizer, template, scoring, lengths = opened.tokenizer, opened.template, opened.scoring, opened.lengths
     check_output(config.file, "--output")
     where = f"{config.dataset}" + (f", split {config.split}" if config.split else "")
@@ -209,6 +199,32 @@ def rerank(config: RerankConfig) -> Run:
         write_reranked(ranked, raw, config.file, facts)
         shutil.rmtree(f"{config.file}.partial", ignore_errors=True)
     return ranked
+
+
+def opened_for(config: RerankConfig, folder: Path | None = None) -> Opened:
+    """The checkpoint of a job, opened but for its weights: what can be found wrong with it before the long work.
+
+    Args:
+        folder: where the checkpoint lies, if that is known already.
+
+    Raises:
+        UserError: as `open_checkpoint`; or it has no weights, or the engine does not have the precision.
+    """
+    opened = open_checkpoint(
+        folder or config.checkpoint,
+        config.query_length,
+        config.sequence_length,
+        config.window,
+        config.stride,
+        config.windows,
+        config.special_words,
+        config.positive_label,
+        config.trust_settings,
+    )
+    hub.weight_file(opened.folder)
+    if config.ray is None or config.engine != AUTO:  # on Ray, each worker chooses the engine for its own device
+        check_precision(config.engine, config.precision)
+    return opened
 
 
 def _shard_facts(shard: Shard | None, whole: Run) -> dict[str, Any]:

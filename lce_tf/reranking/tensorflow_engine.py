@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from lce_tf.model.encoder import filled
-from lce_tf.reranking.devices import keras_model
+from lce_tf.reranking.devices import check_precision, keras_model
 from lce_tf.reranking.engine import Batches, Engine
 from lce_tf.reranking.forks import same_process, tensorflow_begins
 from lce_tf.reranking.layout import by_width
@@ -30,6 +30,10 @@ class TensorFlowEngine(Engine):
     help = "the Keras model itself, pairs padded to a few widths"
     steady = True
     xla = False
+
+    @classmethod
+    def check(cls, precision):
+        check_precision(precision)
 
     @classmethod
     def open(cls, folder, precision):

@@ -1,5 +1,6 @@
 """Engines: OpenVINO computes the same as TensorFlow, converts once, and faults are raised as exceptions."""
 
+import contextlib
 import os
 import shutil
 
@@ -9,7 +10,7 @@ import pytest
 from lce_tf.errors import UserError
 from lce_tf.model import checkpoint
 from lce_tf.reranking import openvino_model
-from lce_tf.reranking.engines import open_engine
+from lce_tf.reranking.engines import check_precision, open_engine
 from lce_tf.reranking.openvino_model import exported
 from lce_tf.reranking.openvino_runtime import openvino_runtime
 from lce_tf.reranking.scoring import computed, score_pairs
@@ -135,6 +136,14 @@ def test_a_damaged_conversion_says_what_to_delete(checkpoints, monkeypatch, tmp_
 def test_unknown_names_are_refused(checkpoints, engine, precision, words):
     with pytest.raises(UserError, match=words):
         open_engine(checkpoints[1], engine, precision)
+    with pytest.raises(UserError, match=words) if precision != "auto" else contextlib.nullcontext():
+        check_precision(engine, precision)
+
+
+@pytest.mark.parametrize("engine", ["auto", "openvino", "packed", "tensorflow", "xla"])
+def test_what_every_engine_takes(engine):
+    for precision in ("auto", "float32", "bfloat16"):
+        check_precision(engine, precision)
 
 
 def batch(length=16):

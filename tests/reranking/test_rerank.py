@@ -210,13 +210,15 @@ def test_a_model_that_gives_nan_writes_no_run(config, monkeypatch):
     assert "new.trec" not in files_of(config)
 
 
-def test_unwritable_outputs_are_refused_before_the_work(config, monkeypatch, tmp_path):
+def test_what_cannot_be_is_refused_before_the_work(config, monkeypatch, tmp_path):
     def work(*_):
         raise AssertionError("worked")
 
     monkeypatch.setattr(module, "passage_store", work)
     monkeypatch.setattr(module, "open_engine", work)
     (tmp_path / "file").write_text("x")
+    with pytest.raises(UserError, match="precision 'int4'"):
+        rerank(replace(config, precision="int4"))
     with pytest.raises(UserError, match="cannot be made a folder"):
         rerank(replace(config, output=str(tmp_path / "file" / "new.trec")))
     if module.Path("/proc/self").is_dir():  # a folder in which nobody can make files, not even root
