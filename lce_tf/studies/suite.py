@@ -21,9 +21,8 @@ from lce_tf.foundation.files import make_folder
 from lce_tf.foundation.locks import alone
 from lce_tf.foundation.settings import check, setting
 from lce_tf.foundation.steps import renew
-from lce_tf.model import checkpoint
 from lce_tf.reranking.engine import ENGINES
-from lce_tf.reranking.rerank import RerankConfig
+from lce_tf.reranking.rerank import RerankConfig, opened_for
 from lce_tf.retrieval import bm25
 from lce_tf.studies.reranked import rerank_once
 from lce_tf.studies.sets import TestSet, parse_sets
@@ -131,8 +130,8 @@ def suite(config: SuiteConfig) -> Outcome:
         UserError: a checkpoint that is not a trained cross-encoder, an output that would overwrite what is read, or no
             set that can be measured.
     """
-    for folder in config.rerankers.values():
-        checkpoint.trained(checkpoint.locate(folder))
+    for name in config.rerankers:
+        opened_for(_job(config, parse_sets(config.sets)[0], name))  # finds what is wrong with it before any work
     outcome = Outcome((FIRST, *config.rerankers, *config.finished))
     if holds_collection(config.output) or (Path(config.output) / "config.json").is_file():
         raise UserError(f"--output {config.output}: holds a data set or a checkpoint; choose another folder")
@@ -177,31 +176,43 @@ def _measured(config: SuiteConfig, one: TestSet, outcome: Outcome) -> Iterator[t
         run = one.measured(read_judged(f"{one.name}, {name}", path, qrels, format), dataset)
         return name, evaluate(run, qrels, config.measures)
 
-    yield values(FIRST, first)
-    for name, model in config.rerankers.items():
-        job = RerankConfig(
-            model,
-            one.dataset,
-            str(first),
-            str(folder / f"{name}.trec"),
-            one.split,
-            config.depth,
-            config.engine,
-            config.precision,
-            tag="lce_tf",
-        )
+    def reranked(name: str):
+        job = _job(config, one, name)
         if rerank_once(job):
             outcome.made.append(job.output)
-        yield values(name, job.output)
-    for name, pattern in config.finished.items():
-        path = pattern.replace("{set}", one.name)
+        return values(name, job.output)
+
+    def finished(name: str):
+        path = config.finished[name].replace("{set}", one.name)
+        if not Path(path).is_file():
+            raise UserError(f"{path}: no such file")
+        return values(name, path, config.format)
+
+    yield values(FIRST, first)
+    for name in (*config.rerankers, *config.finished):
         try:
-            if not Path(path).is_file():
-                raise UserError(f"{path}: no such file")
-            yield values(name, path, config.format)
+            found = reranked(name) if name in config.rerankers else finished(name)
         except UserError as error:
             outcome.missing[f"{one.name}, {name}"] = str(error)
             print(f"missing: {one.name}, {name}: {error}", file=sys.stderr, flush=True)
+        else:
+            yield found
+
+
+def _job(config: SuiteConfig, one: TestSet, name: str) -> RerankConfig:
+    """The reranking of a set's first stage by the reranker called `name`."""
+    folder = Path(config.output) / one.name
+    return RerankConfig(
+        config.rerankers[name],
+        one.dataset,
+        str(folder / "first.trec"),
+        str(folder / f"{name}.trec"),
+        one.split,
+        config.depth,
+        config.engine,
+        config.precision,
+        tag="lce_tf",
+    )
 
 
 def _first_stage(config: SuiteConfig, one: TestSet, dataset: Dataset, qrels: Qrels, output: Path) -> bool:

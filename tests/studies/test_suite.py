@@ -12,6 +12,7 @@ from lce_tf.errors import UserError
 from lce_tf.evaluation.measures import evaluate
 from lce_tf.reranking.rerank import RerankConfig, rerank
 from lce_tf.retrieval import bm25
+from lce_tf.studies.reranked import rerank_once
 from lce_tf.studies.suite import FIRST, SuiteConfig, suite
 
 MEASURES = ("nDCG@10", "MRR@10")
@@ -87,6 +88,30 @@ def test_a_system_without_a_run_for_a_set(place):
     outcome = suite(replace(place, runs=("other=other/{set}.trec",)))
     assert outcome.missing == {f"{name}, other": f"other/{name}.trec: no such file" for name in ("one", "two")}
     assert "other" not in outcome.values["one"]
+
+
+def test_a_reranker_that_fails_on_a_set_leaves_the_others(place, monkeypatch, capsys):
+    shutil.copytree("model", "other")
+
+    def failing(job):
+        if (job.checkpoint, Path(job.output).parent.name) == ("model", "two"):
+            raise UserError("query q1, passage d1: the model's score is nan")
+        return rerank_once(job)
+
+    monkeypatch.setattr("lce_tf.studies.suite.rerank_once", failing)
+    outcome = suite(replace(place, checkpoints=("tiny=model", "other")))
+    assert outcome.missing == {"two, tiny": "query q1, passage d1: the model's score is nan"}
+    assert list(outcome.values["two"]) == [FIRST, "other", "copy"] and "tiny" in outcome.values["one"]
+    assert "missing: two, tiny: query q1" in capsys.readouterr().err
+
+
+def test_what_is_wrong_with_a_checkpoint_is_found_before_any_work(place):
+    with pytest.raises(UserError, match="precision 'int4'"):
+        suite(replace(place, precision="int4"))
+    Path("model/model.safetensors").unlink()
+    with pytest.raises(UserError, match="model: has no weights"):
+        suite(place)
+    assert not Path("out").exists()
 
 
 def test_no_set_at_all_is_an_error(place):
