@@ -119,7 +119,8 @@ def _decided(scoring: Scoring, positive_label: int | None, folder: Path) -> Scor
     if scoring.rule == "undecided":
         raise UserError(
             f"{folder / 'config.json'}: id2label does not tell which of the two labels means relevant; say so with "
-            "--positive-label 0 or 1"
+            "--positive-label 0 or 1 where the command has that option (rerank, score, serve), or name them there no "
+            "and yes"
         )
     return scoring
 

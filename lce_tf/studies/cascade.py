@@ -11,10 +11,9 @@ from lce_tf.data.spared import BESIDE_A_RUN, spare_inputs
 from lce_tf.errors import UserError
 from lce_tf.foundation.files import check_output
 from lce_tf.foundation.settings import check, setting
-from lce_tf.model import checkpoint
 from lce_tf.reranking.engine import ENGINES
 from lce_tf.reranking.outputs import read_manifest
-from lce_tf.reranking.rerank import RerankConfig
+from lce_tf.reranking.rerank import RerankConfig, opened_for
 from lce_tf.studies.reranked import rerank_once
 
 
@@ -111,7 +110,7 @@ def cascade(config: CascadeConfig) -> tuple[Run, list[Taken]]:
     done = []
     check_output(config.output, "--output")
     for job in config.jobs():
-        checkpoint.trained(checkpoint.locate(job.checkpoint))  # finds a wrong name before the first model's work
+        opened_for(job)  # finds what is wrong with a later model before the first one works
     for job in config.jobs():
         made = rerank_once(job)
         facts = read_manifest(job.output)

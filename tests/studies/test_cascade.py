@@ -11,6 +11,7 @@ from lce_tf.data.runs import read_run
 from lce_tf.errors import UserError
 from lce_tf.reranking.rerank import RerankConfig, rerank
 from lce_tf.studies.cascade import CascadeConfig, Stage, cascade
+from tests.checkpoints import made
 
 
 @pytest.fixture
@@ -67,6 +68,29 @@ def test_a_later_stage_that_is_no_checkpoint_is_found_before_the_first_works(two
     (tmp_path / "model2" / "config.json").write_text("{")
     with pytest.raises(UserError, match="model2/config.json:1: is not JSON"):
         cascade(two_stages)
+    assert not list(tmp_path.glob(f"{Path(two_stages.output).name}*"))
+
+
+def test_a_later_stage_that_cannot_work_is_found_before_the_first_works(two_stages, tmp_path):
+    model = tmp_path / "model2"
+    (model / "vocab.txt").write_text((model / "vocab.txt").read_text() + "more\n")
+    with pytest.raises(UserError, match="model2: its tokenizer has 32 wordpieces"):
+        cascade(two_stages)
+    (model / "model.safetensors").unlink()
+    shutil.copy(tmp_path / "model1" / "vocab.txt", model)
+    with pytest.raises(UserError, match="model2: has no weights"):
+        cascade(two_stages)
+    assert not list(tmp_path.glob(f"{Path(two_stages.output).name}*"))
+
+
+def test_labels_that_do_not_tell_are_found_before_the_first_works(two_stages, tmp_path):
+    public = tmp_path / "public"
+    public.mkdir()
+    made.save_bert(public, labels=2)
+    made.edit(public / "config.json", id2label={"0": "A", "1": "B"})
+    stages = two_stages.stages[0], Stage(str(public), 4)
+    with pytest.raises(UserError, match="public/config.json: id2label .*--positive-label .* no and yes"):
+        cascade(replace(two_stages, stages=stages))
     assert not list(tmp_path.glob(f"{Path(two_stages.output).name}*"))
 
 
