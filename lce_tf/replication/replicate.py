@@ -5,8 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from lce_tf.data.qrels import Qrels
-from lce_tf.data.runs import read_run
+from lce_tf.data.runs import Run, read_run
 from lce_tf.evaluation.measures import evaluate
+from lce_tf.evaluation.own_passages import without_own_passages
 from lce_tf.paper.outcome import Further, averaged
 from lce_tf.paper.report import Measured, Report, Setting, build, write_all
 from lce_tf.paper.rows import BASELINE, PAPER_LOSSES, PUBLIC, Row, Table
@@ -83,7 +84,8 @@ def found_first(table: Table, products: Products) -> tuple[Qrels, dict[FurtherSe
 def _measured(
     row: Row, products: Products, qrels: Qrels, further: Mapping[FurtherSet, Qrels], seeds: tuple[int, ...]
 ) -> Measured:
-    values = [evaluate(read_run(path), qrels, [MRR, RECALL]) for path in _runs(row, products, seeds)]
+    dev = products.preset.dev_split
+    values = [evaluate(run, qrels, [MRR, RECALL]) for run in _as_measured(row, products, seeds, dev)]
     found = Measured.of_seeds([v[MRR] for v in values], [v[RECALL] for v in values])
     on_further = {known.label: _on(known, judged, row, products, seeds) for known, judged in further.items()}
     return replace(found, also=on_further)
@@ -94,13 +96,18 @@ def _on(
 ) -> dict[str, dict[str, float]]:
     """A row's results on a further set: measure -> query id -> value, mean over the seeds."""
     measures = known.measures(qrels)
-    values = [evaluate(read_run(path), qrels, measures) for path in _runs(row, products, seeds, known.key)]
+    values = [evaluate(run, qrels, measures) for run in _as_measured(row, products, seeds, known.key)]
     return {name: averaged([found[name] for found in values]) for name in measures}
 
 
-def _runs(row: Row, products: Products, seeds: tuple[int, ...], split: str | None = None) -> list[Path]:
-    """The runs of a row on dev, or on another split or further set: one for each seed where it is trained."""
-    split = split or products.preset.dev_split
+def _as_measured(row: Row, products: Products, seeds: tuple[int, ...], split: str) -> list[Run]:
+    """The runs of `_runs`, on BEIR's sets without the passages that are the query itself."""
+    name, dataset, _ = products.located(split)
+    return [without_own_passages(read_run(path), name, dataset) for path in _runs(row, products, seeds, split)]
+
+
+def _runs(row: Row, products: Products, seeds: tuple[int, ...], split: str) -> list[Path]:
+    """The runs of a row on a split or further set: one for each seed where it is trained."""
     if row.kind == BASELINE:
         return [products.first_stage(row.first_stage, split)]
     if row.kind == PUBLIC:

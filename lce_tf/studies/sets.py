@@ -6,10 +6,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lce_tf.data.datasets import load_dataset
-from lce_tf.data.layouts.beir import BeirFolder
 from lce_tf.data.qrels import Qrels
 from lce_tf.data.records import Dataset, slug
-from lce_tf.data.runs import Run
 from lce_tf.errors import UserError
 
 
@@ -35,21 +33,6 @@ class TestSet(NamedTuple):
         """
         dataset = load_dataset(self.dataset)
         return dataset, dataset.qrels(self.split)
-
-    def measured(self, run: Run, dataset: Dataset) -> Run:
-        """The run without the passages that BEIR's evaluation drops: those with the id of their query.
-
-        ArguAna's queries are passages of its collection, so each query would find itself first.
-        """
-        if not (self.dataset.startswith(("beir/", "nano-beir/")) or isinstance(dataset, BeirFolder)):
-            return run
-        sizes = run.offsets[1:] - run.offsets[:-1]
-        own = run.passage_ids == run.query_ids.repeat(sizes)
-        if not own.any():
-            return run
-        ends = (~own).cumsum()
-        offsets = [0, *(ends[run.offsets[1:] - 1]).tolist()]
-        return Run.build(run.query_ids, offsets, run.passage_ids[~own], run.scores[~own], run.tag)
 
 
 def _track(year: int, dataset: str) -> TestSet:

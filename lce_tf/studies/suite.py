@@ -16,6 +16,7 @@ from lce_tf.data.spared import BESIDE_A_RUN, spare_inputs
 from lce_tf.errors import UserError
 from lce_tf.evaluation.inputs import level, read_judged
 from lce_tf.evaluation.measures import evaluate, parse_measure
+from lce_tf.evaluation.own_passages import without_own_passages
 from lce_tf.foundation.arguments import names
 from lce_tf.foundation.files import make_folder
 from lce_tf.foundation.locks import alone
@@ -173,8 +174,8 @@ def _measured(config: SuiteConfig, one: TestSet, outcome: Outcome) -> Iterator[t
         outcome.made.append(str(first))
 
     def values(name: str, path: str | Path, format: str | None = None):
-        run = one.measured(read_judged(f"{one.name}, {name}", path, qrels, format), dataset)
-        return name, evaluate(run, qrels, config.measures)
+        run = read_judged(f"{one.name}, {name}", path, qrels, format)
+        return name, evaluate(without_own_passages(run, one.dataset, dataset), qrels, config.measures)
 
     def reranked(name: str):
         job = _job(config, one, name)

@@ -4,7 +4,6 @@ import pytest
 
 from lce_tf.data.datasets import load_dataset
 from lce_tf.data.irds import library
-from lce_tf.data.runs import Run
 from lce_tf.errors import UserError
 from lce_tf.studies.sets import GROUPS, KNOWN, TestSet, parse_sets
 
@@ -44,13 +43,6 @@ def test_what_is_no_set(texts, said):
     with pytest.raises(UserError) as refused:
         parse_sets(texts)
     assert said in str(refused.value)
-
-
-def test_a_query_does_not_find_itself_in_beir():
-    run = Run.build(["a", "b"], [0, 3, 4], ["a", "b", "c", "c"], [3, 2, 1, 1])
-    kept = TestSet("x", "beir/arguana", None).measured(run, None)
-    assert kept.passage_ids.tolist() == [b"b", b"c", b"c"] and kept.offsets.tolist() == [0, 2, 3]
-    assert TestSet("x", "msmarco-passage", None).measured(run, None) is run
 
 
 def test_a_folder_whose_name_holds_an_equals_sign():
