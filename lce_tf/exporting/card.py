@@ -9,7 +9,6 @@ from lce_tf.errors import UserError
 from lce_tf.evaluation.measures import MEAN, figure_name
 from lce_tf.model import hub
 from lce_tf.model.checkpoint import Trained
-from lce_tf.model.config import Lengths
 
 # Name of a family's own head -> how it computes a linear head, for the card.
 CARRIED = {
@@ -60,6 +59,7 @@ ranked = Reranker.load("{name}").rank("how far is the moon", ["The moon is 384,4
 ANSWERS_USAGE = (
     USAGE[USAGE.rindex("```python") :]
     + """
+A text is `Query: QUERY Document: PASSAGE Relevant:`; the tokenizer adds its end token, but not the prompt.
 In transformers it is an `AutoModelForSeq2SeqLM`: the score is the logit of "{yes}" less that of "{no}" at the decoder's
 first step, after the start token alone.
 """
@@ -104,7 +104,7 @@ def model_card(
             "It scores how relevant a passage is to a query: the higher, the more relevant. Use it to reorder what a",
             "first stage (BM25, a dense retriever) has found.\n",
             f"## How to load it\n\n{usage}",
-            f"## How pairs are cut\n\n{_cutting(about.lengths)}\n",
+            f"## How pairs are cut\n\n{_cutting(about)}\n",
             *_caveats(about),
             f"## Training\n\n{_training(training, manifest)}\n",
             f"## Scores\n\n{_scores(training, measured)}\n",
@@ -128,19 +128,28 @@ def _front_matter(training: Mapping[str, Any], license: str) -> list[str]:
     return [*lines, "tags:", "- sentence-transformers", "- cross-encoder", "- reranker", "---", ""]
 
 
-def _cutting(lengths: Lengths) -> str:
+def _cutting(about: Trained) -> str:
+    lengths = about.lengths
     if lengths.cut == "longest":
         return (
             f"A pair has at most {lengths.sequence} tokens (the tokenizer's `model_max_length`); the longer of\n"
             "its two texts gives way first."
         )
-    same = min(lengths.query, (lengths.sequence - 3) // 2)
-    lines = [
-        f"A pair is `[CLS] query [SEP] passage [SEP]`, at most {lengths.sequence} wordpieces (the tokenizer's",
-        f"`model_max_length`), of which a query keeps {lengths.query}; only the passage gives way. Tools that cut the",
-        f"longer text first do the same for queries of up to {same} wordpieces; cut longer ones yourself. A text that",
-        "spells a special token, such as `[SEP]`, is text to lce_tf and a boundary to Hugging Face's tokenizers.",
-    ]
+    if about.config.family.answers:
+        lines = [
+            f"A prompt with its two texts has at most {lengths.sequence} wordpieces (the tokenizer's",
+            f"`model_max_length`), of which a query keeps {lengths.query}; only the passage gives way, so that the end",
+            "of the prompt stays.",
+        ]
+    else:
+        same = min(lengths.query, (lengths.sequence - 3) // 2)
+        lines = [
+            f"A pair is `[CLS] query [SEP] passage [SEP]`, at most {lengths.sequence} wordpieces (the tokenizer's",
+            f"`model_max_length`), of which a query keeps {lengths.query}; only the passage gives way. Tools that cut",
+            f"the longer text first do the same for queries of up to {same} wordpieces; cut longer ones yourself. A",
+            "text that spells a special token, such as `[SEP]`, is text to lce_tf and a boundary to Hugging Face's",
+            "tokenizers.",
+        ]
     if lengths.passage is not None:
         lines.append(f"A passage keeps at most {lengths.passage} wordpieces, which other tools have to be told.")
     if lengths.windows > 1:

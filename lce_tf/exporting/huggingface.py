@@ -14,6 +14,7 @@ from lce_tf.foundation.files import built_folder, vacant, write_json
 from lce_tf.foundation.training_folder import TrainingFolder
 from lce_tf.model import answers, checkpoint, hub
 from lce_tf.model.classifiers import ACTIVATIONS
+from lce_tf.model.framing import PROMPTED
 from lce_tf.model.weights import encoder_arrays
 from lce_tf.reranking.opening import Opened, open_checkpoint
 from lce_tf.tokens.template import probed
@@ -81,7 +82,8 @@ def save_tokenizer(opened: Opened, target: Path) -> None:
     """Writes the tokenizer's files to `target`, with the checkpoint's sequence length as `model_max_length`.
 
     Raises:
-        UserError: the tokenizer puts other special tokens around pairs than those that the model was trained with.
+        UserError: the tokenizer puts other special tokens around pairs than those that the model was trained with. Of a
+            model that reads a prompt, the prompt is compared: its reader writes it, the tokenizer does not.
     """
     from transformers import AutoTokenizer
 
@@ -94,7 +96,8 @@ def save_tokenizer(opened: Opened, target: Path) -> None:
     # Set explicitly, because the default differs between versions of transformers.
     types = ["token_type_ids"] * opened.template.has_types
     tokenizer.model_input_names = ["input_ids", *types, "attention_mask"]
-    if probed(tokenizer, str(folder)) != opened.template:
+    prompted = checkpoint.trained(folder).config.model_type in PROMPTED
+    if (opened.tokenizer.prompted if prompted else probed(tokenizer, str(folder))) != opened.template:
         raise UserError(f"{folder}: was trained with another frame around pairs than its tokenizer's; train it again")
     tokenizer.save_pretrained(str(target))
 

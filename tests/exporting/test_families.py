@@ -7,11 +7,13 @@ import pytest
 
 from lce_tf.errors import UserError
 from lce_tf.exporting.huggingface import config_of, export_huggingface, model_arrays
+from lce_tf.exporting.openvino import export_openvino_folder
 from lce_tf.foundation.files import write_json
 from lce_tf.model import checkpoint
 from lce_tf.model.config import Lengths, Scoring
 from lce_tf.model.precision import PRECISIONS
 from lce_tf.reranker import Reranker
+from tests.checkpoints import made
 from tests.tiny_models import ANSWERS, MODELS, save_answers, save_with_words, tiny
 
 # Families whose own head can compute a linear one.
@@ -76,6 +78,24 @@ def test_a_linear_head_comes_out_the_same(name, tmp_path):
     found = in_transformers(written(tmp_path / "trained", tmp_path / "exported"), ids, lengths, type_0_lengths)
     assert expected.std() > 0.02
     np.testing.assert_allclose(found, expected, atol=2e-5)
+
+
+def test_t5_is_exported_with_its_prompt_left_to_the_reader(tmp_path):
+    folder = tiny("t5").save(tmp_path / "model")
+    made.edit(folder / "tokenizer.json", pre_tokenizer={"type": "WhitespaceSplit"})
+    special = {"pad_token": "w97", "eos_token": "w98", "unk_token": "w99", "model_max_length": 40}
+    made.edit(folder / "tokenizer_config.json", tokenizer_class="PreTrainedTokenizerFast", **special)
+    pairs = [("w20 w21", "w22 w23 w24"), ("w21", "w30 w31"), ("w40 w41 w42", "w43")]
+    ours = Reranker.load(folder, engine="tensorflow", precision="float32").score(pairs)
+    exported = export_huggingface(folder, tmp_path / "exported")
+    again = Reranker.load(exported, engine="tensorflow", precision="float32").score(pairs)
+    assert np.std(ours) > 1e-3
+    np.testing.assert_allclose(again, ours, atol=1e-5)
+    card = (exported / "README.md").read_text()
+    assert "`Query: QUERY Document: PASSAGE Relevant:`" in card and "[CLS]" not in card
+    with pytest.raises(UserError, match="t5 reads a prompt, .*; use --format hf"):
+        export_openvino_folder(folder, tmp_path / "openvino")
+    assert not (tmp_path / "openvino").exists()
 
 
 def test_a_head_that_modernbert_has_not(tmp_path):
