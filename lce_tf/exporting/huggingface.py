@@ -79,7 +79,8 @@ def _save_weights(arrays: dict, file: Path) -> None:
 
 
 def save_tokenizer(opened: Opened, target: Path) -> None:
-    """Writes the tokenizer's files to `target`, with the checkpoint's sequence length as `model_max_length`.
+    """Writes the tokenizer's files to `target`, with the checkpoint's sequence length as `model_max_length` and
+    the end at which it cuts texts.
 
     Raises:
         UserError: the tokenizer puts other special tokens around pairs than those that the model was trained with. Of a
@@ -88,7 +89,9 @@ def save_tokenizer(opened: Opened, target: Path) -> None:
     from transformers import AutoTokenizer
 
     folder = opened.folder
-    tokenizer = AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False, local_files_only=True)
+    # As an argument, since transformers saves no attribute that was set later.
+    cut = {"truncation_side": opened.lengths.side}
+    tokenizer = AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False, local_files_only=True, **cut)
     # A sentence encoder's `tokenizer.json` has truncation and padding settings, which would apply to every text.
     tokenizer.backend_tokenizer.no_truncation()
     tokenizer.backend_tokenizer.no_padding()

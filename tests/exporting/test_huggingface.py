@@ -118,6 +118,18 @@ def test_records_of_the_training_reach_the_card(trained, tmp_path):
     assert "steps 300 (not 300000)" in card and "numpy 2.4" in card
 
 
+def test_the_tokenizer_cuts_at_the_end_at_which_the_checkpoint_does(trained, tmp_path):
+    from transformers import AutoTokenizer
+
+    folder = shutil.copytree(trained("electra-linear"), tmp_path / "model")
+    config = json.loads((folder / "config.json").read_text())
+    config["lce_tf"]["lengths"] |= {"cut": "longest", "side": "left"}
+    (folder / "config.json").write_text(json.dumps(config))
+    for model, side in ((trained("electra-linear"), "right"), (folder, "left")):
+        exported = export_huggingface(model, tmp_path / side)
+        assert AutoTokenizer.from_pretrained(exported).truncation_side == side
+
+
 def test_an_interrupted_export_leaves_nothing(trained, tmp_path, monkeypatch):
     def stopped(*_):
         raise KeyboardInterrupt
