@@ -108,7 +108,7 @@ class Activated(Request):
 
 
 class CohereRequest(Activated):
-    """Cohere's `/v2/rerank`, and vLLM's with its `use_activation` and `truncate_prompt_tokens`."""
+    """Cohere's `/v2/rerank`; takes vLLM's `use_activation` and `truncate_prompt_tokens` as well."""
 
     dialect = COHERE
     version: ClassVar[str] = "2"
@@ -142,6 +142,19 @@ class CohereRequestV1(CohereRequest):
     """Cohere's `/v1/rerank`."""
 
     version = "1"
+
+
+class VllmRerankRequest(CohereRequest):
+    """vLLM's `/rerank`, which is Jina's as well: results have their document unless `return_documents` is false.
+
+    `top_n` 0 means all, and `documents` may be one string.
+    """
+
+    documents: Annotated[list[Document], FailFast(), BeforeValidator(_listed), Field(min_length=1)]
+    top_n: Annotated[int, Field(ge=0), AfterValidator(lambda top: top or None)] | None = Field(
+        None, validation_alias=AliasChoices("top_n", "top_k")
+    )
+    return_documents: Annotated[bool | None, AfterValidator(lambda given: given is not False)] = True
 
 
 class TeiRequest(Request):
@@ -182,7 +195,9 @@ class VllmRequest(Activated):
     def pairs(self) -> list[Pair]:
         many = len(self.text_2)
         if len(self.text_1) not in (1, many):
-            raise Refused(422, f"text_1: has {len(self.text_1)} texts, text_2 has {many}; give 1 or {many}")
+            has = f"text_1: has {len(self.text_1)} texts, text_2 has {many}"
+            fitting = "1" if many == 1 else f"1 or {many}"
+            raise Refused(422, f"{has}; give {fitting} in text_1, or {len(self.text_1)} in text_2")
         firsts = self.text_1 if len(self.text_1) == many else self.text_1 * many
         return list(zip(firsts, self.text_2, strict=True))
 
@@ -209,16 +224,16 @@ ROUTES: dict[str, type[Request] | None] = {
 
 
 def shape_of(value: dict[str, Any]) -> type[Request]:
-    """The format of a body for `/rerank`: Cohere's has `documents`, Text Embeddings Inference's has `texts`.
+    """The format of a body for `/rerank`: vLLM's has `documents`, as Cohere's; Text Embeddings Inference's has `texts`.
 
     Raises:
         Refused: it has both or neither.
     """
-    cohere, tei = "documents" in value, "texts" in value
-    if cohere == tei:
-        which = "both documents and texts are" if cohere else "neither documents nor texts is"
+    documents, tei = "documents" in value, "texts" in value
+    if documents == tei:
+        which = "both documents and texts are" if documents else "neither documents nor texts is"
         raise Refused(422, f"{which} given; send one of them, a list of strings")
-    return CohereRequest if cohere else TeiRequest
+    return VllmRerankRequest if documents else TeiRequest
 
 
 def _ranked(scores: np.ndarray, values: np.ndarray) -> Sequence[tuple[int, float]]:

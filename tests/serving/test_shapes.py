@@ -11,7 +11,7 @@ from lce_tf.reranker import Scored
 from lce_tf.reranking.calibration import Calibration
 from lce_tf.serving.bodies import parse
 from lce_tf.serving.refused import Refused
-from lce_tf.serving.shapes import ROUTES, CohereRequest, TeiRequest, VllmRequest, shape_of
+from lce_tf.serving.shapes import ROUTES, CohereRequest, TeiRequest, VllmRequest, VllmRerankRequest, shape_of
 
 TEXTS = ["aaa", "b", "cc", "ddd"]
 # aaa and ddd are equally good: they stay in their order.
@@ -65,6 +65,27 @@ def test_cohere_s_first_version():
     assert [result["document"] for result in first] == [{"text": "x"}, {"text": "y"}]
 
 
+def test_vllm_s_ranking_has_the_documents_unless_they_are_not_wanted():
+    given = {"query": "q", "documents": TEXTS}
+    for changes in ({}, {"top_n": 0}, {"return_documents": True}, {"return_documents": None}):
+        found = answer(VllmRerankRequest, {**given, **changes})["results"]
+        assert [(one["index"], one["document"]) for one in found] == [(i, {"text": TEXTS[i]}) for i in ORDER]
+    found = answer(VllmRerankRequest, {**given, "top_n": 2, "return_documents": False})["results"]
+    assert [one.keys() for one in found] == [{"index", "relevance_score"}] * 2
+
+
+def test_vllm_s_ranking_of_one_document():
+    found = answer(VllmRerankRequest, {"query": "q", "documents": "aaa"}, [2.0])
+    assert found["results"] == [{"index": 0, "relevance_score": pytest.approx(sigmoid(2)), "document": {"text": "aaa"}}]
+
+
+@pytest.mark.parametrize("path", ["/v1/rerank", "/v2/rerank"])
+@pytest.mark.parametrize("wrong", [{"top_n": 0}, {"documents": "aaa"}])
+def test_what_cohere_refuses_stays_refused_there(path, wrong):
+    with pytest.raises(Refused):
+        parse(ROUTES[path], {"query": "q", "documents": TEXTS, **wrong})
+
+
 def test_tei():
     given = {"query": "q", "texts": TEXTS}
     assert [(hit["index"], hit["score"]) for hit in answer(TeiRequest, given)] == [
@@ -106,7 +127,8 @@ def test_vllm_s_pairs(text_1, text_2, pairs):
 
 @pytest.mark.parametrize(("text_1", "text_2"), [(["a", "b"], "c"), (["a", "b"], ["c"] * 3), (["a"] * 3, ["c"] * 2)])
 def test_vllm_s_numbers_that_do_not_fit(text_1, text_2):
-    with pytest.raises(Refused, match="^text_1: has . texts, text_2 has .; give 1 or .$"):
+    said = "^text_1: has . texts, text_2 has .; give 1( or [23])? in text_1, or [23] in text_2$"
+    with pytest.raises(Refused, match=said):
         parse(VllmRequest, {"text_1": text_1, "text_2": text_2}).pairs()
 
 
@@ -124,7 +146,7 @@ def test_vllm():
 
 
 def test_whose_rerank_a_body_was_meant_for():
-    assert shape_of({"query": "q", "documents": []}) is CohereRequest
+    assert shape_of({"query": "q", "documents": []}) is VllmRerankRequest
     assert shape_of({"query": "q", "texts": []}) is TeiRequest
     for given in ({"query": "q"}, {"documents": [], "texts": []}):
         with pytest.raises(Refused, match="^(both|neither) documents (and|nor) texts (are|is) given"):
