@@ -115,7 +115,8 @@ class RerankConfig:
         if Path(self.output).is_dir():
             raise UserError(f"--output {self.output}: is a folder; name a file")
         refuse_stream(self.output)
-        spare_inputs(self.output, (self.run, self.checkpoint), beside=BESIDE_A_RUN)
+        for file in dict.fromkeys((self.output, self.file)):  # the shards become `output`, so it is spared as well
+            spare_inputs(file, (self.run, self.checkpoint), beside=BESIDE_A_RUN)
         if self.tag.split() != [self.tag]:
             raise UserError(f"--tag '{self.tag}': is empty or holds white space; give one word")
         if (self.ray is None) != (self.workers is None):

@@ -17,6 +17,7 @@ from lce_tf.reranking import rerank as module
 from lce_tf.reranking.order import scores_of
 from lce_tf.reranking.rerank import rerank
 from lce_tf.reranking.scoring import score_pairs
+from lce_tf.reranking.shards import Shard
 from lce_tf.reranking.steady import processor
 
 
@@ -253,6 +254,10 @@ def test_an_output_is_not_the_run(config, tmp_path):
     for output in (config.run, str(tmp_path / "link.trec")):
         with pytest.raises(UserError, match="would overwrite .*, which is read; name another file"):
             replace(config, output=output)
+    shutil.copy(config.run, tmp_path / "new.trec.shard-0-of-2")
+    part = replace(config, run=str(tmp_path / "new.trec.shard-0-of-2"), output=str(tmp_path / "new.trec"))
+    with pytest.raises(UserError, match="--output .*new.trec.shard-0-of-2: would overwrite .*, which is read"):
+        replace(part, shard=Shard(0, 2))
     with pytest.raises(UserError, match="is a file of the data set there"):
         replace(config, output=f"{config.dataset}/collection.tsv")
 
