@@ -20,7 +20,7 @@ from lce_tf.foundation.locks import alone
 from lce_tf.foundation.settings import check, flag, setting
 from lce_tf.fusion.candidates import Candidates, weighted
 from lce_tf.fusion.ensemble import mean_logits
-from lce_tf.fusion.inputs import SCORES, Listed, listed
+from lce_tf.fusion.inputs import SCORES, Listed, listed, repeated
 from lce_tf.fusion.learn import Learnt, grid, learn, refuse_shared_queries
 from lce_tf.fusion.normalise import NORMALISATIONS, normalised, reciprocal_ranks
 from lce_tf.reranking.outputs import refuse_stream, write_reranked
@@ -97,9 +97,8 @@ class FuseConfig:
         check(self)
         if len(self.runs) < 2:
             raise UserError(f"{' '.join(self.runs) or 'no run'}: give two runs or more to fuse")
-        for index, run in enumerate(self.runs):
-            if run in self.runs[:index]:
-                raise UserError(f"{run}: is given twice; name each run once")
+        if (again := repeated(self.runs)) is not None:
+            raise UserError(f"{again}: is given twice; name each run once")
         if self.tag.split() != [self.tag]:
             raise UserError(f"--tag '{self.tag}': is empty or holds white space; give one word")
         refuse_stream(self.output)

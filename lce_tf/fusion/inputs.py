@@ -1,5 +1,7 @@
 """Reads the runs to fuse, and the scores that are fused."""
 
+import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,6 +12,12 @@ from lce_tf.errors import UserError
 from lce_tf.reranking.outputs import check_sum, manifest_file, raw_scores, read_manifest, read_raw, scores_file
 
 SCORES = ("auto", "file", "raw")
+
+
+def repeated(paths: Sequence[str]) -> str | None:
+    """The first path that leads to the same place as one before it, however it is spelt; None if there is none."""
+    places = [os.path.realpath(path) for path in paths]
+    return next((path for index, path in enumerate(paths) if places[index] in places[:index]), None)
 
 
 class Listed(NamedTuple):

@@ -13,6 +13,7 @@ from lce_tf.foundation.files import built_folder, make_folder, vacant
 from lce_tf.foundation.locks import alone
 from lce_tf.foundation.settings import check, setting
 from lce_tf.fusion.fuse import weights_of
+from lce_tf.fusion.inputs import repeated
 from lce_tf.model import checkpoint, hub, st_layout
 from lce_tf.model.config import EncoderConfig
 from lce_tf.model.framing import template_entry
@@ -43,9 +44,8 @@ class SoupConfig:
         check(self)
         if len(self.checkpoints) < 2:
             raise UserError(f"{' '.join(self.checkpoints) or 'no checkpoint'}: give two checkpoints or more to average")
-        for index, one in enumerate(self.checkpoints):
-            if one in self.checkpoints[:index]:
-                raise UserError(f"{one}: is given twice; name each checkpoint once, and give it more of --weights")
+        if (again := repeated(self.checkpoints)) is not None:
+            raise UserError(f"{again}: is given twice; name each checkpoint once, and give it more of --weights")
         if self.weights is None:
             return
         if len(self.weights) != len(self.checkpoints):

@@ -18,6 +18,7 @@ def case(program, arguments, refused, files=RUNS):
 CASES = [
     case(fuse, "run.trec --output out.trec", "run.trec: give two runs or more to fuse"),
     case(fuse, "run.trec run.trec --output out.trec", "run.trec: is given twice; name each run once"),
+    case(fuse, "run.trec ./run.trec --output out.trec", "./run.trec: is given twice; name each run once"),
     case(
         fuse,
         "run.trec other.trec --output run.trec",

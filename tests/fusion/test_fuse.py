@@ -86,6 +86,7 @@ def test_no_weights_are_learnt_on_the_queries_to_fuse(two):
     [
         ({"runs": ("a.trec",)}, "a.trec: give two runs or more to fuse"),
         ({"runs": ("a.trec", "a.trec")}, "a.trec: is given twice"),
+        ({"runs": ("a.trec", "./x/../a.trec")}, "./x/../a.trec: is given twice; name each run once"),
         ({"output": "b.trec"}, "--output b.trec: would overwrite b.trec"),
         ({"k": 0}, "--k 0: give a number above 0"),
         ({"k": 1e6}, "--k 1000000.0: give a number above 0 and below 1000000"),

@@ -67,6 +67,7 @@ def test_unlike_checkpoints_are_refused_by_name(three):
     [
         (("a",), "out", None, "a: give two checkpoints or more to average"),
         (("a", "a"), "out", None, "a: is given twice"),
+        (("a", "b", "./a/"), "out", None, "./a/: is given twice; name each checkpoint once"),
         (("a", "b"), "b", None, "--output b: exists already"),
         (("a", "b"), "out", (1.0,), "--weights: 1 for 2 checkpoints"),
         (("a", "b"), "out", (0.0, 0.0), "not all 0"),
