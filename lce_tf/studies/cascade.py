@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 from lce_tf.data.formats import CHOICES as FORMATS_SAID
@@ -62,6 +63,10 @@ class CascadeConfig:
                     f"--stages {after.checkpoint}:{after.depth}: is deeper than {before.depth}, that of the stage "
                     "before, which has not scored what lies below; give a smaller depth"
                 )
+        if Path(self.run).is_fifo():
+            raise UserError(
+                f"--run {self.run}: is a stream, but the run is read more than once; write it to a file first"
+            )
         self.jobs()  # refuses a stage with invalid settings
 
     def jobs(self) -> list[RerankConfig]:

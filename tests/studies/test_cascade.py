@@ -1,6 +1,7 @@
 """Cascades: what each stage reranks, what is kept, and what is refused."""
 
 import json
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -105,6 +106,12 @@ def test_a_link_to_itself_is_no_run(two_stages, tmp_path):
     loop.symlink_to(loop)
     with pytest.raises(UserError, match="loop.trec: "):
         cascade(replace(two_stages, run=str(loop)))
+
+
+def test_a_stream_is_no_run(two_stages, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(UserError, match="--run .*pipe: is a stream, .*; write it to a file first"):
+        replace(two_stages, run=str(tmp_path / "pipe"))
 
 
 @pytest.mark.parametrize(
