@@ -1,6 +1,7 @@
 """A teacher's scores equal those of reranking, and a student learns from them."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -50,6 +51,17 @@ def test_the_top_and_the_judged_are_scored_as_rerank_does(files, teacher, scores
             if passage in every[query]:  # the run has 20 of 40 passages
                 assert score == pytest.approx(every[query][passage], abs=1e-5)
     assert json.loads((files.folder / "teacher.train.trec.json").read_text())["judged"] is True
+
+
+def test_a_judged_passage_that_the_collection_lacks_is_left_out_and_counted(files, teacher, scores, tmp_path, capsys):
+    data = shutil.copytree(files.data, tmp_path / "data")
+    query = next(iter(read_run(scores).as_dict()))
+    with (data / "qrels.train.txt").open("a") as file:
+        file.write(f"{query} 0 gone 1\n")
+    given = ["--checkpoint", str(teacher), "--dataset", str(data), "--run", str(files.run), "--depth", "8"]
+    assert main([*given, "--output", str(tmp_path / "out.trec"), "--precision", "float32"]) == 0
+    assert "judged passages not in the collection 1 (gone), left out" in capsys.readouterr().err
+    assert (tmp_path / "out.trec").read_bytes() == scores.read_bytes()
 
 
 @pytest.mark.parametrize("loss", ["margin-mse", "ranknet"])

@@ -1,9 +1,31 @@
 """Adds the judged relevant passages to a run."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from lce_tf.data.qrels import Qrels, relevant
 from lce_tf.data.runs import Run
+
+
+def known_relevant(qrels: Qrels, run: Run, known: Callable[[np.ndarray], np.ndarray]) -> tuple[Qrels, list[str]]:
+    """The relevant judgments of the run's queries whose passages are known, and the ids of the passages that are not.
+
+    Args:
+        known: for [ids] bytes, [ids] booleans, whether there is such a passage.
+    """
+    wanted = relevant(qrels)
+    pairs = [
+        (query, passage) for query in map(bytes.decode, run.query_ids.tolist()) for passage in wanted.get(query, ())
+    ]
+    ids = sorted({passage for _, passage in pairs})
+    there = known(np.array([passage.encode() for passage in ids])) if ids else ()
+    absent = {passage for passage, found in zip(ids, there, strict=True) if not found}
+    kept: Qrels = {}
+    for query, passage in pairs:
+        if passage not in absent:
+            kept.setdefault(query, {})[passage] = qrels[query][passage]
+    return kept, [passage for passage in ids if passage in absent]
 
 
 def with_judged(run: Run, qrels: Qrels) -> Run:

@@ -2,6 +2,7 @@
 
 import contextlib
 import shutil
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
@@ -13,8 +14,8 @@ import numpy as np
 from lce_tf.data.datasets import load_dataset
 from lce_tf.data.formats import CHOICES as FORMATS_SAID
 from lce_tf.data.formats import FORMAT_HELP
-from lce_tf.data.judged import with_judged
-from lce_tf.data.qrels import judgments_key
+from lce_tf.data.judged import known_relevant, with_judged
+from lce_tf.data.qrels import Qrels, judgments_key
 from lce_tf.data.runs import Run, check_ids, read_run
 from lce_tf.data.spared import BESIDE_A_RUN, spare_inputs
 from lce_tf.data.watched import Watched
@@ -36,6 +37,7 @@ from lce_tf.reranking.scoring import score_pairs
 from lce_tf.reranking.shards import Shard
 from lce_tf.reranking.steady import processor
 from lce_tf.tokens.packing import Packer
+from lce_tf.tokens.store import TokenStore
 from lce_tf.tokens.texts import passage_store, query_store
 
 # Pairs per chunk; an interrupted job resumes after the last finished chunk.
@@ -157,7 +159,7 @@ def rerank(config: RerankConfig) -> Run:
     dataset, judged = load_dataset(config.dataset), {}
     if config.judged:
         qrels = dataset.qrels(config.split)
-        run = whole = with_judged(whole.cut(config.depth), qrels)
+        run = whole = whole.cut(config.depth)
         judged = {"judgments": judgments_key(qrels)}
     if config.shard is not None:
         run = config.shard.of(whole)
@@ -171,7 +173,11 @@ def rerank(config: RerankConfig) -> Run:
     queries = query_store(dataset, config.split, tokenizer)
     # Checked before the passages are tokenised, which takes most of an hour for a large collection.
     known_queries(run, queries, config.run, where)
-    packer = Packer(queries, passage_store(dataset, tokenizer), template, **asdict(lengths))
+    passages = passage_store(dataset, tokenizer)
+    if config.judged:
+        run = with_judged(run, _in_collection(qrels, run, passages))
+        check_ids(run, config.file)
+    packer = Packer(queries, passages, template, **asdict(lengths))
     top = run if config.judged else run.cut(config.depth)
     *columns, offsets = packer.expanded(*pair_rows(top, packer, config.run, where))
     facts = {
@@ -200,6 +206,15 @@ def rerank(config: RerankConfig) -> Run:
         write_reranked(ranked, raw, config.file, facts)
         shutil.rmtree(f"{config.file}.partial", ignore_errors=True)
     return ranked
+
+
+def _in_collection(qrels: Qrels, run: Run, passages: TokenStore) -> Qrels:
+    """The judgments that the collection has the passages of; says how many of the run's queries' are left out."""
+    kept, absent = known_relevant(qrels, run, lambda names: passages.rows(names) >= 0)
+    if absent:
+        said = f"judged passages not in the collection {len(absent)} ({absent[0]}), left out"
+        print(said, file=sys.stderr, flush=True)
+    return kept
 
 
 def opened_for(config: RerankConfig, folder: Path | None = None) -> Opened:
