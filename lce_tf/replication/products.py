@@ -10,16 +10,17 @@ from lce_tf.data.hashes import file_sha256
 from lce_tf.data.runs import Run, write_trec
 from lce_tf.data.watched import Watched
 from lce_tf.errors import UserError
+from lce_tf.foundation.disk import PRODUCT
 from lce_tf.foundation.files import make_folder, read_json, write_json
 from lce_tf.foundation.footprint import give_back
-from lce_tf.foundation.steps import is_made, make_once
-from lce_tf.model import checkpoint
+from lce_tf.foundation.steps import is_made, make_once, record_of
+from lce_tf.model import checkpoint, hub
 from lce_tf.paper.rows import Checkpoint
 from lce_tf.replication import made
 from lce_tf.replication.inputs import Inputs
 from lce_tf.replication.presets import TRAIN, TUNE, Preset
 from lce_tf.reranking.rerank import RerankConfig, rerank
-from lce_tf.retrieval import heatmap, tuning
+from lce_tf.retrieval import heatmap, jvm, tuning
 from lce_tf.retrieval.registry import RETRIEVERS
 from lce_tf.retrieval.retriever import Retriever
 from lce_tf.training.config import TrainConfig
@@ -47,6 +48,7 @@ class Products(Inputs):
         super().__init__(preset, folder)
         self.stage, self._told = stage, told
         self._seconds: dict[Path, float] = {}
+        self._hashed_weights: dict[str, str] = {}
 
     @property
     def seconds(self) -> float:
@@ -73,6 +75,10 @@ class Products(Inputs):
             settings["queries"] = preset.queries
         settings |= self.hashes(split)
         path = self.first_stage_path(retriever, split)
+        if retriever == "bm25":
+            settings |= _anserini(path)
+        if retriever == "dense":
+            settings |= self._weights("encoder", preset.encoder)
 
         def make():
             run = self._retrieve(found_by, split, depth)
@@ -92,7 +98,8 @@ class Products(Inputs):
             write_json(path, read_json(found.path))
             print(heatmap.text(found), flush=True)
 
-        self._made(path, {"collection": self.dataset.collection_key, "split": TRAIN, **asdict(grid)}, make)
+        settings = {"collection": self.dataset.collection_key, "split": TRAIN, **asdict(grid)}
+        self._made(path, {**settings, **self.hashes(TRAIN), **_anserini(path)}, make)
         mean = read_json(path)["mean"]
         return mean["k1"], mean["b"]
 
@@ -115,6 +122,7 @@ class Products(Inputs):
         path = self.model_folder(wanted, seed)
         watched = Watched([Path(config.run)])
         settings = {**asdict(config), "run_sha256": file_sha256(config.run)}
+        settings |= self._weights("backbone", config.backbone)
         return self._made(path, settings, lambda: train(config, path), watched)
 
     def model_folder(self, wanted: Checkpoint, seed: int) -> Path:
@@ -174,6 +182,15 @@ class Products(Inputs):
             return options | {"prebuilt": preset.prebuilt if own else None}
         return {}
 
+    def _weights(self, setting: str, name: str) -> dict[str, str]:
+        """The hash of a model's weights as a setting, if it is a folder, in which other weights may be put."""
+        folder = Path(name)
+        if not folder.is_dir():
+            return {}
+        if name not in self._hashed_weights:
+            self._hashed_weights[name] = hub.weights_sha256(folder)
+        return {f"{setting}_sha256": self._hashed_weights[name]}
+
     @property
     def _evaluates(self) -> bool:
         return self.preset.training.evaluate_every > 0
@@ -196,6 +213,15 @@ class Products(Inputs):
         if self._told and not there:
             print(self._told(), flush=True)
         return path
+
+
+def _anserini(product: Path) -> dict[str, str]:
+    """Anserini's version as a setting; where pyserini is not installed, the one that a finished product records."""
+    try:
+        return {"anserini": jvm.anserini_version()}
+    except UserError:
+        recorded = PRODUCT.read(record_of(product))["settings"] if is_made(product) else {}
+        return {name: recorded[name] for name in ("anserini",) if name in recorded}
 
 
 def seeded_name(name: str, seed: int, preset: Preset) -> str:

@@ -4,6 +4,7 @@ import json
 import shutil
 from collections import Counter
 from dataclasses import dataclass, replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -134,6 +135,65 @@ def test_other_settings_are_refused_by_name(preset, tmp_path, made, changes, tra
         Products(other, tmp_path).reranked(LCE, "bm25", 42)
     assert message in str(caught.value) and "\n" not in str(caught.value)
     assert {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()} == before and made == calls
+
+
+def settings_of(path):
+    return PRODUCT.read(record_of(path))["settings"]
+
+
+def test_another_anserini_is_refused_and_none_is_not(preset, tmp_path, made, monkeypatch):
+    path = Products(preset, tmp_path).first_stage("bm25", "dev")
+    assert settings_of(path)["anserini"] == module.jvm.anserini_version()
+    assert "anserini" not in settings_of(Products(preset, tmp_path).first_stage("dense", "dev"))
+
+    def absent():
+        raise UserError("BM25 needs pyserini")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module.jvm, "anserini_version", absent)
+        assert Products(preset, tmp_path).first_stage("bm25", "dev") == path  # it is there
+        train = Products(preset, tmp_path).first_stage("bm25", "train")  # made by something else
+        assert "anserini" not in settings_of(train)
+    Products(preset, tmp_path).first_stage("bm25", "train")  # as an older record, which has no version
+    monkeypatch.setattr(module.jvm, "anserini_version", lambda: "9.9")
+    with pytest.raises(UserError, match="bm25.dev.trec: was made with anserini '.*', not '9.9'; choose another"):
+        Products(preset, tmp_path).first_stage("bm25", "dev")
+    assert made == {"bm25.dev": 1, "dense.dev": 1, "bm25.train": 1}
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_other_weights_in_the_same_folder_are_refused(preset, tmp_path, made, training):
+    model = shutil.copytree(preset.training.backbone, tmp_path / "model")
+    if training:
+        changed = replace(preset, training=replace(preset.training, backbone=str(model)))
+        ask, name = (lambda: Products(changed, tmp_path).trained(LCE, 42)), "backbone"
+    else:
+        changed = replace(preset, encoder=str(model))
+        ask, name = (lambda: Products(changed, tmp_path).first_stage("dense", "dev")), "encoder"
+    path = ask()
+    assert settings_of(path)[f"{name}_sha256"] == module.hub.weights_sha256(model)
+    with open(model / "model.safetensors", "ab") as file:
+        file.write(b"x")
+    with pytest.raises(UserError, match=f"was made with {name}_sha256"):
+        ask()
+    record = PRODUCT.read(record_of(path))
+    del record["settings"][f"{name}_sha256"]  # as one that was written before
+    PRODUCT.write(record_of(path), {key: record[key] for key in ("settings", "seconds")})
+    assert ask() == path
+
+
+def test_parameters_tuned_on_other_queries_are_refused(preset, tmp_path, made, monkeypatch):
+    data = shutil.copytree(preset.dataset, tmp_path / "data")
+    tuned = replace(preset, dataset=str(data), bm25=module.TUNE)
+    found = tmp_path / "found.json"
+    found.write_text(json.dumps({"mean": {"k1": 0.9, "b": 0.4}}))
+    monkeypatch.setattr(module.tuning, "tune", lambda *_: SimpleNamespace(path=found))
+    monkeypatch.setattr(module.heatmap, "text", lambda found: "")
+    assert Products(tuned, tmp_path).bm25_parameters() == (0.9, 0.4)
+    with open(data / "qrels.train.txt", "a") as file:
+        file.write("train0 0 p9 1\n")
+    with pytest.raises(UserError, match="bm25.tuned.json: was made with qrels_sha256"):
+        Products(tuned, tmp_path).bm25_parameters()
 
 
 def test_a_changed_run_is_refused(preset, tmp_path, made):
