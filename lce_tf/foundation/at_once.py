@@ -11,9 +11,9 @@ from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection, wait
 from typing import Any, NamedTuple
 
-from lce_tf.errors import UserError
+from lce_tf.errors import LostWorker, UserError
 from lce_tf.foundation.arguments import quiet_tensorflow
-from lce_tf.foundation.exits import guarded
+from lce_tf.foundation.exits import TRY_AGAIN, guarded
 from lce_tf.foundation.footprint import Footprint, machine_bytes
 from lce_tf.foundation.xla import DRIVER
 
@@ -66,6 +66,7 @@ def run_at_once(
 
     Raises:
         UserError: a task failed. No more were started, and the tasks running at the time were finished first.
+        LostWorker: the same, of a task that failed by a LostWorker, so that the command may be repeated as it is.
     """
     _Pool(tasks, jobs, footprint or Footprint(), told).run()
 
@@ -82,6 +83,7 @@ class _Running(NamedTuple):
 class _Pool:
     def __init__(self, tasks: Sequence[Task], jobs: int, footprint: Footprint, told: Callable[[], str] | None):
         self.waiting, self.running, self.fault = deque(tasks), [], None
+        self.raised = UserError
         self.footprint, self.told = footprint, told
         cores, self.slots = _cores(), max(1, min(jobs, len(tasks)))
         self.free = [cores[slot :: self.slots] or cores for slot in range(self.slots)]
@@ -101,7 +103,7 @@ class _Pool:
             while self.running:
                 self._hear(self.running[0])
         if self.fault:
-            raise UserError(self.fault)
+            raise self.raised(self.fault)
 
     def _start(self, task: Task) -> None:
         context = multiprocessing.get_context("spawn")  # TensorFlow and the JVM cannot be forked
@@ -135,6 +137,8 @@ class _Pool:
             if self.told:
                 print(self.told(), flush=True)
             return
+        if not self.fault and status == TRY_AGAIN:
+            self.raised = LostWorker
         how = f"signal {-status}" if status < 0 else f"status {status}"
         ended = f"{one.name}: its process ended with {how}; the same command goes on from there, where memory is short "
         self.fault = self.fault or (one.faults[-1] if one.faults else f"{ended}with --jobs 1")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lce_tf.errors import UserError
+from lce_tf.errors import LostWorker, UserError
 from lce_tf.foundation import at_once
 from lce_tf.foundation.at_once import Task, beside_each_other, jobs_here, run_at_once
 from lce_tf.foundation.footprint import Footprint
@@ -39,6 +39,10 @@ def says_its_cores(file):
 
 def fails(text):
     raise UserError(text)
+
+
+def loses_a_worker():
+    raise LostWorker("another worker ended")
 
 
 def warns():
@@ -101,6 +105,14 @@ def test_memory_is_that_of_all_together(monkeypatch):
     before, size = footprint.peak_bytes, 300_000_000
     run_at_once([Task(name, holds, (size,)) for name in "ab"], 2, footprint)
     assert footprint.peak_bytes > max(before, 2 * size)
+
+
+def test_a_lost_worker_stays_one():
+    """So that the command ends with status 75, by which a cluster repeats it."""
+    with pytest.raises(LostWorker, match="^another worker ended$"):
+        run_at_once([Task("a", loses_a_worker, ()), Task("b", fails, ("b.txt: is wrong",))], 1)
+    with pytest.raises(UserError, match="^b.txt: is wrong$"):
+        run_at_once([Task("b", fails, ("b.txt: is wrong",)), Task("a", loses_a_worker, ())], 1)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
