@@ -4,6 +4,8 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from lce_tf.curve import main
 from lce_tf.reranking.rerank import rerank
 from tests.studies.conftest import checkpoints, config, data, judged  # noqa: F401  (fixtures)
@@ -27,3 +29,10 @@ def test_what_is_wrong_is_one_line(config, judged, capsys, tmp_path):  # noqa: F
     out, error = capsys.readouterr()
     assert out == "" and "in.trec: has no manifest" in error and error.count("\n") == 1
     assert not (tmp_path / "c.svg").exists()
+
+
+def test_there_is_no_format_to_give(capsys):
+    """The runs of lce rerank have one, and that of the run behind each is in its manifest."""
+    with pytest.raises(SystemExit):
+        main(["run.trec", "--qrels", "qrels.txt", "--format", "scores"])
+    assert "--format" in capsys.readouterr().err

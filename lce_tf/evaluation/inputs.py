@@ -33,13 +33,12 @@ def level() -> float:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Judged:
-    """Settings of a command that evaluates run files: where the judgments are, and the format of the runs."""
+class ByJudgments:
+    """Settings of a command that evaluates runs: where the judgments are."""
 
     dataset: str | None = setting(None, "take the judgments of this data set: ir_datasets id, folder or pydocs")
     qrels: str | None = setting(None, "take the judgments in this file (TREC's four columns, or BEIR's three)")
     split: str | None = setting(None, "the data set's split, e.g. dev; only with --dataset")
-    format: str | None = setting(None, FORMAT_HELP, choices=FORMATS)
 
     def __post_init__(self):
         check(self)
@@ -62,6 +61,13 @@ class Judged:
         if not self.named:
             raise UserError("by which judgments? Name them with --qrels or --dataset")
         return read_qrels(self.qrels) if self.qrels is not None else load_dataset(self.dataset).qrels(self.split)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged(ByJudgments):
+    """Settings of a command that evaluates run files of any origin: judgments, and the format of the runs."""
+
+    format: str | None = setting(None, FORMAT_HELP, choices=FORMATS)
 
 
 def run_names(paths: Sequence[str]) -> dict[str, str]:

@@ -11,7 +11,7 @@ from lce_tf.data.qrels import Qrels
 from lce_tf.data.runs import Run, read_run
 from lce_tf.data.spared import spare_inputs
 from lce_tf.errors import UserError
-from lce_tf.evaluation.inputs import Judged, read_judged, run_names
+from lce_tf.evaluation.inputs import ByJudgments, read_judged, run_names
 from lce_tf.evaluation.measures import evaluate, mean, parse_measure
 from lce_tf.foundation.arguments import numbers
 from lce_tf.foundation.disk import RERANKED
@@ -26,7 +26,7 @@ FIGURES = (".svg", ".png")
 
 
 @dataclass(frozen=True)
-class CurveConfig(Judged):
+class CurveConfig(ByJudgments):
     """Which scored runs are measured, at which depths, by which judgments."""
 
     runs: tuple[str, ...] = setting(
