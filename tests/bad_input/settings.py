@@ -234,7 +234,7 @@ CASES = [
         "Settings",
         "a run with queries that the data set lacks, to rerank",
         reranked,
-        FILES | {"run.trec": b"q9 Q0 p1 1 1 t\n"},
+        FILES | {"model/model.safetensors": b"", "run.trec": b"q9 Q0 p1 1 1 t\n"},
         refused="run.trec: query q9 is not among the queries of . (1 of 1 are not); name the run's own --dataset and "
         "--split",
     ),
@@ -242,7 +242,7 @@ CASES = [
         "Settings",
         "a run with passages that the collection lacks, to rerank",
         reranked,
-        FILES | {"run.trec": b"q1 Q0 gone 1 1 t\n"},
+        FILES | {"model/model.safetensors": b"", "run.trec": b"q1 Q0 gone 1 1 t\n"},
         refused="run.trec: passage gone is not in the collection of . (1 of 1 rows are not); name the run's own "
         "--dataset",
     ),

@@ -143,7 +143,8 @@ def test_bm25s_parameters_are_in_the_record_and_the_defaults_where_it_has_none(o
 
     record = made("default", bm25=(0.82, 0.68))
     default = PRODUCT.read(record)["settings"]
-    assert list(default) == ["collection", "split", "depth", "k1", "b", "queries_sha256", "qrels_sha256"]
+    names = ["collection", "split", "depth", "k1", "b", "queries_sha256", "qrels_sha256", "anserini"]
+    assert list(default) == names
     other = made("other", bm25=(0.9, 0.4))
     assert PRODUCT.read(other)["settings"] == {**default, "k1": 0.9, "b": 0.4}
     with pytest.raises(UserError, match="was made with k1 0.9, not 0.82"):
