@@ -118,7 +118,7 @@ def nothing_mined(config: MineConfig, longest: int) -> str:
     if config.rounds == 1 or config.negatives.teacher == OWN or top < longest:
         return ""
     return (
-        f"no query has more than {longest} candidates, and each round draws from all of them, so no round mines any; "
+        f"no query has more than {longest} candidates, so every round draws from the same ones, whatever its model; "
         f"give a --per-query below {longest}, or --teacher-margin without a --teacher"
     )
 

@@ -37,8 +37,8 @@ def _check_labels(config: Any) -> None:
         )
     if config.r_drop and config.members == 1 and not about.classes:
         raise UserError(
-            f"--r-drop {config.r_drop}: compares how a softmax shares out a group, of which a single passage has all; "
-            "give --group 2 or more, or leave it out"
+            f"--r-drop {config.r_drop}: changes nothing in groups of one passage, as a softmax over one score is 1; "
+            "give --group 2 or more, or leave --r-drop out"
         )
     if about.teacher and not about.grades and config.teacher is None:
         raise UserError(f"--loss {config.loss}: learns from a --teacher, a run that python -m lce_tf.score writes")
