@@ -17,7 +17,7 @@ from lce_tf.reranking.engines import open_engine
 from lce_tf.reranking.openvino_engine import OpenVinoEngine
 from lce_tf.reranking.openvino_model import export_openvino
 from lce_tf.reranking.scoring import computed, score_pairs
-from lce_tf.tokens.packing import Packed, Packer
+from lce_tf.tokens.packing import Packer, PaddedPairs
 
 Rows = tuple[np.ndarray, np.ndarray]
 Scoring = Callable[[Packer, Rows], None]
@@ -80,7 +80,7 @@ def _sorted(engine: Engine) -> Scoring:
 def _unsorted(engine: Engine, width: int | None = None) -> Scoring:
     """Batches of 32 pairs in the run's order, padded to the longest of the batch or to `width`."""
 
-    def batches(packer: Packer, rows: Rows) -> Iterator[tuple[np.ndarray, Packed]]:
+    def batches(packer: Packer, rows: Rows) -> Iterator[tuple[np.ndarray, PaddedPairs]]:
         for begin in range(0, len(rows[0]), 32):
             part = [column[begin : begin + 32] for column in rows]
             yield np.arange(len(part[0])), packer.pack_to(*part, width) if width else packer.pack(*part)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from lce_tf.data.packed import unpacked
+from lce_tf.data.compressed import unpacked
 from lce_tf.data.source import Source
 from lce_tf.errors import UserError
 

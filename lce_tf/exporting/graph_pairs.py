@@ -15,7 +15,7 @@ class PackedStrings(NamedTuple):
 
     Attributes:
         input_ids: [rows, length] int32, padded to the longest.
-        type_0_lengths: [rows] int32, number of tokens of type 0, see `lce_tf.tokens.packing.Packed`.
+        type_0_lengths: [rows] int32, number of tokens of type 0, see `lce_tf.tokens.packing.PaddedPairs`.
         lengths: [rows] int32, number of tokens with the special ones, without padding.
         pair: [rows] int64, index of the pair that each row belongs to.
     """

@@ -94,7 +94,7 @@ class PackedBatches:
             labels: [groups, members] float32.
             order: [groups * members * windows] int32; pair i of the group matrix, in which the windows of a passage are
                 adjacent, is pair `order[i]` of the concatenated parts; -1 for a window that the passage does not have.
-            input_ids, pairs: [parts, wordpieces] int32, see `PackedTokens`.
+            input_ids, pairs: [parts, wordpieces] int32, see `PackedPairs`.
             starts, type_0_lengths, lengths: [parts, pairs per part] int32.
             numbers: [parts, pairs per part] int32, each pair's number in the step's global batch.
         """

@@ -19,7 +19,7 @@ from lce_tf.model.norm import LayerNorm
 
 
 class Tokens(NamedTuple):
-    """Pairs that share a sequence of tokens, as `lce_tf.tokens.packing.PackedTokens` holds them; shapes are static.
+    """Pairs that share a sequence of tokens, as `lce_tf.tokens.packing.PackedPairs` holds them; shapes are static.
 
     Attributes:
         input_ids: [tokens] int32.

@@ -10,7 +10,7 @@ import numpy as np
 
 from lce_tf.model.config import BLOCK
 from lce_tf.reranking.steady import WHOLE
-from lce_tf.tokens.packing import Packed, PackedTokens, Packer
+from lce_tf.tokens.packing import PackedPairs, Packer, PaddedPairs
 from lce_tf.tokens.rows import RowShape
 
 Item = TypeVar("Item")
@@ -33,7 +33,7 @@ def batch_rows(width: int, tokens: int) -> int:
 
 def by_width(
     packer: Packer, query_rows: np.ndarray, passage_rows: np.ndarray, tokens: int, fill: int
-) -> Iterator[tuple[np.ndarray, Packed]]:
+) -> Iterator[tuple[np.ndarray, PaddedPairs]]:
     """Yields (indices of the pairs, these pairs packed), widest first.
 
     Args:
@@ -58,7 +58,7 @@ def by_width(
 
 def in_rows(
     packer: Packer, query_rows: np.ndarray, passage_rows: np.ndarray, rows: RowShape
-) -> Iterator[tuple[np.ndarray, PackedTokens]]:
+) -> Iterator[tuple[np.ndarray, PackedPairs]]:
     """Yields (indices of consecutive pairs, these pairs packed into rows); each batch takes as many pairs as fit.
 
     Batches have the largest size while the remaining pairs fill more than the share `FULL` of it, then the smallest.

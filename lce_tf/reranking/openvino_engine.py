@@ -15,7 +15,7 @@ from lce_tf.reranking.layout import by_width
 from lce_tf.reranking.openvino_model import INPUTS, exported
 from lce_tf.reranking.openvino_runtime import openvino_runtime
 from lce_tf.reranking.steady import CPU_TOKENS, FILLED_TOKENS, WHOLE, rows_of_a_batch
-from lce_tf.tokens.packing import Packed, Packer
+from lce_tf.tokens.packing import Packer, PaddedPairs
 
 PRECISIONS = ("float32", "bfloat16", "int8")
 
@@ -64,7 +64,7 @@ class OpenVinoEngine(Engine):
             self._compile()
         return by_width(packer, query_rows, passage_rows, self.tokens, self._fill)
 
-    def start(self, batch: Packed) -> Callable[[], np.ndarray]:
+    def start(self, batch: PaddedPairs) -> Callable[[], np.ndarray]:
         request = next(self._requests)
         request.wait()  # an interrupted call may have left it running
         request.start_async(dict(zip(INPUTS, batch, strict=True)))

@@ -12,7 +12,7 @@ from lce_tf.reranking.devices import check_precision, keras_model
 from lce_tf.reranking.engine import Batches, Engine
 from lce_tf.reranking.forks import same_process, tensorflow_begins
 from lce_tf.reranking.layout import in_rows, made_ahead
-from lce_tf.tokens.packing import PackedTokens, Packer
+from lce_tf.tokens.packing import PackedPairs, Packer
 from lce_tf.tokens.rows import ROW_MULTIPLE, RowShape, rounded
 
 # Wordpieces of a small and of a large batch. Each size is compiled into its own program. The small size is for the end
@@ -63,7 +63,7 @@ class PackedEngine(Engine):
         # A copy to a GPU waits for the batches that were started, so the next ones are packed by a thread meanwhile.
         return made_ahead(in_rows(packer, query_rows, passage_rows, RowShape(sizes, self._pairs, width)), self.ahead)
 
-    def start(self, batch: PackedTokens) -> Callable[[], np.ndarray]:
+    def start(self, batch: PackedPairs) -> Callable[[], np.ndarray]:
         same_process(self._process)
         columns = [np.pad(part, (0, self._pairs - len(part))) for part in batch[2:]]
         return self._logits(*map(tf.constant, (*batch[:2], *columns))).numpy

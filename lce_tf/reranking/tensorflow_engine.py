@@ -13,7 +13,7 @@ from lce_tf.reranking.engine import Batches, Engine
 from lce_tf.reranking.forks import same_process, tensorflow_begins
 from lce_tf.reranking.layout import by_width
 from lce_tf.reranking.steady import ACCELERATOR_TOKENS, CPU_TOKENS, FILLED_TOKENS, WHOLE, rows_of_a_batch
-from lce_tf.tokens.packing import Packed, Packer
+from lce_tf.tokens.packing import Packer, PaddedPairs
 
 
 class TensorFlowEngine(Engine):
@@ -59,7 +59,7 @@ class TensorFlowEngine(Engine):
     def batches(self, packer: Packer, query_rows: np.ndarray, passage_rows: np.ndarray) -> Batches:
         return by_width(packer, query_rows, passage_rows, self.tokens, self._fill)
 
-    def start(self, batch: Packed) -> Callable[[], np.ndarray]:
+    def start(self, batch: PaddedPairs) -> Callable[[], np.ndarray]:
         same_process(self._process)
         return self._logits(*batch).numpy
 

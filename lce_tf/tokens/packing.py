@@ -11,7 +11,7 @@ from lce_tf.tokens.truncation import longest_first
 from lce_tf.tokens.windows import window_counts
 
 
-class Packed(NamedTuple):
+class PaddedPairs(NamedTuple):
     """A batch of packed pairs in the compact form that is copied to the device.
 
     Attributes:
@@ -26,7 +26,7 @@ class Packed(NamedTuple):
     lengths: np.ndarray
 
 
-class PackedTokens(NamedTuple):
+class PackedPairs(NamedTuple):
     """Pairs packed into one flat sequence of tokens, in the form that is copied to the device.
 
     The sequence may be divided into rows of equal width; the positions are those in the flat sequence in any case.
@@ -35,7 +35,7 @@ class PackedTokens(NamedTuple):
         input_ids: [tokens] int32.
         pairs: [tokens] int32, index of the pair that each token belongs to, -1 for padding.
         starts: [pairs] int32, position of the first token of each pair ([CLS] in BERT's template).
-        type_0_lengths, lengths: [pairs] int32, see `Packed`.
+        type_0_lengths, lengths: [pairs] int32, see `PaddedPairs`.
     """
 
     input_ids: np.ndarray
@@ -169,7 +169,7 @@ class Packer:
         texts, numbers = np.divmod(passage_rows, self.windows)
         return texts, numbers * self.stride
 
-    def pack(self, query_rows: np.ndarray, passage_rows: np.ndarray, multiple: int = 1) -> Packed:
+    def pack(self, query_rows: np.ndarray, passage_rows: np.ndarray, multiple: int = 1) -> PaddedPairs:
         """The pairs, padded to the longest pair's length rounded up to a multiple of `multiple`, at most `sequence`."""
         return self.pack_to(query_rows, passage_rows, self.width(query_rows, passage_rows, multiple))
 
@@ -178,7 +178,7 @@ class Packer:
         longest = int(self.lengths(query_rows, passage_rows).max(initial=self.template.size))
         return min(-(-longest // multiple) * multiple, max(self.sequence, longest))
 
-    def pack_to(self, query_rows: np.ndarray, passage_rows: np.ndarray, width: int) -> Packed:
+    def pack_to(self, query_rows: np.ndarray, passage_rows: np.ndarray, width: int) -> PaddedPairs:
         """The pairs, each padded to `width` tokens.
 
         Raises:
@@ -190,11 +190,11 @@ class Packer:
         flat = self._filled(
             query_rows, passage_rows, query, passage, np.arange(len(query_rows)) * width, len(query_rows) * width
         )
-        return Packed(flat.reshape(len(query_rows), width), *self._sizes(query, passage))
+        return PaddedPairs(flat.reshape(len(query_rows), width), *self._sizes(query, passage))
 
     def pack_at(
         self, query_rows: np.ndarray, passage_rows: np.ndarray, starts: np.ndarray, tokens: int
-    ) -> PackedTokens:
+    ) -> PackedPairs:
         """The pairs packed into one flat sequence of `tokens` tokens.
 
         Args:
@@ -208,10 +208,10 @@ class Packer:
         run = np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - lengths, lengths)
         owners[np.repeat(starts, lengths) + run] = np.repeat(np.arange(len(lengths), dtype=np.int32), lengths)
         flat = self._filled(query_rows, passage_rows, query, passage, starts, tokens)
-        return PackedTokens(flat, owners, starts.astype(np.int32), *self._sizes(query, passage))
+        return PackedPairs(flat, owners, starts.astype(np.int32), *self._sizes(query, passage))
 
     def _sizes(self, query: np.ndarray, passage: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """`type_0_lengths` and `lengths` of `Packed`."""
+        """`type_0_lengths` and `lengths` of `PaddedPairs`."""
         lengths = query + passage + self.template.size
         return self.template.type_0_length(query, passage).astype(np.int32), lengths.astype(np.int32)
 

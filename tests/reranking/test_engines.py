@@ -14,7 +14,7 @@ from lce_tf.reranking.engines import check_precision, open_engine
 from lce_tf.reranking.openvino_model import exported
 from lce_tf.reranking.openvino_runtime import openvino_runtime
 from lce_tf.reranking.scoring import computed, score_pairs
-from lce_tf.tokens.packing import Packed
+from lce_tf.tokens.packing import PaddedPairs
 
 
 @pytest.mark.parametrize("other", ["openvino", "xla"])
@@ -148,7 +148,7 @@ def test_what_every_engine_takes(engine):
 
 def batch(length=16):
     rows = np.arange(8)
-    return rows, Packed(np.full((8, length), 7, np.int32), np.full(8, 5, np.int32), np.full(8, length, np.int32))
+    return rows, PaddedPairs(np.full((8, length), 7, np.int32), np.full(8, 5, np.int32), np.full(8, length, np.int32))
 
 
 @pytest.mark.parametrize("name", ["tensorflow", "openvino"])

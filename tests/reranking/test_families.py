@@ -8,7 +8,7 @@ from lce_tf.model import checkpoint
 from lce_tf.model.encoder import filled
 from lce_tf.reranking.openvino_engine import OpenVinoEngine
 from lce_tf.reranking.openvino_model import export_openvino
-from lce_tf.tokens.packing import Packed
+from lce_tf.tokens.packing import PaddedPairs
 from tests.tiny_models import MODELS, tiny
 
 # Of what the head reads, the two that are not [CLS].
@@ -22,7 +22,7 @@ def test_openvino(name, tmp_path, caplog):
     export_openvino(checkpoint.load(one.save(tmp_path / "model")), tmp_path / "openvino.xml")
     assert "not built" not in caplog.text
     for precision, tolerance in (("float32", 1e-5), ("bfloat16", 0.06), ("int8", 0.1)):
-        found = OpenVinoEngine(tmp_path / "openvino.xml", precision).start(Packed(*one.batch))()
+        found = OpenVinoEngine(tmp_path / "openvino.xml", precision).start(PaddedPairs(*one.batch))()
         np.testing.assert_allclose(found[:3], one.logits, atol=tolerance)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import zstandard
 
-from lce_tf.data import packed
+from lce_tf.data import compressed
 from lce_tf.data.layouts.msmarco import MsMarcoFolder
 from lce_tf.data.qrels import read_qrels
 from lce_tf.data.runs import read_run
@@ -43,7 +43,7 @@ def test_several_members_are_one_text(tmp_path, kind):
 
 @each
 def test_a_member_that_ends_where_a_read_ends_is_followed_by_the_next(tmp_path, kind, monkeypatch):
-    monkeypatch.setitem(packed._KINDS, kind, (packed._KINDS[kind][0], 1))
+    monkeypatch.setitem(compressed._KINDS, kind, (compressed._KINDS[kind][0], 1))
     data = PACK[kind](b"a\n") + PACK[kind](b"b\n" * 300)
     assert read(write(tmp_path, data)) == b"a\n" + b"b\n" * 300
 
