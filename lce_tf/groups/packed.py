@@ -10,7 +10,7 @@ from lce_tf.data.draws import dropout_seed
 from lce_tf.groups.pipeline import streamed
 from lce_tf.groups.sampler import GroupSampler
 from lce_tf.tokens.packing import Packer
-from lce_tf.tokens.rows import MULTIPLE, rounded, starts_of
+from lce_tf.tokens.rows import LENGTH_MULTIPLE, rounded, starts_of
 
 # The sizes are chosen from the lengths of the first LOOKED_AT steps. The largest size exceeds the largest need seen by
 # HEADROOM times the spread (max - min) of the needs.
@@ -189,7 +189,7 @@ class PackedBatches:
 
 
 def _multiple(width: int | None) -> int:
-    return width or 2 * MULTIPLE
+    return width or 2 * LENGTH_MULTIPLE
 
 
 def _sizes(needs: np.ndarray, width: int | None) -> tuple[int, ...]:

@@ -16,10 +16,11 @@ class Block(keras.layers.Layer):
     """One transformer layer over `[batch * length, hidden]`.
 
     With `cls_only` the result is the first token's vector alone, `[batch, hidden]`: keys and values still come
-    from every token, so it equals row 0 of the full result. The batch is padded with rows to ignore to a multiple of
-    `block`.
+    from every token, so it equals row 0 of the full result. The batch is then padded with rows to ignore to a multiple
+    of `row_multiple`.
 
     Attributes:
+        row_multiple: see `lce_tf.model.encoder.filled`; 1 elsewhere.
         before: whether norms come before attention and feed-forward (pre-norm); residual sums then stay in float32.
         attention_norm: None where the family's first layer has none.
         position_key, position_query: DeBERTa's own projections of distances; None if it uses those of keys and queries
@@ -31,7 +32,7 @@ class Block(keras.layers.Layer):
         super().__init__(name=name, dtype=precision.policy, autocast=not before)
         size, wide, stddev = config.hidden_size, config.intermediate_size, config.initializer_range
         attending, feeding = (part and config.family.biases for part in (config.attention_bias, config.mlp_bias))
-        self.index, self.plain, self.before, self.gated = index, False, before, config.gated
+        self.index, self.plain, self.row_multiple, self.before, self.gated = index, False, 1, before, config.gated
         self.size, self.heads, self.head = size, config.num_attention_heads, config.head_size
         inner = self.heads * self.head
         self.rate, self.attention_rate = config.hidden_dropout_prob, config.attention_probs_dropout_prob
@@ -52,24 +53,23 @@ class Block(keras.layers.Layer):
             if "p2c" in config.pos_att_type:
                 self.position_query = Dense(size, inner, stddev, precision, "position_query")
 
-    def call(self, x, bias, shape, seed, layer, attention, shared, cls_only=False, block=1):
+    def call(self, x, bias, shape, seed, layer, attention, shared, cls_only=False):
         batch, length = shape
         normed = x if self.attention_norm is None or not self.before else self.attention_norm(x)
         normed = tf.cast(normed, self.compute_dtype)
         query, key, value = (self._one_by_one if self.plain else self._at_once)(normed, batch, length)
-        rows = length
+        rows, multiple = length, 1
         if cls_only:
-            rows = 1
+            rows, multiple = 1, self.row_multiple
             query = query[:, :, :1]
             x = tf.reshape(x, [batch, length, self.size])[:, 0]
         logits = attention.logits(self, layer, query, key, shared) + bias
-        few = cls_only and block > 1 and not self.plain
-        weights = softmax_of_few(logits) if few else tf.nn.softmax(logits)
+        weights = softmax_of_few(logits) if multiple > 1 and not self.plain else tf.nn.softmax(logits)
         weights = dropout(weights, self.attention_rate, seed, 4 * layer + 1)
         context = tf.transpose(tf.matmul(weights, value), [0, 2, 1, 3])
         context = tf.reshape(context, [batch * rows, self.heads * self.head])
-        if block > 1:
-            x, context = (tf.pad(part, [[0, -batch % block], [0, 0]]) for part in (x, context))
+        if multiple > 1:
+            x, context = (tf.pad(part, [[0, -batch % multiple], [0, 0]]) for part in (x, context))
         context = dropout(self.attention_output(context), self.rate, seed, 4 * layer + 2)
         if self.before:
             x += tf.cast(context, x.dtype)

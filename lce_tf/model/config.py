@@ -36,8 +36,8 @@ CHOICES = {
 DECODERS = ("qwen", "gemma", "llama", "mistral", "mixtral", "phi", "gpt", "minicpm", "olmo", "falcon", "deepseek")
 
 # Matrix products on a CPU compute this many rows at a time, or a divisor of it: oneDNN 16, Eigen 24 with AVX2 and 48
-# with AVX-512. In a block of rows that is not full they sum in another order.
-BLOCK = 48
+# with AVX-512. If rows are left over, they sum those in another order.
+ROW_MULTIPLE = 48
 
 
 @dataclass(frozen=True)

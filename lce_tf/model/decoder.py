@@ -61,17 +61,21 @@ class DecoderBlock(keras.layers.Layer):
 
 
 class Decoder(keras.layers.Layer):
-    """The decoder's vector after its start token, for each pair."""
+    """The decoder's vector after its start token, for each pair.
+
+    Attributes:
+        row_multiple: see `lce_tf.model.encoder.filled`; 1 elsewhere.
+    """
 
     def __init__(self, config: EncoderConfig, precision: Precision, name: str):
         super().__init__(name=name, dtype=precision.policy, autocast=False)
-        self.first_site = 4 * len(config.order)
+        self.first_site, self.row_multiple = 4 * len(config.order), 1
         self.blocks = [DecoderBlock(config, precision, f"block_{i}") for i in range(config.num_decoder_layers)]
         self.final_norm = make_norm(config, config.hidden_size, precision, "final_norm")
         self.heads, self.head = config.num_attention_heads, config.head_size
 
-    def call(self, tokens, start, bias, seed, block=1):
-        """[batch, hidden] in the compute dtype, padded with rows to ignore to a multiple of `block`.
+    def call(self, tokens, start, bias, seed):
+        """[batch, hidden] in the compute dtype, padded with rows to ignore to a multiple of `row_multiple`.
 
         Args:
             tokens: [batch, length, hidden], the encoder's output.
@@ -89,15 +93,15 @@ class Decoder(keras.layers.Layer):
             )
             query = tf.reshape(query[:batch], [batch, self.heads, 1, self.head])
             logits = tf.matmul(query, key, transpose_b=True) + bias
-            weights = softmax_of_few(logits) if block > 1 else tf.nn.softmax(logits)
+            weights = softmax_of_few(logits) if self.row_multiple > 1 else tf.nn.softmax(logits)
             site = self.first_site + 4 * self.blocks.index(layer) + 2
             found = tf.matmul(dropout(weights, layer.attention_rate, seed, site), value)
-            return tf.pad(tf.reshape(found, [batch, self.heads * self.head]), [[0, -batch % block], [0, 0]])
+            return tf.pad(tf.reshape(found, [batch, self.heads * self.head]), [[0, -batch % self.row_multiple], [0, 0]])
 
         def drop(x, rate, site):
             return dropout(x, rate, seed, site)
 
-        return self.stepped(start, batch + (-batch % block), attend, drop)
+        return self.stepped(start, batch + (-batch % self.row_multiple), attend, drop)
 
     def stepped(self, start, rows, attend, drop):
         """[rows, hidden] in the compute dtype; `attend` and `drop` as `DecoderBlock.call` takes them."""

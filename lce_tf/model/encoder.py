@@ -8,7 +8,7 @@ import tf_keras as keras
 
 from lce_tf.model.attention import ATTENTIONS, MASKED
 from lce_tf.model.block import Block
-from lce_tf.model.config import BLOCK, EncoderConfig
+from lce_tf.model.config import ROW_MULTIPLE, EncoderConfig
 from lce_tf.model.decoder import Decoder
 from lce_tf.model.embeddings import Embeddings
 from lce_tf.model.norm import LayerNorm, make_norm
@@ -25,12 +25,14 @@ def plain(model: tf.Module) -> contextlib.AbstractContextManager[None]:
 
 
 def filled(model: tf.Module) -> contextlib.AbstractContextManager[None]:
-    """Context in which tracing pads the batch of final [CLS] vectors to a multiple of `BLOCK`.
+    """Context in which tracing pads the batch of final [CLS] vectors to a multiple of `ROW_MULTIPLE`.
 
-    Each score is then bitwise independent of the batch size, on a CPU and at any length that is a multiple of `BLOCK`.
-    The padding rows come last; ignore them.
+    Each score is then bitwise independent of the batch size, on a CPU and at any length that is a multiple of
+    `ROW_MULTIPLE`. The padding rows come last; ignore them.
     """
-    return _having([model.encoder], "block", BLOCK)
+    encoder = model.encoder
+    parts = [encoder, *encoder.blocks] + ([] if encoder.decoder is None else [encoder.decoder])
+    return _having(parts, "row_multiple", ROW_MULTIPLE)
 
 
 @contextlib.contextmanager
@@ -54,13 +56,14 @@ class Encoder(keras.layers.Layer):
         blocks: the layers that have weights of their own.
         order: for each layer of the computation, its index in `blocks`.
         attention: an entry of `ATTENTIONS`.
+        row_multiple: see `filled`; 1 elsewhere.
         final_norm: the norm after the last layer of a pre-norm family; else None.
         decoder: the decoder of a family whose head reads the decoder's first step instead of [CLS]; else None.
     """
 
     def __init__(self, config: EncoderConfig, precision: Precision = PRECISIONS["float32"], name: str = "encoder"):
         super().__init__(name=name, dtype=precision.policy)
-        self.config, self.block, self.order = config, 1, config.order
+        self.config, self.row_multiple, self.order = config, 1, config.order
         self.embeddings = Embeddings(config, precision, "embeddings")
         self.blocks = [Block(config, i, precision, f"block_{i}") for i in range(max(self.order) + 1)]
         self.attention = ATTENTIONS[config.family.attention](config, precision)
@@ -99,17 +102,7 @@ class Encoder(keras.layers.Layer):
         first = cls_only and self.config.classifier_pooling == "cls"
         for layer, block in self.layers:
             last = first and layer == len(self.order) - 1
-            x = block(
-                x,
-                bias,
-                (batch, length),
-                seed,
-                layer,
-                self.attention,
-                shared,
-                cls_only=last,
-                block=self.block if last else 1,
-            )
+            x = block(x, bias, (batch, length), seed, layer, self.attention, shared, cls_only=last)
         if self.final_norm is not None:
             x = self.final_norm(x)
         if first:
@@ -119,12 +112,12 @@ class Encoder(keras.layers.Layer):
             return tokens
         if self.decoder is not None:
             start = self.embeddings.words[self.config.decoder_start_token_id]
-            return self.decoder(tokens, start, bias, seed, block=self.block)
+            return self.decoder(tokens, start, bias, seed)
         return self._mean(tokens, mask)
 
     def _mean(self, tokens, mask):
-        """[batch, hidden] mean over the tokens that are not padding; the batch is padded to a multiple of `block`."""
+        """[batch, hidden] mean over the tokens that are not padding, with rows to ignore up to `row_multiple`."""
         share = tf.cast(mask, tf.float32)[:, None]
         share /= tf.maximum(tf.reduce_sum(share, axis=-1, keepdims=True), 1.0)
         mean = tf.cast(tf.matmul(share, tf.cast(tokens, tf.float32))[:, 0], self.compute_dtype)
-        return tf.pad(mean, [[0, -tf.shape(mean)[0] % self.block], [0, 0]])
+        return tf.pad(mean, [[0, -tf.shape(mean)[0] % self.row_multiple], [0, 0]])

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from lce_tf.model.config import BLOCK
+from lce_tf.model.config import ROW_MULTIPLE
 from lce_tf.reranking.steady import WHOLE
 from lce_tf.tokens.packing import PackedPairs, Packer, PaddedPairs
 from lce_tf.tokens.rows import RowShape
@@ -22,12 +22,12 @@ FULL = 0.9
 
 
 def batch_rows(width: int, tokens: int) -> int:
-    """Number of pairs in a full batch of this width: about `tokens` padded wordpieces, a multiple of `BLOCK`.
+    """Number of pairs in a full batch of this width: about `tokens` padded wordpieces, a multiple of `ROW_MULTIPLE`.
 
-    The multiple makes every block of rows in a matrix product full. A block that is not full sums in another order, so
-    the bits of a pair's logits would depend on the pair's row in the batch.
+    With the multiple, no rows of a matrix product are left over. Those would be summed in another order, so the bits of
+    a pair's logits would depend on the pair's row in the batch.
     """
-    pairs = BLOCK // math.gcd(BLOCK, width)
+    pairs = ROW_MULTIPLE // math.gcd(ROW_MULTIPLE, width)
     return max(pairs, tokens // width // pairs * pairs)
 
 

@@ -13,7 +13,7 @@ from lce_tf.reranking.engine import Batches, Engine
 from lce_tf.reranking.forks import same_process, tensorflow_begins
 from lce_tf.reranking.layout import in_rows, made_ahead
 from lce_tf.tokens.packing import PackedPairs, Packer
-from lce_tf.tokens.rows import ROW_MULTIPLE, RowShape, rounded
+from lce_tf.tokens.rows import WIDTH_MULTIPLE, RowShape, rounded
 
 # Wordpieces of a small and of a large batch. Each size is compiled into its own program. The small size is for the end
 # of a job, where a large batch would be too empty.
@@ -56,7 +56,7 @@ class PackedEngine(Engine):
         self._width, self._logits = None, None
 
     def batches(self, packer: Packer, query_rows: np.ndarray, passage_rows: np.ndarray) -> Batches:
-        width = None if self._kernels else rounded(packer.sequence, ROW_MULTIPLE)
+        width = None if self._kernels else rounded(packer.sequence, WIDTH_MULTIPLE)
         if self._logits is None or width != self._width:
             self._width, self._logits = width, self._compiled(PackedModel(self._model, width, self._kernels))
         sizes = self._sizes if width is None else tuple(max(size // width, 1) * width for size in self._sizes)

@@ -9,14 +9,14 @@ so that all batches of a width have the same size and the same kernel computes e
 
 from pathlib import Path
 
-from lce_tf.model.config import BLOCK
+from lce_tf.model.config import ROW_MULTIPLE
 
 # Instruction sets on which the choice of matrix kernels depends, most capable first, named as in /proc/cpuinfo.
 FEATURES = ("amx_tile", "avx512_bf16", "avx512_vnni", "avx512f", "avx2")
 # Precision -> feature -> a number of rows (padded wordpieces). If every batch has a multiple of it, the batch size does
 # not change a bit of a score. tests/reranking/test_steady.py checks the entries.
 STEADY = {
-    "float32": {"amx_tile": 1, "avx512_bf16": 1, "avx512_vnni": 1, "avx512f": 1, "avx2": BLOCK},
+    "float32": {"amx_tile": 1, "avx512_bf16": 1, "avx512_vnni": 1, "avx512f": 1, "avx2": ROW_MULTIPLE},
     "bfloat16": {"avx512_bf16": 1},
     "int8": {"avx512_bf16": 1},
 }

@@ -192,9 +192,7 @@ class Packer:
         )
         return PaddedPairs(flat.reshape(len(query_rows), width), *self._sizes(query, passage))
 
-    def pack_at(
-        self, query_rows: np.ndarray, passage_rows: np.ndarray, starts: np.ndarray, tokens: int
-    ) -> PackedPairs:
+    def pack_at(self, query_rows: np.ndarray, passage_rows: np.ndarray, starts: np.ndarray, tokens: int) -> PackedPairs:
         """The pairs packed into one flat sequence of `tokens` tokens.
 
         Args:

@@ -7,7 +7,7 @@ import numpy as np
 
 # The length of a sequence without rows is rounded up to a multiple of this many tokens, the width of rows to one of
 # twice as many.
-MULTIPLE, ROW_MULTIPLE = 64, 128
+LENGTH_MULTIPLE, WIDTH_MULTIPLE = 64, 128
 
 
 def best_fit(lengths: np.ndarray, width: int) -> tuple[np.ndarray, int]:
@@ -43,7 +43,7 @@ def end_to_end(lengths: np.ndarray) -> np.ndarray:
     return np.concatenate([[0], np.cumsum(lengths)[:-1]]).astype(np.int64) if len(lengths) else np.zeros(0, np.int64)
 
 
-def rounded(tokens: int, multiple: int = MULTIPLE) -> int:
+def rounded(tokens: int, multiple: int = LENGTH_MULTIPLE) -> int:
     """`tokens` rounded up to a multiple of `multiple`."""
     return -(-int(tokens) // multiple) * multiple
 

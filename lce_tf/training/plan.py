@@ -7,7 +7,7 @@ from lce_tf.errors import UserError
 from lce_tf.groups.packed import PackedBatches
 from lce_tf.groups.pipeline import FEWEST_PAIRS, BatchShape, TrainingBatches
 from lce_tf.model.precision import PRECISIONS, Precision, resolve
-from lce_tf.tokens.rows import ROW_MULTIPLE, rounded
+from lce_tf.tokens.rows import WIDTH_MULTIPLE, rounded
 from lce_tf.training.config import TrainConfig
 from lce_tf.training.memory import SHARE, activation_bytes, device_bytes, slices_per_part
 from lce_tf.training.records import begun_precision
@@ -71,7 +71,7 @@ def layout_of(config: TrainConfig, model, begun: str | None = None) -> str:
 
 def plan_packed(config: TrainConfig, layout: str, sampler, packer, model, replicas: int) -> PackedBatches:
     """Packed batches in as few parts as possible, each within `micro_batch` wordpieces or the device's memory."""
-    width = rounded(config.sequence_length, ROW_MULTIPLE)
+    width = rounded(config.sequence_length, WIDTH_MULTIPLE)
     float_bytes = 4 if model.precision.policy == "float32" else 2
     a_row = activation_bytes(model.config, 1, width, float_bytes, attention=layout != "flat")
     room = config.micro_batch or int(SHARE * device_bytes() / a_row) * width

@@ -8,7 +8,7 @@ import pytest
 
 from lce_tf.model import hub
 from lce_tf.model.attention import ATTENTIONS, Attention
-from lce_tf.model.config import ACTIVATIONS, BLOCK, EncoderConfig
+from lce_tf.model.config import ACTIVATIONS, ROW_MULTIPLE, EncoderConfig
 from lce_tf.model.encoder import Encoder, filled, plain
 from lce_tf.model.precision import PRECISIONS
 from lce_tf.model.weight_files import read_arrays
@@ -124,7 +124,7 @@ def test_filled_vectors_come_first(backbone, batch):
     with filled(SimpleNamespace(encoder=encoder)):
         more = encoder(*batch()).numpy()
     alone = encoder(*batch()).numpy()
-    assert len(alone) < BLOCK == len(more)
+    assert len(alone) < ROW_MULTIPLE == len(more)
     np.testing.assert_allclose(more[: len(alone)], alone, rtol=0, atol=1e-5)
 
 
