@@ -8,7 +8,7 @@ from lce_tf.data.runs import Run
 from lce_tf.errors import UserError
 from lce_tf.fusion.inputs import Listed
 from lce_tf.reranking.aligned import rows_of
-from lce_tf.reranking.order import merged, merged_beside
+from lce_tf.reranking.order import reordered, reordered_column
 
 
 def mean_logits(listed: Sequence[Listed], tag: str) -> tuple[Run, dict[str, np.ndarray]]:
@@ -24,9 +24,9 @@ def mean_logits(listed: Sequence[Listed], tag: str) -> tuple[Run, dict[str, np.n
     first, top = listed[0], listed[0].scored()[0]
     columns = [first.scored()[1], *(_aligned(one, first.path, top) for one in listed[1:])]
     means = (np.sum(np.sort(np.stack(columns), axis=0), axis=0) / len(columns)).astype(np.float32)
-    run, raw = merged(first.run, top, means, tag)
+    run, raw = reordered(first.run, top, means, tag)
     own = {
-        f"from_{number}": merged_beside(first.run, top, means, column.astype(np.float32), np.nan)
+        f"from_{number}": reordered_column(first.run, top, means, column.astype(np.float32), np.nan)
         for number, column in enumerate(columns, 1)
     }
     return run, {"scores": raw, **own}

@@ -34,7 +34,7 @@ def activated(run: Run, raw: np.ndarray, shown: Shown) -> tuple[Run, np.ndarray]
     """A reranked run with activated scores, in the same order.
 
     Args:
-        run, raw: as `merged` returns them.
+        run, raw: as `reordered` returns them.
         shown: see `activate`.
 
     Returns:

@@ -43,8 +43,8 @@ def best_windows(scores: np.ndarray, offsets: np.ndarray) -> tuple[np.ndarray, n
     """
     first, counts = offsets[:-1], np.diff(offsets)
     best = np.maximum.reduceat(scores, first) if len(counts) else np.zeros(0, np.float32)
-    # Not `scores == best`, which finds no window for a pair with a NaN score. Such a pair's score is NaN, and `merged`
-    # refuses it.
+    # Not `scores == best`, which finds no window for a pair with a NaN score. Such a pair's score is NaN, which
+    # `reordered` refuses.
     indices = np.flatnonzero(~(scores < np.repeat(best, counts)))
     return best, (indices[np.searchsorted(indices, first)] - first).astype(np.int32)
 
@@ -81,7 +81,7 @@ def known_queries(run: Run, queries: TokenStore, file: str, where: str) -> np.nd
     return rows
 
 
-def merged(run: Run, top: Run, values: np.ndarray, tag: str) -> tuple[Run, np.ndarray]:
+def reordered(run: Run, top: Run, values: np.ndarray, tag: str) -> tuple[Run, np.ndarray]:
     """The whole run with its top rows in the order of `values`; the other rows follow in their old order.
 
     Args:
@@ -108,11 +108,11 @@ def merged(run: Run, top: Run, values: np.ndarray, tag: str) -> tuple[Run, np.nd
     return Run.build(run.query_ids, run.offsets, run.passage_ids[order], final[order], tag), raw[order]
 
 
-def merged_beside(run: Run, top: Run, values: np.ndarray, column: np.ndarray, missing) -> np.ndarray:
-    """[rows] values of another column, in the row order of the run that `merged` returns.
+def reordered_column(run: Run, top: Run, values: np.ndarray, column: np.ndarray, missing) -> np.ndarray:
+    """[rows] values of another column, in the row order of the run that `reordered` returns.
 
     Args:
-        run, top, values: as for `merged`.
+        run, top, values: as for `reordered`.
         column: [top rows] the value of each scored row.
         missing: the value of rows that were not scored.
     """

@@ -31,7 +31,7 @@ from lce_tf.reranking.chunks import Chunks
 from lce_tf.reranking.engine import AUTO, ENGINES, Engine
 from lce_tf.reranking.engines import check_precision, open_engine
 from lce_tf.reranking.opening import SPECIAL_WORDS, Opened, open_checkpoint
-from lce_tf.reranking.order import best_windows, known_queries, merged, merged_beside, pair_rows, scores_of
+from lce_tf.reranking.order import best_windows, known_queries, pair_rows, reordered, reordered_column, scores_of
 from lce_tf.reranking.outputs import refuse_stream, write_reranked
 from lce_tf.reranking.scoring import score_pairs
 from lce_tf.reranking.shards import Shard
@@ -197,12 +197,12 @@ def rerank(config: RerankConfig) -> Run:
         values, best = best_windows(scores_of(logits, scoring), offsets)
         # A student learns from ranking scores; a sigmoid would leave little of the differences between them.
         shown = "identity" if config.judged else opened.shown
-        ranked, ranking_scores = merged(run, top, values, config.tag)
+        ranked, ranking_scores = reordered(run, top, values, config.tag)
         ranked, scores = activated(ranked, ranking_scores, shown)
         facts = {**asdict(config), "output": config.file, **facts, "pairs": len(values)}
         facts |= {"calibration": asdict(shown)} if shown == opened.calibration else {}
         raw = {"scores": scores} | ({"logits": ranking_scores} if shown != "identity" else {})
-        raw |= {"windows": merged_beside(run, top, values, best, -1)} if lengths.windows > 1 else {}
+        raw |= {"windows": reordered_column(run, top, values, best, -1)} if lengths.windows > 1 else {}
         write_reranked(ranked, raw, config.file, facts)
         shutil.rmtree(f"{config.file}.partial", ignore_errors=True)
     return ranked

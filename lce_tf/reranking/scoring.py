@@ -22,7 +22,7 @@ def score_pairs(
         advance: called with the number of pairs scored since the last call, for a progress bar.
 
     Returns:
-        [pairs, outputs] float32, NaN for a pair that the engine did not return; `merged` refuses NaN.
+        [pairs, outputs] float32, NaN for a pair that the engine did not return; `reordered` refuses NaN.
     """
     result = None
     for rows, logits in computed(engine, engine.batches(packer, query_rows, passage_rows)):

@@ -18,7 +18,7 @@ from lce_tf.foundation.disk import RERANKED
 from lce_tf.foundation.files import check_output
 from lce_tf.foundation.settings import setting
 from lce_tf.reranking.aligned import rows_of
-from lce_tf.reranking.order import merged
+from lce_tf.reranking.order import reordered
 from lce_tf.reranking.outputs import check_sum, manifest_file, raw_scores, read_manifest, read_raw
 
 COSTS = ("pairs", "seconds")
@@ -127,7 +127,7 @@ def _point(scored: Scored, depth: int, judged: Qrels, measure: str, path: str) -
         values = scored.scores[ranks < depth]
         if np.isnan(values).any():
             raise UserError(f"{path}: has no score for a passage within depth {depth}; rerank it again")
-        run, pairs = merged(run, top, values, run.tag)[0], len(top)
+        run, pairs = reordered(run, top, values, run.tag)[0], len(top)
     seconds = None
     if scored.pair_seconds is not None and scored.seconds_before is not None:
         seconds = scored.seconds_before + pairs * scored.pair_seconds

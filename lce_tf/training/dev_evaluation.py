@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from lce_tf.evaluation.measures import MEAN, evaluate, figure_name, mean
 from lce_tf.reranking.engines import live_engine
-from lce_tf.reranking.order import best_windows, merged, pair_rows, scores_of
+from lce_tf.reranking.order import best_windows, pair_rows, reordered, scores_of
 from lce_tf.reranking.scoring import score_pairs
 from lce_tf.training.inputs import DevSample
 
@@ -41,5 +41,5 @@ class DevEvaluation:
         if self._engine is None:
             self._engine = live_engine(self.model)
         scores = scores_of(score_pairs(self._engine, dev.packer, *rows), self.model.scoring)
-        ranked, _ = merged(dev.run, dev.run, best_windows(scores, offsets)[0], "dev")
+        ranked, _ = reordered(dev.run, dev.run, best_windows(scores, offsets)[0], "dev")
         return mean(evaluate(ranked, dev.qrels, [self.measure])[self.measure])

@@ -6,7 +6,7 @@ import numpy as np
 
 from lce_tf.data.runs import Run, written_scores
 from lce_tf.reranking.activation import activate, activated
-from lce_tf.reranking.order import merged
+from lce_tf.reranking.order import reordered
 
 RUN = Run.build(["q1", "q2"], [0, 4, 6], ["a", "b", "c", "d", "a", "e"], [9, 8, 7, 6, 2, 1])
 
@@ -24,13 +24,13 @@ def test_tanh_by_hand():
 
 
 def test_identity_changes_nothing():
-    ranked, raw = merged(RUN, RUN, np.float32([1, 2, 3, 4, 5, 6]), "new")
+    ranked, raw = reordered(RUN, RUN, np.float32([1, 2, 3, 4, 5, 6]), "new")
     assert activated(ranked, raw, "identity") == (ranked, raw)
 
 
 def test_the_order_is_that_of_the_scores_where_float32_sees_no_difference():
     # Sigmoids of 20 and 21 are 1 in float32; d was not scored.
-    ranked, raw = activated(*merged(RUN, RUN.cut(3), np.float32([20, 21, -1, 0, 3]), "new"), "sigmoid")
+    ranked, raw = activated(*reordered(RUN, RUN.cut(3), np.float32([20, 21, -1, 0, 3]), "new"), "sigmoid")
     assert ranked.passage_ids.tolist() == [b"b", b"a", b"c", b"d", b"e", b"a"] and ranked.tag == "new"
     expected = np.float32([1, 1, 1 / (1 + math.e), np.nan, 1 / (1 + math.exp(-3)), 0.5])
     np.testing.assert_allclose(raw, expected, rtol=1e-6)

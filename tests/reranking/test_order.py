@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from lce_tf.data.runs import Run, written_scores
 from lce_tf.errors import UserError
-from lce_tf.reranking.order import merged, pair_rows, scores_of
+from lce_tf.reranking.order import pair_rows, reordered, scores_of
 from lce_tf.tokens.packing import Packer
 from lce_tf.tokens.store import TokenStore
 
@@ -15,7 +15,7 @@ RUN = Run.build(["q1", "q2"], [0, 4, 6], ["a", "b", "c", "d", "a", "e"], [9, 8, 
 
 
 def merge(run, depth, values, tag="new"):
-    return merged(run, run.cut(depth), np.array(values, np.float32), tag)
+    return reordered(run, run.cut(depth), np.array(values, np.float32), tag)
 
 
 def lists(run):
