@@ -84,10 +84,9 @@ def score_store(folder: Path, tiny: bool) -> dict:
     from experiments.bench.lengths import packer_of
     from lce_tf.model import checkpoint
     from lce_tf.model.config import Scoring
-    from lce_tf.model.precision import resolve
+    from lce_tf.model.precision import device_kind, resolve
     from lce_tf.reranking.packed_engine import PackedEngine
     from lce_tf.reranking.scoring import score_pairs
-    from lce_tf.training.strategies import device_kind
 
     model = checkpoint.from_backbone(str(folder / "backbone"), Scoring(), resolve("auto", device_kind()), 1)
     engine, packer = PackedEngine(model), packer_of(20_000, 2_000)

@@ -31,6 +31,15 @@ PRECISIONS = {
 }
 
 
+def device_kind() -> str:
+    """The kind of device that TensorFlow computes on in this process: "tpu", "gpu" or "cpu"."""
+    import tensorflow as tf
+
+    if tf.config.list_logical_devices("TPU"):
+        return "tpu"
+    return "gpu" if tf.config.list_physical_devices("GPU") else "cpu"
+
+
 def resolve(name: str, device: str) -> Precision:
     """The precision called `name`; "auto" is the device's default.
 

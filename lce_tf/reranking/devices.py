@@ -1,19 +1,10 @@
-"""Finds the device that TensorFlow computes on, and loads a checkpoint's Keras model for it."""
+"""Loads a checkpoint's Keras model in the precision for the device that TensorFlow computes on."""
 
 from pathlib import Path
 
 from lce_tf.model import checkpoint
-from lce_tf.model.precision import resolve
+from lce_tf.model.precision import device_kind, resolve
 from lce_tf.reranking.forks import tensorflow_begins
-
-
-def device() -> str:
-    """The kind of device that TensorFlow computes on: "tpu", "gpu" or "cpu"."""
-    import tensorflow as tf
-
-    if tf.config.list_logical_devices("TPU"):
-        return "tpu"
-    return "gpu" if tf.config.list_physical_devices("GPU") else "cpu"
 
 
 def check_precision(precision: str) -> None:
@@ -34,6 +25,6 @@ def keras_model(folder: str | Path, precision: str):
         UserError: an unknown precision, or a checkpoint that cannot be read.
     """
     tensorflow_begins()
-    kind = device()
+    kind = device_kind()
     names = {"bfloat16": "mixed_bfloat16" if kind != "cpu" else "products_bfloat16"}
     return checkpoint.load(folder, resolve(names.get(precision, precision), kind))

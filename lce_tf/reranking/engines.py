@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from lce_tf.reranking.devices import device
+from lce_tf.model.precision import device_kind
 from lce_tf.reranking.engine import AUTO, ENGINES, Engine
 
 
@@ -31,10 +31,10 @@ def check_precision(engine: str = AUTO, precision: str = AUTO) -> None:
 def _chosen(engine: str) -> str:
     if engine != AUTO:
         return engine
-    home = "cpu" if device() == "cpu" else "accelerator"
+    home = "cpu" if device_kind() == "cpu" else "accelerator"
     return next(name for name in ENGINES if ENGINES.about(name).home == home)
 
 
 def live_engine(model) -> Engine:
     """The fastest engine on this device for a `CrossEncoder` in memory, whose weights may change later."""
-    return ENGINES["tensorflow" if device() == "cpu" else "packed"](model)
+    return ENGINES["tensorflow" if device_kind() == "cpu" else "packed"](model)

@@ -19,6 +19,7 @@ from lce_tf.groups.sampler import GroupSampler
 from lce_tf.losses import LOSSES
 from lce_tf.model import checkpoint, hub
 from lce_tf.model.config import EncoderConfig
+from lce_tf.model.precision import device_kind
 from lce_tf.training.checkpoints import Checkpoints
 from lce_tf.training.config import TrainConfig
 from lce_tf.training.dev_evaluation import DevEvaluation
@@ -28,7 +29,7 @@ from lce_tf.training.meters import Meter
 from lce_tf.training.plan import layout_of, precision_of
 from lce_tf.training.records import Figures, begun_layout, identity, open_manifest
 from lce_tf.training.signals import StopSignals
-from lce_tf.training.strategies import device_kind, make_strategy
+from lce_tf.training.strategies import make_strategy
 from lce_tf.training.watch import Watch, give_up
 from lce_tf.training.workers import Workers
 

@@ -5,10 +5,10 @@ from typing import Any, NamedTuple
 from lce_tf.groups.packed import PackedBatches
 from lce_tf.groups.pipeline import TrainingBatches
 from lce_tf.groups.sampler import GroupSampler
+from lce_tf.model.precision import device_kind
 from lce_tf.tokens.packing import Packer
 from lce_tf.training.config import TrainConfig
 from lce_tf.training.plan import plan_batch, plan_packed, plan_parts
-from lce_tf.training.strategies import device_kind
 
 
 class Ingredients(NamedTuple):

@@ -6,12 +6,11 @@ from pathlib import Path
 from lce_tf.errors import UserError
 from lce_tf.groups.packed import PackedBatches
 from lce_tf.groups.pipeline import FEWEST_PAIRS, BatchShape, TrainingBatches
-from lce_tf.model.precision import PRECISIONS, Precision, resolve
+from lce_tf.model.precision import PRECISIONS, Precision, device_kind, resolve
 from lce_tf.tokens.rows import WIDTH_MULTIPLE, rounded
 from lce_tf.training.config import TrainConfig
 from lce_tf.training.memory import SHARE, activation_bytes, device_bytes, slices_per_part
 from lce_tf.training.records import begun_precision
-from lce_tf.training.strategies import device_kind
 from lce_tf.training.workers import Workers
 
 # Number of first batches used to estimate how much of a batch fits into memory.

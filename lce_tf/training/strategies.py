@@ -83,12 +83,3 @@ def _logical_cpus(count: int) -> int:
     if found < count:
         raise UserError(f"--devices {count}: TensorFlow already runs with {found} CPU devices in this process")
     return count
-
-
-def device_kind() -> str:
-    """ "tpu", "gpu" or "cpu": the kind of device this process computes on."""
-    import tensorflow as tf
-
-    if tf.config.list_logical_devices("TPU"):
-        return "tpu"
-    return "gpu" if tf.config.list_physical_devices("GPU") else "cpu"
