@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from lce_tf.data.qrels import Qrels, relevant
+from lce_tf.data.rows import offsets_of, owners_of
 from lce_tf.data.runs import Run
 
 
@@ -40,14 +41,13 @@ def with_judged(run: Run, qrels: Qrels) -> Run:
                 added.append(passage_id.encode())
     if not added:
         return run
-    lengths = np.diff(run.offsets)
     ends = run.offsets[np.array(owners) + 1]
     last = run.scores[np.maximum(ends - 1, 0)] if len(run) else np.zeros(len(ends))
-    everyone = np.concatenate([np.repeat(np.arange(len(lengths)), lengths), owners])
+    everyone = np.concatenate([owners_of(run.offsets), owners])
     order = np.argsort(everyone, kind="stable")
     return Run.build(
         run.query_ids,
-        np.concatenate([[0], np.cumsum(np.bincount(everyone, minlength=len(lengths)))]),
+        offsets_of(np.bincount(everyone, minlength=len(run.query_ids))),
         np.concatenate([run.passage_ids, np.array(added)])[order],
         np.concatenate([run.scores, last - 1])[order],
         run.tag,

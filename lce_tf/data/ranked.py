@@ -8,7 +8,7 @@ from lce_tf.data import trec
 from lce_tf.data.formats import FORMATS
 from lce_tf.data.hashes import is_large, source_sha256
 from lce_tf.data.kept import Arrays, kept_arrays
-from lce_tf.data.rows import grouped, repeated_passage, sort_best_first
+from lce_tf.data.rows import grouped, ranks_of, repeated_passage, sort_best_first
 from lce_tf.data.source import Source
 from lce_tf.errors import UserError
 from lce_tf.foundation.files import cache_dir
@@ -82,8 +82,7 @@ def _refuse_repeated_rank(
 def _refuse_gaps(source: Source, layout: str, query_ids: np.ndarray, offsets: np.ndarray, ranks: np.ndarray) -> None:
     """Refuses ranks that are not 1, 2, 3, ... for each query where the layout was guessed: they may be scores or
     grades."""
-    lengths = np.diff(offsets)
-    wrong = np.flatnonzero(ranks != np.arange(1, len(ranks) + 1) - np.repeat(offsets[:-1], lengths))
+    wrong = np.flatnonzero(ranks != 1 + ranks_of(offsets))
     if not len(wrong):
         return
     row = int(wrong[0])

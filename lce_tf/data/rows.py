@@ -1,6 +1,6 @@
 """Vectorised operations on the rows of a run, flat arrays with offsets per query: group, sort, find repeats."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -9,9 +9,24 @@ _SMALLEST_NORMAL = 0x0080_0000  # bits of the smallest float32 that is not subno
 _LARGEST_FINITE = 0x7F7F_FFFF
 
 
+def offsets_of(lengths: Sequence[int] | np.ndarray) -> np.ndarray:
+    """[ranges + 1] int64: where each range begins if ranges follow one another; the last is the number of rows."""
+    return np.concatenate(([0], np.cumsum(lengths, dtype=np.int64)))
+
+
+def owners_of(offsets: np.ndarray) -> np.ndarray:
+    """[rows] int64, the number of each row's range."""
+    return np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+
+
+def ranks_of(offsets: np.ndarray) -> np.ndarray:
+    """[rows] int64, each row's place in its range, from 0."""
+    return np.arange(offsets[-1]) - np.repeat(offsets[:-1], np.diff(offsets))
+
+
 def stretches(starts: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The row numbers of several ranges, one range after the other, and the offset at which each range begins."""
-    offsets = np.concatenate(([0], np.cumsum(lengths, dtype=np.int64)))
+    """The row numbers of several ranges, one range after the other, and where each range begins among them."""
+    offsets = offsets_of(lengths)
     rows = np.arange(offsets[-1], dtype=np.int64)
     rows += np.repeat(starts - offsets[:-1], lengths)
     return rows, offsets
@@ -52,7 +67,7 @@ def grouped(ids: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarra
     """
     _, first, code = np.unique(ids, return_index=True, return_inverse=True)
     if len(first) == len(ids):
-        return ids, np.concatenate(([0], np.cumsum(lengths, dtype=np.int64))), None
+        return ids, offsets_of(lengths), None
     by_appearance = np.argsort(first)
     index = np.empty(len(first), np.int64)
     index[by_appearance] = np.arange(len(first))
@@ -60,7 +75,7 @@ def grouped(ids: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarra
     starts = np.cumsum(lengths) - lengths
     rows, _ = stretches(starts[order], lengths[order])
     totals = np.bincount(index[code], weights=lengths).astype(np.int64)
-    return ids[first[by_appearance]], np.concatenate(([0], np.cumsum(totals))), rows
+    return ids[first[by_appearance]], offsets_of(totals), rows
 
 
 def sort_best_first(
@@ -74,7 +89,7 @@ def sort_best_first(
         wrong = (score[1:] > score[:-1]) | ((score[1:] == score[:-1]) & (rank[1:] < rank[:-1]))
         wrong[_inner_bounds(offsets, first, last)] = False
         if wrong.any():
-            order = np.lexsort((rank, -score, _query_numbers(offsets, first, last)))
+            order = np.lexsort((rank, -score, owners_of(offsets[first : last + 1])))
             for column in (passage_ids, scores) if ranks is None else (passage_ids, scores, ranks):
                 column[a:b] = column[a:b][order]
 
@@ -86,7 +101,7 @@ def repeated_passage(offsets: np.ndarray, passage_ids: np.ndarray) -> tuple[int,
     """
     for first, last in _chunks(offsets):
         a, b = offsets[first], offsets[last]
-        queries = _query_numbers(offsets, first, last)
+        queries = owners_of(offsets[first : last + 1])
         hashes = id_hashes(passage_ids[a:b], queries)
         ordered = np.sort(hashes)
         shared = ordered[1:][ordered[1:] == ordered[:-1]]
@@ -132,7 +147,7 @@ def id_hashes(ids: np.ndarray, salt: np.ndarray | int) -> np.ndarray:
 
 def _decreasing(offsets: np.ndarray, scores: np.ndarray) -> np.ndarray:
     lengths = np.diff(offsets)
-    row = np.arange(offsets[-1]) - np.repeat(offsets[:-1], lengths)
+    row = ranks_of(offsets)
     after = np.repeat(lengths, lengths) - 1 - row
     limit = np.finfo(np.float32).max
     # In this numbering of the float32 values the next lower value is one less. "Below the row before" thus becomes a
@@ -165,10 +180,6 @@ def _chunks(offsets: np.ndarray) -> Iterator[tuple[int, int]]:
         last = min(max(last, first + 1), len(offsets) - 1)
         yield first, last
         first = last
-
-
-def _query_numbers(offsets: np.ndarray, first: int, last: int) -> np.ndarray:
-    return np.repeat(np.arange(last - first), np.diff(offsets[first : last + 1]))
 
 
 def _inner_bounds(offsets: np.ndarray, first: int, last: int) -> np.ndarray:

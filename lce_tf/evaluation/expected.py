@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from lce_tf.data.rows import ranks_of
 from lce_tf.evaluation.measures import Measure
 
 UNJUDGED = -1
@@ -70,7 +71,7 @@ def _average_precision(ties: TiedList, rel: int, cutoff: int | None) -> float:
     among = np.add.reduceat((ties.grades >= rel).astype(np.int64), ties.bounds[:-1])
     r, n, before = (np.repeat(part, sizes) for part in (among, sizes, np.cumsum(among) - among))
     row = np.arange(len(r))
-    ahead = row - np.repeat(ties.bounds[:-1], sizes)  # rows of the same group above this one
+    ahead = ranks_of(ties.bounds)  # rows of the same group above this one
     up_to = before + 1 + ahead * (r - 1) / np.maximum(n - 1, 1)
     return (r / n * up_to / (row + 1))[:cutoff].sum() / relevant
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from lce_tf.data.qrels import Qrels
+from lce_tf.data.rows import owners_of
 from lce_tf.data.runs import Run
 from lce_tf.evaluation.expected import UNJUDGED, TiedList, expected_value
 from lce_tf.evaluation.measures import evaluate, parse_measure
@@ -55,7 +56,7 @@ def ties(run: Run, qrels: Qrels, values: Mapping[str, Mapping[str, float]]) -> T
     """
     shared = run.only(qrels)
     lengths, sizes = np.diff(shared.offsets), np.diff(_bounds(shared))
-    grouped = np.bincount(_owners(shared)[_bounds(shared)[:-1]], minlength=len(lengths))
+    grouped = np.bincount(owners_of(shared.offsets)[_bounds(shared)[:-1]], minlength=len(lengths))
     tied = shared.only(shared.query_ids[grouped < lengths].tolist())
     counts = {"queries": len(tied.query_ids), "tied_pairs": _pairs(sizes), "pairs": _pairs(lengths)}
     worst, expected, best = ({name: dict(found) for name, found in values.items()} for _ in range(3))
@@ -79,14 +80,9 @@ def _pairs(sizes: np.ndarray) -> int:
     return int((sizes * (sizes - 1) // 2).sum())
 
 
-def _owners(run: Run) -> np.ndarray:
-    """[rows] index of each row's query."""
-    return np.repeat(np.arange(len(run.query_ids)), np.diff(run.offsets))
-
-
 def _bounds(run: Run) -> np.ndarray:
     """[groups + 1] first row of each group of equal scores within a query; the last value is the number of rows."""
-    owners = _owners(run)
+    owners = owners_of(run.offsets)
     first = np.ones(len(run), bool)
     first[1:] = (run.scores[1:] != run.scores[:-1]) | (owners[1:] != owners[:-1])
     return np.append(np.flatnonzero(first), len(run))
@@ -103,8 +99,7 @@ def _grades(run: Run, qrels: Qrels) -> np.ndarray:
 
 def _reordered(run: Run, key: np.ndarray) -> Run:
     """The run with each group of equal scores ordered by `key`, lowest first."""
-    sizes = np.diff(_bounds(run))
-    order = np.lexsort((key, np.repeat(np.arange(len(sizes)), sizes)))
+    order = np.lexsort((key, owners_of(_bounds(run))))
     return replace(run, passage_ids=run.passage_ids[order])
 
 

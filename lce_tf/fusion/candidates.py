@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lce_tf.data.rows import owners_of
 from lce_tf.data.runs import Run
 from lce_tf.reranking.order import best_first
 
@@ -63,7 +64,7 @@ class Candidates:
     @property
     def queries(self) -> np.ndarray:
         """[rows] index of each row's query."""
-        return np.repeat(np.arange(len(self.query_ids)), np.diff(self.offsets))
+        return owners_of(self.offsets)
 
     def table(self, values: Sequence[np.ndarray], lowest: bool = False) -> np.ndarray:
         """[rows, runs] float64: each run's value for each candidate.

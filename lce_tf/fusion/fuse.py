@@ -10,6 +10,7 @@ from lce_tf.data.datasets import load_dataset
 from lce_tf.data.formats import CHOICES as FORMATS_SAID
 from lce_tf.data.formats import FORMAT_HELP
 from lce_tf.data.qrels import Qrels, judgments_key, read_qrels
+from lce_tf.data.rows import ranks_of
 from lce_tf.data.runs import Run, check_ids, refuse_large
 from lce_tf.data.spared import BESIDE_A_RUN, spare_inputs
 from lce_tf.errors import UserError
@@ -251,5 +252,5 @@ def _judgments(config: FuseConfig) -> Qrels:
 
 def _cut(run: Run, raw: dict[str, np.ndarray], depth: int) -> tuple[Run, dict[str, np.ndarray]]:
     """The first `depth` rows of each query, and the values of these rows in each array of `raw`."""
-    ranks = np.arange(len(run)) - np.repeat(run.offsets[:-1], np.diff(run.offsets))
-    return run.cut(depth), {name: values[ranks < depth] for name, values in raw.items()}
+    kept = ranks_of(run.offsets) < depth
+    return run.cut(depth), {name: values[kept] for name, values in raw.items()}

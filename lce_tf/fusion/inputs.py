@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from lce_tf.data.rows import offsets_of
 from lce_tf.data.runs import Run, read_run, refuse_large
 from lce_tf.errors import UserError
 from lce_tf.reranking.outputs import check_sum, manifest_file, raw_scores, read_manifest, read_raw, scores_file
@@ -42,7 +43,7 @@ class Listed(NamedTuple):
             return self.run, self.values
         counts = np.add.reduceat(kept, self.run.offsets[:-1])
         some = counts > 0
-        offsets = np.concatenate(([0], np.cumsum(counts[some])))
+        offsets = offsets_of(counts[some])
         run, values = self.run, self.values[kept]
         return Run(run.query_ids[some], offsets, run.passage_ids[kept], values, run.tag, run.sha256), values
 

@@ -5,6 +5,7 @@ The three normalisations are those of Montague and Aslam, "Relevance Score Norma
 
 import numpy as np
 
+from lce_tf.data.rows import ranks_of
 from lce_tf.data.runs import Run
 
 
@@ -49,5 +50,4 @@ def reciprocal_ranks(run: Run, k: float) -> np.ndarray:
     Source: Cormack, Clarke and Büttcher, "Reciprocal Rank Fusion outperforms Condorcet and individual Rank Learning
     Methods", SIGIR 2009, with k = 60.
     """
-    ranks = np.arange(1, len(run) + 1) - np.repeat(run.offsets[:-1], np.diff(run.offsets))
-    return 1 / (k + ranks)
+    return 1 / (k + (1 + ranks_of(run.offsets)))

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from lce_tf.data.draws import mix
+from lce_tf.data.rows import owners_of, ranks_of, stretches
 from lce_tf.groups.pool import Findings, TrainingPool
 from lce_tf.tokens.packing import Packer
 from lce_tf.tokens.store import TokenStore
@@ -83,12 +84,12 @@ def audit(pool: TrainingPool, packer: Packer, members: int, examples: int) -> Au
         examples: number of examples that will be drawn.
     """
     counts = np.diff(pool.negative_offsets)
-    owners = np.repeat(np.arange(len(pool)), counts)
+    owners = owners_of(pool.negative_offsets)
     query_rows = pool.query_rows[owners]
     kept = packer.covered(query_rows, pool.negatives)
     texts = _text_hashes(packer.queries, pool.query_rows)
     positives = _text_hashes(packer.passages, pool.positives)
-    positive_owners = np.repeat(np.arange(len(pool)), np.diff(pool.positive_offsets))
+    positive_owners = owners_of(pool.positive_offsets)
     rows, inverse = np.unique(pool.negatives, return_inverse=True)
     negatives = _text_hashes(packer.passages, rows)[inverse]
     # Combines the hashes of text and query, so that a negative matches only positives of the same query.
@@ -136,12 +137,10 @@ def _text_hashes(store: TokenStore, rows: np.ndarray) -> np.ndarray:
 
 def _hashes(store: TokenStore, rows: np.ndarray) -> np.ndarray:
     lengths = store.lengths(rows)
-    ends = np.cumsum(lengths)
-    position = np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - lengths, lengths)
-    tokens = np.asarray(store.tokens[np.repeat(store.offsets[rows], lengths) + position]).astype(np.uint64)
-    hashes = mix(tokens ^ mix(position))
+    at, bounds = stretches(store.offsets[rows], lengths)
+    hashes = mix(np.asarray(store.tokens[at]).astype(np.uint64) ^ mix(ranks_of(bounds)))
     sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum(hashes, dtype=np.uint64)])
-    return mix(sums[ends] - sums[ends - lengths]) ^ mix(lengths)
+    return mix(np.diff(sums[bounds])) ^ mix(lengths)
 
 
 def _named(ids: list[str]) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 from lce_tf.data.draws import id_keys
 from lce_tf.data.lookup import IdLookup
 from lce_tf.data.qrels import Qrels, relevant
-from lce_tf.data.rows import found_at, ranges_of, stretches
+from lce_tf.data.rows import found_at, offsets_of, owners_of, ranges_of, stretches
 from lce_tf.data.runs import Run
 from lce_tf.errors import UserError
 from lce_tf.groups.findings import JUDGED, Findings
@@ -145,9 +145,9 @@ def build_pool(run: Run, qrels: Qrels, queries: TokenStore, passages: TokenStore
         query_rows[usable],
         id_keys(names[usable].tolist()),
         (good % width)[usable[good // width]],
-        _bounds(positives[usable]),
+        offsets_of(positives[usable]),
         top.negatives[np.repeat(usable, top.counts)],
-        _bounds(top.counts[usable]),
+        offsets_of(top.counts[usable]),
         findings,
         grades[usable[good // width]],
     )
@@ -201,8 +201,8 @@ def _top(run: Run, indices: np.ndarray, depth: int, passages: TokenStore, good: 
     for first in range(0, len(indices), BLOCK):
         block = slice(first, first + BLOCK)
         size = len(indices[block])
-        owner = np.repeat(np.arange(size), lengths[block])
-        ids = run.passage_ids[stretches(starts[block], lengths[block])[0]]
+        rows, bounds = stretches(starts[block], lengths[block])
+        owner, ids = owners_of(bounds), run.passage_ids[rows]
         listed = passages.rows(ids)
         known = listed >= 0
         pairs = (owner + first) * width + listed
@@ -235,10 +235,6 @@ def _asked(run: Run, qrels: Qrels, config: PoolConfig) -> tuple[np.ndarray, np.n
     owners = np.repeat(np.arange(len(wanted)), [len(ids) for ids in wanted.values()])
     grades = np.array([qrels[name][i] for name, ids in wanted.items() for i in ids], np.int32)
     return names, owners, np.array([i.encode() for ids in wanted.values() for i in ids]), grades
-
-
-def _bounds(counts: np.ndarray) -> np.ndarray:
-    return np.concatenate([[0], np.cumsum(counts)])
 
 
 def _text(ids: np.ndarray) -> list[str]:

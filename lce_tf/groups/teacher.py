@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lce_tf.data.lookup import IdLookup
-from lce_tf.data.rows import found_at, ranges_of, stretches
+from lce_tf.data.rows import found_at, owners_of, ranges_of, stretches
 from lce_tf.data.runs import Run, refuse_large
 from lce_tf.errors import UserError
 from lce_tf.groups.pool import BLOCK, TrainingPool
@@ -55,7 +55,7 @@ def teacher_scores(pool: TrainingPool, run: Run, queries: TokenStore, passages: 
     for first in range(0, len(pool), BLOCK):
         block = slice(first, min(first + BLOCK, len(pool)))
         rows, bounds = stretches(starts[block], lengths[block])
-        owners, listed = np.repeat(np.arange(len(bounds) - 1), np.diff(bounds)), passages.rows(run.passage_ids[rows])
+        owners, listed = owners_of(bounds), passages.rows(run.passage_ids[rows])
         # Pairs as single numbers (query * passages + row), so that one search in a sorted array finds them.
         pairs, values = (owners * width + listed)[listed >= 0], run.scores[rows][listed >= 0]
         order = np.argsort(pairs, kind="stable")
@@ -65,7 +65,7 @@ def teacher_scores(pool: TrainingPool, run: Run, queries: TokenStore, passages: 
             (found.negatives, pool.negatives, pool.negative_offsets),
         ):
             here = slice(offsets[block.start], offsets[block.stop])
-            owners = np.repeat(np.arange(len(bounds) - 1), np.diff(offsets[block.start : block.stop + 1]))
+            owners = owners_of(offsets[block.start : block.stop + 1])
             scores[here] = _looked_up(owners * width + candidates[here], *known)
     scored = [np.isfinite(scores).any() for scores in (found.positives, found.negatives) if len(scores)]
     if not all(scored):

@@ -7,7 +7,7 @@ import numpy as np
 
 from lce_tf.data.lookup import IdLookup
 from lce_tf.data.qrels import Qrels, relevant
-from lce_tf.data.rows import ranges_of, stretches
+from lce_tf.data.rows import offsets_of, owners_of, ranges_of, ranks_of, stretches
 from lce_tf.data.runs import Run
 from lce_tf.errors import UserError
 from lce_tf.hard_negatives.passages import Passages
@@ -129,10 +129,9 @@ class Window:
             number: index of this run, for `Candidates.runs`.
         """
         rows, offsets = stretches(self._starts[queries], self._lengths[queries])
-        owners = np.repeat(np.arange(len(queries)), np.diff(offsets))
-        ranks = np.arange(len(rows)) - offsets[owners] + self._skipped + 1
+        ranks = ranks_of(offsets) + self._skipped + 1
         found = passages.rows(self.run.passage_ids[rows])
-        return Candidates(owners, found, np.full(len(rows), number), ranks, self.run.scores[rows])
+        return Candidates(owners_of(offsets), found, np.full(len(rows), number), ranks, self.run.scores[rows])
 
 
 def gathered(windows: Sequence[Window], queries: np.ndarray, passages: Passages) -> Candidates:
@@ -147,4 +146,4 @@ def _numbered(lists: dict[str, list[str]], passages: Passages) -> tuple[np.ndarr
     owners = np.repeat(np.arange(len(lists)), [len(ids) for ids in lists.values()])
     rows = passages.rows(np.array([i.encode() for ids in lists.values() for i in ids], "S" if len(owners) else "S1"))
     known = (rows >= 0) & passages.known[rows]
-    return rows[known], np.concatenate([[0], np.cumsum(np.bincount(owners[known], minlength=len(lists)))])
+    return rows[known], offsets_of(np.bincount(owners[known], minlength=len(lists)))

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lce_tf.data.draws import mix
-from lce_tf.data.rows import found_at
+from lce_tf.data.rows import found_at, owners_of
 from lce_tf.errors import UserError
 from lce_tf.hard_negatives.candidates import Candidates, Judged
 from lce_tf.hard_negatives.passages import Passages
@@ -32,7 +32,7 @@ class Found(NamedTuple):
 def judged(candidates: Candidates, queries: Judged, passages: Passages) -> Found:
     """Removes candidates that are judged for their query (those in `queries.dropped`)."""
     width = len(passages.ids)
-    owners = np.repeat(np.arange(len(queries.names)), np.diff(queries.dropped_offsets))
+    owners = owners_of(queries.dropped_offsets)
     pairs = candidates.owners * width + candidates.passages
     removed = np.isin(pairs, owners * width + queries.dropped)
     return Found(removed, queries.positives[queries.offsets[candidates.owners]], {})

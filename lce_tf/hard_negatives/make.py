@@ -9,6 +9,7 @@ import numpy as np
 from lce_tf.data.datasets import load_dataset
 from lce_tf.data.draws import id_keys
 from lce_tf.data.qrels import judgments_key
+from lce_tf.data.rows import offsets_of, ranks_of
 from lce_tf.data.runs import Run, read_run, refuse_large
 from lce_tf.errors import UserError
 from lce_tf.foundation.files import check_output
@@ -153,11 +154,11 @@ class _Making:
 
     def _run(self, passages: np.ndarray, scores: np.ndarray, counts: np.ndarray) -> Run:
         some = counts > 0
-        offsets = np.concatenate([[0], np.cumsum(counts[some])])
+        offsets = offsets_of(counts[some])
         # Scores of different runs cannot be compared, so with several runs the scores written are -1, -2, ... in the
         # order of `drawn`.
         if len(self.runs) > 1:
-            scores = np.repeat(offsets[:-1], counts[some]) - np.arange(len(passages)) - 1.0
+            scores = -1.0 - ranks_of(offsets)
         return Run.build(self.queries.names[some], offsets, self.passages.ids[passages], scores, self.config.tag)
 
     def _record(self, counts: np.ndarray, from_runs: np.ndarray) -> dict[str, Any]:

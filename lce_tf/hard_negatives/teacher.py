@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from lce_tf.data.lookup import IdLookup
-from lce_tf.data.rows import found_at, ranges_of, stretches
+from lce_tf.data.rows import found_at, owners_of, ranges_of, stretches
 from lce_tf.data.runs import Run
 from lce_tf.errors import UserError
 from lce_tf.hard_negatives.candidates import Candidates, Judged
@@ -76,7 +76,7 @@ class Teacher:
         for run, in_run in zip(self._runs, self._indices, strict=True):
             rows, offsets = stretches(*ranges_of(run.offsets, in_run[indices]))
             numbers = self._passages.rows(run.passage_ids[rows])
-            pairs = np.repeat(np.arange(len(indices)), np.diff(offsets)) * width + numbers
+            pairs = owners_of(offsets) * width + numbers
             pairs, scores = pairs[numbers >= 0], run.scores[rows][numbers >= 0]
             order = np.argsort(pairs, kind="stable")
             at = found_at(wanted, pairs[order])
@@ -85,4 +85,4 @@ class Teacher:
 
 
 def _positives(queries: Judged) -> tuple[np.ndarray, np.ndarray]:
-    return np.repeat(np.arange(len(queries.names)), np.diff(queries.offsets)), queries.positives
+    return owners_of(queries.offsets), queries.positives

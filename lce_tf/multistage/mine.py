@@ -10,7 +10,7 @@ import numpy as np
 
 from lce_tf.data.hashes import file_sha256
 from lce_tf.data.lookup import IdLookup
-from lce_tf.data.rows import found_at, ranges_of, stretches
+from lce_tf.data.rows import found_at, owners_of, ranges_of, stretches
 from lce_tf.data.runs import Run, read_run
 from lce_tf.errors import UserError
 from lce_tf.foundation.files import write_json, written
@@ -195,8 +195,7 @@ def _count_new(before: Run, now: Run) -> int:
         ids = now.passage_ids[offsets[0] : offsets[-1]], before.passage_ids[rows]
         # Pairs as single numbers (query * passages + passage), so that one search in a sorted array finds them.
         known, numbers = np.unique(np.concatenate(ids), return_inverse=True)
-        owners = [np.repeat(np.arange(len(each) - 1), np.diff(each)) for each in (offsets, bounds)]
-        pairs = np.concatenate(owners) * len(known) + numbers
+        pairs = np.concatenate([owners_of(offsets), owners_of(bounds)]) * len(known) + numbers
         mine, theirs = np.split(pairs, [len(ids[0])])
         new += int((found_at(mine, np.sort(theirs)) < 0).sum())
     return new

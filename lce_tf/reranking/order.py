@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from lce_tf.data.rows import owners_of, ranks_of
 from lce_tf.data.runs import Run
 from lce_tf.errors import UserError
 from lce_tf.model.config import PAPER_SCORING, Scoring
@@ -122,18 +123,13 @@ def reordered_column(run: Run, top: Run, values: np.ndarray, column: np.ndarray,
 def _spread(run: Run, top: Run, values: np.ndarray, missing) -> np.ndarray:
     """Values of the top rows at their positions among all rows of the run, and `missing` elsewhere."""
     result = np.full(len(run), missing, values.dtype)
-    result[_ranks(run) < np.repeat(np.diff(top.offsets), np.diff(run.offsets))] = values
+    result[ranks_of(run.offsets) < np.repeat(np.diff(top.offsets), np.diff(run.offsets))] = values
     return result
-
-
-def _ranks(run: Run) -> np.ndarray:
-    """[rows] position of each row within its query, from 0."""
-    return np.arange(len(run)) - np.repeat(run.offsets[:-1], np.diff(run.offsets))
 
 
 def _new_order(run: Run, top: Run, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The run's row numbers in their new order, and the new score of each row in the old order; [rows] each."""
-    sizes, rank = np.diff(run.offsets), _ranks(run)
+    sizes, rank = np.diff(run.offsets), ranks_of(run.offsets)
     raw = _spread(run, top, values, np.nan)
     # Rows that were not scored get scores below the lowest of their query, one apart, in the old order.
     floor = np.zeros(len(sizes), np.float32)
@@ -141,4 +137,4 @@ def _new_order(run: Run, top: Run, values: np.ndarray) -> tuple[np.ndarray, np.n
     if some.any():  # reduceat does not accept empty ranges
         floor[some] = np.minimum.reduceat(values, top.offsets[:-1][some])
     final = np.where(np.isnan(raw), np.repeat(floor, sizes) - rank, raw).astype(np.float64)
-    return best_first(final, np.repeat(np.arange(len(sizes)), sizes)), final
+    return best_first(final, owners_of(run.offsets)), final

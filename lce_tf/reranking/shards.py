@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lce_tf.data.rows import stretches
+from lce_tf.data.rows import offsets_of, stretches
 from lce_tf.data.runs import Run
 from lce_tf.errors import UserError
 from lce_tf.foundation.array_jobs import array_index
@@ -69,7 +69,7 @@ def joined(shards: Sequence[Run], raw: Sequence[dict[str, np.ndarray]], tag: str
     lengths = np.zeros(sum(len(shard.query_ids) for shard in shards), np.int64)
     for index, shard in enumerate(shards):
         lengths[index :: len(shards)] = np.diff(shard.offsets)
-    offsets = np.concatenate(([0], np.cumsum(lengths)))
+    offsets = offsets_of(lengths)
     # Each shard's rows in the whole run.
     rows = [stretches(offsets[:-1][i :: len(shards)], lengths[i :: len(shards)])[0] for i in range(len(shards))]
     queries = [np.arange(index, len(lengths), len(shards)) for index in range(len(shards))]

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from lce_tf.data.datasets import Dataset, Passage
+from lce_tf.data.rows import offsets_of
 from lce_tf.data.runs import Run
 from lce_tf.errors import UserError
 from lce_tf.foundation.files import built_folder, cache_dir
@@ -96,8 +97,8 @@ class Index:
                 scores.append(np.array([row["score"] for row in rows], dtype=np.float64))
                 progress.advance(len(block))
         _report_missing(queries, found, quiet)
-        offsets = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
-        return Run.build(np.array(found, "S"), offsets, np.concatenate(passage_ids), np.concatenate(scores), "bm25")
+        columns = np.concatenate(passage_ids), np.concatenate(scores)
+        return Run.build(np.array(found, "S"), offsets_of(counts), *columns, "bm25")
 
     def _search_block(self, texts: list[str], depth: int) -> list[list[dict[str, Any]]]:
         from jnius import JavaException

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from lce_tf.data.datasets import Dataset
+from lce_tf.data.rows import offsets_of
 from lce_tf.data.runs import Run
 from lce_tf.errors import UserError
 from lce_tf.foundation.files import confined_archives
@@ -70,7 +71,7 @@ def _search(searcher: Any, queries: dict[str, str], vectors: np.ndarray, depth: 
             progress.advance(len(block))
     return Run.build(
         np.array([query_id.encode() for query_id in names], "S"),
-        np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]),
+        offsets_of(counts),
         np.concatenate(passage_ids),
         np.concatenate(scores),
         "dense",

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lce_tf.data.qrels import Qrels
+from lce_tf.data.rows import ranks_of
 from lce_tf.data.runs import Run, read_run
 from lce_tf.data.spared import spare_inputs
 from lce_tf.errors import UserError
@@ -123,8 +124,7 @@ def _point(scored: Scored, depth: int, judged: Qrels, measure: str, path: str) -
     run, pairs = scored.first, 0
     if depth:
         top = run.cut(depth)
-        ranks = np.arange(len(run)) - np.repeat(run.offsets[:-1], np.diff(run.offsets))
-        values = scored.scores[ranks < depth]
+        values = scored.scores[ranks_of(run.offsets) < depth]
         if np.isnan(values).any():
             raise UserError(f"{path}: has no score for a passage within depth {depth}; rerank it again")
         run, pairs = reordered(run, top, values, run.tag)[0], len(top)

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from lce_tf.data.rows import stretches
 from lce_tf.errors import UserError
 from lce_tf.tokens.store import TokenStore
 from lce_tf.tokens.template import PairTemplate
@@ -119,9 +120,7 @@ class Packer:
     def expanded(self, query_rows: np.ndarray, passage_rows: np.ndarray) -> Expanded:
         """All windows of the passages of these pairs; `query_rows` and `passage_rows` are rows of the stores."""
         counts = self.counts(passage_rows)
-        offsets = np.concatenate([[0], np.cumsum(counts)])
-        numbers = np.arange(offsets[-1]) - np.repeat(offsets[:-1], counts)
-        windows = np.repeat(passage_rows * self.windows, counts) + numbers
+        windows, offsets = stretches(passage_rows * self.windows, counts)
         return Expanded(np.repeat(query_rows, counts), windows, offsets)
 
     def covered(self, query_rows: np.ndarray, passage_rows: np.ndarray) -> np.ndarray:
@@ -202,9 +201,7 @@ class Packer:
         query, passage = self.measure(query_rows, passage_rows)
         lengths = query + passage + self.template.size
         owners = np.full(tokens, -1, np.int32)
-        ends = np.cumsum(lengths)
-        run = np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - lengths, lengths)
-        owners[np.repeat(starts, lengths) + run] = np.repeat(np.arange(len(lengths), dtype=np.int32), lengths)
+        owners[stretches(starts, lengths)[0]] = np.repeat(np.arange(len(lengths), dtype=np.int32), lengths)
         flat = self._filled(query_rows, passage_rows, query, passage, starts, tokens)
         return PackedPairs(flat, owners, starts.astype(np.int32), *self._sizes(query, passage))
 
@@ -230,10 +227,8 @@ class Packer:
         ):
             position = _write(flat, position, special)
             store, first, kept = text
-            # Copies the texts of the whole batch at once; `run` counts 0, 1, 2, ... within each text.
-            ends = np.cumsum(kept)
-            run = np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - kept, kept)
-            flat[np.repeat(position, kept) + run] = store.tokens[np.repeat(first, kept) + run]
+            # Copies the texts of the whole batch at once.
+            flat[stretches(position, kept)[0]] = store.tokens[stretches(first, kept)[0]]
             position = position + kept
         _write(flat, position, template.after)
         return flat

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lce_tf.data.rows import offsets_of
+
 # The length of a sequence without rows is rounded up to a multiple of this many tokens, the width of rows to one of
 # twice as many.
 LENGTH_MULTIPLE, WIDTH_MULTIPLE = 64, 128
@@ -40,7 +42,7 @@ def best_fit(lengths: np.ndarray, width: int) -> tuple[np.ndarray, int]:
 
 def end_to_end(lengths: np.ndarray) -> np.ndarray:
     """[pairs] int64, position of each pair's first token if pairs follow one another without gaps or rows."""
-    return np.concatenate([[0], np.cumsum(lengths)[:-1]]).astype(np.int64) if len(lengths) else np.zeros(0, np.int64)
+    return offsets_of(lengths)[:-1]
 
 
 def rounded(tokens: int, multiple: int = LENGTH_MULTIPLE) -> int:

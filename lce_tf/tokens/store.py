@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from lce_tf.data.lookup import IdLookup
+from lce_tf.data.rows import offsets_of
 from lce_tf.errors import UserError
 from lce_tf.foundation.disk import TOKEN_STORE
 from lce_tf.foundation.files import built_folder, cache_dir, read_array
@@ -136,11 +137,11 @@ def _tokenise(texts, tokenizer: WordPieces, folder: Path, kind: str, total: int 
             pieces += len(joined)
             progress.advance(len(block))
     text_ids = np.concatenate(ids) if ids else np.zeros(0, "S1")
-    offsets = np.concatenate([[0], np.cumsum(np.concatenate(lengths))]) if lengths else np.zeros(1, np.int64)
+    offsets = offsets_of(np.concatenate(lengths) if lengths else [])
     tokens = np.memmap(folder / "flat", dtype=dtype, mode="r", shape=(pieces,)) if pieces else np.zeros(0, dtype)
     np.save(folder / "tokens.npy", tokens)
     del tokens
     (folder / "flat").unlink()
     np.save(folder / "text_ids.npy", text_ids)
-    np.save(folder / "offsets.npy", offsets.astype(np.int64))
+    np.save(folder / "offsets.npy", offsets)
     TOKEN_STORE.write(folder / "store.json", {"texts": len(text_ids), "tokens": pieces})

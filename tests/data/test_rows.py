@@ -112,3 +112,16 @@ def test_ranges_and_searches_by_hand():
     assert starts[[0, 2]].tolist() == [2, 0] and lengths.tolist() == [3, 0, 2]
     assert rows.found_at(np.array([5, 4, 9, -1]), np.array([1, 4, 5])).tolist() == [2, 1, -1, -1]
     assert rows.found_at(np.array([5]), np.array([])).tolist() == [-1]
+
+
+def test_ranges_by_hand():
+    offsets = rows.offsets_of([2, 0, 3])
+    assert offsets.tolist() == [0, 2, 2, 5]
+    assert rows.owners_of(offsets).tolist() == [0, 0, 2, 2, 2]
+    assert rows.ranks_of(offsets).tolist() == [0, 1, 0, 1, 2]
+    assert [part.tolist() for part in rows.stretches(np.array([7, 1, 4]), np.array([2, 0, 3]))] == [
+        [7, 8, 4, 5, 6],
+        [0, 2, 2, 5],
+    ]
+    nothing = rows.offsets_of([])
+    assert [part.tolist() for part in (nothing, rows.owners_of(nothing), rows.ranks_of(nothing))] == [[0], [], []]
