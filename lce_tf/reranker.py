@@ -4,7 +4,7 @@ import os
 import threading
 import weakref
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -170,7 +170,7 @@ class Reranker:
             return Scored(np.zeros(0, np.float32), np.zeros(0, np.int64), np.zeros(0, bool), self._calibration)
         queries, query_rows = _store([self._tokenizer.prompt + query for query, _ in pairs], self._tokenizer)
         passages, passage_rows = _store([passage for _, passage in pairs], self._tokenizer)
-        packer = Packer(queries, passages, self._template, **asdict(self.lengths))
+        packer = Packer(queries, passages, self._template, self.lengths)
         windows = packer.expanded(query_rows, passage_rows)
         with self._turn:  # an engine serves one caller at a time
             logits = score_pairs(self._engine, packer, windows.query_rows, windows.passage_rows)
@@ -179,7 +179,7 @@ class Reranker:
             pair = int((~np.isfinite(scores)).argmax())
             raise UserError(f"pair {pair}: the model's score is {scores[pair]}; try precision='float32'")
         kept = packer.measure(windows.query_rows, windows.passage_rows)[0][windows.offsets[:-1]]
-        read = packer.lengths(windows.query_rows, windows.passage_rows)
+        read = packer.pair_lengths(windows.query_rows, windows.passage_rows)
         cut = queries.lengths(query_rows) > kept
         cut |= passages.lengths(passage_rows) > packer.covered(query_rows, passage_rows)
         return Scored(scores, np.add.reduceat(read, windows.offsets[:-1]), cut, self._calibration)

@@ -13,8 +13,9 @@ from lce_tf.export import main
 def home(tmp_path_factory):
     """A tiny random checkpoint with a tokenizer, and one whose head has no equal."""
     from lce_tf.model import checkpoint
-    from lce_tf.model.config import EncoderConfig, Lengths, Scoring
+    from lce_tf.model.config import EncoderConfig, Scoring
     from lce_tf.model.cross_encoder import CrossEncoder
+    from lce_tf.tokens.lengths import Lengths
 
     folder = tmp_path_factory.mktemp("home")
     (folder / "vocab.txt").write_text("\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdef"]) + "\n")

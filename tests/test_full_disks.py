@@ -158,9 +158,10 @@ def test_a_token_store_on_a_full_disk(disk, capsys, monkeypatch):
 
 def test_a_trained_model_on_a_full_disk(disk, tmp_path, capsys):
     """`checkpoint.save` of a real cross-encoder: the checkpoint before stays complete and loadable."""
-    from lce_tf.model.config import EncoderConfig, Lengths, Scoring
+    from lce_tf.model.config import EncoderConfig, Scoring
     from lce_tf.model.cross_encoder import CrossEncoder
     from lce_tf.model.precision import PRECISIONS
+    from lce_tf.tokens.lengths import Lengths
 
     sizes = {"vocab_size": 64, "embedding_size": 8, "hidden_size": 8, "num_hidden_layers": 1}
     sizes |= {"num_attention_heads": 2, "intermediate_size": 8, "max_position_embeddings": 16}

@@ -18,8 +18,9 @@ COLUMNS = ["qid", "query", "docno", "text", "score", "rank"]
 def place(tmp_path_factory):
     """A folder with a data set, its run and a checkpoint of random weights."""
     from lce_tf.model import checkpoint
-    from lce_tf.model.config import Lengths, Scoring
+    from lce_tf.model.config import Scoring
     from lce_tf.model.precision import PRECISIONS
+    from lce_tf.tokens.lengths import Lengths
 
     folder = tmp_path_factory.mktemp("place")
     make_data(folder / "data")

@@ -19,8 +19,9 @@ RUN = "q1 Q0 d1 1 3 x\nq1 Q0 d2 2 2 x\nq1 Q0 d3 3 1 x\nq2 Q0 d3 1 2 x\nq2 Q0 d1 
 def home(tmp_path_factory):
     """A folder with a data set, a run and a tiny random checkpoint."""
     from lce_tf.model import checkpoint
-    from lce_tf.model.config import EncoderConfig, Lengths
+    from lce_tf.model.config import EncoderConfig
     from lce_tf.model.cross_encoder import CrossEncoder
+    from lce_tf.tokens.lengths import Lengths
 
     folder = tmp_path_factory.mktemp("home")
     (folder / "data").mkdir()

@@ -26,8 +26,9 @@ PASSAGES = ["a b c", "d e f a", "b", ""]
 def model(tmp_path_factory):
     """A tiny random checkpoint."""
     from lce_tf.model import checkpoint
-    from lce_tf.model.config import EncoderConfig, Lengths, Scoring
+    from lce_tf.model.config import EncoderConfig, Scoring
     from lce_tf.model.cross_encoder import CrossEncoder
+    from lce_tf.tokens.lengths import Lengths
 
     folder = tmp_path_factory.mktemp("model")
     (folder / "vocab.txt").write_text("\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdef"]) + "\n")

@@ -15,6 +15,7 @@ from experiments.bench.rerank_ours import TRIAL, Scorer, fresh_cache
 from lce_tf.reranking.engine import Engine
 from lce_tf.reranking.engines import open_engine
 from lce_tf.reranking.scoring import score_pairs
+from lce_tf.tokens.lengths import Lengths
 from lce_tf.tokens.packing import Packer
 from lce_tf.tokens.store import TokenStore
 
@@ -109,7 +110,7 @@ def _uniform(scorer: Scorer, length: int, count: int) -> tuple[Packer, tuple[np.
         flat = rng.integers(1000, 28000, texts * size).astype(np.uint16)
         return TokenStore(text_ids=names, offsets=np.arange(texts + 1) * size, tokens=flat)
 
-    packer = Packer(store(1, 8), store(count, length - 11), scorer.tokenizer.special, query=8, sequence=length)
+    packer = Packer(store(1, 8), store(count, length - 11), scorer.tokenizer.special, Lengths(8, length))
     return packer, (np.zeros(count, np.int64), np.arange(count))
 
 

@@ -7,6 +7,7 @@ uncased wordpieces: 69.2 and 7.0 on average, 79.2 for a packed pair.
 import numpy as np
 
 from lce_tf.groups.pool import Findings, TrainingPool
+from lce_tf.tokens.lengths import Lengths
 from lce_tf.tokens.packing import Packer
 from lce_tf.tokens.store import TokenStore
 
@@ -49,7 +50,7 @@ def packer_of(passages: int, queries: int, sequence: int = 256) -> Packer:
     """A packer over random passages and queries of MS MARCO's lengths."""
     rng = np.random.default_rng(0)
     stores = (store_of(draw_lengths(rng, table, n), rng) for table, n in ((QUERIES, queries), (PASSAGES, passages)))
-    return Packer(*stores, SPECIAL, sequence=sequence)
+    return Packer(*stores, SPECIAL, Lengths(sequence=sequence))
 
 
 def pool_of(packer: Packer, candidates: int = 200) -> TrainingPool:

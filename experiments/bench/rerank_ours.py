@@ -4,7 +4,6 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +70,7 @@ class Scorer:
             TokenStore.build(texts.items(), self.tokenizer, "bench", kind, len(texts))
             for kind, texts in (("queries", pairs.queries), ("passages", pairs.passages))
         )
-        packer = Packer(*stores, self.tokenizer.special, **asdict(self.lengths))
+        packer = Packer(*stores, self.tokenizer.special, self.lengths)
         queries, passages = zip(*pairs.pairs, strict=True)
         rows = packer.queries.rows(np.array(queries, "S")), packer.passages.rows(np.array(passages, "S"))
         return packer, rows

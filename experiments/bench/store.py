@@ -10,6 +10,7 @@ import numpy as np
 from experiments.bench.lengths import PASSAGES, SPECIAL, draw_lengths, store_of
 from experiments.bench.memory import resident
 from lce_tf.foundation.files import built_folder, write_json
+from lce_tf.tokens.lengths import Lengths
 from lce_tf.tokens.packing import Packer
 from lce_tf.tokens.store import TokenStore
 
@@ -40,7 +41,7 @@ def start(job: dict[str, Any]) -> Callable[[], dict[str, Any]]:
         rows = store.rows(wanted)
         found = time.perf_counter()
         queries = store_of(np.full(BATCH, 7), rng)
-        Packer(queries, store, SPECIAL).pack(np.arange(BATCH), rows[:BATCH])
+        Packer(queries, store, SPECIAL, Lengths()).pack(np.arange(BATCH), rows[:BATCH])
         return {
             "open_s": opened - begin,
             "look_up_s": found - opened,

@@ -30,9 +30,10 @@ def write_models(folder: Path, name: str, sequence: int = 256) -> None:
 
     from lce_tf.exporting.huggingface import export_huggingface
     from lce_tf.model import checkpoint, hub
-    from lce_tf.model.config import EncoderConfig, Lengths
+    from lce_tf.model.config import EncoderConfig
     from lce_tf.model.cross_encoder import CrossEncoder
     from lce_tf.model.weights import load_encoder
+    from lce_tf.tokens.lengths import Lengths
 
     keras.utils.set_random_seed(SEED)
     backbone = hub.locate("minilm" if name in SHAPES else name)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from lce_tf.exporting.graph_tokenizer import GraphTokenizer
-from lce_tf.model.config import Lengths
+from lce_tf.tokens.lengths import Lengths
 from lce_tf.tokens.template import PairTemplate
 from lce_tf.tokens.tokenizers import WordPieces
 
@@ -79,7 +79,7 @@ class GraphPairs(tf.Module):
         return tf.gather(texts.flat_values, tf.ragged.range(begin, begin + kept))
 
     def _windows(self, query_lengths: tf.Tensor, passages: tf.RaggedTensor) -> tuple[tf.Tensor, tf.RaggedTensor]:
-        """[windows] index of each window's pair, and its wordpieces; see `lce_tf.tokens.windows.window_counts`."""
+        """[windows] index of each window's pair, and its wordpieces; see `lce_tf.tokens.lengths.window_counts`."""
         cut = self.lengths
         found, room = passages.row_lengths(), cut.sequence - self.template.size - query_lengths
         if cut.passage is not None:
@@ -95,7 +95,7 @@ class GraphPairs(tf.Module):
 
 
 def _longest_first(query: tf.Tensor, passage: tf.Tensor, room: int) -> tuple[tf.Tensor, tf.Tensor]:
-    """`lce_tf.tokens.truncation.longest_first` for tensors."""
+    """`lce_tf.tokens.lengths.longest_first` for tensors."""
     shorter = tf.minimum(query, passage)
     less, more = tf.minimum(shorter, room // 2), tf.maximum(room - shorter, room - room // 2)
     fits, swapped = query + passage <= room, query > passage

@@ -99,7 +99,7 @@ def audit(pool: TrainingPool, packer: Packer, members: int, examples: int) -> Au
         findings=pool.findings,
         usable=len(pool),
         members=members,
-        queries_cut=float(np.mean(packer.queries.lengths(pool.query_rows) > packer.query)),
+        queries_cut=float(np.mean(packer.queries.lengths(pool.query_rows) > packer.lengths.query)),
         passages_cut=float(np.mean(packer.passages.lengths(pool.negatives) > kept)) if len(kept) else 0.0,
         windows=float(np.mean(packer.counts(pool.negatives))) if len(kept) else 1.0,
         copies=int(copies.sum()),

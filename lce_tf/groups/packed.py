@@ -79,7 +79,7 @@ class PackedBatches:
         pairs = groups * members * windows
         whole = cls(sampler, packer, PackedShape(groups, members, 1, width, (0,), windows), replicas)
         looked_at = range(min(LOOKED_AT, steps))
-        longest = packer.sequence if width is None else width
+        longest = packer.lengths.sequence if width is None else width
         totals = [int(whole._dealt(step, 0)[2].sum()) for step in looked_at]
         fewest = max(1, -(-max(totals) // max(room, longest)))
         parts = next(parts for parts in range(fewest, pairs + 1) if pairs % parts == 0)
@@ -129,7 +129,7 @@ class PackedBatches:
         windows = np.arange(self.shape.windows)
         queries = np.repeat(dealt.query_rows, self.shape.members * len(windows))
         passages = (dealt.passage_rows.reshape(-1, 1) * len(windows) + windows).ravel()
-        return dealt, (queries, passages), self.packer.lengths(queries, passages)
+        return dealt, (queries, passages), self.packer.pair_lengths(queries, passages)
 
     def _chosen(self, lengths: np.ndarray) -> list[np.ndarray]:
         """The pairs of each part, assigned in alternating order of length so that the parts are about equally long."""

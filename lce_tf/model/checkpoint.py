@@ -19,11 +19,12 @@ from lce_tf.foundation.disk import CHECKPOINT
 from lce_tf.foundation.files import make_folder, sha256_of, write_json, written
 from lce_tf.foundation.training_folder import TrainingFolder
 from lce_tf.model import answers, classifiers, hub, st_layout
-from lce_tf.model.config import EncoderConfig, Lengths, Scoring
+from lce_tf.model.config import EncoderConfig, Scoring
 from lce_tf.model.families import FAMILIES
 from lce_tf.model.precision import PRECISIONS, Precision, keep_float32
 from lce_tf.model.weight_files import canonical, read_arrays
 from lce_tf.model.weights import check_sizes, encoder_arrays, first_layers, load_encoder
+from lce_tf.tokens.lengths import Lengths
 
 if TYPE_CHECKING:  # TensorFlow is loaded only by what builds a model
     from lce_tf.model.cross_encoder import CrossEncoder

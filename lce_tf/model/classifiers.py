@@ -5,9 +5,10 @@ from typing import Any
 
 from lce_tf.errors import UserError
 from lce_tf.model import st_layout
-from lce_tf.model.config import EncoderConfig, Lengths, Scoring
+from lce_tf.model.config import EncoderConfig, Scoring
 from lce_tf.model.families import FAMILIES
 from lce_tf.model.framing import PROMPTED
+from lce_tf.tokens.lengths import Lengths
 
 ACTIVATIONS = {"Identity": "identity", "Sigmoid": "sigmoid", "Tanh": "tanh"}
 # Names, in lower case, of a label that means relevant, and of one that means not relevant.

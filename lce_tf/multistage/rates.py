@@ -1,7 +1,6 @@
 """Measures the pairs per second that each of several models scores; they take turns on the same pairs."""
 
 import time
-from dataclasses import asdict
 from typing import Any
 
 from lce_tf.data.datasets import load_dataset
@@ -36,7 +35,7 @@ def rates(models: list[Model], training: TrainConfig, scoring: ScoringConfig) ->
         opened = open_checkpoint(model.folder)
         queries = query_store(dataset, training.dev_split, opened.tokenizer)
         passages = passage_store(dataset, opened.tokenizer)
-        packer = Packer(queries, passages, opened.template, **asdict(opened.lengths))
+        packer = Packer(queries, passages, opened.template, opened.lengths)
         *columns, _ = packer.expanded(*pair_rows(run, packer, training.dev_run, training.dataset))
         engine = open_engine(model.folder, scoring.engine, scoring.scoring_precision)
         ready[model.name] = engine, packer, columns

@@ -42,9 +42,9 @@ def by_width(
         fill: the last batch of a width is filled up with copies of its first pair: to a multiple of this many padded
             wordpieces, or if `WHOLE`, to the size of a full batch.
     """
-    widths = -(-packer.lengths(query_rows, passage_rows) // MULTIPLE) * MULTIPLE
+    widths = -(-packer.pair_lengths(query_rows, passage_rows) // MULTIPLE) * MULTIPLE
     # Rounding up must not exceed the number of positions that the model has.
-    widths = np.minimum(widths, packer.sequence)
+    widths = np.minimum(widths, packer.lengths.sequence)
     # Widest first, so that the memory peaks at the start and the remaining time is over- rather than underestimated.
     for width in np.unique(widths)[::-1].tolist():
         rows = np.flatnonzero(widths == width)
@@ -63,7 +63,7 @@ def in_rows(
 
     Batches have the largest size while the remaining pairs fill more than the share `FULL` of it, then the smallest.
     """
-    lengths = packer.lengths(query_rows, passage_rows)
+    lengths = packer.pair_lengths(query_rows, passage_rows)
     ends, start = np.cumsum(lengths), 0
     while start < len(lengths):
         before = ends[start - 1] if start else 0

@@ -7,10 +7,11 @@ from typing import NamedTuple
 
 from lce_tf.errors import UserError
 from lce_tf.model import checkpoint, checkpoint_settings, classifiers, hub, st_layout
-from lce_tf.model.config import Lengths, Scoring
+from lce_tf.model.config import Scoring
 from lce_tf.model.framing import template_of
 from lce_tf.reranking.activation import Shown
 from lce_tf.reranking.calibration import Calibration, read_calibration
+from lce_tf.tokens.lengths import Lengths
 from lce_tf.tokens.template import PairTemplate
 from lce_tf.tokens.tokenizers import WordPieces
 

@@ -56,7 +56,7 @@ class PackedEngine(Engine):
         self._width, self._logits = None, None
 
     def batches(self, packer: Packer, query_rows: np.ndarray, passage_rows: np.ndarray) -> Batches:
-        width = None if self._kernels else rounded(packer.sequence, WIDTH_MULTIPLE)
+        width = None if self._kernels else rounded(packer.lengths.sequence, WIDTH_MULTIPLE)
         if self._logits is None or width != self._width:
             self._width, self._logits = width, self._compiled(PackedModel(self._model, width, self._kernels))
         sizes = self._sizes if width is None else tuple(max(size // width, 1) * width for size in self._sizes)

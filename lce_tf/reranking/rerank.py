@@ -177,7 +177,7 @@ def rerank(config: RerankConfig) -> Run:
     if config.judged:
         run = with_judged(run, _in_collection(qrels, run, passages))
         check_ids(run, config.file)
-    packer = Packer(queries, passages, template, **asdict(lengths))
+    packer = Packer(queries, passages, template, lengths)
     top = run if config.judged else run.cut(config.depth)
     *columns, offsets = packer.expanded(*pair_rows(top, packer, config.run, where))
     facts = {

@@ -6,10 +6,9 @@ import numpy as np
 
 from lce_tf.data.rows import stretches
 from lce_tf.errors import UserError
+from lce_tf.tokens.lengths import Lengths, longest_first, window_counts
 from lce_tf.tokens.store import TokenStore
 from lce_tf.tokens.template import PairTemplate
-from lce_tf.tokens.truncation import longest_first
-from lce_tf.tokens.windows import window_counts
 
 
 class PaddedPairs(NamedTuple):
@@ -71,16 +70,8 @@ class Packer:
         passages: store of the collection.
         template: the special tokens around the texts. A tuple with the ids of [CLS], [SEP] and [PAD] means BERT's
             template.
-        query: maximum number of wordpieces of a query; ignored if `cut` is "longest".
-        sequence: maximum number of tokens of a pair, special tokens included.
-        passage: maximum number of wordpieces of a passage or of each window; None: what the query leaves of `sequence`.
-            Ignored if `cut` is "longest".
-        stride: wordpieces between the starts of two successive windows; required for several windows.
-        windows: maximum number of windows per passage; a short passage has fewer.
-        cut: how a pair that is too long is truncated. "passage": the query is cut to `query` wordpieces, then
-            the passage to what is left. "longest": the longer text is cut first (see `longest_first`).
-        side: the end at which a text is truncated, "right" or "left". With several windows, passages are not affected:
-            windows are counted from the passage's beginning.
+        lengths: how pairs are cut. With several windows per passage, a passage's `side` has no effect: windows are
+            counted from its beginning.
 
     Raises:
         UserError: a window does not fit beside the longest query, so that wordpieces between windows would be lost.
@@ -91,36 +82,29 @@ class Packer:
         queries: TokenStore,
         passages: TokenStore,
         template: PairTemplate | tuple[int, int, int],
-        query: int = 50,
-        sequence: int = 256,
-        passage: int | None = None,
-        stride: int | None = None,
-        windows: int = 1,
-        cut: str = "passage",
-        side: str = "right",
+        lengths: Lengths,
     ):
-        self.queries, self.passages = queries, passages
+        self.queries, self.passages, self.lengths = queries, passages, lengths
         self.template = template if isinstance(template, PairTemplate) else PairTemplate.bert(*template)
-        self.query, self.sequence, self.passage = query, sequence, passage
-        self.stride, self.windows = stride, windows
-        self.cut, self.side = cut, side
-        room = sequence - self.template.size - query
-        if windows > 1 and passage > room:
+        room = lengths.sequence - self.template.size - lengths.query
+        if lengths.windows > 1 and lengths.passage > room:
             raise UserError(
-                f"--window {passage}: does not fit into {sequence} wordpieces beside a query of {query} and the "
-                f"{self.template.size} special tokens of this backbone; give {room} or less, or lower --query-length"
+                f"--window {lengths.passage}: does not fit into {lengths.sequence} wordpieces beside a query of "
+                f"{lengths.query} and the {self.template.size} special tokens of this backbone; give {room} or less, "
+                "or lower --query-length"
             )
 
     def counts(self, passage_rows: np.ndarray) -> np.ndarray:
         """[passages] int64, number of windows (at least 1) of the passages in these rows of the store."""
-        if self.windows == 1:
+        cut = self.lengths
+        if cut.windows == 1:
             return np.ones(len(passage_rows), np.int64)
-        return window_counts(self.passages.lengths(passage_rows), self.passage, self.stride, self.windows)
+        return window_counts(self.passages.lengths(passage_rows), cut.passage, cut.stride, cut.windows)
 
     def expanded(self, query_rows: np.ndarray, passage_rows: np.ndarray) -> Expanded:
         """All windows of the passages of these pairs; `query_rows` and `passage_rows` are rows of the stores."""
         counts = self.counts(passage_rows)
-        windows, offsets = stretches(passage_rows * self.windows, counts)
+        windows, offsets = stretches(passage_rows * self.lengths.windows, counts)
         return Expanded(np.repeat(query_rows, counts), windows, offsets)
 
     def covered(self, query_rows: np.ndarray, passage_rows: np.ndarray) -> np.ndarray:
@@ -130,25 +114,25 @@ class Packer:
             query_rows, passage_rows: [pairs] rows of the stores, not window numbers.
         """
         last = self.counts(passage_rows) - 1
-        kept = self.measure(query_rows, passage_rows * self.windows + last)[1]
-        return kept + last * (self.stride or 0)
+        kept = self.measure(query_rows, passage_rows * self.lengths.windows + last)[1]
+        return kept + last * (self.lengths.stride or 0)
 
     def measure(self, query_rows: np.ndarray, passage_rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Query and passage wordpieces that each pair keeps after truncation, [pairs] int64 each.
 
         For a window that the passage is too short to have, the passage's number is 0.
         """
-        query, room = self.queries.lengths(query_rows), self.sequence - self.template.size
-        if self.cut == "longest":
+        query, room = self.queries.lengths(query_rows), self.lengths.sequence - self.template.size
+        if self.lengths.cut == "longest":
             return longest_first(query, self._left(passage_rows), room)
-        # With a template larger than BERT's, `query` may exceed the room; one wordpiece is reserved for the passage.
-        query = np.minimum(query, min(self.query, room - 1))
+        # With a template larger than BERT's, a query may exceed the room; one wordpiece is reserved for the passage.
+        query = np.minimum(query, min(self.lengths.query, room - 1))
         room = room - query
-        if self.passage is not None:
-            room = np.minimum(room, self.passage)
+        if self.lengths.passage is not None:
+            room = np.minimum(room, self.lengths.passage)
         return query, np.minimum(self._left(passage_rows), room)
 
-    def lengths(self, query_rows: np.ndarray, passage_rows: np.ndarray) -> np.ndarray:
+    def pair_lengths(self, query_rows: np.ndarray, passage_rows: np.ndarray) -> np.ndarray:
         """[pairs] int64, tokens of each packed pair, special tokens included."""
         return sum(self.measure(query_rows, passage_rows)) + self.template.size
 
@@ -156,17 +140,17 @@ class Packer:
         """[pairs] int64, wordpieces from each window's start to the end of the text; 0 if there is no such window."""
         texts, starts = self._window_starts(passage_rows)
         left = self.passages.lengths(texts) - starts
-        if self.windows == 1:
+        if self.lengths.windows == 1:
             return left
         # A window after the first exists only if the previous window does not reach the end of the text.
-        return np.where((starts > 0) & (left <= self.passage - self.stride), 0, left)
+        return np.where((starts > 0) & (left <= self.lengths.passage - self.lengths.stride), 0, left)
 
     def _window_starts(self, passage_rows: np.ndarray) -> tuple[np.ndarray, np.ndarray | int]:
         """The store's row of each window's passage, and the position of the window's first wordpiece in it."""
-        if self.windows == 1:
+        if self.lengths.windows == 1:
             return passage_rows, 0
-        texts, numbers = np.divmod(passage_rows, self.windows)
-        return texts, numbers * self.stride
+        texts, numbers = np.divmod(passage_rows, self.lengths.windows)
+        return texts, numbers * self.lengths.stride
 
     def pack(self, query_rows: np.ndarray, passage_rows: np.ndarray, multiple: int = 1) -> PaddedPairs:
         """The pairs, padded to the longest pair's length rounded up to a multiple of `multiple`, at most `sequence`."""
@@ -174,8 +158,8 @@ class Packer:
 
     def width(self, query_rows: np.ndarray, passage_rows: np.ndarray, multiple: int = 1) -> int:
         """The length in tokens that `pack` pads these pairs to."""
-        longest = int(self.lengths(query_rows, passage_rows).max(initial=self.template.size))
-        return min(-(-longest // multiple) * multiple, max(self.sequence, longest))
+        longest = int(self.pair_lengths(query_rows, passage_rows).max(initial=self.template.size))
+        return min(-(-longest // multiple) * multiple, max(self.lengths.sequence, longest))
 
     def pack_to(self, query_rows: np.ndarray, passage_rows: np.ndarray, width: int) -> PaddedPairs:
         """The pairs, each padded to `width` tokens.
@@ -216,9 +200,9 @@ class Packer:
         flat = np.full(tokens, template.pad, dtype=np.int32)
         texts, starts = self._window_starts(passage_rows)
         query_starts, passage_starts = self.queries.offsets[query_rows], self.passages.offsets[texts] + starts
-        if self.side == "left":
+        if self.lengths.side == "left":
             query_starts = query_starts + self.queries.lengths(query_rows) - query
-            if self.windows == 1:
+            if self.lengths.windows == 1:
                 passage_starts = passage_starts + self.passages.lengths(texts) - passage
         both = (self.queries, query_starts, query), (self.passages, passage_starts, passage)
         position = pairs

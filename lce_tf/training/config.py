@@ -12,8 +12,9 @@ from lce_tf.foundation.settings import setting
 from lce_tf.groups.pool import POSITIVES, SHORT_LISTS, PoolConfig
 from lce_tf.losses import LOSSES
 from lce_tf.losses.options import read_options, written
-from lce_tf.model.config import Lengths, Scoring
+from lce_tf.model.config import Scoring
 from lce_tf.model.precision import PRECISIONS
+from lce_tf.tokens.lengths import Lengths
 from lce_tf.training.checks import check_together
 from lce_tf.training.dev_sets import DEV_MEASURE, DevSet, dev_sets
 from lce_tf.training.recipes import NAMES, RECIPES, check_stage, known_recipe

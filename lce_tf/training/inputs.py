@@ -1,7 +1,6 @@
 """The inputs of a training: pool of queries, token stores and their hashes."""
 
 import json
-from dataclasses import asdict
 from typing import NamedTuple
 
 from lce_tf.data.datasets import load_dataset
@@ -89,7 +88,7 @@ def read_inputs(config: TrainConfig) -> TrainingInputs:
     passages = passage_store(dataset, tokenizer)
 
     def packer(queries, passages):
-        return Packer(queries, passages, template, **asdict(config.lengths))
+        return Packer(queries, passages, template, config.lengths)
 
     hashes = {
         "run": run.sha256,

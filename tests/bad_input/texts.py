@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from lce_tf.data.datasets import load_dataset
+from lce_tf.tokens.lengths import Lengths
 from lce_tf.tokens.packing import Packer
 from lce_tf.tokens.texts import passage_store, query_store
 from lce_tf.tokens.tokenizers import WordPieces
@@ -26,7 +27,7 @@ def packed() -> str:
     dataset, tokenizer = load_dataset("."), WordPieces("tokenizer")
     queries, passages = query_store(dataset, None, tokenizer), passage_store(dataset, tokenizer)
     first = np.zeros(1, np.int64)
-    ids = Packer(queries, passages, tokenizer.special, 4, 12).pack(first, first).input_ids[0]
+    ids = Packer(queries, passages, tokenizer.special, Lengths(4, 12)).pack(first, first).input_ids[0]
     return " ".join(WORDS[i] for i in ids.tolist())
 
 

@@ -24,8 +24,9 @@ def blocks(language):
 def place(tmp_path, monkeypatch):
     """A folder with a trained checkpoint where the page has it."""
     from lce_tf.model import checkpoint
-    from lce_tf.model.config import EncoderConfig, Lengths, Scoring
+    from lce_tf.model.config import EncoderConfig, Scoring
     from lce_tf.model.cross_encoder import CrossEncoder
+    from lce_tf.tokens.lengths import Lengths
 
     (tmp_path / "vocab.txt").write_text("\n".join(WORDS) + "\n")
     sizes = {"vocab_size": 16, "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}

@@ -25,8 +25,9 @@ def blocks(language):
 def place(tmp_path_factory):
     """A folder with a trained checkpoint, a public one, a data set and a run, as the page names them."""
     from lce_tf.model import checkpoint
-    from lce_tf.model.config import EncoderConfig, Lengths, Scoring
+    from lce_tf.model.config import EncoderConfig, Scoring
     from lce_tf.model.cross_encoder import CrossEncoder
+    from lce_tf.tokens.lengths import Lengths
 
     folder = tmp_path_factory.mktemp("place")
     (folder / "vocab.txt").write_text("\n".join(WORDS) + "\n")

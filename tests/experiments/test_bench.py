@@ -20,6 +20,7 @@ from experiments.bench.run import Bench
 from experiments.bench.scales import FULL, QUICK
 from experiments.bench.trials import fastest
 from experiments.bench.worker import TASKS
+from lce_tf.tokens.lengths import Lengths
 from lce_tf.tokens.packing import Packer
 from lce_tf.tokens.store import TokenStore
 
@@ -346,7 +347,7 @@ def test_a_large_store_is_written_in_place(tmp_path):
     write_store(tmp_path, 3000)
     store = TokenStore.open(tmp_path)
     assert len(store) == 3000 and store.lengths(np.arange(3000)).mean() == pytest.approx(69.2, rel=0.05)
-    packed = Packer(store, store, lengths.SPECIAL).pack(np.arange(4), np.arange(4))
+    packed = Packer(store, store, lengths.SPECIAL, Lengths()).pack(np.arange(4), np.arange(4))
     assert packed.lengths.max() == packed.input_ids.shape[1]
     found = start({"folder": str(tmp_path / "big"), "passages": 500})()
     assert 0 <= found["open_s"] < 10 and found["memory_mb"] >= found["own_mb"] >= 0

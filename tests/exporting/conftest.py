@@ -47,8 +47,9 @@ def make(root, family):
 def trained(tmp_path_factory):
     """A function of a name in `KINDS`: the folder of that checkpoint, made once."""
     from lce_tf.model import checkpoint
-    from lce_tf.model.config import Lengths, Scoring
+    from lce_tf.model.config import Scoring
     from lce_tf.model.precision import PRECISIONS
+    from lce_tf.tokens.lengths import Lengths
 
     root, made = tmp_path_factory.mktemp("trained"), {}
 

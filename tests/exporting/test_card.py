@@ -5,7 +5,8 @@ import pytest
 from lce_tf.errors import UserError
 from lce_tf.exporting.card import model_card
 from lce_tf.model.checkpoint import Trained
-from lce_tf.model.config import EncoderConfig, Lengths, Scoring
+from lce_tf.model.config import EncoderConfig, Scoring
+from lce_tf.tokens.lengths import Lengths
 
 TRAINING = {
     "dataset": "msmarco-passage", "split": "train", "run": "/home/somebody/bm25.train.trec", "loss": "lce", "group": 8,

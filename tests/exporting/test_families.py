@@ -10,9 +10,10 @@ from lce_tf.exporting.huggingface import config_of, export_huggingface, model_ar
 from lce_tf.exporting.openvino import export_openvino_folder
 from lce_tf.foundation.files import write_json
 from lce_tf.model import checkpoint
-from lce_tf.model.config import Lengths, Scoring
+from lce_tf.model.config import Scoring
 from lce_tf.model.precision import PRECISIONS
 from lce_tf.reranker import Reranker
+from lce_tf.tokens.lengths import Lengths
 from tests.checkpoints import made
 from tests.tiny_models import ANSWERS, MODELS, save_answers, save_with_words, tiny
 

@@ -1,11 +1,10 @@
 """Pairs packed in a graph are those that are packed outside, for every template and way of cutting."""
 
-from dataclasses import asdict
 
 import numpy as np
 import pytest
 
-from lce_tf.model.config import Lengths
+from lce_tf.tokens.lengths import Lengths
 from lce_tf.tokens.packing import Packer
 from lce_tf.tokens.store import TokenStore
 from lce_tf.tokens.template import PairTemplate
@@ -55,7 +54,7 @@ def test_as_outside(frame, cut, monkeypatch):
     texts = (tf.constant(side) for side in zip(*pairs, strict=True))
     found = graph_pairs.GraphPairs(Letters(), template, lengths)(*texts)
     queries, passages = store_of(["z" + q for q, _ in pairs]), store_of([p for _, p in pairs])
-    packer = Packer(queries, passages, template, **asdict(lengths))
+    packer = Packer(queries, passages, template, lengths)
     rows = np.arange(len(pairs))
     windows = packer.expanded(rows, rows)
     expected = packer.pack(windows.query_rows, windows.passage_rows)

@@ -11,8 +11,9 @@ from lce_tf.errors import UserError
 from lce_tf.exporting import huggingface
 from lce_tf.exporting.huggingface import export_huggingface
 from lce_tf.model import checkpoint
-from lce_tf.model.config import Lengths, Scoring
+from lce_tf.model.config import Scoring
 from lce_tf.reranker import Reranker
+from lce_tf.tokens.lengths import Lengths
 
 KINDS = ["electra-linear", "electra-two-logits", "electra-dense", "bert-linear", "bert-two-logits"]
 

@@ -7,9 +7,10 @@ import pytest
 
 from lce_tf.exporting.openvino import MODEL_FILE, export_openvino_folder
 from lce_tf.model import checkpoint
-from lce_tf.model.config import EncoderConfig, Lengths, Scoring
+from lce_tf.model.config import EncoderConfig, Scoring
 from lce_tf.reranker import Reranker
 from lce_tf.reranking.openvino_runtime import openvino_runtime
+from lce_tf.tokens.lengths import Lengths
 from tests.tiny_models import save_with_words
 
 

@@ -15,8 +15,9 @@ from lce_tf.errors import UserError
 from lce_tf.exporting import graph_tokenizer
 from lce_tf.exporting.savedmodel import FACTS, export_savedmodel
 from lce_tf.model import checkpoint, hub
-from lce_tf.model.config import EncoderConfig, Lengths, Scoring
+from lce_tf.model.config import EncoderConfig, Scoring
 from lce_tf.reranker import Reranker
+from lce_tf.tokens.lengths import Lengths
 from lce_tf.tokens.tokenizers import WordPieces
 
 DOC = (Path(__file__).parents[2] / "docs" / "export.md").read_text(encoding="utf-8")

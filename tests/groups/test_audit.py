@@ -9,6 +9,7 @@ import pytest
 from lce_tf.data.runs import Run
 from lce_tf.groups.audit import audit
 from lce_tf.groups.pool import PoolConfig, build_pool
+from lce_tf.tokens.lengths import Lengths
 from lce_tf.tokens.packing import Packer
 from lce_tf.tokens.store import TokenStore
 
@@ -39,7 +40,7 @@ def run_of(ranked):
 
 
 def audited(group=3, members=None, ranked=RUN, qrels=QRELS, short_lists="skip", query=6, sequence=14):
-    packer = Packer(store(QUERIES), store(PASSAGES), (1, 2, 0), query, sequence)
+    packer = Packer(store(QUERIES), store(PASSAGES), (1, 2, 0), Lengths(query, sequence))
     pool = build_pool(run_of(ranked), qrels, packer.queries, packer.passages, PoolConfig(group, 200, short_lists))
     return audit(pool, packer, members or group, 30)
 
@@ -87,7 +88,7 @@ def test_more_combinations_than_a_float_holds_stay_a_number():
     names = {f"n{i}": "x" for i in range(1400)}
     queries, passages = store({"q1": "ab"}), store({"p1": "abc", **names})
     pool = build_pool(run_of({"q1": list(names)}), {"q1": {"p1": 1}}, queries, passages, PoolConfig(701, 1400))
-    found = audit(pool, Packer(queries, passages, (1, 2, 0)), 701, 10)
+    found = audit(pool, Packer(queries, passages, (1, 2, 0), Lengths()), 701, 10)
     assert math.comb(1400, 700) > 10**308 and math.isfinite(found.groups)
     assert json.loads(json.dumps(found.as_json()))["groups"] == found.groups and "e+308" in found.text()
 

@@ -6,6 +6,7 @@ import pytest
 from lce_tf.groups.pipeline import BatchShape, TrainingBatches
 from lce_tf.groups.pool import Findings, TrainingPool
 from lce_tf.groups.sampler import GroupSampler
+from lce_tf.tokens.lengths import Lengths
 from lce_tf.tokens.packing import Packer
 from lce_tf.tokens.store import TokenStore
 
@@ -33,7 +34,7 @@ def parts():
         np.arange(22) * 9,
         Findings(),
     )
-    return pool, Packer(queries, passages, (CLS, SEP, PAD), query=6, sequence=48)
+    return pool, Packer(queries, passages, (CLS, SEP, PAD), Lengths(6, 48))
 
 
 def batches(parts, groups=6, members=4, slices=3, multiple=16, replicas=1, pairs=False, seed=1, width=None):

@@ -7,8 +7,9 @@ import pytest
 
 from lce_tf.errors import UserError
 from lce_tf.model import checkpoint, hub
-from lce_tf.model.config import EncoderConfig, Lengths, Scoring
+from lce_tf.model.config import EncoderConfig, Scoring
 from lce_tf.model.precision import PRECISIONS
+from lce_tf.tokens.lengths import Lengths
 from tests.checkpoints.made import CASES
 
 FLOAT32 = PRECISIONS["float32"]

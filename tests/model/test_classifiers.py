@@ -8,7 +8,8 @@ import pytest
 
 from lce_tf.errors import UserError
 from lce_tf.model import checkpoint
-from lce_tf.model.config import Lengths, Scoring
+from lce_tf.model.config import Scoring
+from lce_tf.tokens.lengths import Lengths
 
 CLASSES = ["ElectraForSequenceClassification", "BertForSequenceClassification"]
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdef"]

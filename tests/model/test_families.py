@@ -8,12 +8,13 @@ import tensorflow as tf
 
 from lce_tf.errors import UserError
 from lce_tf.model import checkpoint, hub
-from lce_tf.model.config import EncoderConfig, Lengths
+from lce_tf.model.config import EncoderConfig
 from lce_tf.model.families import FAMILIES
 from lce_tf.model.heads import HEADS
 from lce_tf.model.packed import PackedModel, Tokens
 from lce_tf.model.precision import PRECISIONS
 from lce_tf.model.weights import encoder_arrays
+from lce_tf.tokens.lengths import Lengths
 from lce_tf.tokens.rows import best_fit
 from tests.tiny_models import ANSWERS, LENGTHS, MODELS, TYPE_0_LENGTHS, scored, tiny
 

@@ -3,8 +3,9 @@
 import pytest
 
 from lce_tf.model import checkpoint
-from lce_tf.model.config import Lengths, Scoring
+from lce_tf.model.config import Scoring
 from lce_tf.model.precision import PRECISIONS
+from lce_tf.tokens.lengths import Lengths
 from tests.training.conftest import Files, make_backbone
 
 

@@ -12,6 +12,7 @@ from lce_tf.data.runs import Run
 from lce_tf.errors import UserError
 from lce_tf.groups.pool import PoolConfig, build_pool
 from lce_tf.groups.sampler import GroupSampler
+from lce_tf.tokens.lengths import Lengths
 from lce_tf.tokens.packing import Packer
 from lce_tf.tokens.store import TokenStore
 from tests.properties.damage import damaged
@@ -99,9 +100,9 @@ def windows_of(passage, window, stride, most):
 def test_packing_as_a_plain_loop_would(queries, passages, query, window, stride, most, multiple):
     stride = min(stride, window)
     sequence = query + window + 3
-    lengths = {"query": query, "sequence": sequence, "passage": window}
-    more = {"stride": stride, "windows": most} if most > 1 else {}
-    packer = Packer(store_of(queries), store_of(passages), (CLS, SEP, PAD), **lengths, **more)
+    windows = {"stride": stride, "windows": most} if most > 1 else {}
+    lengths = Lengths(query, sequence, window, **windows)
+    packer = Packer(store_of(queries), store_of(passages), (CLS, SEP, PAD), lengths)
     pairs = [(q, p) for q in range(len(queries)) for p in range(len(passages))]
     columns = [np.array(column, np.int64) for column in zip(*pairs, strict=True)]
     expanded = packer.expanded(*columns)

@@ -5,6 +5,7 @@ import pytest
 
 from lce_tf.data.runs import Run, write_trec
 from lce_tf.reranking.rerank import RerankConfig
+from lce_tf.tokens.lengths import Lengths
 from lce_tf.tokens.packing import Packer
 from lce_tf.tokens.store import TokenStore
 
@@ -18,7 +19,7 @@ def checkpoints(tmp_path_factory):
     from transformers import ElectraConfig, ElectraModel
 
     from lce_tf.model import checkpoint
-    from lce_tf.model.config import Lengths, Scoring
+    from lce_tf.model.config import Scoring
     from lce_tf.model.precision import PRECISIONS
 
     root = tmp_path_factory.mktemp("checkpoints")
@@ -54,7 +55,7 @@ def packer():
         flat = rng.integers(5, len(WORDS), lengths.sum()).astype(np.uint16)
         return TokenStore(names, np.cumsum([0, *lengths]), flat)
 
-    return Packer(store(12, 11), store(60, 60), (2, 3, 0), query=8, sequence=40)
+    return Packer(store(12, 11), store(60, 60), (2, 3, 0), Lengths(8, 40))
 
 
 @pytest.fixture(scope="session")

@@ -6,8 +6,8 @@ import shutil
 import pytest
 
 from lce_tf.errors import UserError
-from lce_tf.model.config import Lengths
 from lce_tf.reranking.opening import open_checkpoint
+from lce_tf.tokens.lengths import Lengths
 
 
 @pytest.fixture

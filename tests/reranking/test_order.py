@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from lce_tf.data.runs import Run, written_scores
 from lce_tf.errors import UserError
 from lce_tf.reranking.order import pair_rows, reordered, scores_of
+from lce_tf.tokens.lengths import Lengths
 from lce_tf.tokens.packing import Packer
 from lce_tf.tokens.store import TokenStore
 
@@ -120,7 +121,7 @@ def packer_of(queries, passages):
         names = np.array([i.encode() for i in ids]) if ids else np.zeros(0, "S1")
         return TokenStore(names, np.zeros(len(ids) + 1, np.int64), np.zeros(0, np.uint16))
 
-    return Packer(store(queries), store(passages), (1, 2, 0))
+    return Packer(store(queries), store(passages), (1, 2, 0), Lengths())
 
 
 def test_pairs_as_rows_of_the_stores():

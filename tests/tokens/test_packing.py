@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lce_tf.model import hub
+from lce_tf.tokens.lengths import Lengths
 from lce_tf.tokens.packing import Packer
 from lce_tf.tokens.store import TokenStore
 from lce_tf.tokens.tokenizers import WordPieces
@@ -21,7 +22,7 @@ def store_of(texts):
 
 
 def packer_of(queries, passages, query=50, sequence=256):
-    return Packer(store_of(queries), store_of(passages), (CLS, SEP, PAD), query, sequence)
+    return Packer(store_of(queries), store_of(passages), (CLS, SEP, PAD), Lengths(query, sequence))
 
 
 def slow(query, passage, query_cap, sequence):
@@ -126,7 +127,7 @@ def test_against_hugging_face():
     theirs, ours = AutoTokenizer.from_pretrained(str(folder)), WordPieces(folder)
     queries = ["what is a cross-encoder?", "naïve 😀", "x", "how long " * 12]
     passages = ["It scores a pair.", "", "word " * 500, "A passage of some length, with commas. " * 9, "שלום"]
-    packer = Packer(store_of(ours(queries)), store_of(ours(passages)), ours.special, 50, 64)
+    packer = Packer(store_of(ours(queries)), store_of(ours(passages)), ours.special, Lengths(50, 64))
     q, p = np.divmod(np.arange(len(queries) * len(passages)), len(passages))
     packed = packer.pack(q, p)
     for row in range(len(q)):

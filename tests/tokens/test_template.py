@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from lce_tf.errors import UserError
+from lce_tf.tokens.lengths import Lengths
 from lce_tf.tokens.packing import Packer
 from lce_tf.tokens.store import TokenStore
 from lce_tf.tokens.template import PairTemplate, _frame
@@ -19,7 +20,7 @@ def store_of(*texts):
 
 
 def packed(template, first, second, **settings):
-    packer = Packer(store_of(first), store_of(second), template, **{"query": 50, "sequence": 60, **settings})
+    packer = Packer(store_of(first), store_of(second), template, Lengths(**{"query": 50, "sequence": 60, **settings}))
     found = packer.pack(np.zeros(1, np.int64), np.zeros(1, np.int64))
     types = (np.arange(found.lengths[0]) >= found.type_0_lengths[0]).astype(int)
     return found.input_ids[0].tolist(), types.tolist()
@@ -36,11 +37,11 @@ def test_frames_by_hand():
 
 def test_a_template_s_size_counts_against_the_sequence():
     assert packed(ROBERTA, [7] * 9, [9] * 9, query=5, sequence=12)[0] == [0, *[7] * 5, 2, 2, *[9] * 3, 2]
-    assert packed(ROBERTA, [7] * 9, [9] * 9, query=9, sequence=12)[0] == [0, *[7] * 7, 2, 2, 9, 2]
+    assert packed(ROBERTA, [7] * 9, [9] * 9, query=8, sequence=12)[0] == [0, *[7] * 7, 2, 2, 9, 2]
 
 
 def test_texts_cut_at_either_end():
-    longest = {"cut": "longest", "sequence": 9}
+    longest = {"cut": "longest", "query": 5, "sequence": 9}
     bert, query, passage = PairTemplate.bert(101, 102, 0), [1, 2, 3, 4], [5, 6, 7, 8]
     assert packed(bert, query, passage, **longest)[0] == [101, 1, 2, 3, 102, 5, 6, 7, 102]
     assert packed(bert, query, passage, **longest, side="left")[0] == [101, 2, 3, 4, 102, 6, 7, 8, 102]

@@ -9,10 +9,10 @@ from lce_tf.errors import UserError
 from lce_tf.groups.pipeline import BatchShape, TrainingBatches
 from lce_tf.groups.pool import Findings, TrainingPool
 from lce_tf.groups.sampler import GroupSampler
+from lce_tf.tokens.lengths import Lengths, window_counts
 from lce_tf.tokens.packing import Packer
 from lce_tf.tokens.store import TokenStore
 from lce_tf.tokens.template import PairTemplate
-from lce_tf.tokens.windows import window_counts
 
 CLS, SEP, PAD = 1, 2, 0
 
@@ -26,7 +26,7 @@ def store_of(lengths, first):
 
 def packer_of(lengths, window, stride, windows, queries=(3, 0)):
     return Packer(
-        store_of(queries, 10), store_of(lengths, 100), (CLS, SEP, PAD), 4, window + 7, window, stride, windows
+        store_of(queries, 10), store_of(lengths, 100), (CLS, SEP, PAD), Lengths(4, window + 7, window, stride, windows)
     )
 
 
@@ -85,8 +85,8 @@ def test_a_template_that_leaves_a_window_no_room_is_refused():
     template = PairTemplate((0,), (2, 2), (2,), 1)
     stores = store_of((9,), 10), store_of((40,), 100)
     with pytest.raises(UserError, match="--window 5: does not fit into 12 wordpieces beside a query of 4 and the 4 "):
-        Packer(*stores, template, query=4, sequence=12, passage=5, stride=5, windows=3)
-    packer = Packer(*stores, template, query=4, sequence=13, passage=5, stride=5, windows=3)
+        Packer(*stores, template, Lengths(4, 12, 5, 5, 3))
+    packer = Packer(*stores, template, Lengths(4, 13, 5, 5, 3))
     assert packer.covered(np.array([0]), np.array([0])).tolist() == [15]
 
 
@@ -122,7 +122,7 @@ def test_against_going_through_the_text(data):
 
 def test_one_window_is_the_passage_length():
     lengths = [0, 3, 4, 5, 30]
-    first = Packer(store_of([3], 10), store_of(lengths, 100), (CLS, SEP, PAD), 4, 20, 4)
+    first = Packer(store_of([3], 10), store_of(lengths, 100), (CLS, SEP, PAD), Lengths(4, 20, 4))
     rows = np.zeros(5, np.int64), np.arange(5)
     queries, windows, offsets = first.expanded(*rows)
     assert (queries == rows[0]).all() and (windows == rows[1]).all() and offsets.tolist() == [0, 1, 2, 3, 4, 5]
@@ -144,7 +144,7 @@ def batches():
         np.arange(7) * 3,
         Findings(),
     )
-    packer = Packer(store_of([2] * 6, 10), passages, (CLS, SEP, PAD), 4, 20, 8, 4, 3)
+    packer = Packer(store_of([2] * 6, 10), passages, (CLS, SEP, PAD), Lengths(4, 20, 8, 4, 3))
     return TrainingBatches(GroupSampler(pool, 3, 1), packer, BatchShape.of(4, 3, 5, 4, windows=3))
 
 

@@ -11,7 +11,7 @@ def test_pool_hashes_and_lengths(files):
     inputs = read_inputs(files.config())
     assert len(inputs.pool) == 12 and inputs.dev == ()
     assert set(inputs.hashes) == {"run", "collection", "backbone", "tokenizer", "queries", "judgments"}
-    assert (inputs.packer.query, inputs.packer.sequence) == (8, 32)
+    assert (inputs.packer.lengths.query, inputs.packer.lengths.sequence) == (8, 32)
 
 
 def test_the_dev_sample_is_the_first_by_id_whatever_the_files_order(files, tmp_path):
