@@ -94,15 +94,13 @@ class PackedBatches:
             labels: [groups, members] float32.
             order: [groups * members * windows] int32; pair i of the group matrix, in which the windows of a passage are
                 adjacent, is pair `order[i]` of the concatenated parts; -1 for a window that the passage does not have.
-            input_ids, pairs: [parts, wordpieces] int32, see `PackedPairs`.
-            starts, type_0_lengths, lengths: [parts, pairs per part] int32.
-            numbers: [parts, pairs per part] int32, each pair's number in the step's global batch.
+            then the columns of `PackedPairs` for all parts: two of [parts, wordpieces], four of [parts, pairs per part].
         """
         dealt, columns, chosen, starts_and_sizes = self._laid_out(step, replica)
         # All replicas have the same size, since each combination of sizes would be traced.
         size = self._size(max(self._need(step, other) for other in range(self.replicas)))
         parts = [
-            self.packer.pack_at(*(column[rows] for column in columns), starts, size)
+            self.packer.pack_at(*(column[rows] for column in columns), rows + replica * self.shape.pairs, starts, size)
             for rows, (starts, _) in zip(chosen, starts_and_sizes, strict=True)
         ]
         slots = np.concatenate(chosen)
@@ -110,8 +108,7 @@ class PackedBatches:
         order[slots] = np.arange(len(slots), dtype=np.int32)
         windows = np.arange(self.shape.windows)
         order[(windows >= self.packer.counts(dealt.passage_rows.ravel())[:, None]).ravel()] = -1
-        numbers = (np.stack(chosen) + replica * self.shape.pairs).astype(np.int32)
-        return dealt.labels, order, *(np.stack(column) for column in zip(*parts, strict=True)), numbers
+        return dealt.labels, order, *(np.stack(column) for column in zip(*parts, strict=True))
 
     def efficiency(self, steps: int = 32) -> float:
         """Share of real wordpieces among the computed ones in the first steps."""

@@ -2,7 +2,7 @@
 
 Attention is block-diagonal, positions begin anew with every pair, and each pair's [CLS] is gathered by its index. On
 an NVIDIA GPU the fused kernels of `lce_tf.kernels` compute attention, residual norms and GELU; elsewhere the same
-operations are written out for XLA.
+operations are written out for XLA. The `PackedPairs` here are tensors, whose shapes are static.
 """
 
 from typing import NamedTuple
@@ -16,24 +16,7 @@ from lce_tf.model.cross_encoder import CrossEncoder
 from lce_tf.model.hashed_dropout import HEAD_ENTRIES, dropout, kept, token_keys
 from lce_tf.model.lookup import few_rows
 from lce_tf.model.norm import LayerNorm
-
-
-class Tokens(NamedTuple):
-    """Pairs that share a sequence of tokens, as `lce_tf.tokens.packing.PackedPairs` holds them; shapes are static.
-
-    Attributes:
-        input_ids: [tokens] int32.
-        pairs: [tokens] int32, the index of each token's pair, -1 for padding.
-        starts, type_0_lengths, lengths: [pairs] int32.
-        numbers: [pairs] int32, each pair's number in the step's batch, which decides its dropout masks.
-    """
-
-    input_ids: tf.Tensor
-    pairs: tf.Tensor
-    starts: tf.Tensor
-    type_0_lengths: tf.Tensor
-    lengths: tf.Tensor
-    numbers: tf.Tensor
+from lce_tf.tokens.packing import PackedPairs
 
 
 class _PerToken(NamedTuple):
@@ -46,18 +29,18 @@ class _PerToken(NamedTuple):
     numbers: tf.Tensor
 
 
-def _per_token(tokens: Tokens, padding_segment: int) -> _PerToken:
-    at, real = tf.range(tokens.input_ids.shape[0]), tokens.pairs >= 0
-    pair = tf.maximum(tokens.pairs, 0)
-    begin = tf.where(real, tf.gather(tokens.starts, pair), at)
+def _per_token(pairs: PackedPairs, padding_segment: int) -> _PerToken:
+    at, real = tf.range(pairs.input_ids.shape[0]), pairs.owners >= 0
+    owner = tf.maximum(pairs.owners, 0)
+    begin = tf.where(real, tf.gather(pairs.starts, owner), at)
     positions = at - begin
-    segments = tf.cast(positions >= tf.gather(tokens.type_0_lengths, pair), tf.int32)
+    segments = tf.cast(positions >= tf.gather(pairs.type_0_lengths, owner), tf.int32)
     return _PerToken(
         positions,
         tf.where(real, segments, padding_segment),
         begin,
-        tf.where(real, begin + tf.gather(tokens.lengths, pair), at + 1),
-        tf.where(real, tf.gather(tokens.numbers, pair), -1),
+        tf.where(real, begin + tf.gather(pairs.lengths, owner), at + 1),
+        tf.where(real, tf.gather(pairs.numbers, owner), -1),
     )
 
 
@@ -74,29 +57,29 @@ class PackedModel:
         self.model, self.width, self.kernels = model, width, kernels
         self.half = tf.as_dtype(model.encoder.compute_dtype)
 
-    def logits(self, tokens: Tokens, seed: tf.Tensor | None = None) -> tf.Tensor:
+    def logits(self, pairs: PackedPairs, seed: tf.Tensor | None = None) -> tf.Tensor:
         """[pairs, outputs] float32.
 
         Args:
             seed: [2] int32, of the dropout masks; None switches dropout off.
         """
-        encoder, per_token = self.model.encoder, _per_token(tokens, self.model.scoring.padding_segment)
+        encoder, per_token = self.model.encoder, _per_token(pairs, self.model.scoring.padding_segment)
         keys = None if seed is None else token_keys(seed, per_token.numbers, per_token.positions)
-        x = self._embedded(tokens.input_ids, per_token, keys)
+        x = self._embedded(pairs.input_ids, per_token, keys)
         shared = encoder.attention.shared(self._in_rows(per_token.positions), self.half)
         first = encoder.config.classifier_pooling == "cls"
         for layer, block in encoder.layers:
             context = self._attended(layer, block, x, per_token, keys, shared)
             if first and layer == len(encoder.order) - 1:
                 # The head reads [CLS] alone, so the rest of the last layer is computed for that token only.
-                x, context = tf.gather(x, tokens.starts), tf.gather(context, tokens.starts)
-                keys = None if keys is None else tf.gather(keys, tokens.starts)
+                x, context = tf.gather(x, pairs.starts), tf.gather(context, pairs.starts)
+                keys = None if keys is None else tf.gather(keys, pairs.starts)
             x = (self._before if block.before else self._after)(4 * layer, block, x, context, keys)
         if encoder.final_norm is not None:
             x = self._norm(encoder.final_norm, x)
         if not first:
-            keys = None if keys is None else tf.gather(keys, tokens.starts)
-            x = self._mean(x, tokens) if encoder.decoder is None else self._decoded(x, tokens, keys)
+            keys = None if keys is None else tf.gather(keys, pairs.starts)
+            x = self._mean(x, pairs) if encoder.decoder is None else self._decoded(x, pairs, keys)
         return self.model.head.scored(x, keys, dropout)
 
     def _after(self, site: int, block: Block, x, context, keys):
@@ -110,36 +93,36 @@ class PackedModel:
         inner = self._product(block.output_, self._widened(block, self._norm(block.output_norm, x)), bias=True)
         return x + self._wide(dropout(inner, block.rate, keys, site + 3))
 
-    def _mean(self, x, tokens: Tokens):
+    def _mean(self, x, pairs: PackedPairs):
         """[pairs, hidden] float32 mean over each pair's tokens."""
-        summed = tf.math.unsorted_segment_sum(self._wide(x), tokens.pairs, tokens.starts.shape[0])
-        return summed / self._wide(tf.maximum(tokens.lengths, 1))[:, None]
+        summed = tf.math.unsorted_segment_sum(self._wide(x), pairs.owners, pairs.starts.shape[0])
+        return summed / self._wide(tf.maximum(pairs.lengths, 1))[:, None]
 
-    def _decoded(self, x, tokens: Tokens, keys):
+    def _decoded(self, x, pairs: PackedPairs, keys):
         """[pairs, hidden] vectors of the decoder, whose queries each attend to the tokens of their own pair."""
-        encoder, pairs = self.model.encoder, tokens.starts.shape[0]
-        decoder, owner = encoder.decoder, tf.maximum(tokens.pairs, 0)
+        encoder, count = self.model.encoder, pairs.starts.shape[0]
+        decoder, owner = encoder.decoder, tf.maximum(pairs.owners, 0)
         heads = tf.range(decoder.heads)[None] * HEAD_ENTRIES
 
         def attend(query, layer):
             key_value = tf.reshape(layer.cross_key_value(x), [-1, 2, decoder.heads, decoder.head])
             key, value = tf.unstack(self._wide(key_value), axis=1)
-            query = tf.gather(tf.reshape(self._wide(query), [pairs, decoder.heads, decoder.head]), owner)
+            query = tf.gather(tf.reshape(self._wide(query), [count, decoder.heads, decoder.head]), owner)
             logits = tf.reduce_sum(query * key, axis=-1)
-            highest = tf.stop_gradient(tf.math.unsorted_segment_max(logits, tokens.pairs, pairs))
+            highest = tf.stop_gradient(tf.math.unsorted_segment_max(logits, pairs.owners, count))
             weights = tf.exp(logits - tf.gather(highest, owner))
-            total = tf.math.unsorted_segment_sum(weights, tokens.pairs, pairs)
+            total = tf.math.unsorted_segment_sum(weights, pairs.owners, count)
             weights /= tf.gather(tf.maximum(total, 1e-30), owner)
             if keys is not None and layer.attention_rate:
                 site = decoder.first_site + 4 * decoder.blocks.index(layer) + 2
-                at = tf.range(x.shape[0]) - tf.gather(tokens.starts, owner)
+                at = tf.range(x.shape[0]) - tf.gather(pairs.starts, owner)
                 keep = kept(tf.gather(keys, owner)[:, None], site, at[:, None] + heads, layer.attention_rate)
                 weights = tf.where(keep, weights / (1 - layer.attention_rate), 0.0)
-            found = tf.math.unsorted_segment_sum(weights[..., None] * value, tokens.pairs, pairs)
-            return tf.cast(tf.reshape(found, [pairs, decoder.heads * decoder.head]), self.half)
+            found = tf.math.unsorted_segment_sum(weights[..., None] * value, pairs.owners, count)
+            return tf.cast(tf.reshape(found, [count, decoder.heads * decoder.head]), self.half)
 
         start = tf.gather(encoder.embeddings.words, encoder.config.decoder_start_token_id)
-        return decoder.stepped(self._half(start), pairs, attend, lambda x, rate, site: dropout(x, rate, keys, site))
+        return decoder.stepped(self._half(start), count, attend, lambda x, rate, site: dropout(x, rate, keys, site))
 
     def _in_rows(self, values):
         """The values of tokens, [tokens], as [rows, width]."""

@@ -75,7 +75,7 @@ def in_rows(
             stop -= max(1, (stop - start) // 64)
             starts, used = rows.starts_of(lengths[start:stop])
         chosen = np.arange(start, stop)
-        yield chosen, packer.pack_at(query_rows[chosen], passage_rows[chosen], starts, size)
+        yield chosen, packer.pack_at(query_rows[chosen], passage_rows[chosen], chosen, starts, size)
         start = stop
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from lce_tf.kernels import available
-from lce_tf.model.packed import PackedModel, Tokens
+from lce_tf.model.packed import PackedModel
 from lce_tf.reranking.devices import check_precision, keras_model
 from lce_tf.reranking.engine import Batches, Engine
 from lce_tf.reranking.forks import same_process, tensorflow_begins
@@ -65,13 +65,14 @@ class PackedEngine(Engine):
 
     def start(self, batch: PackedPairs) -> Callable[[], np.ndarray]:
         same_process(self._process)
-        columns = [np.pad(part, (0, self._pairs - len(part))) for part in batch[2:]]
+        columns = [np.pad(part, (0, self._pairs - len(part))) for part in batch[2:-1]]
         return self._logits(*map(tf.constant, (*batch[:2], *columns))).numpy
 
     def _compiled(self, packed: PackedModel):
         def logits(*columns):
             self.programs += 1
-            return packed.logits(Tokens(*columns, numbers=columns[2]))
+            # The pairs' numbers matter to dropout alone.
+            return packed.logits(PackedPairs(*columns, numbers=columns[2]))
 
         accelerated = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("TPU")
         return tf.function(logits, autograph=False, jit_compile=bool(accelerated) or None)

@@ -12,7 +12,7 @@ from lce_tf.tokens.template import PairTemplate
 
 
 class PaddedPairs(NamedTuple):
-    """A batch of packed pairs in the compact form that is copied to the device.
+    """A batch of pairs, each padded to the same length, in the compact form that is copied to the device.
 
     Attributes:
         input_ids: [pairs, length] int32, padded at the end.
@@ -33,16 +33,18 @@ class PackedPairs(NamedTuple):
 
     Attributes:
         input_ids: [tokens] int32.
-        pairs: [tokens] int32, index of the pair that each token belongs to, -1 for padding.
+        owners: [tokens] int32, index of the pair that each token belongs to, -1 for padding.
         starts: [pairs] int32, position of the first token of each pair ([CLS] in BERT's template).
         type_0_lengths, lengths: [pairs] int32, see `PaddedPairs`.
+        numbers: [pairs] int32, each pair's number in the step's batch, which decides its dropout masks.
     """
 
     input_ids: np.ndarray
-    pairs: np.ndarray
+    owners: np.ndarray
     starts: np.ndarray
     type_0_lengths: np.ndarray
     lengths: np.ndarray
+    numbers: np.ndarray
 
 
 class Expanded(NamedTuple):
@@ -167,59 +169,62 @@ class Packer:
         Raises:
             ValueError: a pair is longer than `width`.
         """
-        query, passage = self.measure(query_rows, passage_rows)
-        if (longest := int((query + passage).max(initial=0)) + self.template.size) > width:
+        kept, pairs = self.measure(query_rows, passage_rows), len(query_rows)
+        type_0_lengths, lengths = self._sizes(*kept)
+        if (longest := int(lengths.max(initial=0))) > width:
             raise ValueError(f"a pair of {longest} wordpieces does not fit into {width}")
-        flat = self._filled(
-            query_rows, passage_rows, query, passage, np.arange(len(query_rows)) * width, len(query_rows) * width
-        )
-        return PaddedPairs(flat.reshape(len(query_rows), width), *self._sizes(query, passage))
+        ids = self._written(query_rows, passage_rows, *kept, np.arange(pairs) * width, pairs * width)
+        return PaddedPairs(ids.reshape(pairs, width), type_0_lengths, lengths)
 
-    def pack_at(self, query_rows: np.ndarray, passage_rows: np.ndarray, starts: np.ndarray, tokens: int) -> PackedPairs:
+    def pack_at(
+        self, query_rows: np.ndarray, passage_rows: np.ndarray, numbers: np.ndarray, starts: np.ndarray, tokens: int
+    ) -> PackedPairs:
         """The pairs packed into one flat sequence of `tokens` tokens.
 
         Args:
+            numbers: [pairs] see `PackedPairs`.
             starts: [pairs] int64, position at which each pair begins. The pairs must not overlap; this is not checked.
             tokens: length of the sequence, padding included.
         """
-        query, passage = self.measure(query_rows, passage_rows)
-        lengths = query + passage + self.template.size
+        kept = self.measure(query_rows, passage_rows)
+        type_0_lengths, lengths = self._sizes(*kept)
         owners = np.full(tokens, -1, np.int32)
         owners[stretches(starts, lengths)[0]] = np.repeat(np.arange(len(lengths), dtype=np.int32), lengths)
-        flat = self._filled(query_rows, passage_rows, query, passage, starts, tokens)
-        return PackedPairs(flat, owners, starts.astype(np.int32), *self._sizes(query, passage))
+        ids = self._written(query_rows, passage_rows, *kept, starts, tokens)
+        return PackedPairs(ids, owners, starts.astype(np.int32), type_0_lengths, lengths, numbers.astype(np.int32))
 
     def _sizes(self, query: np.ndarray, passage: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """`type_0_lengths` and `lengths` of `PaddedPairs`."""
+        """`type_0_lengths` and `lengths` of `PaddedPairs`, from the wordpieces that each text keeps."""
         lengths = query + passage + self.template.size
         return self.template.type_0_length(query, passage).astype(np.int32), lengths.astype(np.int32)
 
-    def _filled(self, query_rows, passage_rows, query, passage, pairs, tokens: int) -> np.ndarray:
-        """[tokens] int32 ids: each pair written from its position in `pairs` on, padding elsewhere."""
-        template = self.template
-        flat = np.full(tokens, template.pad, dtype=np.int32)
-        texts, starts = self._window_starts(passage_rows)
-        query_starts, passage_starts = self.queries.offsets[query_rows], self.passages.offsets[texts] + starts
+    def _written(self, query_rows, passage_rows, query, passage, starts, tokens: int) -> np.ndarray:
+        """[tokens] int32 ids: each pair written from its position in `starts` on, padding elsewhere.
+
+        Args:
+            query, passage: [pairs] int64, see `measure`.
+        """
+        template, (texts, window_starts) = self.template, self._window_starts(passage_rows)
+        query_starts, passage_starts = self.queries.offsets[query_rows], self.passages.offsets[texts] + window_starts
         if self.lengths.side == "left":
             query_starts = query_starts + self.queries.lengths(query_rows) - query
             if self.lengths.windows == 1:
                 passage_starts = passage_starts + self.passages.lengths(texts) - passage
-        both = (self.queries, query_starts, query), (self.passages, passage_starts, passage)
-        position = pairs
-        for special, text in zip(
-            (template.before, template.between), both[::-1] if template.passage_first else both, strict=True
-        ):
-            position = _write(flat, position, special)
-            store, first, kept = text
+        both = [(self.queries, query_starts, query), (self.passages, passage_starts, passage)]
+        if template.passage_first:
+            both.reverse()
+        ids, at = np.full(tokens, template.pad, np.int32), starts
+        for special, (store, first, kept) in zip((template.before, template.between), both, strict=True):
+            at = _write(ids, at, special)
             # Copies the texts of the whole batch at once.
-            flat[stretches(position, kept)[0]] = store.tokens[stretches(first, kept)[0]]
-            position = position + kept
-        _write(flat, position, template.after)
-        return flat
+            ids[stretches(at, kept)[0]] = store.tokens[stretches(first, kept)[0]]
+            at = at + kept
+        _write(ids, at, template.after)
+        return ids
 
 
-def _write(flat: np.ndarray, positions: np.ndarray, special: tuple[int, ...]) -> np.ndarray:
-    """Writes the special tokens into `flat` at each of `positions`; returns the positions after them."""
+def _write(ids: np.ndarray, positions: np.ndarray, special: tuple[int, ...]) -> np.ndarray:
+    """Writes the special tokens into `ids` at each of `positions`; returns the positions after them."""
     for offset, token in enumerate(special):
-        flat[positions + offset] = token
+        ids[positions + offset] = token
     return positions + len(special)

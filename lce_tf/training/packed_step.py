@@ -6,7 +6,8 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from lce_tf.model.cross_encoder import CrossEncoder
-from lce_tf.model.packed import PackedModel, Tokens
+from lce_tf.model.packed import PackedModel
+from lce_tf.tokens.packing import PackedPairs
 from lce_tf.training.objective import Objective
 from lce_tf.training.step import Step, Taken
 from lce_tf.training.update import AdamUpdate
@@ -78,7 +79,7 @@ class PackedStep(Step):
         parts = columns[0].shape[0]
         seeds = [tf.stack([step_seed, tf.constant(mask)]) for mask in range(self.objective.masks)]
         if parts == 1:
-            tokens = Tokens(*(column[0] for column in columns))
+            tokens = PackedPairs(*(column[0] for column in columns))
             with tf.GradientTape() as tape:
                 logits = [self.packed.logits(tokens, seed) for seed in seeds]
                 loss, spread = self.objective(logits, labels, order)
@@ -99,7 +100,7 @@ class PackedStep(Step):
         """[pairs, outputs] logits of all parts, one part after the other."""
 
         def score(i, logits):
-            tokens = Tokens(*(column[i] for column in columns))
+            tokens = PackedPairs(*(column[i] for column in columns))
             return i + 1, tf.tensor_scatter_nd_update(logits, [[i]], self.packed.logits(tokens, seed)[None])
 
         empty = tf.zeros([parts, columns[2].shape[1], self.model.scoring.outputs])
@@ -111,7 +112,7 @@ class PackedStep(Step):
         variables = self.model.trainable_variables
 
         def replay(i, *sums):
-            tokens = Tokens(*(column[i] for column in columns))
+            tokens = PackedPairs(*(column[i] for column in columns))
             with tf.GradientTape() as tape:
                 logits = self.packed.logits(tokens, seed)
             gradients = self._dense(tape.gradient(logits, variables, output_gradients=upstream[i]))

@@ -91,8 +91,9 @@ def test_models_that_they_fit(size, heads, precision, fits):
 def test_a_training_step_is_one_program_with_the_kernels_of_every_layer(wide, gelus):
     from lce_tf.model.config import EncoderConfig
     from lce_tf.model.cross_encoder import CrossEncoder
-    from lce_tf.model.packed import PackedModel, Tokens
+    from lce_tf.model.packed import PackedModel
     from lce_tf.model.precision import PRECISIONS
+    from lce_tf.tokens.packing import PackedPairs
 
     config = EncoderConfig(
         vocab_size=50,
@@ -109,7 +110,7 @@ def test_a_training_step_is_one_program_with_the_kernels_of_every_layer(wide, ge
 
     def compute(seed, *columns):
         with tf.GradientTape() as tape:
-            loss = tf.reduce_sum(packed.logits(Tokens(*columns), seed))
+            loss = tf.reduce_sum(packed.logits(PackedPairs(*columns), seed))
         return tape.gradient(loss, model.trainable_variables)
 
     found = calls(hlo(compute, tf.zeros([2], tf.int32), *tokens))

@@ -11,10 +11,11 @@ from lce_tf.model import checkpoint, hub
 from lce_tf.model.config import EncoderConfig
 from lce_tf.model.families import FAMILIES
 from lce_tf.model.heads import HEADS
-from lce_tf.model.packed import PackedModel, Tokens
+from lce_tf.model.packed import PackedModel
 from lce_tf.model.precision import PRECISIONS
 from lce_tf.model.weights import encoder_arrays
 from lce_tf.tokens.lengths import Lengths
+from lce_tf.tokens.packing import PackedPairs
 from lce_tf.tokens.rows import best_fit
 from tests.tiny_models import ANSWERS, LENGTHS, MODELS, TYPE_0_LENGTHS, scored, tiny
 
@@ -109,7 +110,7 @@ def test_the_first_layers_of_a_backbone_score_as_transformers_with_as_many(one, 
         checkpoint.from_backbone(str(folder), about.scoring, PRECISIONS["float32"], 1, layers=9)
 
 
-def in_rows(one, width: int = 64) -> Tokens:
+def in_rows(one, width: int = 64) -> PackedPairs:
     """The pairs of the batch, some of which share a row."""
     starts, rows = best_fit(LENGTHS, width)
     ids, owners = np.zeros(rows * width, np.int32), np.full(rows * width, -1, np.int32)
@@ -117,7 +118,7 @@ def in_rows(one, width: int = 64) -> Tokens:
         ids[start : start + length], owners[start : start + length] = one.ids[pair, :length], pair
     assert rows < 3
     columns = (ids, owners, starts, TYPE_0_LENGTHS, LENGTHS, np.arange(3))
-    return Tokens(*(tf.constant(column, tf.int32) for column in columns))
+    return PackedPairs(*(tf.constant(column, tf.int32) for column in columns))
 
 
 @pytest.mark.parametrize("form", ["slices", "rows"])

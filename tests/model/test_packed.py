@@ -6,7 +6,8 @@ import tensorflow as tf
 
 from lce_tf.model.config import EncoderConfig, Scoring
 from lce_tf.model.cross_encoder import CrossEncoder
-from lce_tf.model.packed import PackedModel, Tokens
+from lce_tf.model.packed import PackedModel
+from lce_tf.tokens.packing import PackedPairs
 from lce_tf.tokens.rows import best_fit, end_to_end, rounded
 
 PAIRS = 12
@@ -50,7 +51,7 @@ def packed(pairs, width):
     for pair, (start, text) in enumerate(zip(starts, texts, strict=True)):
         ids[start : start + len(text)], owners[start : start + len(text)] = text, pair
     columns = (ids, owners, starts, firsts, lengths, np.arange(PAIRS))
-    return Tokens(*(tf.constant(column, tf.int32) for column in columns))
+    return PackedPairs(*(tf.constant(column, tf.int32) for column in columns))
 
 
 @pytest.mark.parametrize("width", [64, 128, None])
@@ -73,7 +74,7 @@ def test_a_neighbour_changes_no_bit(model, pairs):
     compute = tf.function(PackedModel(model, 128, kernels=False).logits, autograph=False)
     before = compute(tokens).numpy()
     ids = tokens.input_ids.numpy()
-    ids[tokens.pairs.numpy() == 3] = 7
+    ids[tokens.owners.numpy() == 3] = 7
     after = compute(tokens._replace(input_ids=tf.constant(ids))).numpy()
     assert (after[3] != before[3]).any()
     assert (np.delete(after, 3, 0) == np.delete(before, 3, 0)).all()

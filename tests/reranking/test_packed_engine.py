@@ -34,7 +34,7 @@ def test_batches_hold_every_pair_once_and_little_padding(pairs, width, full):
             start, length = batch.starts[pair], batch.lengths[pair]
             expected = packer.pack(many[0][chosen[[pair]]], many[1][chosen[[pair]]]).input_ids[0]
             np.testing.assert_array_equal(batch.input_ids[start : start + length], expected)
-            assert (batch.pairs[start : start + length] == pair).all()
+            assert (batch.owners[start : start + length] == pair).all()
         seen += chosen.tolist()
         computed += len(batch.input_ids)
     assert sorted(seen) == list(range(5_000))
