@@ -20,9 +20,10 @@ SCRIPT = """
 import hashlib, sys
 from pathlib import Path
 import numpy as np
+import tensorflow as tf
 from experiments.bench.lengths import packer_of, pool_of
 from lce_tf.groups.packed import PackedBatches
-from lce_tf.groups.pipeline import BatchShape, TrainingBatches
+from lce_tf.groups.pipeline import SlicedBatches
 from lce_tf.groups.sampler import GroupSampler
 from lce_tf.model import checkpoint
 from lce_tf.model.config import Scoring
@@ -35,10 +36,10 @@ packer = packer_of(300, 60)
 for replacement in (False, True):
     sampler = GroupSampler(pool_of(packer), 4, 7, replacement=replacement)
     for batches in (
-        TrainingBatches(sampler, packer, BatchShape.of(6, 4)),
-        PackedBatches.planned(sampler, packer, 6, 4, 1, 1, 256, 4096, 20),
+        SlicedBatches(sampler, packer, 6),
+        PackedBatches.planned(sampler, packer, 6, 1, 256, 4096, 20),
     ):
-        for part in batches.batch(5):
+        for part in tf.nest.flatten(batches.batch(5)):
             digest.update(np.ascontiguousarray(part).tobytes())
 digest.update(token_keys([3, 4], [1, 2], [0, 9]).numpy().tobytes())
 model = checkpoint.from_backbone(str(make_backbone(Path(sys.argv[1]))), Scoring(2), PRECISIONS["float32"], seed=11)

@@ -8,7 +8,7 @@ import numpy as np
 
 from experiments.bench.lengths import packer_of, pool_of
 from experiments.bench.rerank_ours import fresh_cache
-from lce_tf.groups.pipeline import BatchShape, TrainingBatches
+from lce_tf.groups.pipeline import MULTIPLE, SlicedBatches, slices_of
 from lce_tf.groups.sampler import GroupSampler
 from lce_tf.reranking.layout import by_width
 from lce_tf.reranking.scoring import score_pairs
@@ -26,27 +26,27 @@ def padding(job: dict[str, Any]) -> Callable[[], dict[str, Any]]:
     """
     batches = _batches(job, passages=20_000, queries=2_000)
 
-    def ratio(shape: BatchShape) -> float:
-        batches.shape = shape
+    ours = batches.slices
+
+    def ratio(slices: int = ours, multiple: int = MULTIPLE) -> float:
+        batches.slices, batches.multiple = slices, multiple
         computed = real = 0
         for step in range(job["steps"]):
-            parts = batches.batch(step)[2:]
-            computed += sum(ids.size for ids in parts[::3])
-            real += sum(int(lengths.sum()) for lengths in parts[2::3])
+            parts = batches.batch(step).slices
+            computed += sum(part.input_ids.size for part in parts)
+            real += sum(int(part.lengths.sum()) for part in parts)
         return computed / real
 
     def round_of() -> dict[str, Any]:
-        groups, members = job["groups"], job["members"]
-        ours = BatchShape.of(groups, members)
         return {
-            "value": ratio(ours),
+            "value": ratio(),
             "variants": {
-                "as it comes": ratio(ours),
-                "one slice, padded to its longest pair": ratio(BatchShape(groups, members, 1)),
-                "every pair padded to 256": ratio(BatchShape(groups, members, 1, 256)),
+                "as it comes": ratio(),
+                "one slice, padded to its longest pair": ratio(1),
+                "every pair padded to 256": ratio(1, 256),
             }
             | {
-                f"slices of {pairs}, multiples of {multiple}": ratio(BatchShape.of(groups, members, pairs, multiple))
+                f"slices of {pairs}, multiples of {multiple}": ratio(slices_of(batches.pairs, pairs), multiple)
                 for pairs in (32, 16, 8)
                 for multiple in (16, 8)
             },
@@ -134,7 +134,7 @@ def tokenise(job: dict[str, Any]) -> Callable[[], dict[str, Any]]:
     return round_of
 
 
-def _batches(job: dict[str, Any], passages: int, queries: int) -> TrainingBatches:
+def _batches(job: dict[str, Any], passages: int, queries: int) -> SlicedBatches:
     packer = packer_of(passages, queries)
     sampler = GroupSampler(pool_of(packer), job["members"], seed=42)
-    return TrainingBatches(sampler, packer, BatchShape.of(job["groups"], job["members"]))
+    return SlicedBatches(sampler, packer, job["groups"])

@@ -11,7 +11,7 @@ import numpy as np
 
 from experiments.bench.data import training_config
 from experiments.bench.pairs import Pairs, read_groups
-from lce_tf.groups.pipeline import BatchShape
+from lce_tf.groups.pipeline import slices_of
 from lce_tf.training.job import Job, train
 
 # Steps that compile, allocate and fill queues; they are not timed.
@@ -119,19 +119,16 @@ def _at_once(job: Job) -> None:
 
 
 def _replayed(job: Job) -> None:
-    job.take_step.parts = [1] * job.batches.shape.slices
+    job.take_step.parts = [1] * job.batches.slices
 
 
 def _coarse(job: Job) -> None:
-    shape = job.batches.shape
-    job.batches.shape = BatchShape.of(shape.groups, shape.members, 16, 16)
+    job.batches.slices, job.batches.multiple = slices_of(job.batches.pairs, 16), 16
     job.take_step.parts = None
 
 
 def _one_slice(job: Job, multiple: int = 16) -> None:
-    from dataclasses import replace
-
-    job.batches.shape = replace(job.batches.shape, slices=1, multiple=multiple)
+    job.batches.slices, job.batches.multiple = 1, multiple
     job.take_step.parts = None
 
 

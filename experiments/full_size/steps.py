@@ -166,14 +166,14 @@ def _first_group(place: Place) -> Done:
 
 
 def _batches(place: Place):
-    from lce_tf.groups.pipeline import BatchShape, TrainingBatches
+    from lce_tf.groups.pipeline import SlicedBatches
     from lce_tf.groups.sampler import GroupSampler
     from lce_tf.training.inputs import read_inputs
 
     config = place.config()
     inputs = read_inputs(config)
     sampler = GroupSampler(inputs.pool, config.members, config.seed)
-    return TrainingBatches(sampler, inputs.packer, BatchShape.of(GROUPS, GROUP))
+    return SlicedBatches(sampler, inputs.packer, GROUPS)
 
 
 def _rerank(place: Place, output: Path, written: str, *options: str) -> Done:

@@ -1,11 +1,12 @@
-"""tf.data: the batches of each step, packed and sliced by length, as a pure function of the step."""
+"""tf.data: the batches of each step as a pure function of the step, and their layout in slices of similar length."""
 
-from dataclasses import dataclass
+import abc
+from typing import NamedTuple
 
 import numpy as np
 
 from lce_tf.groups.sampler import GroupSampler
-from lce_tf.tokens.packing import Packer
+from lce_tf.tokens.packing import Packer, PaddedPairs
 
 # Number of pairs in a slice, and the multiple that its width is rounded up to. Small values save padding: with both at
 # 8, a batch of 128 MS MARCO pairs has 1.10 times its real wordpieces; with both at 16, 1.22 times. Large values make
@@ -14,104 +15,75 @@ from lce_tf.tokens.packing import Packer
 FEWEST_PAIRS, MOST_PAIRS, ENOUGH_SLICES, MULTIPLE = 8, 16, 16, 8
 
 
-@dataclass(frozen=True)
-class BatchShape:
-    """The shape of one replica's batches.
+class Drawn(NamedTuple):
+    """The groups of a batch as pairs: member after member, window after window.
 
     Attributes:
-        groups: groups (or single pairs) per step on one replica.
-        members: passages per group.
-        slices: number of slices. The batch's pairs are sorted by length and cut into slices, and each slice is padded
-            to its own longest pair. This saves padding and changes nothing else, since pairs may come in any order.
-        multiple: each slice's width is rounded up to a multiple of this many wordpieces, so that few shapes occur.
-        windows: number of windows per passage. Each window is scored as its own pair. A passage with fewer windows is
-            padded with empty pairs, which are masked out.
-        width: width of all slices in wordpieces, for a TPU, which compiles for one shape; None: each slice has its own.
+        labels: [groups, members] float32, see `Groups`.
+        query_rows, passage_rows: [pairs] int64, as `Packer.pack` takes them.
+        lengths: [pairs] int64, wordpieces of each pair.
+        missing: [pairs] bool, whether the passage is too short to have this window.
     """
 
-    groups: int
-    members: int
-    slices: int
-    multiple: int = MULTIPLE
-    windows: int = 1
-    width: int | None = None
+    labels: np.ndarray
+    query_rows: np.ndarray
+    passage_rows: np.ndarray
+    lengths: np.ndarray
+    missing: np.ndarray
 
-    @classmethod
-    def of(
-        cls,
-        groups: int,
-        members: int,
-        pairs_a_slice: int | None = None,
-        multiple: int = MULTIPLE,
-        windows: int = 1,
-        width: int | None = None,
-    ) -> "BatchShape":
-        """As few slices as possible with at most `pairs_a_slice` pairs each; None: chosen by the batch's size."""
-        pairs = groups * members * windows
-        if pairs_a_slice is None:
-            pairs_a_slice = min(max(-(-pairs // ENOUGH_SLICES), FEWEST_PAIRS), MOST_PAIRS)
-        return cls(groups, members, -(-pairs // pairs_a_slice), multiple, windows, width)
+    def order(self, computed: np.ndarray) -> np.ndarray:
+        """[pairs] int32: at which place each pair is computed; -1 for a window that is missing.
 
-    @property
-    def pairs(self) -> int:
-        """Pairs per step on one replica."""
-        return self.groups * self.members * self.windows
-
-    @property
-    def rows(self) -> list[int]:
-        """Number of pairs in each slice, shortest pairs first; the numbers differ by at most one."""
-        return [len(part) for part in np.array_split(np.arange(self.pairs), self.slices)]
-
-
-class TrainingBatches:
-    """Draws and packs the batch of any step; holds no state."""
-
-    def __init__(self, sampler: GroupSampler, packer: Packer, shape: BatchShape, replicas: int = 1):
-        self.sampler, self.packer, self.shape, self.replicas = sampler, packer, shape, replicas
-
-    def batch(self, step: int, replica: int = 0) -> tuple[np.ndarray, ...]:
-        """One replica's share of a step.
-
-        Returns:
-            labels: [groups, members] float32.
-            order: [groups * members * windows] int32; pair i of the group matrix, in which the windows of a passage are
-                adjacent, is row `order[i]` of the concatenated slices; -1 for a window that the passage does not have.
-            then for each slice: input_ids [rows, length] int32, type_0_lengths and lengths [rows] int32.
+        Args:
+            computed: [pairs] the pairs in the order in which they are computed.
         """
-        dealt, pairs, by_length = self._dealt(step, replica)
-        order = np.empty(len(by_length), np.int32)
-        order[by_length] = np.arange(len(by_length), dtype=np.int32)
-        windows = np.arange(self.shape.windows)
-        order[(windows >= self.packer.counts(dealt.passage_rows.ravel())[:, None]).ravel()] = -1
-        parts = [dealt.labels, order]
-        for rows in np.array_split(by_length, self.shape.slices):
-            queries, passages = (column[rows] for column in pairs)
-            parts += self.packer.pack_to(queries, passages, self._width(pairs, rows))
-        return tuple(parts)
+        order = np.empty(len(computed), np.int32)
+        order[computed] = np.arange(len(computed), dtype=np.int32)
+        order[self.missing] = -1
+        return order
 
-    def slices(self, step: int, replica: int = 0) -> list[tuple[int, int]]:
-        """(pairs, length) of each slice of one replica's share of a step, without packing it."""
-        _, pairs, by_length = self._dealt(step, replica)
-        parts = np.array_split(by_length, self.shape.slices)
-        return [(len(rows), self._width(pairs, rows)) for rows in parts]
 
-    def _dealt(self, step: int, replica: int):
-        """The groups, their pairs as (query rows, passage rows), and the pairs' order by length."""
-        first = (step * self.replicas + replica) * self.shape.groups
-        dealt = self.sampler.at(np.arange(first, first + self.shape.groups))
-        windows = np.arange(self.shape.windows)
-        queries = np.repeat(dealt.query_rows, self.shape.members * len(windows))
+class Batches(abc.ABC):
+    """Draws and packs the batch of any step; holds no state.
+
+    Subclasses are the layouts: `SlicedBatches` and `PackedBatches`. They define `batch` and `spec`.
+
+    Args:
+        sampler: draws the groups.
+        packer: packs their pairs.
+        groups: groups (or single pairs) per step on one replica.
+        replicas: number of replicas that share a step.
+
+    Attributes:
+        pairs: pairs per step on one replica. Each window of a passage is scored as its own pair. A passage with fewer
+            windows is padded with empty pairs, which are masked out.
+    """
+
+    def __init__(self, sampler: GroupSampler, packer: Packer, groups: int, replicas: int = 1):
+        self.sampler, self.packer, self.groups, self.replicas = sampler, packer, groups, replicas
+        self.pairs = groups * sampler.members * packer.lengths.windows
+
+    @abc.abstractmethod
+    def batch(self, step: int, replica: int = 0) -> tuple:
+        """One replica's share of a step."""
+
+    @property
+    @abc.abstractmethod
+    def spec(self) -> tuple:
+        """The tf.TensorSpec of each array of a batch."""
+
+    def drawn(self, step: int, replica: int = 0) -> Drawn:
+        """The pairs of one replica's share of a step."""
+        first, windows = (step * self.replicas + replica) * self.groups, np.arange(self.packer.lengths.windows)
+        dealt = self.sampler.at(np.arange(first, first + self.groups))
+        queries = np.repeat(dealt.query_rows, self.sampler.members * len(windows))
         passages = (dealt.passage_rows.reshape(-1, 1) * len(windows) + windows).ravel()
-        by_length = np.argsort(sum(self.packer.measure(queries, passages)), kind="stable")
-        return dealt, (queries, passages), by_length
-
-    def _width(self, pairs: tuple[np.ndarray, np.ndarray], rows: np.ndarray) -> int:
-        """The length in wordpieces that a slice of these pairs is padded to."""
-        return self.shape.width or self.packer.width(*(column[rows] for column in pairs), self.shape.multiple)
+        missing = (windows >= self.packer.counts(dealt.passage_rows.ravel())[:, None]).ravel()
+        return Drawn(dealt.labels, queries, passages, self.packer.pair_lengths(queries, passages), missing)
 
     def dataset(self, first_step: int, last_step: int, replicas: list[int] | None = None):
-        """A tf.data.Dataset of `batch(...)` for steps [first_step, last_step); the replicas of each step follow in
-        turn.
+        """A tf.data.Dataset of `batch(...)` for steps [first_step, last_step), in the dtypes of `spec`; the replicas of
+        each step follow in turn.
 
         Args:
             replicas: global numbers of the replicas fed from this host; None: all.
@@ -119,30 +91,96 @@ class TrainingBatches:
         import tensorflow as tf
 
         replicas = list(range(self.replicas)) if replicas is None else replicas
-        kinds = [tf.float32, tf.int32] + [tf.int32] * (3 * self.shape.slices)
-        shapes = [[self.shape.groups, self.shape.members], [self.shape.pairs]]
-        for rows in self.shape.rows:
-            shapes += [[rows, self.shape.width], [rows], [rows]]
-        return streamed(self.batch, first_step, last_step, replicas, kinds, shapes)
+        whole, each = self.spec, tf.nest.flatten(self.spec)
+
+        def arrays(number: np.ndarray) -> list[np.ndarray]:
+            step, which = divmod(int(number), len(replicas))
+            parts = tf.nest.flatten(self.batch(step, replicas[which]))
+            return [np.asarray(part, spec.dtype.as_numpy_dtype) for part, spec in zip(parts, each, strict=True)]
+
+        def load(number):
+            parts = tf.numpy_function(arrays, [number], [spec.dtype for spec in each])
+            for part, spec in zip(parts, each, strict=True):
+                part.set_shape(spec.shape)
+            return tf.nest.pack_sequence_as(whole, parts)
+
+        numbers = tf.data.Dataset.range(first_step * len(replicas), last_step * len(replicas))
+        # Two calls in parallel keep the device busy; the order of the steps is kept.
+        return numbers.map(load, num_parallel_calls=2, deterministic=True).prefetch(4)
 
 
-def streamed(batch, first_step: int, last_step: int, replicas: list[int], kinds: list, shapes: list):
-    """A tf.data.Dataset of `batch(step, replica)` for steps [first_step, last_step); the replicas of each step follow
-    in turn.
+class SlicedBatch(NamedTuple):
+    """One replica's share of a step, in slices.
+
+    Attributes:
+        labels: [groups, members] float32.
+        order: [pairs] int32: pair i of the groups is row `order[i]` of the concatenated slices, see `Drawn.order`.
+        slices: the shortest pairs first.
+    """
+
+    labels: np.ndarray
+    order: np.ndarray
+    slices: tuple[PaddedPairs, ...]
+
+
+class SlicedBatches(Batches):
+    """Batches whose pairs are sorted by length and cut into slices, each padded to its own longest pair.
+
+    This saves padding and changes nothing else, since pairs may come in any order.
 
     Args:
-        kinds, shapes: dtype and shape of each array of a batch; None in a shape for an axis that varies.
+        sampler, packer, groups, replicas: see `Batches`.
+        slices: number of slices; None: as `slices_of` chooses.
+        multiple: each slice's width is rounded up to a multiple of this many wordpieces, so that few shapes occur.
+        width: width of all slices in wordpieces, for a TPU, which compiles for one shape; None: each slice has its own.
     """
-    import tensorflow as tf
 
-    def load(number):
-        parts = tf.numpy_function(
-            lambda n: batch(int(n) // len(replicas), replicas[int(n) % len(replicas)]), [number], kinds
-        )
-        for part, shape in zip(parts, shapes, strict=True):
-            part.set_shape(shape)
-        return tuple(parts)
+    def __init__(
+        self,
+        sampler: GroupSampler,
+        packer: Packer,
+        groups: int,
+        replicas: int = 1,
+        slices: int | None = None,
+        multiple: int = MULTIPLE,
+        width: int | None = None,
+    ):
+        super().__init__(sampler, packer, groups, replicas)
+        self.slices, self.multiple, self.width = slices or slices_of(self.pairs), multiple, width
 
-    numbers = tf.data.Dataset.range(first_step * len(replicas), last_step * len(replicas))
-    # Two calls in parallel keep the device busy; the order of the steps is kept.
-    return numbers.map(load, num_parallel_calls=2, deterministic=True).prefetch(4)
+    def batch(self, step: int, replica: int = 0) -> SlicedBatch:
+        drawn = self.drawn(step, replica)
+        cut = self._cut(drawn.lengths)
+        slices = (self.packer.pack_to(drawn.query_rows[at], drawn.passage_rows[at], width) for at, width in cut)
+        return SlicedBatch(drawn.labels, drawn.order(np.concatenate([at for at, _ in cut])), tuple(slices))
+
+    def shapes(self, step: int, replica: int = 0) -> list[tuple[int, int]]:
+        """(pairs, width) of each slice of one replica's share of a step, without packing it."""
+        return [(len(at), width) for at, width in self._cut(self.drawn(step, replica).lengths)]
+
+    @property
+    def rows(self) -> list[int]:
+        """Number of pairs in each slice; the numbers differ by at most one."""
+        return [len(part) for part in np.array_split(np.arange(self.pairs), self.slices)]
+
+    @property
+    def spec(self) -> SlicedBatch:
+        import tensorflow as tf
+
+        def whole(*shape):
+            return tf.TensorSpec(shape, tf.int32)
+
+        slices = (PaddedPairs(whole(rows, self.width), whole(rows), whole(rows)) for rows in self.rows)
+        return SlicedBatch(tf.TensorSpec([self.groups, self.sampler.members]), whole(self.pairs), tuple(slices))
+
+    def _cut(self, lengths: np.ndarray) -> list[tuple[np.ndarray, int]]:
+        """(which pairs, the width that they are padded to) of each slice."""
+        slices = np.array_split(np.argsort(lengths, kind="stable"), self.slices)
+        return [(at, self.width or self.packer.width(lengths[at], self.multiple)) for at in slices]
+
+
+def slices_of(pairs: int, pairs_a_slice: int | None = None) -> int:
+    """The fewest slices with at most `pairs_a_slice` pairs each; None: chosen by the number of pairs."""
+    if pairs_a_slice is None:
+        pairs_a_slice = min(max(-(-pairs // ENOUGH_SLICES), FEWEST_PAIRS), MOST_PAIRS)
+    return -(-pairs // pairs_a_slice)

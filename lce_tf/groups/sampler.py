@@ -46,6 +46,9 @@ class GroupSampler:
             this number and to n - 1, so that it has at least one negative. The number changes neither the first
             positive nor the negatives in the columns that still hold negatives. Not for pairs.
         grades: use the judgments' grades as the positives' labels, unless there is a teacher.
+
+    Attributes:
+        members: passages per group that are drawn: n, or 1 for pairs.
     """
 
     def __init__(
@@ -63,6 +66,7 @@ class GroupSampler:
         self.pool, self.group, self.seed = pool, group, seed
         self.pairs, self.replacement, self.alternating = pairs, replacement, alternating
         self.teacher, self.positives, self.grades = teacher, positives, grades
+        self.members = 1 if pairs else group
         self._order = lru_cache(maxsize=2)(self._order_of)
 
     def step(self, step: int, batch: int) -> Groups:

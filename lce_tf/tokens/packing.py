@@ -156,11 +156,12 @@ class Packer:
 
     def pack(self, query_rows: np.ndarray, passage_rows: np.ndarray, multiple: int = 1) -> PaddedPairs:
         """The pairs, padded to the longest pair's length rounded up to a multiple of `multiple`, at most `sequence`."""
-        return self.pack_to(query_rows, passage_rows, self.width(query_rows, passage_rows, multiple))
+        width = self.width(self.pair_lengths(query_rows, passage_rows), multiple)
+        return self.pack_to(query_rows, passage_rows, width)
 
-    def width(self, query_rows: np.ndarray, passage_rows: np.ndarray, multiple: int = 1) -> int:
-        """The length in tokens that `pack` pads these pairs to."""
-        longest = int(self.pair_lengths(query_rows, passage_rows).max(initial=self.template.size))
+    def width(self, lengths: np.ndarray, multiple: int = 1) -> int:
+        """The length in tokens that `pack` pads pairs of these lengths to."""
+        longest = int(lengths.max(initial=self.template.size))
         return min(-(-longest // multiple) * multiple, max(self.lengths.sequence, longest))
 
     def pack_to(self, query_rows: np.ndarray, passage_rows: np.ndarray, width: int) -> PaddedPairs:

@@ -24,9 +24,8 @@ from lce_tf.training.checkpoints import Checkpoints
 from lce_tf.training.config import TrainConfig
 from lce_tf.training.dev_evaluation import DevEvaluation
 from lce_tf.training.inputs import TrainingInputs, read_inputs
-from lce_tf.training.layouts import Ingredients, packed, said_of, sliced
 from lce_tf.training.meters import Meter
-from lce_tf.training.plan import layout_of, precision_of
+from lce_tf.training.plan import batches_and_step, layout_of, precision_of, said_of
 from lce_tf.training.records import Figures, begun_layout, identity, open_manifest
 from lce_tf.training.signals import StopSignals
 from lce_tf.training.strategies import make_strategy
@@ -132,12 +131,17 @@ class Job:
             grades=loss.grades,
         )
         self.layout = layout_of(config, self.model, begun_layout(output))
-        build = sliced if self.layout == "slices" else packed
-        objective = Objective.of(config, loss)
-        given = Ingredients(
-            config, self.layout, sampler, inputs.packer, self.strategy, self.model, objective, self.optimizer
+        self.batches, self.take_step = batches_and_step(
+            config,
+            self.layout,
+            sampler,
+            inputs.packer,
+            self.strategy,
+            self.model,
+            Objective.of(config, loss),
+            self.optimizer,
+            replicas // workers.count,
         )
-        self.batches, self.take_step = build(given, replicas // workers.count)
         if self.layout != "slices" and workers.chief:
             print(said_of(self.layout, self.batches), flush=True)
         state = {"model": self.model, "optimizer": self.optimizer, "step": self.step, "best": self.best}

@@ -8,7 +8,6 @@ import tensorflow as tf
 from lce_tf.losses.base import RankingLoss
 from lce_tf.model.config import Scoring
 from lce_tf.training.config import TrainConfig
-from lce_tf.training.windows import best_window_logits
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +67,29 @@ class Objective:
             # Half of equation 4 of Liang et al. 2021: the mean of two losses, and weight / 4 of both divergences.
             losses += self.r_drop / 4 * divergence(*map(self.loss.log_shares, grouped))
         return tf.reduce_sum(losses) / self.groups, spread
+
+
+def best_window_logits(logits: tf.Tensor, order: tf.Tensor, windows: int, scoring: Scoring) -> tf.Tensor:
+    """MaxP: each document's logits in the window that scores highest, the first of equal ones.
+
+    The gradient reaches only that window, as with any maximum.
+
+    Args:
+        logits: [rows, outputs] float32.
+        order: [documents * windows] int32 rows of the documents' windows, -1 for a window that a document does not
+            have; its first is always there.
+        windows: number of windows per document, missing ones included.
+        scoring: how the logits make a score.
+
+    Returns:
+        [documents, outputs] float32.
+    """
+    if windows == 1:
+        return tf.gather(logits, order)
+    order = tf.reshape(order, [-1, windows])
+    scores = scoring.score(tf.gather(tf.stop_gradient(logits), tf.maximum(order, 0)))
+    best = tf.argmax(tf.where(order < 0, -float("inf"), scores), axis=1)
+    return tf.gather(logits, tf.gather(order, best, batch_dims=1))
 
 
 def spread_of(scores: tf.Tensor) -> tf.Tensor:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
+from lce_tf.groups.packed import PackedBatch
 from lce_tf.model.cross_encoder import CrossEncoder
 from lce_tf.model.packed import PackedModel
 from lce_tf.tokens.packing import PackedPairs
@@ -57,10 +58,9 @@ class PackedStep(Step):
     def _run(self, batch, stop=None):
         return self._on_replicas(batch, tf.constant(False) if stop is None else stop)
 
-    def _replica_step(self, batch, stop):
+    def _replica_step(self, batch: PackedBatch, stop):
         self.programs += 1
-        *_, lengths, _, _ = batch
-        scale, wordpieces = self.update.scale, tf.reduce_sum(tf.cast(lengths, tf.float32))
+        scale, wordpieces = self.update.scale, tf.reduce_sum(tf.cast(batch.pairs.lengths, tf.float32))
         if self.strategy.num_replicas_in_sync == 1:
             return *self._alone(batch), stop, scale, wordpieces
         loss, spread, *gradients = self._gradients(batch)
@@ -68,24 +68,24 @@ class PackedStep(Step):
         gradients, loss, spread, stops = self._all_reduced(gradients, loss, spread, stop)
         return loss, self._updated(*gradients), spread, stops, scale, wordpieces
 
-    def _gradients_and_update(self, batch):
+    def _gradients_and_update(self, batch: PackedBatch):
         loss, spread, *gradients = self._differentiated(batch)
         return loss, self.update(gradients), spread
 
-    def _differentiated(self, batch):
+    def _differentiated(self, batch: PackedBatch):
         """Loss, spread and the scaled loss's gradients; those of products stay in the compute dtype."""
         labels, *whole = batch
-        order, *columns, step_seed = (tf.cast(part, tf.int32) for part in whole)
-        parts = columns[0].shape[0]
+        order, pairs, step_seed = tf.nest.map_structure(lambda part: tf.cast(part, tf.int32), whole)
         seeds = [tf.stack([step_seed, tf.constant(mask)]) for mask in range(self.objective.masks)]
+        parts = pairs.input_ids.shape[0]
         if parts == 1:
-            tokens = PackedPairs(*(column[0] for column in columns))
+            only = _part(pairs, 0)
             with tf.GradientTape() as tape:
-                logits = [self.packed.logits(tokens, seed) for seed in seeds]
+                logits = [self.packed.logits(only, seed) for seed in seeds]
                 loss, spread = self.objective(logits, labels, order)
                 scaled = loss * self.update.scale
             return loss, spread, *self._dense(tape.gradient(scaled, self.model.trainable_variables))
-        scored = [self._scored(columns, parts, seed) for seed in seeds]
+        scored = [self._scored(pairs, parts, seed) for seed in seeds]
         with tf.GradientTape() as tape:
             tape.watch(scored)
             loss, spread = self.objective(scored, labels, order)
@@ -93,33 +93,37 @@ class PackedStep(Step):
         upstream = tape.gradient(scaled, scored)
         sums = [tf.zeros(variable.shape) for variable in self.model.trainable_variables]
         for seed, given in zip(seeds, upstream, strict=True):
-            sums = self._replayed(columns, parts, seed, tf.reshape(given, [parts, -1, given.shape[-1]]), sums)
+            sums = self._replayed(pairs, parts, seed, tf.reshape(given, [parts, -1, given.shape[-1]]), sums)
         return loss, spread, *sums
 
-    def _scored(self, columns, parts: int, seed) -> tf.Tensor:
+    def _scored(self, pairs: PackedPairs, parts: int, seed) -> tf.Tensor:
         """[pairs, outputs] logits of all parts, one part after the other."""
 
         def score(i, logits):
-            tokens = PackedPairs(*(column[i] for column in columns))
-            return i + 1, tf.tensor_scatter_nd_update(logits, [[i]], self.packed.logits(tokens, seed)[None])
+            return i + 1, tf.tensor_scatter_nd_update(logits, [[i]], self.packed.logits(_part(pairs, i), seed)[None])
 
-        empty = tf.zeros([parts, columns[2].shape[1], self.model.scoring.outputs])
+        empty = tf.zeros([parts, pairs.starts.shape[1], self.model.scoring.outputs])
         _, logits = tf.while_loop(lambda i, _: i < parts, score, (0, empty), parallel_iterations=1)
         return tf.reshape(logits, [-1, self.model.scoring.outputs])
 
-    def _replayed(self, columns, parts: int, seed, upstream, sums: Sequence[tf.Tensor]) -> list[tf.Tensor]:
+    def _replayed(self, pairs: PackedPairs, parts: int, seed, upstream, sums: Sequence[tf.Tensor]) -> list[tf.Tensor]:
         """`sums` and the weights' gradients of every part, given the derivatives of its logits."""
         variables = self.model.trainable_variables
 
         def replay(i, *sums):
-            tokens = PackedPairs(*(column[i] for column in columns))
+            part = _part(pairs, i)
             with tf.GradientTape() as tape:
-                logits = self.packed.logits(tokens, seed)
+                logits = self.packed.logits(part, seed)
             gradients = self._dense(tape.gradient(logits, variables, output_gradients=upstream[i]))
-            return i + 1, *(total + tf.cast(part, tf.float32) for total, part in zip(sums, gradients, strict=True))
+            return i + 1, *(total + tf.cast(one, tf.float32) for total, one in zip(sums, gradients, strict=True))
 
         _, *sums = tf.while_loop(lambda i, *_: i < parts, replay, (0, *sums), parallel_iterations=1)
         return sums
 
     def _dense(self, gradients) -> list[tf.Tensor]:
         return [tf.convert_to_tensor(gradient) for gradient in gradients]
+
+
+def _part(pairs: PackedPairs, i) -> PackedPairs:
+    """Part i of a batch's pairs."""
+    return PackedPairs(*(column[i] for column in pairs))

@@ -1,12 +1,17 @@
-"""The layout of a batch: slices of pairs of similar length, or rows of several pairs, in parts that fit into memory."""
+"""How a training is computed on this device: its precision, its layout, and the batches and the step of that layout.
+
+In either layout, a batch is computed in parts that fit into memory.
+"""
 
 import sys
 from pathlib import Path
 
 from lce_tf.errors import UserError
 from lce_tf.groups.packed import PackedBatches
-from lce_tf.groups.pipeline import FEWEST_PAIRS, BatchShape, TrainingBatches
+from lce_tf.groups.pipeline import FEWEST_PAIRS, SlicedBatches, slices_of
+from lce_tf.groups.sampler import GroupSampler
 from lce_tf.model.precision import PRECISIONS, Precision, device_kind, resolve
+from lce_tf.tokens.packing import Packer
 from lce_tf.tokens.rows import WIDTH_MULTIPLE, rounded
 from lce_tf.training.config import TrainConfig
 from lce_tf.training.memory import SHARE, activation_bytes, device_bytes, slices_per_part
@@ -68,61 +73,91 @@ def layout_of(config: TrainConfig, model, begun: str | None = None) -> str:
     return "flat" if flat else "slices" if device == "cpu" and begun is None else "rows"
 
 
-def plan_packed(config: TrainConfig, layout: str, sampler, packer, model, replicas: int) -> PackedBatches:
+def batches_and_step(
+    config: TrainConfig,
+    layout: str,
+    sampler: GroupSampler,
+    packer: Packer,
+    strategy,
+    model,
+    objective,
+    optimizer,
+    replicas_here: int,
+):
+    """The batches of a layout, and the `Step` that takes them.
+
+    Args:
+        replicas_here: number of replicas on this machine; its CPU devices share its memory.
+    """
+    from lce_tf.training.update import AdamUpdate
+
+    replicas, sliced = strategy.num_replicas_in_sync, layout == "slices"
+    update = AdamUpdate(optimizer, model.trainable_variables, config.clip_norm, in_program=not sliced)
+    if sliced:
+        from lce_tf.training.sliced_step import SlicedStep
+
+        batches = sliced_batches(config, sampler, packer, replicas)
+        parts = parts_of(config, batches, model, replicas_here)
+        return batches, SlicedStep(strategy, model, objective, update, config.seed, parts, config.xla)
+
+    from lce_tf.model.packed import PackedModel
+    from lce_tf.training.packed_step import PackedStep
+
+    batches = packed_batches(config, layout, sampler, packer, model, replicas)
+    packed = PackedModel(model, batches.width, kernels=layout == "flat")
+    return batches, PackedStep(strategy, model, objective, update, packed, config.xla or device_kind() == "gpu")
+
+
+def packed_batches(config: TrainConfig, layout: str, sampler, packer, model, replicas: int) -> PackedBatches:
     """Packed batches in as few parts as possible, each within `micro_batch` wordpieces or the device's memory."""
     width = rounded(config.sequence_length, WIDTH_MULTIPLE)
-    float_bytes = 4 if model.precision.policy == "float32" else 2
-    a_row = activation_bytes(model.config, 1, width, float_bytes, attention=layout != "flat")
+    a_row = activation_bytes(model.config, 1, width, _float_bytes(model), attention=layout != "flat")
     room = config.micro_batch or int(SHARE * device_bytes() / a_row) * width
     if config.r_drop:  # both masks' activations are kept
         room //= 2
-    return PackedBatches.planned(
-        sampler,
-        packer,
-        config.batch // replicas,
-        config.members,
-        replicas,
-        config.lengths.windows,
-        width if layout == "rows" else None,
-        room,
-        config.steps,
-    )
+    width = width if layout == "rows" else None
+    return PackedBatches.planned(sampler, packer, config.batch // replicas, replicas, width, room, config.steps)
 
 
-def plan_batch(config: TrainConfig, replicas: int) -> BatchShape:
-    """How each of `replicas` replicas slices its share of a batch.
+def sliced_batches(config: TrainConfig, sampler, packer, replicas: int) -> SlicedBatches:
+    """Each of `replicas` replicas' share of a batch in slices.
 
-    This does not depend on the device's memory, since dropout masks depend on the slices.
+    They do not depend on the device's memory, since dropout masks depend on the slices.
     """
-    room = config.micro_batch // config.sequence_length
     width = config.sequence_length if config.strategy == "tpu" else None
-    return BatchShape.of(
-        config.batch // replicas,
-        config.members,
+    batches = SlicedBatches(sampler, packer, config.batch // replicas, replicas, width=width)
+    if config.micro_batch:
         # A slice must fit into the micro-batch; several slices fill it.
-        max(1, min(FEWEST_PAIRS, room)) if config.micro_batch else None,
-        windows=config.lengths.windows,
-        width=width,
-    )
+        most = max(1, min(FEWEST_PAIRS, config.micro_batch // config.sequence_length))
+        batches.slices = slices_of(batches.pairs, most)
+    return batches
 
 
-def plan_parts(config: TrainConfig, batches: TrainingBatches, model, replicas: int) -> list[int]:
-    """Number of slices computed at a time: as requested, or as many as fit into the device's memory.
-
-    Args:
-        replicas: on this machine; its CPU devices share its memory.
-    """
-    again = 2 if config.r_drop else 1
-    float_bytes = 4 if model.precision.policy == "float32" else 2
+def parts_of(config: TrainConfig, batches: SlicedBatches, model, replicas_here: int) -> list[int]:
+    """Number of slices computed at a time: as requested, or as many as fit into the device's memory."""
+    again, float_bytes = 2 if config.r_drop else 1, _float_bytes(model)
     sums = 4 * sum(variable.shape.num_elements() for variable in model.trainable_variables)
     if config.micro_batch:
         length = config.sequence_length
-        needs = [rows * length for rows in batches.shape.rows] * again
+        needs = [rows * length for rows in batches.rows] * again
         return slices_per_part(
             needs, config.micro_batch, sums * length / activation_bytes(model.config, 1, length, float_bytes)
         )
-    first = [batches.slices(step) for step in range(min(LOOKED_AT, config.steps))]
+    first = [batches.shapes(step) for step in range(min(LOOKED_AT, config.steps))]
     needs = [
-        max(activation_bytes(model.config, *part, float_bytes) for part in alike) for alike in zip(*first, strict=True)
+        max(activation_bytes(model.config, *shape, float_bytes) for shape in alike)
+        for alike in zip(*first, strict=True)
     ]
-    return slices_per_part(needs * again, SHARE * device_bytes() / (replicas if device_kind() == "cpu" else 1), sums)
+    memory = SHARE * device_bytes() / (replicas_here if device_kind() == "cpu" else 1)
+    return slices_per_part(needs * again, memory, sums)
+
+
+def _float_bytes(model) -> int:
+    """Bytes of an activation."""
+    return 4 if model.precision.policy == "float32" else 2
+
+
+def said_of(layout: str, batches: PackedBatches) -> str:
+    """One line about packed batches: parts, sizes, and the share of real wordpieces."""
+    sizes = ", ".join(map(str, batches.sizes))
+    return f"layout {layout}: {batches.parts} part(s) of {sizes} wordpieces, {batches.efficiency():.1%} of them real"

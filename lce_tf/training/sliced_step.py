@@ -6,7 +6,9 @@ from collections.abc import Iterable, Sequence
 import tensorflow as tf
 
 from lce_tf.data.draws import dropout_seed
+from lce_tf.groups.pipeline import SlicedBatch
 from lce_tf.model.cross_encoder import CrossEncoder
+from lce_tf.tokens.packing import PaddedPairs
 from lce_tf.training.objective import Objective
 from lce_tf.training.step import Step, Taken
 from lce_tf.training.update import AdamUpdate
@@ -16,7 +18,7 @@ SITES = 1024
 
 
 class SlicedStep(Step):
-    """Takes steps on batches of `TrainingBatches`.
+    """Takes steps on batches of `SlicedBatches`.
 
     The last part of a batch is not computed twice: its gradient is taken together with that of the loss.
 
@@ -47,7 +49,7 @@ class SlicedStep(Step):
         self._replay = tf.function(self._differentiated, experimental_attributes={"_noinline": True}, **compiled)
 
     def __call__(self, feed, step: int, stop: bool | None = None) -> Taken:
-        """See `Step`; `feed` iterates over `TrainingBatches.dataset`."""
+        """See `Step`; `feed` iterates over `SlicedBatches.dataset`."""
         seed = tf.constant(dropout_seed(self.seed, step), tf.int32)
         return self._taken(feed, seed, tf.constant(bool(stop)))
 
@@ -57,20 +59,19 @@ class SlicedStep(Step):
     def _taken(self, feed, step_seed, stop) -> Taken:
         return self._on_replicas(next(feed), step_seed, stop)
 
-    def _replica_step(self, batch, step_seed, stop):
-        labels, order, *packed = batch
-        slices = self._slices(packed, step_seed, tf.distribute.get_replica_context().replica_id_in_sync_group)
+    def _replica_step(self, batch: SlicedBatch, step_seed, stop):
+        slices = self._seeded(batch.slices, step_seed, tf.distribute.get_replica_context().replica_id_in_sync_group)
         scale = self.update.scale
-        wordpieces = tf.add_n([tf.reduce_sum(tf.cast(lengths, tf.float32)) for lengths in packed[2::3]])
-        loss, spread, gradients = self._differentiate(labels, order, slices)
+        wordpieces = tf.add_n([tf.reduce_sum(tf.cast(one.lengths, tf.float32)) for one in batch.slices])
+        loss, spread, gradients = self._differentiate(batch.labels, batch.order, slices)
         gradients, loss, spread, stops = self._all_reduced(gradients, loss, spread, stop)
         return loss, self.update(gradients), spread, stops, scale, wordpieces
 
-    def _slices(self, packed, step_seed, replica) -> list[tuple]:
+    def _seeded(self, slices: Sequence[PaddedPairs], step_seed, replica) -> list[tuple]:
         """(input_ids, type_0_lengths, lengths, seed) of each slice; of all of them once per dropout mask."""
-        slices = [packed[i : i + 3] for i in range(0, len(packed), 3)] * self.objective.masks
+        slices = [*slices] * self.objective.masks
         first_sites = [tf.cast((replica * len(slices) + i) * SITES, tf.int32) for i in range(len(slices))]
-        return [(*part, tf.stack([step_seed, site])) for part, site in zip(slices, first_sites, strict=True)]
+        return [(*one, tf.stack([step_seed, site])) for one, site in zip(slices, first_sites, strict=True)]
 
     def _differentiate(self, labels, order, slices):
         """Loss, spread and gradients, with the activations of one part at a time."""

@@ -1,6 +1,5 @@
 """Pairs packed in a graph are those that are packed outside, for every template and way of cutting."""
 
-
 import numpy as np
 import pytest
 

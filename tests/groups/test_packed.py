@@ -6,7 +6,7 @@ import pytest
 from experiments.bench.lengths import packer_of, pool_of
 from lce_tf.data.draws import dropout_seed
 from lce_tf.groups.packed import PackedBatches
-from lce_tf.groups.pipeline import BatchShape, TrainingBatches
+from lce_tf.groups.pipeline import SlicedBatches
 from lce_tf.groups.sampler import GroupSampler
 
 GROUPS, MEMBERS = 16, 8
@@ -23,40 +23,36 @@ def sampler(packer):
 
 
 def planned(sampler, packer, width=None, room=10**6, replicas=1):
-    return PackedBatches.planned(sampler, packer, GROUPS // replicas, MEMBERS, replicas, 1, width, room, 1000)
+    return PackedBatches.planned(sampler, packer, GROUPS // replicas, replicas, width, room, 1000)
 
 
 @pytest.mark.parametrize(("width", "full"), [(None, 0.96), (256, 0.92)])
 def test_little_is_padding_and_sizes_are_few(sampler, packer, width, full):
     batches = planned(sampler, packer, width)
-    assert len(batches.shape.sizes) <= 3
+    assert len(batches.sizes) <= 3
     assert batches.efficiency(64) > full
-    sizes = {batches.batch(step)[2].shape[1] for step in range(64)}
-    assert sizes <= set(batches.shape.sizes)
+    sizes = {batches.batch(step).pairs.input_ids.shape[1] for step in range(64)}
+    assert sizes <= set(batches.sizes)
 
 
 @pytest.mark.parametrize(("width", "room", "replicas"), [(None, 10**6, 1), (256, 4096, 1), (None, 3000, 2)])
 def test_pairs_are_those_of_the_sliced_batches(sampler, packer, width, room, replicas):
     batches = planned(sampler, packer, width, room, replicas)
-    shape = BatchShape.of(GROUPS // replicas, MEMBERS)
-    sliced = TrainingBatches(sampler, packer, shape, replicas)
     replica = replicas - 1
-    labels, order, ids, owners, starts, queries, lengths, numbers = batches.batch(3, replica)
-    expected_labels, expected_order, *parts = sliced.batch(3, replica)
+    labels, order, (ids, owners, starts, _, lengths, numbers), _ = batches.batch(3, replica)
+    expected_labels, expected_order, slices = SlicedBatches(sampler, packer, GROUPS // replicas, replicas).batch(
+        3, replica
+    )
     np.testing.assert_array_equal(labels, expected_labels)
     texts = [
         ids[part, start : start + length].tolist()
         for part in range(len(ids))
         for start, length in zip(starts[part], lengths[part], strict=True)
     ]
-    expected = [
-        row[:length].tolist()
-        for rows, _, ends in zip(*[iter(parts)] * 3, strict=True)
-        for row, length in zip(rows, ends, strict=True)
-    ]
+    expected = [row[:length].tolist() for rows, _, ends in slices for row, length in zip(rows, ends, strict=True)]
     assert [texts[i] for i in order] == [expected[i] for i in expected_order]
-    assert sorted(numbers.ravel()) == list(range(replica * batches.shape.pairs, (replica + 1) * batches.shape.pairs))
-    assert (numbers.ravel()[order] == np.arange(batches.shape.pairs) + replica * batches.shape.pairs).all()
+    assert sorted(numbers.ravel()) == list(range(replica * batches.pairs, (replica + 1) * batches.pairs))
+    assert (numbers.ravel()[order] == np.arange(batches.pairs) + replica * batches.pairs).all()
     for part in range(len(ids)):
         assert (np.bincount(owners[part][owners[part] >= 0]) == lengths[part]).all()
     if room < 10**6:
@@ -65,17 +61,19 @@ def test_pairs_are_those_of_the_sliced_batches(sampler, packer, width, room, rep
 
 def test_the_dataset_deals_the_same(sampler, packer):
     batches = planned(sampler, packer)
-    for step, (*found, seed) in enumerate(batches.dataset(4, 6).as_numpy_iterator(), 4):
-        for one, other in zip(found, batches.batch(step), strict=True):
+    for step, found in enumerate(batches.dataset(4, 6).as_numpy_iterator(), 4):
+        expected = batches.batch(step)
+        for one, other in zip((*found[:2], *found.pairs), (*expected[:2], *expected.pairs), strict=True):
             np.testing.assert_array_equal(one, other)
-        assert seed == dropout_seed(5, step)
+        assert found.dropout_seed == dropout_seed(5, step)
         # int32 would stay on the host.
-        assert {part.dtype.name for part in found} == {"float32", "int64"}
+        assert {part.dtype.name for part in (found.order, *found.pairs, found.dropout_seed)} == {"int64"}
+        assert found.labels.dtype.name == "float32"
 
 
 def test_all_replicas_of_a_step_have_one_size(sampler, packer):
     batches = planned(sampler, packer, replicas=4)
-    sizes = [{batches.batch(step, replica)[2].shape for replica in range(4)} for step in range(16)]
+    sizes = [{batches.batch(step, replica).pairs.input_ids.shape for replica in range(4)} for step in range(16)]
     assert all(len(of_a_step) == 1 for of_a_step in sizes) and len(set.union(*sizes)) > 1
 
 

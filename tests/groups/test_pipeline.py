@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lce_tf.groups.pipeline import BatchShape, TrainingBatches
+from lce_tf.groups.pipeline import SlicedBatches, slices_of
 from lce_tf.groups.pool import Findings, TrainingPool
 from lce_tf.groups.sampler import GroupSampler
 from lce_tf.tokens.lengths import Lengths
@@ -40,13 +40,13 @@ def parts():
 def batches(parts, groups=6, members=4, slices=3, multiple=16, replicas=1, pairs=False, seed=1, width=None):
     pool, packer = parts
     sampler = GroupSampler(pool, members, seed, pairs)
-    return TrainingBatches(sampler, packer, BatchShape(groups, members, slices, multiple, width=width), replicas)
+    return SlicedBatches(sampler, packer, groups, replicas, slices, multiple, width)
 
 
 def restored(batch):
     """[groups, members] of (query, passage) rows, read off the packed ids through `order`."""
-    labels, order, *slices = batch
-    seen = [(ids[1] - 100, ids[n] - 1000) for rows, of_type_0, _ in zip(*[iter(slices)] * 3, strict=True)
+    labels, order, slices = batch
+    seen = [(ids[1] - 100, ids[n] - 1000) for rows, of_type_0, _ in slices
             for ids, n in zip(rows.tolist(), of_type_0.tolist(), strict=True)]  # fmt: skip
     pairs = np.array(seen)[order]
     return pairs.reshape(*labels.shape, 2)
@@ -64,26 +64,26 @@ def test_order_restores_the_groups(parts, groups, members, slices):
 
 
 def test_slices_are_equal_sorted_by_length_and_cut_to_their_own_longest(parts):
-    labels, order, *slices = batches(parts).batch(3)
-    lengths = [part for part in slices[2::3]]
+    labels, order, slices = batches(parts).batch(3)
+    lengths = [part.lengths for part in slices]
     assert [len(part) for part in lengths] == [8, 8, 8]
     assert (np.diff(np.concatenate(lengths)) >= 0).all()
-    for ids, of_type_0, length in zip(*[iter(slices)] * 3, strict=True):
+    for ids, of_type_0, length in slices:
         assert ids.shape == (8, min(-(-length.max() // 16) * 16, 48)) and of_type_0.max() <= 8
         assert ((ids != PAD).sum(axis=1) == length).all()
-    assert slices[0].shape[1] < slices[-3].shape[1]
-    assert (labels.dtype, order.dtype) == (np.float32, np.int32) and {part.dtype for part in slices} == {order.dtype}
+    assert slices[0].input_ids.shape[1] < slices[-1].input_ids.shape[1]
+    assert (labels.dtype, order.dtype) == (np.float32, np.int32)
+    assert {column.dtype for part in slices for column in part} == {order.dtype}
 
 
 def test_a_fixed_width_is_that_of_every_slice_of_every_step(parts):
     fixed, free = batches(parts, width=48), batches(parts)
-    assert {ids.shape[1] for step in range(9) for ids in free.batch(step)[2::3]} > {48}
+    assert {part.input_ids.shape[1] for step in range(9) for part in free.batch(step).slices} > {48}
     for step in range(9):
         batch = fixed.batch(step)
-        assert [ids.shape for ids in batch[2::3]] == [(8, 48)] * 3
+        assert [part.input_ids.shape for part in batch.slices] == [(8, 48)] * 3
         assert (restored(batch) == restored(free.batch(step))).all()
-    assert all(part.shape.is_fully_defined() for part in fixed.dataset(0, 1).element_spec)
-    assert BatchShape.of(6, 4, width=48) == BatchShape(6, 4, 3, width=48)
+    assert all(part.shape.is_fully_defined() for part in flat(fixed.dataset(0, 1).element_spec))
 
 
 def test_slicing_changes_nothing_but_padding(parts):
@@ -102,7 +102,13 @@ def test_replicas_shares_make_up_the_single_replica_s_batch(parts, replicas, pai
         assert (np.concatenate([share[0] for share in shares]) == one.batch(step)[0]).all()
 
 
+def flat(batch):
+    """All arrays of a batch."""
+    return [*batch[:2], *(column for part in batch.slices for column in part)]
+
+
 def equal(left, right):
+    left, right = flat(left), flat(right)
     return len(left) == len(right) and all(
         a.dtype == b.dtype and a.shape == b.shape and (a == b).all() for a, b in zip(left, right, strict=True)
     )
@@ -127,9 +133,9 @@ def test_the_dataset_feeds_replicas_by_turns_or_some_of_them(parts):
 
 
 def test_the_dataset_says_its_shapes(parts):
-    labels, order, *slices = batches(parts).dataset(0, 1).element_spec
+    labels, order, slices = batches(parts).dataset(0, 1).element_spec
     assert labels.shape == (6, 4) and order.shape == (24,)
-    assert [part.shape.as_list() for part in slices] == [[8, None], [8], [8]] * 3
+    assert [[column.shape.as_list() for column in part] for part in slices] == [[[8, None], [8], [8]]] * 3
 
 
 @pytest.mark.parametrize(
@@ -149,15 +155,14 @@ def test_the_dataset_says_its_shapes(parts):
         (16, 32, 32),
     ],
 )
-def test_slices_for_odd_batches(groups, members, slices):
-    shape = BatchShape.of(groups, members)
-    assert shape.slices == slices and sum(shape.rows) == groups * members
-    assert (shape.groups, shape.members, shape.multiple) == (groups, members, 8)
+def test_slices_for_odd_batches(parts, groups, members, slices):
+    ours = batches(parts, groups, members, slices=None)
+    assert ours.slices == slices and sum(ours.rows) == ours.pairs == groups * members
 
 
-def test_slices_are_even_and_no_larger_than_asked():
+def test_slices_are_even_and_no_larger_than_asked(parts):
     for pairs in range(1, 400):
-        rows = BatchShape.of(pairs, 1, 8).rows
+        rows = batches(parts, pairs, 1, slices_of(pairs, 8)).rows
         assert sum(rows) == pairs and max(rows) <= 8 and max(rows) - min(rows) <= 1
-    assert BatchShape.of(128, 8, pairs_a_slice=64, multiple=16) == BatchShape(128, 8, 16, 16)
-    assert BatchShape.of(9, 1).rows == [5, 4]
+    assert slices_of(128 * 8, pairs_a_slice=64) == 16
+    assert batches(parts, 9, 1, slices=None).rows == [5, 4]

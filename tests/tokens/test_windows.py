@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lce_tf.errors import UserError
-from lce_tf.groups.pipeline import BatchShape, TrainingBatches
+from lce_tf.groups.pipeline import SlicedBatches, slices_of
 from lce_tf.groups.pool import Findings, TrainingPool
 from lce_tf.groups.sampler import GroupSampler
 from lce_tf.tokens.lengths import Lengths, window_counts
@@ -145,17 +145,17 @@ def batches():
         Findings(),
     )
     packer = Packer(store_of([2] * 6, 10), passages, (CLS, SEP, PAD), Lengths(4, 20, 8, 4, 3))
-    return TrainingBatches(GroupSampler(pool, 3, 1), packer, BatchShape.of(4, 3, 5, 4, windows=3))
+    return SlicedBatches(GroupSampler(pool, 3, 1), packer, 4, slices=slices_of(36, 5), multiple=4)
 
 
 def test_batches_hold_every_window_in_the_order_of_the_groups(batches):
-    assert batches.shape.pairs == 36 and batches.shape.slices == 8 and sum(batches.shape.rows) == 36
-    labels, order, *slices = batches.batch(2)
+    assert batches.pairs == 36 and batches.slices == 8 and sum(batches.rows) == 36
+    labels, order, slices = batches.batch(2)
     dealt = batches.sampler.step(2, 4)
     assert labels.shape == (4, 3) and order.shape == (36,)
-    lengths = np.concatenate(slices[2::3])
+    lengths = np.concatenate([part.lengths for part in slices])
     assert (np.diff(lengths) >= 0).all()
-    seen = [ids[4 : n - 1].tolist() for parts, _, sizes in zip(*[iter(slices)] * 3, strict=True)
+    seen = [ids[4 : n - 1].tolist() for parts, _, sizes in slices
             for ids, n in zip(parts, sizes.tolist(), strict=True)]  # fmt: skip
     starts = {0: [0], 1: [0], 2: [0, 4], 3: [0, 4, 8]}
     for group in range(4):
@@ -172,6 +172,8 @@ def test_batches_hold_every_window_in_the_order_of_the_groups(batches):
 
 def test_the_dataset_has_the_shapes_of_windows(batches):
     spec = batches.dataset(0, 1).element_spec
-    assert spec[1].shape == (36,) and [part.shape[0] for part in spec[2::3]] == batches.shape.rows
-    found = next(iter(batches.dataset(0, 1).as_numpy_iterator()))
-    assert all((a == b).all() for a, b in zip(found, batches.batch(0), strict=True))
+    assert spec.order.shape == (36,) and [part.lengths.shape[0] for part in spec.slices] == batches.rows
+    found, expected = next(iter(batches.dataset(0, 1).as_numpy_iterator())), batches.batch(0)
+    assert (found.labels == expected.labels).all() and (found.order == expected.order).all()
+    for one, other in zip(found.slices, expected.slices, strict=True):
+        assert all((a == b).all() for a, b in zip(one, other, strict=True))

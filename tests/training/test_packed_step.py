@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lce_tf.groups.packed import PackedBatches, PackedShape
-from lce_tf.groups.pipeline import BatchShape, TrainingBatches
+from lce_tf.groups.packed import PackedBatches
+from lce_tf.groups.pipeline import SlicedBatches
 from lce_tf.groups.sampler import GroupSampler
 from lce_tf.training.inputs import read_inputs
 
@@ -70,8 +70,7 @@ class Steps:
 
         self.reset()
         replicas = self.strategy.num_replicas_in_sync
-        shape = BatchShape(GROUPS // replicas, GROUP, 2, 8, self.windows)
-        feed = self.feed(TrainingBatches(self.sampler, self.inputs.packer, shape, replicas))
+        feed = self.feed(SlicedBatches(self.sampler, self.inputs.packer, GROUPS // replicas, replicas, slices=2))
         optimizer = self.optimizer(**settings)
         objective = Objective(self.loss, self.model.scoring, GROUPS, self.windows)
         update = AdamUpdate(optimizer, self.model.trainable_variables, clip_norm)
@@ -90,8 +89,9 @@ class Steps:
         replicas = self.strategy.num_replicas_in_sync
         pairs = GROUPS * GROUP * self.windows // replicas
         room = pairs // parts * 32
-        shape = PackedShape(GROUPS // replicas, GROUP, parts, width, (room,), self.windows)
-        feed = self.feed(PackedBatches(self.sampler, self.inputs.packer, shape, replicas))
+        feed = self.feed(
+            PackedBatches(self.sampler, self.inputs.packer, GROUPS // replicas, replicas, width, parts, (room,))
+        )
         optimizer = optimizer or self.optimizer()
         step = PackedStep(
             self.strategy,

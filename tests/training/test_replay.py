@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from lce_tf.data.draws import dropout_seed
-from lce_tf.groups.pipeline import BatchShape, TrainingBatches
+from lce_tf.groups.pipeline import SlicedBatches
 from lce_tf.groups.sampler import GroupSampler
+from lce_tf.tokens.packing import PaddedPairs
 from lce_tf.training.inputs import read_inputs
 
 GROUPS = 4
@@ -43,10 +44,10 @@ def gradients_of(files, loss, precision, counts, slices=4, head=20, xla=False):
     model.head.linear.kernel.assign(model.head.linear.kernel * head)
     step = SlicedStep(strategy, model, Objective.of(config, layer), update, seed=7, parts=counts, xla=xla)
     sampler = GroupSampler(inputs.pool, config.members, 42, pairs=layer.pairs)
-    batches = TrainingBatches(sampler, inputs.packer, BatchShape(GROUPS, config.members, slices, 8))
-    labels, order, *parts = [tf.constant(part) for part in batches.batch(0)]
+    batches = SlicedBatches(sampler, inputs.packer, GROUPS, slices=slices)
+    labels, order, parts = tf.nest.map_structure(tf.constant, batches.batch(0))
     compute = tf.function(step._differentiate)
-    loss, _, gradients = compute(labels, order, step._slices(parts, tf.constant(dropout_seed(7, 0), tf.int32), 0))
+    loss, _, gradients = compute(labels, order, step._seeded(parts, tf.constant(dropout_seed(7, 0), tf.int32), 0))
     return float(loss), [gradient.numpy() / float(update.scale) for gradient in gradients]
 
 
@@ -96,39 +97,36 @@ def test_mixed_precision_rounds_alike(files, precision):
         assert distance(a, b) < 0.05
 
 
-def planned(files, **settings):
-    """How a job of one replica slices a batch, and what parts it computes."""
+def planned(files, replicas=1, **settings):
+    """How a job slices a replica's share of a batch, and what parts it computes."""
     from lce_tf.model import checkpoint
     from lce_tf.model.precision import PRECISIONS
-    from lce_tf.training.plan import plan_batch, plan_parts
+    from lce_tf.training.plan import parts_of, sliced_batches
 
     config = files.config(batch=4, **settings)
     model = checkpoint.from_backbone(config.backbone, config.scoring, PRECISIONS["float32"], seed=1)
     inputs = read_inputs(config)
     sampler = GroupSampler(inputs.pool, config.members, 42)
-    batches = TrainingBatches(sampler, inputs.packer, plan_batch(config, 1))
-    return batches, model, lambda replicas=1: plan_parts(config, batches, model, replicas)
+    batches = sliced_batches(config, sampler, inputs.packer, replicas)
+    return batches, model, lambda replicas=1: parts_of(config, batches, model, replicas)
 
 
 def test_a_micro_batch_bounds_slices_and_parts(files):
-    from lce_tf.training.plan import plan_batch
-
     # 64 wordpieces are two pairs of 32; 16 pairs are eight slices.
     batches, _, parts = planned(files, group=4, micro_batch=64)
-    assert (batches.shape, parts()) == (BatchShape(4, 4, 8), [1] * 8)
-    assert plan_batch(files.config(batch=4, group=4, micro_batch=64), 2) == BatchShape(2, 4, 4)
+    assert (batches.groups, batches.slices, parts()) == (4, 8, [1] * 8)
+    batches, *_ = planned(files, replicas=2, group=4, micro_batch=64)
+    assert (batches.groups, batches.slices) == (2, 4)
     # 600 are two slices of 8 pairs, and room that no third one fits into.
     batches, _, parts = planned(files, group=10, micro_batch=600)
-    assert (batches.shape, parts()) == (BatchShape(4, 10, 5), [1, 2, 2])
+    assert (batches.groups, batches.slices, parts()) == (4, 5, [1, 2, 2])
     batches, _, parts = planned(files, group=4)
-    assert (batches.shape, parts()) == (BatchShape(4, 4, 2), [2])
+    assert (batches.groups, batches.slices, parts()) == (4, 2, [2])
 
 
 def test_on_a_tpu_every_slice_has_the_length_of_a_sequence(files):
-    from lce_tf.training.plan import plan_batch
-
-    config = files.config(strategy="tpu")
-    assert plan_batch(config, 2) == BatchShape(2, 4, 1, width=config.sequence_length)
+    batches, *_ = planned(files, replicas=2, strategy="tpu")
+    assert (batches.groups, batches.slices, batches.width) == (2, 1, 32)
 
 
 @pytest.mark.parametrize("counts", [(1,), pytest.param((1, 1), marks=pytest.mark.slow)])
@@ -161,14 +159,14 @@ def test_at_one_width_the_step_compiles_once_for_all_batches(files, counts):
         make_strategy("one_device"), model, Objective.of(config, LOSSES["lce"]()), still(model), seed=7, parts=counts
     )
     sampler = GroupSampler(inputs.pool, config.members, 42)
-    batches = TrainingBatches(sampler, inputs.packer, BatchShape(GROUPS, config.members, 4, width=32))
+    batches = SlicedBatches(sampler, inputs.packer, GROUPS, slices=4, width=32)
 
-    def gradients(labels, order, *packed):
-        return step._differentiate(labels, order, step._slices(packed, tf.constant(5), 0))
+    def gradients(labels, order, slices):
+        return step._differentiate(labels, order, step._seeded(slices, tf.constant(5), 0))
 
     compiled, plain = tf.function(gradients, jit_compile=True), tf.function(gradients)
     for number in range(3):
-        batch = [tf.constant(part) for part in batches.batch(number)]
+        batch = tf.nest.map_structure(tf.constant, batches.batch(number))
         (loss, _, found), (expected_loss, _, expected) = compiled(*batch), plain(*batch)
         assert float(loss) == pytest.approx(float(expected_loss), rel=1e-4)
         assert distance([e.numpy() for e in expected], [f.numpy() for f in found]) < 1e-3
@@ -183,7 +181,7 @@ def test_parts_are_what_fits(files, monkeypatch):
     assert memory.activation_bytes(model.config, 64, 32) == 64 * 32 * 2 * (448 + 320 + 512) * 4
     assert memory.activation_bytes(model.config, 64, 32, 2) == 64 * 32 * 2 * (448 + 320 + 512) * 2
     # A slice counts with the largest width that it has in the batches of the training, here 6.
-    widths = np.max([[width for _, width in batches.slices(step)] for step in range(6)], axis=0)
+    widths = np.max([[width for _, width in batches.shapes(step)] for step in range(6)], axis=0)
     need = [memory.activation_bytes(model.config, 8, int(width)) for width in widths]
     for budget, expected in ((sum(need), [8]), (sum(need) - 1, [1, 7]), (1, [1] * 8)):
         monkeypatch.setattr(plan, "device_bytes", lambda budget=budget: (budget + 0.5) / 0.4)
@@ -228,12 +226,12 @@ def traced(files, parts):
     objective = Objective(LOSSES["lce"](), model.scoring, parts)
     step = SlicedStep(make_strategy("one_device"), model, objective, still(model), seed=7, parts=[1] * parts)
 
-    def gradients(labels, order, *packed):
-        return step._differentiate(labels, order, step._slices(packed, tf.constant(5), 0))
+    def gradients(labels, order, slices):
+        return step._differentiate(labels, order, step._seeded(slices, tf.constant(5), 0))
 
     labels, order = tf.TensorSpec([parts, 8]), tf.TensorSpec([8 * parts], tf.int32)
-    piece = [tf.TensorSpec([8, None], tf.int32), *[tf.TensorSpec([8], tf.int32)] * 2]
-    return tf.function(gradients).get_concrete_function(labels, order, *piece * parts).graph.as_graph_def()
+    one = PaddedPairs(tf.TensorSpec([8, None], tf.int32), *[tf.TensorSpec([8], tf.int32)] * 2)
+    return tf.function(gradients).get_concrete_function(labels, order, [one] * parts).graph.as_graph_def()
 
 
 def test_the_graph_hardly_grows_with_the_group(files):
@@ -252,8 +250,7 @@ def test_the_graph_hardly_grows_with_the_group(files):
 def test_slices_have_the_shapes_of_the_packed_batch(files):
     batches, _, _ = planned(files, group=16)
     for step in range(3):
-        ids = batches.batch(step)[2::3]
-        assert batches.slices(step) == [part.shape for part in ids]
+        assert batches.shapes(step) == [part.input_ids.shape for part in batches.batch(step).slices]
 
 
 @functools.cache
@@ -276,9 +273,9 @@ def r_dropped(files, loss, counts, weight=2.0):
     model.head.linear.kernel.assign(model.head.linear.kernel * 20)
     step = SlicedStep(strategy, model, Objective.of(config, layer), update, seed=7, parts=counts)
     sampler = GroupSampler(inputs.pool, config.members, 42, pairs=layer.pairs)
-    batches = TrainingBatches(sampler, inputs.packer, BatchShape(GROUPS, config.members, 2, 8))
-    labels, order, *packed = [tf.constant(part) for part in batches.batch(0)]
-    slices = step._slices(packed, tf.constant(dropout_seed(7, 0), tf.int32), 0)
+    batches = SlicedBatches(sampler, inputs.packer, GROUPS, slices=2)
+    labels, order, parts = tf.nest.map_structure(tf.constant, batches.batch(0))
+    slices = step._seeded(parts, tf.constant(dropout_seed(7, 0), tf.int32), 0)
     found, _, gradients = tf.function(step._differentiate)(labels, order, slices)
     rows = np.concatenate([model.logits(*part).numpy() for part in slices]).reshape(2, len(order), -1)
     logits = rows[:, order.numpy()].reshape(2, *labels.shape, -1)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lce_tf.groups.pipeline import BatchShape, TrainingBatches
+from lce_tf.groups.pipeline import SlicedBatches
 from lce_tf.groups.sampler import GroupSampler
 from lce_tf.training.inputs import read_inputs
 
@@ -55,8 +55,7 @@ class Parts:
         from lce_tf.training.objective import Objective
         from lce_tf.training.sliced_step import SlicedStep
 
-        shape = BatchShape(GROUPS, self.config.members, slices, 8)
-        batches = TrainingBatches(self.sampler, self.inputs.packer, shape)
+        batches = SlicedBatches(self.sampler, self.inputs.packer, GROUPS, slices=slices)
         feed = iter(self.strategy.distribute_datasets_from_function(lambda _: batches.dataset(0, 1).repeat()))
         step = SlicedStep(self.strategy, self.model, Objective(self.loss, self.model.scoring, GROUPS), update, seed=7)
         return lambda number=0: step(feed, number)

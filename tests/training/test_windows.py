@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lce_tf.data.draws import dropout_seed
-from lce_tf.groups.pipeline import BatchShape, TrainingBatches
+from lce_tf.groups.pipeline import SlicedBatches
 from lce_tf.groups.sampler import GroupSampler
 from lce_tf.model.config import Scoring
 from lce_tf.training.inputs import read_inputs
@@ -47,10 +47,9 @@ class Parts:
         """Labels, order and slices of a replica's share of step 0."""
         import tensorflow as tf
 
-        shape = BatchShape(GROUPS // replicas, self.config.members, self.slices, 8, windows=self.config.lengths.windows)
-        batches = TrainingBatches(self.sampler, self.inputs.packer, shape, replicas)
-        labels, order, *parts = [tf.constant(part) for part in batches.batch(0, replica)]
-        return labels, order, self.step._slices(parts, tf.constant(dropout_seed(7, 0), tf.int32), replica)
+        batches = SlicedBatches(self.sampler, self.inputs.packer, GROUPS // replicas, replicas, self.slices)
+        labels, order, slices = tf.nest.map_structure(tf.constant, batches.batch(0, replica))
+        return labels, order, self.step._seeded(slices, tf.constant(dropout_seed(7, 0), tf.int32), replica)
 
     def loss(self):
         import tensorflow as tf
@@ -150,7 +149,7 @@ def test_shares_of_two_replicas_add_up(files):
 def test_the_best_window_and_its_gradient_by_hand(scoring, best):
     import tensorflow as tf
 
-    from lce_tf.training.windows import best_window_logits
+    from lce_tf.training.objective import best_window_logits
 
     logits = tf.constant([[0.0, 3], [9, 4], [1, 1], [0, 3]])
     with tf.GradientTape() as tape:
@@ -165,10 +164,13 @@ def test_the_best_window_and_its_gradient_by_hand(scoring, best):
 
 
 def test_windows_are_pairs_to_the_plan(files):
-    from lce_tf.training.plan import plan_batch
+    from lce_tf.training.plan import sliced_batches
 
     # 4 groups of 4 passages with 3 windows are 48 pairs, six slices of 8.
-    assert plan_batch(files.config(batch=4, group=4, **WINDOWS), 1) == BatchShape(4, 4, 6, windows=3)
+    config = files.config(batch=4, group=4, **WINDOWS)
+    inputs = read_inputs(config)
+    batches = sliced_batches(config, GroupSampler(inputs.pool, config.members, 42), inputs.packer, 1)
+    assert (batches.groups, batches.pairs, batches.slices) == (4, 48, 6)
 
 
 def test_training_with_windows_from_end_to_end(files, tmp_path):
