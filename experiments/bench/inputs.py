@@ -32,7 +32,7 @@ def padding(job: dict[str, Any]) -> Callable[[], dict[str, Any]]:
         batches.slices, batches.multiple = slices, multiple
         computed = real = 0
         for step in range(job["steps"]):
-            parts = batches.batch(step).slices
+            parts = batches.batch(step).pairs
             computed += sum(part.input_ids.size for part in parts)
             real += sum(int(part.lengths.sum()) for part in parts)
         return computed / real

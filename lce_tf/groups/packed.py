@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lce_tf.data.draws import dropout_seed
 from lce_tf.groups.pipeline import Batches, Drawn
 from lce_tf.groups.sampler import GroupSampler
 from lce_tf.tokens.packing import PackedPairs, Packer
@@ -17,22 +16,6 @@ from lce_tf.tokens.rows import LENGTH_MULTIPLE, rounded, starts_of
 LOOKED_AT, HEADROOM = 256, 0.25
 # Largest number of sizes; each is compiled as its own program.
 MOST_SIZES = 3
-
-
-class PackedBatch(NamedTuple):
-    """One replica's share of a step, in packed parts.
-
-    Attributes:
-        labels: [groups, members] float32.
-        order: [pairs] int32: pair i of the groups is pair `order[i]` of the concatenated parts, see `Drawn.order`.
-        pairs: the columns of `PackedPairs`, [parts, wordpieces] or [parts, pairs per part] int32.
-        dropout_seed: the step's part of the seed of its dropout masks, an integer.
-    """
-
-    labels: np.ndarray
-    order: np.ndarray
-    pairs: PackedPairs
-    dropout_seed: np.ndarray
 
 
 class _LaidOut(NamedTuple):
@@ -61,6 +44,9 @@ class PackedBatches(Batches):
         sizes: possible numbers of wordpieces of a part, padding included, ascending; a batch takes the smallest that
             holds it. One that is larger than all of them gets its own size and thus its own program.
     """
+
+    # TensorFlow keeps int32 on the host, and would copy it to a GPU in every step.
+    integers = "int64"
 
     def __init__(
         self,
@@ -105,7 +91,13 @@ class PackedBatches(Batches):
         needs = np.array([laid._laid_out(step, replica).need for step in looked_at for replica in range(replicas)])
         return cls(*given, parts, _sizes(needs, _multiple(width)))
 
-    def batch(self, step: int, replica: int = 0) -> PackedBatch:
+    def efficiency(self, steps: int = 32) -> float:
+        """Share of real wordpieces among the computed ones in the first steps."""
+        laid = [self._laid_out(step, 0) for step in range(steps)]
+        real = sum(int(one.drawn.lengths.sum()) for one in laid)
+        return real / sum(self._size(one.need) * self.parts for one in laid)
+
+    def _packed(self, step, replica):
         drawn, parts, starts, _ = self._laid_out(step, replica)
         # All replicas have the same size, since each combination of sizes would be traced.
         size = self._size(max(self._laid_out(step, other).need for other in range(self.replicas)))
@@ -114,27 +106,11 @@ class PackedBatches(Batches):
             for at, first in zip(parts, starts, strict=True)
         ]
         columns = PackedPairs(*(np.stack(column) for column in zip(*packed, strict=True)))
-        seed = np.int64(dropout_seed(self.sampler.seed, step))
-        return PackedBatch(drawn.labels, drawn.order(np.concatenate(parts)), columns, seed)
+        return drawn, np.concatenate(parts), columns
 
-    @property
-    def spec(self) -> PackedBatch:
-        import tensorflow as tf
-
-        # TensorFlow keeps int32 on the host, and would copy it to a GPU in every step.
-        def whole(*shape):
-            return tf.TensorSpec(shape, tf.int64)
-
+    def _pairs_spec(self, whole):
         token, pair = whole(self.parts, None), whole(self.parts, self.pairs // self.parts)
-        labels = tf.TensorSpec([self.groups, self.sampler.members])
-        return PackedBatch(labels, whole(self.pairs), PackedPairs(token, token, pair, pair, pair, pair), whole())
-
-    def efficiency(self, steps: int = 32) -> float:
-        """Share of real wordpieces among the computed ones in the first steps."""
-        laid = [self._laid_out(step, 0) for step in range(steps)]
-        return sum(int(one.drawn.lengths.sum()) for one in laid) / sum(
-            self._size(one.need) * self.parts for one in laid
-        )
+        return PackedPairs(token, token, pair, pair, pair, pair)
 
     def _laid(self, step: int, replica: int) -> _LaidOut:
         drawn = self.drawn(step, replica)

@@ -198,7 +198,7 @@ class Job:
         started, sound = collections.deque(), True
         with Progress("train", config.steps * meter.examples, "pairs", initial=first * meter.examples) as progress:
             for step in range(first + 1, config.steps + 1):
-                taken = self.take_step(feed, step - 1, self.stop.asked if self.workers.count > 1 else None)
+                taken = self.take_step(feed, self.stop.asked if self.workers.count > 1 else None)
                 self.step.assign(step)
                 if self.average:
                     self.average.update()

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from lce_tf.groups.packed import PackedBatch
+from lce_tf.groups.pipeline import Batch
 from lce_tf.model.cross_encoder import CrossEncoder
 from lce_tf.model.packed import PackedModel
 from lce_tf.tokens.packing import PackedPairs
@@ -44,8 +44,8 @@ class PackedStep(Step):
         self._gradients = tf.function(self._differentiated, autograph=False, **compiled)
         self._updated = tf.function(lambda *gradients: self.update(gradients), autograph=False, **compiled)
 
-    def __call__(self, feed, step: int, stop: bool | None = None) -> Taken:
-        """See `Step`; `feed` iterates over `PackedBatches.dataset`, whose batches hold the step's dropout seed.
+    def __call__(self, feed, stop: bool | None = None) -> Taken:
+        """See `Step`.
 
         Nothing is copied to the device here if `stop` is None: a copy would wait for all steps that were started.
         """
@@ -58,7 +58,7 @@ class PackedStep(Step):
     def _run(self, batch, stop=None):
         return self._on_replicas(batch, tf.constant(False) if stop is None else stop)
 
-    def _replica_step(self, batch: PackedBatch, stop):
+    def _replica_step(self, batch: Batch, stop):
         self.programs += 1
         scale, wordpieces = self.update.scale, tf.reduce_sum(tf.cast(batch.pairs.lengths, tf.float32))
         if self.strategy.num_replicas_in_sync == 1:
@@ -68,11 +68,11 @@ class PackedStep(Step):
         gradients, loss, spread, stops = self._all_reduced(gradients, loss, spread, stop)
         return loss, self._updated(*gradients), spread, stops, scale, wordpieces
 
-    def _gradients_and_update(self, batch: PackedBatch):
+    def _gradients_and_update(self, batch: Batch):
         loss, spread, *gradients = self._differentiated(batch)
         return loss, self.update(gradients), spread
 
-    def _differentiated(self, batch: PackedBatch):
+    def _differentiated(self, batch: Batch):
         """Loss, spread and the scaled loss's gradients; those of products stay in the compute dtype."""
         labels, *whole = batch
         order, pairs, step_seed = tf.nest.map_structure(lambda part: tf.cast(part, tf.int32), whole)

@@ -98,7 +98,7 @@ def batches_and_step(
 
         batches = sliced_batches(config, sampler, packer, replicas)
         parts = parts_of(config, batches, model, replicas_here)
-        return batches, SlicedStep(strategy, model, objective, update, config.seed, parts, config.xla)
+        return batches, SlicedStep(strategy, model, objective, update, parts, config.xla)
 
     from lce_tf.model.packed import PackedModel
     from lce_tf.training.packed_step import PackedStep

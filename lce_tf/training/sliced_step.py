@@ -5,10 +5,8 @@ from collections.abc import Iterable, Sequence
 
 import tensorflow as tf
 
-from lce_tf.data.draws import dropout_seed
-from lce_tf.groups.pipeline import SlicedBatch
+from lce_tf.groups.pipeline import Batch
 from lce_tf.model.cross_encoder import CrossEncoder
-from lce_tf.tokens.packing import PaddedPairs
 from lce_tf.training.objective import Objective
 from lce_tf.training.step import Step, Taken
 from lce_tf.training.update import AdamUpdate
@@ -23,7 +21,6 @@ class SlicedStep(Step):
     The last part of a batch is not computed twice: its gradient is taken together with that of the loss.
 
     Args:
-        seed: of the dropout masks, which are a pure function of (seed, step, replica, slice).
         parts: how many slices each part has; None: all are one part, and nothing is computed twice. With R-Drop they
             cover all slices twice, one mask after the other.
         xla: whether XLA compiles the passes over slices, at each shape anew.
@@ -35,12 +32,11 @@ class SlicedStep(Step):
         model: CrossEncoder,
         objective: Objective,
         update: AdamUpdate,
-        seed: int,
         parts: Sequence[int] | None = None,
         xla: bool = False,
     ):
         super().__init__(strategy, model, objective, update)
-        self.seed, self.parts = seed, parts
+        self.parts = parts
         # A slice's pass is traced once and called for each slice; lengths differ, so the shape stays open.
         packed = [tf.TensorSpec([None, None], tf.int32), *[tf.TensorSpec([None], tf.int32)] * 2]
         compiled = {"jit_compile": True} if xla else {}
@@ -48,30 +44,32 @@ class SlicedStep(Step):
         # Inlined into a loop, sums of a weight's gradients would become temporary variables, which iterations share.
         self._replay = tf.function(self._differentiated, experimental_attributes={"_noinline": True}, **compiled)
 
-    def __call__(self, feed, step: int, stop: bool | None = None) -> Taken:
-        """See `Step`; `feed` iterates over `SlicedBatches.dataset`."""
-        seed = tf.constant(dropout_seed(self.seed, step), tf.int32)
-        return self._taken(feed, seed, tf.constant(bool(stop)))
+    def __call__(self, feed, stop: bool | None = None) -> Taken:
+        """See `Step`."""
+        return self._taken(feed, tf.constant(bool(stop)))
 
     # The iterator is read in here because its element's lengths are open: a batch passed in would be traced again for
     # every combination of lengths.
     @tf.function
-    def _taken(self, feed, step_seed, stop) -> Taken:
-        return self._on_replicas(next(feed), step_seed, stop)
+    def _taken(self, feed, stop) -> Taken:
+        return self._on_replicas(next(feed), stop)
 
-    def _replica_step(self, batch: SlicedBatch, step_seed, stop):
-        slices = self._seeded(batch.slices, step_seed, tf.distribute.get_replica_context().replica_id_in_sync_group)
+    def _replica_step(self, batch: Batch, stop):
+        slices = self._seeded(batch, tf.distribute.get_replica_context().replica_id_in_sync_group)
         scale = self.update.scale
-        wordpieces = tf.add_n([tf.reduce_sum(tf.cast(one.lengths, tf.float32)) for one in batch.slices])
+        wordpieces = tf.add_n([tf.reduce_sum(tf.cast(one.lengths, tf.float32)) for one in batch.pairs])
         loss, spread, gradients = self._differentiate(batch.labels, batch.order, slices)
         gradients, loss, spread, stops = self._all_reduced(gradients, loss, spread, stop)
         return loss, self.update(gradients), spread, stops, scale, wordpieces
 
-    def _seeded(self, slices: Sequence[PaddedPairs], step_seed, replica) -> list[tuple]:
-        """(input_ids, type_0_lengths, lengths, seed) of each slice; of all of them once per dropout mask."""
-        slices = [*slices] * self.objective.masks
+    def _seeded(self, batch: Batch, replica) -> list[tuple]:
+        """(input_ids, type_0_lengths, lengths, seed) of each slice; of all of them once per dropout mask.
+
+        Masks are a pure function of (seed, step, replica, slice).
+        """
+        slices = [*batch.pairs] * self.objective.masks
         first_sites = [tf.cast((replica * len(slices) + i) * SITES, tf.int32) for i in range(len(slices))]
-        return [(*one, tf.stack([step_seed, site])) for one, site in zip(slices, first_sites, strict=True)]
+        return [(*one, tf.stack([batch.dropout_seed, site])) for one, site in zip(slices, first_sites, strict=True)]
 
     def _differentiate(self, labels, order, slices):
         """Loss, spread and gradients, with the activations of one part at a time."""

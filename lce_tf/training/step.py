@@ -52,12 +52,11 @@ class Step(abc.ABC):
         self.strategy, self.model, self.objective, self.update = strategy, model, objective, update
 
     @abc.abstractmethod
-    def __call__(self, feed, step: int, stop: bool | None = None) -> Taken:
+    def __call__(self, feed, stop: bool | None = None) -> Taken:
         """Takes a step on the next batch of `feed`.
 
         Args:
-            feed: a distributed iterator over the layout's batches, at this step.
-            step: the step's number, from 0.
+            feed: a distributed iterator over the dataset of the layout's `Batches`, at this step.
             stop: whether this process was asked to stop, if several processes tell each other; else None.
         """
 

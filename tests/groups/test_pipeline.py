@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from lce_tf.data.draws import dropout_seed
 from lce_tf.groups.pipeline import SlicedBatches, slices_of
 from lce_tf.groups.pool import Findings, TrainingPool
 from lce_tf.groups.sampler import GroupSampler
@@ -45,7 +46,7 @@ def batches(parts, groups=6, members=4, slices=3, multiple=16, replicas=1, pairs
 
 def restored(batch):
     """[groups, members] of (query, passage) rows, read off the packed ids through `order`."""
-    labels, order, slices = batch
+    labels, order, slices, _ = batch
     seen = [(ids[1] - 100, ids[n] - 1000) for rows, of_type_0, _ in slices
             for ids, n in zip(rows.tolist(), of_type_0.tolist(), strict=True)]  # fmt: skip
     pairs = np.array(seen)[order]
@@ -64,7 +65,7 @@ def test_order_restores_the_groups(parts, groups, members, slices):
 
 
 def test_slices_are_equal_sorted_by_length_and_cut_to_their_own_longest(parts):
-    labels, order, slices = batches(parts).batch(3)
+    labels, order, slices, seed = batches(parts).batch(3)
     lengths = [part.lengths for part in slices]
     assert [len(part) for part in lengths] == [8, 8, 8]
     assert (np.diff(np.concatenate(lengths)) >= 0).all()
@@ -74,14 +75,15 @@ def test_slices_are_equal_sorted_by_length_and_cut_to_their_own_longest(parts):
     assert slices[0].input_ids.shape[1] < slices[-1].input_ids.shape[1]
     assert (labels.dtype, order.dtype) == (np.float32, np.int32)
     assert {column.dtype for part in slices for column in part} == {order.dtype}
+    assert seed == dropout_seed(1, 3) != batches(parts).batch(4).dropout_seed
 
 
 def test_a_fixed_width_is_that_of_every_slice_of_every_step(parts):
     fixed, free = batches(parts, width=48), batches(parts)
-    assert {part.input_ids.shape[1] for step in range(9) for part in free.batch(step).slices} > {48}
+    assert {part.input_ids.shape[1] for step in range(9) for part in free.batch(step).pairs} > {48}
     for step in range(9):
         batch = fixed.batch(step)
-        assert [part.input_ids.shape for part in batch.slices] == [(8, 48)] * 3
+        assert [part.input_ids.shape for part in batch.pairs] == [(8, 48)] * 3
         assert (restored(batch) == restored(free.batch(step))).all()
     assert all(part.shape.is_fully_defined() for part in flat(fixed.dataset(0, 1).element_spec))
 
@@ -104,7 +106,7 @@ def test_replicas_shares_make_up_the_single_replica_s_batch(parts, replicas, pai
 
 def flat(batch):
     """All arrays of a batch."""
-    return [*batch[:2], *(column for part in batch.slices for column in part)]
+    return [*batch[:2], *(column for part in batch.pairs for column in part)]
 
 
 def equal(left, right):
@@ -133,8 +135,8 @@ def test_the_dataset_feeds_replicas_by_turns_or_some_of_them(parts):
 
 
 def test_the_dataset_says_its_shapes(parts):
-    labels, order, slices = batches(parts).dataset(0, 1).element_spec
-    assert labels.shape == (6, 4) and order.shape == (24,)
+    labels, order, slices, seed = batches(parts).dataset(0, 1).element_spec
+    assert labels.shape == (6, 4) and order.shape == (24,) and seed.shape == ()
     assert [[column.shape.as_list() for column in part] for part in slices] == [[[8, None], [8], [8]]] * 3
 
 

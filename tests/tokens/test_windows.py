@@ -150,7 +150,7 @@ def batches():
 
 def test_batches_hold_every_window_in_the_order_of_the_groups(batches):
     assert batches.pairs == 36 and batches.slices == 8 and sum(batches.rows) == 36
-    labels, order, slices = batches.batch(2)
+    labels, order, slices, _ = batches.batch(2)
     dealt = batches.sampler.step(2, 4)
     assert labels.shape == (4, 3) and order.shape == (36,)
     lengths = np.concatenate([part.lengths for part in slices])
@@ -172,8 +172,8 @@ def test_batches_hold_every_window_in_the_order_of_the_groups(batches):
 
 def test_the_dataset_has_the_shapes_of_windows(batches):
     spec = batches.dataset(0, 1).element_spec
-    assert spec.order.shape == (36,) and [part.lengths.shape[0] for part in spec.slices] == batches.rows
+    assert spec.order.shape == (36,) and [part.lengths.shape[0] for part in spec.pairs] == batches.rows
     found, expected = next(iter(batches.dataset(0, 1).as_numpy_iterator())), batches.batch(0)
     assert (found.labels == expected.labels).all() and (found.order == expected.order).all()
-    for one, other in zip(found.slices, expected.slices, strict=True):
+    for one, other in zip(found.pairs, expected.pairs, strict=True):
         assert all((a == b).all() for a, b in zip(one, other, strict=True))

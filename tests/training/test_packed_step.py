@@ -74,8 +74,8 @@ class Steps:
         optimizer = self.optimizer(**settings)
         objective = Objective(self.loss, self.model.scoring, GROUPS, self.windows)
         update = AdamUpdate(optimizer, self.model.trainable_variables, clip_norm)
-        step = SlicedStep(self.strategy, self.model, objective, update, seed=7)
-        taken = [step(feed, number) for number in range(steps)]
+        step = SlicedStep(self.strategy, self.model, objective, update)
+        taken = [step(feed) for _ in range(steps)]
         return [[float(value) for value in one[:3]] for one in taken], self.moments(optimizer)
 
     def packed(self, parts=1, width=None, steps=1, xla=False, optimizer=None, r_drop=0.0, clip_norm=0.0):
@@ -101,7 +101,7 @@ class Steps:
             packed=PackedModel(self.model, width, kernels=False),
             xla=xla,
         )
-        taken = [step(feed, number) for number in range(steps)]
+        taken = [step(feed) for _ in range(steps)]
         return [[float(value) for value in one[:3]] for one in taken], self.moments(optimizer), step
 
 

@@ -5,8 +5,7 @@ import functools
 import numpy as np
 import pytest
 
-from lce_tf.data.draws import dropout_seed
-from lce_tf.groups.pipeline import SlicedBatches
+from lce_tf.groups.pipeline import Batch, SlicedBatches
 from lce_tf.groups.sampler import GroupSampler
 from lce_tf.tokens.packing import PaddedPairs
 from lce_tf.training.inputs import read_inputs
@@ -42,13 +41,21 @@ def gradients_of(files, loss, precision, counts, slices=4, head=20, xla=False):
         model = checkpoint.from_backbone(config.backbone, config.scoring, PRECISIONS[precision], seed=3)
         update = still(model, precision)
     model.head.linear.kernel.assign(model.head.linear.kernel * head)
-    step = SlicedStep(strategy, model, Objective.of(config, layer), update, seed=7, parts=counts, xla=xla)
+    step = SlicedStep(strategy, model, Objective.of(config, layer), update, parts=counts, xla=xla)
     sampler = GroupSampler(inputs.pool, config.members, 42, pairs=layer.pairs)
     batches = SlicedBatches(sampler, inputs.packer, GROUPS, slices=slices)
-    labels, order, parts = tf.nest.map_structure(tf.constant, batches.batch(0))
+    batch = constants(batches.batch(0))
     compute = tf.function(step._differentiate)
-    loss, _, gradients = compute(labels, order, step._seeded(parts, tf.constant(dropout_seed(7, 0), tf.int32), 0))
+    loss, _, gradients = compute(batch.labels, batch.order, step._seeded(batch, 0))
     return float(loss), [gradient.numpy() / float(update.scale) for gradient in gradients]
+
+
+def constants(batch):
+    """A batch as tensors, in the dtypes of its dataset."""
+    import tensorflow as tf
+
+    found = tf.nest.map_structure(tf.constant, batch)
+    return found._replace(dropout_seed=tf.cast(found.dropout_seed, tf.int32))
 
 
 def norm(gradients):
@@ -156,18 +163,18 @@ def test_at_one_width_the_step_compiles_once_for_all_batches(files, counts):
     inputs = read_inputs(config)
     model = checkpoint.from_backbone(config.backbone, config.scoring, PRECISIONS["float32"], seed=3)
     step = SlicedStep(
-        make_strategy("one_device"), model, Objective.of(config, LOSSES["lce"]()), still(model), seed=7, parts=counts
+        make_strategy("one_device"), model, Objective.of(config, LOSSES["lce"]()), still(model), parts=counts
     )
     sampler = GroupSampler(inputs.pool, config.members, 42)
     batches = SlicedBatches(sampler, inputs.packer, GROUPS, slices=4, width=32)
 
-    def gradients(labels, order, slices):
-        return step._differentiate(labels, order, step._seeded(slices, tf.constant(5), 0))
+    def gradients(batch):
+        return step._differentiate(batch.labels, batch.order, step._seeded(batch, 0))
 
     compiled, plain = tf.function(gradients, jit_compile=True), tf.function(gradients)
     for number in range(3):
-        batch = tf.nest.map_structure(tf.constant, batches.batch(number))
-        (loss, _, found), (expected_loss, _, expected) = compiled(*batch), plain(*batch)
+        batch = constants(batches.batch(number))
+        (loss, _, found), (expected_loss, _, expected) = compiled(batch), plain(batch)
         assert float(loss) == pytest.approx(float(expected_loss), rel=1e-4)
         assert distance([e.numpy() for e in expected], [f.numpy() for f in found]) < 1e-3
     assert compiled.experimental_get_tracing_count() == 1
@@ -224,14 +231,17 @@ def traced(files, parts):
     config = files.config(backbone=str(files.with_dropout))
     model = checkpoint.from_backbone(config.backbone, config.scoring, PRECISIONS["float32"], seed=3)
     objective = Objective(LOSSES["lce"](), model.scoring, parts)
-    step = SlicedStep(make_strategy("one_device"), model, objective, still(model), seed=7, parts=[1] * parts)
+    step = SlicedStep(make_strategy("one_device"), model, objective, still(model), parts=[1] * parts)
 
-    def gradients(labels, order, slices):
-        return step._differentiate(labels, order, step._seeded(slices, tf.constant(5), 0))
+    def gradients(batch):
+        return step._differentiate(batch.labels, batch.order, step._seeded(batch, 0))
 
-    labels, order = tf.TensorSpec([parts, 8]), tf.TensorSpec([8 * parts], tf.int32)
-    one = PaddedPairs(tf.TensorSpec([8, None], tf.int32), *[tf.TensorSpec([8], tf.int32)] * 2)
-    return tf.function(gradients).get_concrete_function(labels, order, [one] * parts).graph.as_graph_def()
+    def whole(*shape):
+        return tf.TensorSpec(shape, tf.int32)
+
+    one = PaddedPairs(whole(8, None), whole(8), whole(8))
+    batch = Batch(tf.TensorSpec([parts, 8]), whole(8 * parts), (one,) * parts, whole())
+    return tf.function(gradients).get_concrete_function(batch).graph.as_graph_def()
 
 
 def test_the_graph_hardly_grows_with_the_group(files):
@@ -250,7 +260,7 @@ def test_the_graph_hardly_grows_with_the_group(files):
 def test_slices_have_the_shapes_of_the_packed_batch(files):
     batches, _, _ = planned(files, group=16)
     for step in range(3):
-        assert batches.shapes(step) == [part.input_ids.shape for part in batches.batch(step).slices]
+        assert batches.shapes(step) == [part.input_ids.shape for part in batches.batch(step).pairs]
 
 
 @functools.cache
@@ -271,11 +281,11 @@ def r_dropped(files, loss, counts, weight=2.0):
         model = checkpoint.from_backbone(config.backbone, config.scoring, PRECISIONS["float32"], seed=3)
         update = still(model, "float32")
     model.head.linear.kernel.assign(model.head.linear.kernel * 20)
-    step = SlicedStep(strategy, model, Objective.of(config, layer), update, seed=7, parts=counts)
+    step = SlicedStep(strategy, model, Objective.of(config, layer), update, parts=counts)
     sampler = GroupSampler(inputs.pool, config.members, 42, pairs=layer.pairs)
     batches = SlicedBatches(sampler, inputs.packer, GROUPS, slices=2)
-    labels, order, parts = tf.nest.map_structure(tf.constant, batches.batch(0))
-    slices = step._seeded(parts, tf.constant(dropout_seed(7, 0), tf.int32), 0)
+    batch = constants(batches.batch(0))
+    labels, order, slices = batch.labels, batch.order, step._seeded(batch, 0)
     found, _, gradients = tf.function(step._differentiate)(labels, order, slices)
     rows = np.concatenate([model.logits(*part).numpy() for part in slices]).reshape(2, len(order), -1)
     logits = rows[:, order.numpy()].reshape(2, *labels.shape, -1)

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from lce_tf.groups.pipeline import SlicedBatches
+from lce_tf.data.draws import dropout_seed
+from lce_tf.groups.pipeline import Batch, SlicedBatches
 from lce_tf.groups.sampler import GroupSampler
 from lce_tf.training.inputs import read_inputs
 
@@ -52,13 +53,21 @@ class Parts:
         self._descents = {}
 
     def taken(self, update, slices=3):
+        import tensorflow as tf
+
         from lce_tf.training.objective import Objective
         from lce_tf.training.sliced_step import SlicedStep
 
         batches = SlicedBatches(self.sampler, self.inputs.packer, GROUPS, slices=slices)
-        feed = iter(self.strategy.distribute_datasets_from_function(lambda _: batches.dataset(0, 1).repeat()))
-        step = SlicedStep(self.strategy, self.model, Objective(self.loss, self.model.scoring, GROUPS), update, seed=7)
-        return lambda number=0: step(feed, number)
+        step = SlicedStep(self.strategy, self.model, Objective(self.loss, self.model.scoring, GROUPS), update)
+
+        def take(number=0):
+            """A step on the pairs of the first batch, with the dropout masks of step `number`."""
+            seed = tf.constant(dropout_seed(7, number), tf.int32)
+            dataset = batches.dataset(0, 1).map(lambda *batch: Batch(*batch)._replace(dropout_seed=seed)).repeat()
+            return step(iter(self.strategy.distribute_datasets_from_function(lambda _: dataset)))
+
+        return take
 
     def step(self, update, slices=3):
         """A step that returns the loss and the norm of its gradient."""

@@ -45,11 +45,11 @@ feed = job._feed(0)
 weights = lambda: [v.numpy() for v in job.model.trainable_variables]
 scale = job.optimizer._loss_scale
 found["losses"] = []
-for step in range(2):
-    found["losses"].append(float(job.take_step(feed, step).loss))
+for _ in range(2):
+    found["losses"].append(float(job.take_step(feed).loss))
 scale.current_loss_scale.assign(2.0**100)
 before, taken = weights(), int(job.optimizer.iterations.numpy())
-loss, norm, *_ = job.take_step(feed, 2)
+loss, norm, *_ = job.take_step(feed)
 found["overflow"] = {
     "scale": float(job.optimizer.loss_scale) / 2.0**100,
     "loss": float(loss),

@@ -7,11 +7,11 @@ import sys
 import numpy as np
 import pytest
 
-from lce_tf.data.draws import dropout_seed
 from lce_tf.groups.pipeline import SlicedBatches
 from lce_tf.groups.sampler import GroupSampler
 from lce_tf.model.config import Scoring
 from lce_tf.training.inputs import read_inputs
+from tests.training.test_replay import constants
 
 GROUPS = 4
 # Texts have 5 to 13 wordpieces: 2 to 6 windows of which three at most are scored.
@@ -39,17 +39,15 @@ class Parts:
             self.model = checkpoint.from_backbone(backbone, config.scoring, precision, seed=3)
             update = AdamUpdate(make_optimizer(lambda step: 0.0, self.model, precision), self.model.trainable_variables)
         self.model.head.linear.kernel.assign(self.model.head.linear.kernel * 20)
-        self.step = SlicedStep(strategy, self.model, Objective.of(config, layer), update, 7, counts)
+        self.step = SlicedStep(strategy, self.model, Objective.of(config, layer), update, counts)
         self.sampler = GroupSampler(self.inputs.pool, config.members, 42, pairs=layer.pairs)
         self.slices = slices
 
     def batch(self, replica=0, replicas=1):
         """Labels, order and slices of a replica's share of step 0."""
-        import tensorflow as tf
-
         batches = SlicedBatches(self.sampler, self.inputs.packer, GROUPS // replicas, replicas, self.slices)
-        labels, order, slices = tf.nest.map_structure(tf.constant, batches.batch(0, replica))
-        return labels, order, self.step._seeded(slices, tf.constant(dropout_seed(7, 0), tf.int32), replica)
+        batch = constants(batches.batch(0, replica))
+        return batch.labels, batch.order, self.step._seeded(batch, replica)
 
     def loss(self):
         import tensorflow as tf
