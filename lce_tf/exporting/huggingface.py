@@ -17,7 +17,7 @@ from lce_tf.model.classifiers import ACTIVATIONS
 from lce_tf.model.framing import PROMPTED
 from lce_tf.model.weights import encoder_arrays
 from lce_tf.reranking.opening import Opened, open_checkpoint
-from lce_tf.tokens.template import probed
+from lce_tf.tokens.probing import probed
 
 MODULES = {"Identity": "torch.nn.modules.linear.Identity"}
 MODULES |= {name: f"torch.nn.modules.activation.{name}" for name in ("Sigmoid", "Tanh")}

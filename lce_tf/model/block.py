@@ -20,7 +20,7 @@ class Block(keras.layers.Layer):
     of `row_multiple`.
 
     Attributes:
-        row_multiple: see `lce_tf.model.encoder.filled`; 1 elsewhere.
+        row_multiple: see `lce_tf.model.tracing.filled`; 1 elsewhere.
         before: whether norms come before attention and feed-forward (pre-norm); residual sums then stay in float32.
         attention_norm: None where the family's first layer has none.
         position_key, position_query: DeBERTa's own projections of distances; None if it uses those of keys and queries

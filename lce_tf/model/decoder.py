@@ -64,7 +64,7 @@ class Decoder(keras.layers.Layer):
     """The decoder's vector after its start token, for each pair.
 
     Attributes:
-        row_multiple: see `lce_tf.model.encoder.filled`; 1 elsewhere.
+        row_multiple: see `lce_tf.model.tracing.filled`; 1 elsewhere.
     """
 
     def __init__(self, config: EncoderConfig, precision: Precision, name: str):

@@ -1,50 +1,15 @@
 """An encoder in Keras, laid out for speed: 2-D products, fused QKV, only [CLS] in the last layer."""
 
-import contextlib
-from collections.abc import Iterator
-
 import tensorflow as tf
 import tf_keras as keras
 
 from lce_tf.model.attention import ATTENTIONS, MASKED
 from lce_tf.model.block import Block
-from lce_tf.model.config import ROW_MULTIPLE, EncoderConfig
+from lce_tf.model.config import EncoderConfig
 from lce_tf.model.decoder import Decoder
 from lce_tf.model.embeddings import Embeddings
-from lce_tf.model.norm import LayerNorm, make_norm
+from lce_tf.model.norm import make_norm
 from lce_tf.model.precision import PRECISIONS, Precision
-
-
-def plain(model: tf.Module) -> contextlib.AbstractContextManager[None]:
-    """Context in which a model's encoder is traced in the textbook form of attention and layer normalisation.
-
-    The result is the same. A compiler such as OpenVINO's recognises that form and has one fast kernel for each. Run
-    operation by operation it is slower.
-    """
-    return _having([part for part in model.submodules if isinstance(part, LayerNorm | Block)], "plain", True)
-
-
-def filled(model: tf.Module) -> contextlib.AbstractContextManager[None]:
-    """Context in which tracing pads the batch of final [CLS] vectors to a multiple of `ROW_MULTIPLE`.
-
-    Each score is then bitwise independent of the batch size, on a CPU and at any length that is a multiple of
-    `ROW_MULTIPLE`. The padding rows come last; ignore them.
-    """
-    encoder = model.encoder
-    parts = [encoder, *encoder.blocks] + ([] if encoder.decoder is None else [encoder.decoder])
-    return _having(parts, "row_multiple", ROW_MULTIPLE)
-
-
-@contextlib.contextmanager
-def _having(parts: list, name: str, value: bool | int) -> Iterator[None]:
-    before = [getattr(part, name) for part in parts]
-    for part in parts:
-        setattr(part, name, value)
-    try:
-        yield
-    finally:
-        for part, old in zip(parts, before, strict=True):
-            setattr(part, name, old)
 
 
 class Encoder(keras.layers.Layer):
@@ -56,7 +21,7 @@ class Encoder(keras.layers.Layer):
         blocks: the layers that have weights of their own.
         order: for each layer of the computation, its index in `blocks`.
         attention: an entry of `ATTENTIONS`.
-        row_multiple: see `filled`; 1 elsewhere.
+        row_multiple: see `lce_tf.model.tracing.filled`; 1 elsewhere.
         final_norm: the norm after the last layer of a pre-norm family; else None.
         decoder: the decoder of a family whose head reads the decoder's first step instead of [CLS]; else None.
     """

@@ -38,11 +38,11 @@ def exported(folder: str | Path) -> Path:
 def export_openvino(model, path: Path) -> None:
     """Writes a `CrossEncoder` as an OpenVINO model with the inputs `INPUTS`, for any batch size and length.
 
-    The pairs' logits are followed by those of padding rows, see `lce_tf.model.encoder.filled`.
+    The pairs' logits are followed by those of padding rows, see `lce_tf.model.tracing.filled`.
     """
     import tensorflow as tf
 
-    from lce_tf.model.encoder import filled
+    from lce_tf.model.tracing import filled
 
     def logits(*packed):
         with filled(model):
@@ -63,7 +63,7 @@ def save_openvino(model, logits: Callable, signature: list, path: Path) -> None:
     """
     import tensorflow as tf
 
-    from lce_tf.model.encoder import plain
+    from lce_tf.model.tracing import plain
 
     openvino = openvino_runtime()
     module = tf.Module()

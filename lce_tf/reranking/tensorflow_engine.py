@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from lce_tf.model.encoder import filled
+from lce_tf.model.tracing import filled
 from lce_tf.reranking.devices import check_precision, keras_model
 from lce_tf.reranking.engine import Batches, Engine
 from lce_tf.reranking.forks import same_process, tensorflow_begins

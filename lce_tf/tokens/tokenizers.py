@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from lce_tf.errors import UserError
-from lce_tf.tokens.template import MONO_T5, PairTemplate, probed
+from lce_tf.tokens.probing import probed
+from lce_tf.tokens.template import MONO_T5, PairTemplate
 
 # Vocabulary files; a checkpoint's folder needs at least one. transformers converts all but `tokenizer.json` on loading.
 VOCABULARIES = (

@@ -9,8 +9,9 @@ import pytest
 from lce_tf.model import hub
 from lce_tf.model.attention import ATTENTIONS, Attention
 from lce_tf.model.config import ACTIVATIONS, ROW_MULTIPLE, EncoderConfig
-from lce_tf.model.encoder import Encoder, filled, plain
+from lce_tf.model.encoder import Encoder
 from lce_tf.model.precision import PRECISIONS
+from lce_tf.model.tracing import filled, plain
 from lce_tf.model.weight_files import read_arrays
 from lce_tf.model.weights import load_encoder
 

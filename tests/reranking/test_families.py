@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from lce_tf.model import checkpoint
-from lce_tf.model.encoder import filled
+from lce_tf.model.tracing import filled
 from lce_tf.reranking.openvino_engine import OpenVinoEngine
 from lce_tf.reranking.openvino_model import export_openvino
 from lce_tf.tokens.packing import PaddedPairs

@@ -6,8 +6,9 @@ import pytest
 from lce_tf.errors import UserError
 from lce_tf.tokens.lengths import Lengths
 from lce_tf.tokens.packing import Packer
+from lce_tf.tokens.probing import _frame
 from lce_tf.tokens.store import TokenStore
-from lce_tf.tokens.template import PairTemplate, _frame
+from lce_tf.tokens.template import PairTemplate
 from lce_tf.tokens.tokenizers import WordPieces
 from tests.checkpoints import made
 
