@@ -7,6 +7,7 @@ import numpy as np
 from lce_tf.data.rows import stretches
 from lce_tf.errors import UserError
 from lce_tf.tokens.lengths import Lengths, longest_first, window_counts
+from lce_tf.tokens.rows import rounded
 from lce_tf.tokens.store import TokenStore
 from lce_tf.tokens.template import PairTemplate
 
@@ -162,7 +163,7 @@ class Packer:
     def width(self, lengths: np.ndarray, multiple: int = 1) -> int:
         """The length in tokens that `pack` pads pairs of these lengths to."""
         longest = int(lengths.max(initial=self.template.size))
-        return min(-(-longest // multiple) * multiple, max(self.lengths.sequence, longest))
+        return min(rounded(longest, multiple), max(self.lengths.sequence, longest))
 
     def pack_to(self, query_rows: np.ndarray, passage_rows: np.ndarray, width: int) -> PaddedPairs:
         """The pairs, each padded to `width` tokens.

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lce_tf.data.draws import dropout_seed
-from lce_tf.groups.pipeline import Batch, SlicedBatches
+from lce_tf.groups.pipeline import SlicedBatches
 from lce_tf.groups.sampler import GroupSampler
 from lce_tf.training.inputs import read_inputs
 
@@ -64,7 +64,7 @@ class Parts:
         def take(number=0):
             """A step on the pairs of the first batch, with the dropout masks of step `number`."""
             seed = tf.constant(dropout_seed(7, number), tf.int32)
-            dataset = batches.dataset(0, 1).map(lambda *batch: Batch(*batch)._replace(dropout_seed=seed)).repeat()
+            dataset = batches.dataset(0, 1).map(lambda batch: batch._replace(dropout_seed=seed)).repeat()
             return step(iter(self.strategy.distribute_datasets_from_function(lambda _: dataset)))
 
         return take
