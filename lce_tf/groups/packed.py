@@ -8,8 +8,8 @@ import numpy as np
 
 from lce_tf.groups.pipeline import Batches, Drawn
 from lce_tf.groups.sampler import GroupSampler
-from lce_tf.tokens.packing import PackedPairs, Packer
-from lce_tf.tokens.rows import LENGTH_MULTIPLE, rounded, starts_of
+from lce_tf.tokens.packing import Packer
+from lce_tf.tokens.rows import LENGTH_MULTIPLE, PackedPairs, pack_at, rounded, starts_of
 
 # The sizes are chosen from the lengths of the first LOOKED_AT steps. The largest size exceeds the largest need seen by
 # HEADROOM times the spread (max - min) of the needs.
@@ -102,7 +102,7 @@ class PackedBatches(Batches):
         # All replicas have the same size, since each combination of sizes would be traced.
         size = self._size(max(self._laid_out(step, other).need for other in range(self.replicas)))
         packed = [
-            self.packer.pack_at(drawn.query_rows[at], drawn.passage_rows[at], replica * self.pairs + at, first, size)
+            pack_at(self.packer, drawn.query_rows[at], drawn.passage_rows[at], replica * self.pairs + at, first, size)
             for at, first in zip(parts, starts, strict=True)
         ]
         columns = PackedPairs(*(np.stack(column) for column in zip(*packed, strict=True)))

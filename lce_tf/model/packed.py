@@ -16,7 +16,7 @@ from lce_tf.model.cross_encoder import CrossEncoder
 from lce_tf.model.hashed_dropout import HEAD_ENTRIES, dropout, kept, token_keys
 from lce_tf.model.lookup import few_rows
 from lce_tf.model.norm import LayerNorm
-from lce_tf.tokens.packing import PackedPairs
+from lce_tf.tokens.rows import PackedPairs
 
 
 class _PerToken(NamedTuple):

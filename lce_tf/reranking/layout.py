@@ -10,8 +10,8 @@ import numpy as np
 
 from lce_tf.model.config import ROW_MULTIPLE
 from lce_tf.reranking.steady import WHOLE
-from lce_tf.tokens.packing import PackedPairs, Packer, PaddedPairs
-from lce_tf.tokens.rows import RowShape
+from lce_tf.tokens.packing import Packer, PaddedPairs
+from lce_tf.tokens.rows import PackedPairs, RowShape, pack_at
 
 Item = TypeVar("Item")
 
@@ -75,7 +75,7 @@ def in_rows(
             stop -= max(1, (stop - start) // 64)
             starts, used = rows.starts_of(lengths[start:stop])
         chosen = np.arange(start, stop)
-        yield chosen, packer.pack_at(query_rows[chosen], passage_rows[chosen], chosen, starts, size)
+        yield chosen, pack_at(packer, query_rows[chosen], passage_rows[chosen], chosen, starts, size)
         start = stop
 
 

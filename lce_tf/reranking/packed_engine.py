@@ -12,8 +12,8 @@ from lce_tf.reranking.devices import check_precision, keras_model
 from lce_tf.reranking.engine import Batches, Engine
 from lce_tf.reranking.forks import same_process, tensorflow_begins
 from lce_tf.reranking.layout import in_rows, made_ahead
-from lce_tf.tokens.packing import PackedPairs, Packer
-from lce_tf.tokens.rows import WIDTH_MULTIPLE, RowShape, rounded
+from lce_tf.tokens.packing import Packer
+from lce_tf.tokens.rows import WIDTH_MULTIPLE, PackedPairs, RowShape, rounded
 
 # Wordpieces of a small and of a large batch. Each size is compiled into its own program. The small size is for the end
 # of a job, where a large batch would be too empty.

@@ -7,7 +7,6 @@ import numpy as np
 from lce_tf.data.rows import stretches
 from lce_tf.errors import UserError
 from lce_tf.tokens.lengths import Lengths, longest_first, window_counts
-from lce_tf.tokens.rows import rounded
 from lce_tf.tokens.store import TokenStore
 from lce_tf.tokens.template import PairTemplate
 
@@ -25,27 +24,6 @@ class PaddedPairs(NamedTuple):
     input_ids: np.ndarray
     type_0_lengths: np.ndarray
     lengths: np.ndarray
-
-
-class PackedPairs(NamedTuple):
-    """Pairs packed into one flat sequence of tokens, in the form that is copied to the device.
-
-    The sequence may be divided into rows of equal width; the positions are those in the flat sequence in any case.
-
-    Attributes:
-        input_ids: [tokens] int32.
-        owners: [tokens] int32, index of the pair that each token belongs to, -1 for padding.
-        starts: [pairs] int32, position of the first token of each pair ([CLS] in BERT's template).
-        type_0_lengths, lengths: [pairs] int32, see `PaddedPairs`.
-        numbers: [pairs] int32, each pair's number in the step's batch, which decides its dropout masks.
-    """
-
-    input_ids: np.ndarray
-    owners: np.ndarray
-    starts: np.ndarray
-    type_0_lengths: np.ndarray
-    lengths: np.ndarray
-    numbers: np.ndarray
 
 
 class Expanded(NamedTuple):
@@ -163,7 +141,7 @@ class Packer:
     def width(self, lengths: np.ndarray, multiple: int = 1) -> int:
         """The length in tokens that `pack` pads pairs of these lengths to."""
         longest = int(lengths.max(initial=self.template.size))
-        return min(rounded(longest, multiple), max(self.lengths.sequence, longest))
+        return min(-(-longest // multiple) * multiple, max(self.lengths.sequence, longest))
 
     def pack_to(self, query_rows: np.ndarray, passage_rows: np.ndarray, width: int) -> PaddedPairs:
         """The pairs, each padded to `width` tokens.
@@ -172,35 +150,18 @@ class Packer:
             ValueError: a pair is longer than `width`.
         """
         kept, pairs = self.measure(query_rows, passage_rows), len(query_rows)
-        type_0_lengths, lengths = self._sizes(*kept)
+        type_0_lengths, lengths = self.sizes(*kept)
         if (longest := int(lengths.max(initial=0))) > width:
             raise ValueError(f"a pair of {longest} wordpieces does not fit into {width}")
-        ids = self._written(query_rows, passage_rows, *kept, np.arange(pairs) * width, pairs * width)
+        ids = self.written(query_rows, passage_rows, *kept, np.arange(pairs) * width, pairs * width)
         return PaddedPairs(ids.reshape(pairs, width), type_0_lengths, lengths)
 
-    def pack_at(
-        self, query_rows: np.ndarray, passage_rows: np.ndarray, numbers: np.ndarray, starts: np.ndarray, tokens: int
-    ) -> PackedPairs:
-        """The pairs packed into one flat sequence of `tokens` tokens.
-
-        Args:
-            numbers: [pairs] see `PackedPairs`.
-            starts: [pairs] int64, position at which each pair begins. The pairs must not overlap; this is not checked.
-            tokens: length of the sequence, padding included.
-        """
-        kept = self.measure(query_rows, passage_rows)
-        type_0_lengths, lengths = self._sizes(*kept)
-        owners = np.full(tokens, -1, np.int32)
-        owners[stretches(starts, lengths)[0]] = np.repeat(np.arange(len(lengths), dtype=np.int32), lengths)
-        ids = self._written(query_rows, passage_rows, *kept, starts, tokens)
-        return PackedPairs(ids, owners, starts.astype(np.int32), type_0_lengths, lengths, numbers.astype(np.int32))
-
-    def _sizes(self, query: np.ndarray, passage: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def sizes(self, query: np.ndarray, passage: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """`type_0_lengths` and `lengths` of `PaddedPairs`, from the wordpieces that each text keeps."""
         lengths = query + passage + self.template.size
         return self.template.type_0_length(query, passage).astype(np.int32), lengths.astype(np.int32)
 
-    def _written(self, query_rows, passage_rows, query, passage, starts, tokens: int) -> np.ndarray:
+    def written(self, query_rows, passage_rows, query, passage, starts, tokens: int) -> np.ndarray:
         """[tokens] int32 ids: each pair written from its position in `starts` on, padding elsewhere.
 
         Args:

@@ -8,7 +8,7 @@ import tensorflow as tf
 from lce_tf.groups.pipeline import Batch
 from lce_tf.model.cross_encoder import CrossEncoder
 from lce_tf.model.packed import PackedModel
-from lce_tf.tokens.packing import PackedPairs
+from lce_tf.tokens.rows import PackedPairs
 from lce_tf.training.objective import Objective
 from lce_tf.training.step import Step, Taken
 from lce_tf.training.update import AdamUpdate

@@ -93,7 +93,7 @@ def test_a_training_step_is_one_program_with_the_kernels_of_every_layer(wide, ge
     from lce_tf.model.cross_encoder import CrossEncoder
     from lce_tf.model.packed import PackedModel
     from lce_tf.model.precision import PRECISIONS
-    from lce_tf.tokens.packing import PackedPairs
+    from lce_tf.tokens.rows import PackedPairs
 
     config = EncoderConfig(
         vocab_size=50,

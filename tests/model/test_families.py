@@ -15,8 +15,7 @@ from lce_tf.model.packed import PackedModel
 from lce_tf.model.precision import PRECISIONS
 from lce_tf.model.weights import encoder_arrays
 from lce_tf.tokens.lengths import Lengths
-from lce_tf.tokens.packing import PackedPairs
-from lce_tf.tokens.rows import best_fit
+from lce_tf.tokens.rows import PackedPairs, best_fit
 from tests.tiny_models import ANSWERS, LENGTHS, MODELS, TYPE_0_LENGTHS, scored, tiny
 
 TINY: dict = {}

@@ -7,8 +7,7 @@ import tensorflow as tf
 from lce_tf.model.config import EncoderConfig, Scoring
 from lce_tf.model.cross_encoder import CrossEncoder
 from lce_tf.model.packed import PackedModel
-from lce_tf.tokens.packing import PackedPairs
-from lce_tf.tokens.rows import best_fit, end_to_end, rounded
+from lce_tf.tokens.rows import PackedPairs, best_fit, end_to_end, rounded
 
 PAIRS = 12
 
