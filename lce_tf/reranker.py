@@ -22,6 +22,7 @@ from lce_tf.reranking.scoring import score_pairs
 from lce_tf.tokens.packing import Packer
 from lce_tf.tokens.store import TokenStore
 from lce_tf.tokens.tokenizers import WordPieces
+from lce_tf.tokens.windows import covered, expanded
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +172,7 @@ class Reranker:
         queries, query_rows = _store([self._tokenizer.prompt + query for query, _ in pairs], self._tokenizer)
         passages, passage_rows = _store([passage for _, passage in pairs], self._tokenizer)
         packer = Packer(queries, passages, self._template, self.lengths)
-        windows = packer.expanded(query_rows, passage_rows)
+        windows = expanded(packer, query_rows, passage_rows)
         with self._turn:  # an engine serves one caller at a time
             logits = score_pairs(self._engine, packer, windows.query_rows, windows.passage_rows)
         scores, _ = best_windows(scores_of(logits, self.scoring), windows.offsets)
@@ -181,7 +182,7 @@ class Reranker:
         kept = packer.measure(windows.query_rows, windows.passage_rows)[0][windows.offsets[:-1]]
         read = packer.pair_lengths(windows.query_rows, windows.passage_rows)
         cut = queries.lengths(query_rows) > kept
-        cut |= passages.lengths(passage_rows) > packer.covered(query_rows, passage_rows)
+        cut |= passages.lengths(passage_rows) > covered(packer, query_rows, passage_rows)
         return Scored(scores, np.add.reduceat(read, windows.offsets[:-1]), cut, self._calibration)
 
 

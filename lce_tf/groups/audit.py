@@ -12,6 +12,7 @@ from lce_tf.data.rows import owners_of, ranks_of, stretches
 from lce_tf.groups.pool import Findings, TrainingPool
 from lce_tf.tokens.packing import Packer
 from lce_tf.tokens.store import TokenStore
+from lce_tf.tokens.windows import covered
 
 # Query ids shown for each finding; the JSON lists all of them.
 SHOWN = 3
@@ -86,7 +87,7 @@ def audit(pool: TrainingPool, packer: Packer, members: int, examples: int) -> Au
     counts = np.diff(pool.negative_offsets)
     owners = owners_of(pool.negative_offsets)
     query_rows = pool.query_rows[owners]
-    kept = packer.covered(query_rows, pool.negatives)
+    kept = covered(packer, query_rows, pool.negatives)
     texts = _text_hashes(packer.queries, pool.query_rows)
     positives = _text_hashes(packer.passages, pool.positives)
     positive_owners = owners_of(pool.positive_offsets)

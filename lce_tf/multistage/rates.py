@@ -15,6 +15,7 @@ from lce_tf.reranking.scoring import score_pairs
 from lce_tf.reranking.steady import processor
 from lce_tf.tokens.packing import Packer
 from lce_tf.tokens.texts import passage_store, query_store
+from lce_tf.tokens.windows import expanded
 from lce_tf.training.config import TrainConfig
 
 # Pairs to score, and timed turns of each model; the fastest turn counts, since other work only slows a turn down.
@@ -36,7 +37,7 @@ def rates(models: list[Model], training: TrainConfig, scoring: ScoringConfig) ->
         queries = query_store(dataset, training.dev_split, opened.tokenizer)
         passages = passage_store(dataset, opened.tokenizer)
         packer = Packer(queries, passages, opened.template, opened.lengths)
-        *columns, _ = packer.expanded(*pair_rows(run, packer, training.dev_run, training.dataset))
+        *columns, _ = expanded(packer, *pair_rows(run, packer, training.dev_run, training.dataset))
         engine = open_engine(model.folder, scoring.engine, scoring.scoring_precision)
         ready[model.name] = engine, packer, columns
     seconds: dict[str, list[float]] = {name: [] for name in ready}

@@ -37,7 +37,7 @@ def best_windows(scores: np.ndarray, offsets: np.ndarray) -> tuple[np.ndarray, n
 
     Args:
         scores: [windows] float32; the windows of a pair are adjacent.
-        offsets: [pairs + 1], see `Packer.expanded`; every pair has at least one window.
+        offsets: [pairs + 1], see `lce_tf.tokens.windows.Expanded`; every pair has at least one window.
 
     Returns:
         [pairs] float32 highest score, and [pairs] int32 index within the pair of the first window with this score.

@@ -39,6 +39,7 @@ from lce_tf.reranking.steady import processor
 from lce_tf.tokens.packing import Packer
 from lce_tf.tokens.store import TokenStore
 from lce_tf.tokens.texts import passage_store, query_store
+from lce_tf.tokens.windows import expanded
 
 # Pairs per chunk; an interrupted job resumes after the last finished chunk.
 CHUNK = 16384
@@ -179,7 +180,7 @@ def rerank(config: RerankConfig) -> Run:
         check_ids(run, config.file)
     packer = Packer(queries, passages, template, lengths)
     top = run if config.judged else run.cut(config.depth)
-    *columns, offsets = packer.expanded(*pair_rows(top, packer, config.run, where))
+    *columns, offsets = expanded(packer, *pair_rows(top, packer, config.run, where))
     facts = {
         "model": checkpoint.identity(folder),
         "run_sha256": run_sha256,

@@ -26,25 +26,11 @@ class PaddedPairs(NamedTuple):
     lengths: np.ndarray
 
 
-class Expanded(NamedTuple):
-    """(query, passage) pairs expanded into one row per window of the passage; the windows of a pair are adjacent.
-
-    Attributes:
-        query_rows, passage_rows: [windows] int64, as `Packer.measure` and `Packer.pack` take them.
-        offsets: [pairs + 1] int64; pair i has the windows [offsets[i], offsets[i + 1]).
-    """
-
-    query_rows: np.ndarray
-    passage_rows: np.ndarray
-    offsets: np.ndarray
-
-
 class Packer:
     """Packs (query, passage) pairs given as rows of two token stores.
 
-    With several windows per passage, every method except `counts`, `expanded` and `covered` takes window numbers as
-    `passage_rows`: window k of the passage in row r of the store has the number `r * windows + k`. With one window,
-    this is the passage's row.
+    With several windows per passage, every method except `counts` takes window numbers as `passage_rows`: window k of
+    the passage in row r of the store has the number `r * windows + k`. With one window, this is the passage's row.
 
     Args:
         queries: store of the queries.
@@ -81,22 +67,6 @@ class Packer:
         if cut.windows == 1:
             return np.ones(len(passage_rows), np.int64)
         return window_counts(self.passages.lengths(passage_rows), cut.passage, cut.stride, cut.windows)
-
-    def expanded(self, query_rows: np.ndarray, passage_rows: np.ndarray) -> Expanded:
-        """All windows of the passages of these pairs; `query_rows` and `passage_rows` are rows of the stores."""
-        counts = self.counts(passage_rows)
-        windows, offsets = stretches(passage_rows * self.lengths.windows, counts)
-        return Expanded(np.repeat(query_rows, counts), windows, offsets)
-
-    def covered(self, query_rows: np.ndarray, passage_rows: np.ndarray) -> np.ndarray:
-        """[pairs] int64, number of wordpieces of each passage that at least one of its windows keeps.
-
-        Args:
-            query_rows, passage_rows: [pairs] rows of the stores, not window numbers.
-        """
-        last = self.counts(passage_rows) - 1
-        kept = self.measure(query_rows, passage_rows * self.lengths.windows + last)[1]
-        return kept + last * (self.lengths.stride or 0)
 
     def measure(self, query_rows: np.ndarray, passage_rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Query and passage wordpieces that each pair keeps after truncation, [pairs] int64 each.

@@ -6,6 +6,7 @@ from lce_tf.evaluation.measures import MEAN, evaluate, figure_name, mean
 from lce_tf.reranking.engines import live_engine
 from lce_tf.reranking.order import best_windows, pair_rows, reordered, scores_of
 from lce_tf.reranking.scoring import score_pairs
+from lce_tf.tokens.windows import expanded
 from lce_tf.training.inputs import DevSample
 
 
@@ -37,7 +38,7 @@ class DevEvaluation:
         return whole, told
 
     def _value(self, dev: DevSample) -> float:
-        *rows, offsets = dev.packer.expanded(*pair_rows(dev.run, dev.packer))
+        *rows, offsets = expanded(dev.packer, *pair_rows(dev.run, dev.packer))
         if self._engine is None:
             self._engine = live_engine(self.model)
         scores = scores_of(score_pairs(self._engine, dev.packer, *rows), self.model.scoring)

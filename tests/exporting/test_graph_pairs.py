@@ -7,6 +7,7 @@ from lce_tf.tokens.lengths import Lengths
 from lce_tf.tokens.packing import Packer
 from lce_tf.tokens.store import TokenStore
 from lce_tf.tokens.template import PairTemplate
+from lce_tf.tokens.windows import expanded
 
 TEMPLATES = {
     "bert": PairTemplate.bert(101, 102, 0),
@@ -55,7 +56,7 @@ def test_as_outside(frame, cut, monkeypatch):
     queries, passages = store_of(["z" + q for q, _ in pairs]), store_of([p for _, p in pairs])
     packer = Packer(queries, passages, template, lengths)
     rows = np.arange(len(pairs))
-    windows = packer.expanded(rows, rows)
+    windows = expanded(packer, rows, rows)
     expected = packer.pack(windows.query_rows, windows.passage_rows)
     np.testing.assert_array_equal(found.input_ids, expected.input_ids)
     np.testing.assert_array_equal(found.type_0_lengths, expected.type_0_lengths)

@@ -15,6 +15,7 @@ from lce_tf.groups.sampler import GroupSampler
 from lce_tf.tokens.lengths import Lengths
 from lce_tf.tokens.packing import Packer
 from lce_tf.tokens.store import TokenStore
+from lce_tf.tokens.windows import expanded
 from tests.properties.damage import damaged
 from tests.properties.fuzz import fuzzed
 
@@ -105,14 +106,14 @@ def test_packing_as_a_plain_loop_would(queries, passages, query, window, stride,
     packer = Packer(store_of(queries), store_of(passages), (CLS, SEP, PAD), lengths)
     pairs = [(q, p) for q in range(len(queries)) for p in range(len(passages))]
     columns = [np.array(column, np.int64) for column in zip(*pairs, strict=True)]
-    expanded = packer.expanded(*columns)
+    windowed = expanded(packer, *columns)
     expected, bounds = [], [0]
     for q, p in pairs:
         kept = queries[q][:query]
         expected += [[CLS, *kept, SEP, *part, SEP] for part in windows_of(passages[p], window, stride, most)]
         bounds.append(len(expected))
-    assert expanded.offsets.tolist() == bounds
-    packed = packer.pack(expanded.query_rows, expanded.passage_rows, multiple)
+    assert windowed.offsets.tolist() == bounds
+    packed = packer.pack(windowed.query_rows, windowed.passage_rows, multiple)
     width = min(-(-max(map(len, expected)) // multiple) * multiple, sequence)
     assert packed.input_ids.tolist() == [row + [PAD] * (width - len(row)) for row in expected]
     assert packed.lengths.tolist() == [len(row) for row in expected]

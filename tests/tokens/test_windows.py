@@ -13,6 +13,7 @@ from lce_tf.tokens.lengths import Lengths, window_counts
 from lce_tf.tokens.packing import Packer
 from lce_tf.tokens.store import TokenStore
 from lce_tf.tokens.template import PairTemplate
+from lce_tf.tokens.windows import covered, expanded
 
 CLS, SEP, PAD = 1, 2, 0
 
@@ -61,7 +62,7 @@ def test_counts_by_hand(length, stride, count):
 def test_windows_of_five_texts_by_hand():
     # Windows of four wordpieces, three apart, three at most; the texts have the wordpieces 100, 101-104, 105-109, ...
     packer = packer_of([1, 4, 5, 0, 20], 4, 3, 3)
-    queries, windows, offsets = packer.expanded(np.array([0, 0, 1, 0, 1]), np.arange(5))
+    queries, windows, offsets = expanded(packer, np.array([0, 0, 1, 0, 1]), np.arange(5))
     assert offsets.tolist() == [0, 1, 2, 4, 5, 8] and queries.tolist() == [0, 0, 1, 1, 0, 1, 1, 1]
     assert packer.counts(np.arange(5)).tolist() == [1, 1, 2, 1, 3]
     packed = packer.pack(queries, windows)
@@ -77,7 +78,7 @@ def test_windows_of_five_texts_by_hand():
         [CLS, SEP, 116, 117, 118, 119, SEP],
     ]
     # The 20 wordpieces are cut: three windows reach to the tenth.
-    assert packer.covered(np.zeros(5, np.int64), np.arange(5)).tolist() == [1, 4, 5, 0, 10]
+    assert covered(packer, np.zeros(5, np.int64), np.arange(5)).tolist() == [1, 4, 5, 0, 10]
 
 
 def test_a_template_that_leaves_a_window_no_room_is_refused():
@@ -87,7 +88,7 @@ def test_a_template_that_leaves_a_window_no_room_is_refused():
     with pytest.raises(UserError, match="--window 5: does not fit into 12 wordpieces beside a query of 4 and the 4 "):
         Packer(*stores, template, Lengths(4, 12, 5, 5, 3))
     packer = Packer(*stores, template, Lengths(4, 13, 5, 5, 3))
-    assert packer.covered(np.array([0]), np.array([0])).tolist() == [15]
+    assert covered(packer, np.array([0]), np.array([0])).tolist() == [15]
 
 
 def test_windows_that_are_not_there_are_empty():
@@ -108,7 +109,7 @@ def test_against_going_through_the_text(data):
     packer = packer_of(lengths, window, stride, most)
     rows = np.array(data.draw(st.lists(st.integers(0, len(lengths) - 1), max_size=12)), np.int64)
     expected = [slow(lengths[row], window, stride, most) for row in rows]
-    queries, windows, offsets = packer.expanded(np.zeros(len(rows), np.int64), rows)
+    queries, windows, offsets = expanded(packer, np.zeros(len(rows), np.int64), rows)
     assert np.diff(offsets).tolist() == packer.counts(rows).tolist() == [len(starts) for starts in expected]
     packed = packer.pack(queries, windows)
     whole = np.arange(100, 100 + sum(lengths))
@@ -117,14 +118,14 @@ def test_against_going_through_the_text(data):
     for ids, length, piece in zip(packed.input_ids, packed.lengths, slices, strict=True):
         assert ids[5 : length - 1].tolist() == piece
     ends = [min(starts[-1] + window, lengths[row]) for row, starts in zip(rows, expected, strict=True)]
-    assert packer.covered(np.zeros(len(rows), np.int64), rows).tolist() == ends
+    assert covered(packer, np.zeros(len(rows), np.int64), rows).tolist() == ends
 
 
 def test_one_window_is_the_passage_length():
     lengths = [0, 3, 4, 5, 30]
     first = Packer(store_of([3], 10), store_of(lengths, 100), (CLS, SEP, PAD), Lengths(4, 20, 4))
     rows = np.zeros(5, np.int64), np.arange(5)
-    queries, windows, offsets = first.expanded(*rows)
+    queries, windows, offsets = expanded(first, *rows)
     assert (queries == rows[0]).all() and (windows == rows[1]).all() and offsets.tolist() == [0, 1, 2, 3, 4, 5]
     many = packer_of(lengths, 4, 2, 3)
     for one, other in zip(first.pack(*rows), many.pack(rows[0], rows[1] * 3), strict=True):
