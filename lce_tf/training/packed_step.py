@@ -19,6 +19,7 @@ class PackedStep(Step):
 
     Args:
         packed: the model over packed rows.
+        whole: whether parts have whole groups, see `PackedBatches`.
         xla: whether XLA compiles the step; a TPU compiles it by itself.
 
     Attributes:
@@ -33,10 +34,11 @@ class PackedStep(Step):
         objective: Objective,
         update: AdamUpdate,
         packed: PackedModel,
+        whole: bool,
         xla: bool = True,
     ):
         super().__init__(strategy, model, objective, update)
-        self.packed = packed
+        self.packed, self.whole = packed, whole
         self.programs, self.waited = 0, 0.0
         compiled = {"jit_compile": True} if xla else {}
         # With one replica nothing happens between gradients and update, so both are one program.
@@ -79,12 +81,9 @@ class PackedStep(Step):
         seeds = [tf.stack([step_seed, tf.constant(mask)]) for mask in range(self.objective.masks)]
         parts = pairs.input_ids.shape[0]
         if parts == 1:
-            only = _part(pairs, 0)
-            with tf.GradientTape() as tape:
-                logits = [self.packed.logits(only, seed) for seed in seeds]
-                loss, spread = self.objective(logits, labels, order)
-                scaled = loss * self.update.scale
-            return loss, spread, *self._dense(tape.gradient(scaled, self.model.trainable_variables))
+            return self._of_groups(_part(pairs, 0), labels, order, seeds)
+        if self.whole:
+            return self._of_parts(parts, pairs, labels, order, seeds)
         scored = [self._scored(pairs, parts, seed) for seed in seeds]
         with tf.GradientTape() as tape:
             tape.watch(scored)
@@ -95,6 +94,29 @@ class PackedStep(Step):
         for seed, given in zip(seeds, upstream, strict=True):
             sums = self._replayed(pairs, parts, seed, tf.reshape(given, [parts, -1, given.shape[-1]]), sums)
         return loss, spread, *sums
+
+    def _of_groups(self, pairs: PackedPairs, labels, order, seeds) -> tuple[tf.Tensor, ...]:
+        """Loss, spread and gradients of groups that are computed at once."""
+        with tf.GradientTape() as tape:
+            logits = [self.packed.logits(pairs, seed) for seed in seeds]
+            loss, spread = self.objective(logits, labels, order)
+            scaled = loss * self.update.scale
+        return loss, spread, *self._dense(tape.gradient(scaled, self.model.trainable_variables))
+
+    def _of_parts(self, parts: int, pairs: PackedPairs, labels, order, seeds) -> list[tf.Tensor]:
+        """Loss, spread and gradients of whole groups, summed part by part."""
+        labels, order = tf.reshape(labels, [parts, -1, labels.shape[1]]), tf.reshape(order, [parts, -1])
+
+        def add(i, *sums):
+            rows = tf.where(order[i] < 0, -1, order[i] - i * order.shape[1])
+            found = self._of_groups(_part(pairs, i), labels[i], rows, seeds)
+            return i + 1, *(total + tf.cast(one, tf.float32) for total, one in zip(sums, found, strict=True))
+
+        zeros = [
+            tf.zeros(shape) for shape in ([], [], *(variable.shape for variable in self.model.trainable_variables))
+        ]
+        _, *sums = tf.while_loop(lambda i, *_: i < parts, add, (0, *zeros), parallel_iterations=1)
+        return sums
 
     def _scored(self, pairs: PackedPairs, parts: int, seed) -> tf.Tensor:
         """[pairs, outputs] logits of all parts, one part after the other."""

@@ -105,7 +105,8 @@ def batches_and_step(
 
     batches = packed_batches(config, layout, sampler, packer, model, replicas)
     packed = PackedModel(model, batches.width, kernels=layout == "flat")
-    return batches, PackedStep(strategy, model, objective, update, packed, config.xla or device_kind() == "gpu")
+    xla = config.xla or device_kind() == "gpu"
+    return batches, PackedStep(strategy, model, objective, update, packed, batches.whole, xla)
 
 
 def packed_batches(config: TrainConfig, layout: str, sampler, packer, model, replicas: int) -> PackedBatches:
@@ -159,5 +160,6 @@ def _float_bytes(model) -> int:
 
 def said_of(layout: str, batches: PackedBatches) -> str:
     """One line about packed batches: parts, sizes, and the share of real wordpieces."""
-    sizes = ", ".join(map(str, batches.sizes))
-    return f"layout {layout}: {batches.parts} part(s) of {sizes} wordpieces, {batches.efficiency():.1%} of them real"
+    sizes, twice = ", ".join(map(str, batches.sizes)), "" if batches.whole else "; all are scored before their gradient"
+    real = f"{batches.efficiency():.1%} of them real"
+    return f"layout {layout}: {batches.parts} part(s) of {sizes} wordpieces, {real}{twice}"

@@ -16,7 +16,7 @@ class Taken(NamedTuple):
     Attributes:
         loss: mean over the global batch.
         norm: global norm of the gradient, before it is clipped. If it is not finite, the step changed no weight.
-        spread: mean over groups of (max - min) score; for single pairs, max - min over the replica's batch.
+        spread: mean over groups of (max - min) score; for single pairs, max - min over those that are computed at once.
         stops: whether any of the processes was asked to stop.
         scale: what the loss was multiplied by, 1 without loss scaling.
         wordpieces: of the pairs that the first replica computed, without padding.
@@ -40,7 +40,8 @@ class Step(abc.ABC):
     The loss of a group needs the scores of all its members, but each score depends on its own pair only. So a batch of
     any size can be trained in the memory of a part of it: its parts are scored without keeping activations, the exact
     loss is differentiated by the scores, and each part is computed again with the same dropout masks and differentiated
-    by the weights, given the derivatives of its scores. The gradient is the same; the work is at most a third more.
+    by the weights, given the derivatives of its scores. The gradient is the same; the work is at most a third more. In
+    the packed layout no work is added where groups fit into parts: the gradients of whole groups are summed.
 
     Subclasses are the layouts: `SlicedStep` and `PackedStep`. They define `__call__` and `_replica_step`.
 

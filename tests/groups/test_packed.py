@@ -40,22 +40,42 @@ def test_pairs_are_those_of_the_sliced_batches(sampler, packer, width, room, rep
     batches = planned(sampler, packer, width, room, replicas)
     replica = replicas - 1
     labels, order, (ids, owners, starts, _, lengths, numbers), _ = batches.batch(3, replica)
+    drawn = numbers.ravel()[order] - replica * batches.pairs
+    groups = drawn[::MEMBERS] // MEMBERS  # in their order in the batch
     sliced = SlicedBatches(sampler, packer, GROUPS // replicas, replicas)
     expected_labels, expected_order, slices, _ = sliced.batch(3, replica)
-    np.testing.assert_array_equal(labels, expected_labels)
+    np.testing.assert_array_equal(labels, expected_labels[groups])
+    np.testing.assert_array_equal(drawn, (groups[:, None] * MEMBERS + np.arange(MEMBERS)).ravel())
     texts = [
         ids[part, start : start + length].tolist()
         for part in range(len(ids))
         for start, length in zip(starts[part], lengths[part], strict=True)
     ]
     expected = [row[:length].tolist() for rows, _, ends in slices for row, length in zip(rows, ends, strict=True)]
-    assert [texts[i] for i in order] == [expected[i] for i in expected_order]
-    assert sorted(numbers.ravel()) == list(range(replica * batches.pairs, (replica + 1) * batches.pairs))
-    assert (numbers.ravel()[order] == np.arange(batches.pairs) + replica * batches.pairs).all()
+    assert [texts[i] for i in order] == [expected[i] for i in expected_order[drawn]]
+    assert sorted(drawn) == list(range(batches.pairs))
     for part in range(len(ids)):
         assert (np.bincount(owners[part][owners[part] >= 0]) == lengths[part]).all()
     if room < 10**6:
         assert len(ids) > 1 and ids.shape[1] <= room * 1.2
+
+
+@pytest.mark.parametrize("width", [None, 256])
+def test_parts_have_whole_groups_where_these_fit(sampler, packer, width):
+    batches = planned(sampler, packer, width, room=4096)
+    assert batches.whole and batches.parts > 1 and max(batches.sizes) <= 1.2 * 4096
+    for step in range(8):
+        _, order, pairs, _ = batches.batch(step)
+        share = batches.pairs // batches.parts
+        assert (order // share == np.repeat(np.arange(batches.parts), share)).all()
+        lengths = pairs.lengths.sum(axis=1)
+        assert lengths.max() < 1.25 * lengths.mean()
+
+
+def test_groups_larger_than_a_part_are_divided(sampler, packer):
+    batches = planned(sampler, packer, room=400)
+    assert not batches.whole and batches.parts > GROUPS and max(batches.sizes) <= 1.2 * 400
+    assert set(batches.batch(0).pairs.numbers.ravel()) == set(range(batches.pairs))
 
 
 def test_the_dataset_deals_the_same(sampler, packer):

@@ -18,7 +18,10 @@ PAPER = TrainConfig("msmarco-passage", "bm25.trec")
         ({"loss": "margin-mse", "teacher": "t.trec", "group": 1}, "--group 1: --loss margin-mse compares passages"),
         ({"r_drop": -1.0}, "--r-drop -1.0: give a weight of 0 or more"),
         ({"r_drop": float("nan")}, "--r-drop nan"),
-        ({"r_drop": 1.0, "loss": "mse", "teacher": "t.trec", "group": 1}, "--r-drop 1.0: changes nothing in groups of one"),
+        (
+            {"r_drop": 1.0, "loss": "mse", "teacher": "t.trec", "group": 1},
+            "--r-drop 1.0: changes nothing in groups of one",
+        ),
         ({"xla": True, "strategy": "tpu"}, "--xla: what runs on a TPU is compiled by XLA anyway; leave it out"),
         ({"strategy": "magic"}, "--strategy 'magic': known are mirrored, one_device, multi_worker_mirrored, tpu"),
         ({"keep": "all"}, "--keep 'all': known are last, best"),

@@ -78,7 +78,7 @@ class Steps:
         taken = [step(feed) for _ in range(steps)]
         return [[float(value) for value in one[:3]] for one in taken], self.moments(optimizer)
 
-    def packed(self, parts=1, width=None, steps=1, xla=False, optimizer=None, r_drop=0.0, clip_norm=0.0):
+    def packed(self, parts=1, width=None, steps=1, xla=False, optimizer=None, r_drop=0.0, clip_norm=0.0, whole=False):
         """As `sliced`, and the step itself."""
         from lce_tf.model.packed import PackedModel
         from lce_tf.training.objective import Objective
@@ -89,9 +89,8 @@ class Steps:
         replicas = self.strategy.num_replicas_in_sync
         pairs = GROUPS * GROUP * self.windows // replicas
         room = pairs // parts * 32
-        feed = self.feed(
-            PackedBatches(self.sampler, self.inputs.packer, GROUPS // replicas, replicas, width, parts, (room,))
-        )
+        given = self.sampler, self.inputs.packer, GROUPS // replicas, replicas, width, parts, (room,), whole
+        batches = PackedBatches(*given)
         optimizer = optimizer or self.optimizer()
         step = PackedStep(
             self.strategy,
@@ -99,8 +98,10 @@ class Steps:
             Objective(self.loss, self.model.scoring, GROUPS, self.windows, r_drop),
             AdamUpdate(optimizer, self.model.trainable_variables, clip_norm, in_program=True),
             packed=PackedModel(self.model, width, kernels=False),
+            whole=batches.whole,
             xla=xla,
         )
+        feed = self.feed(batches)
         taken = [step(feed) for _ in range(steps)]
         return [[float(value) for value in one[:3]] for one in taken], self.moments(optimizer), step
 
@@ -111,11 +112,14 @@ def close(found, expected):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5 * largest)
 
 
-@pytest.mark.parametrize(("parts", "width", "xla"), [(1, None, False), (1, 32, True), (4, None, False)])
-def test_steps_are_those_of_the_sliced_layout(files, parts, width, xla):
+@pytest.mark.parametrize(
+    ("parts", "whole", "width", "xla"),
+    [(1, True, None, False), (1, True, 32, True), (4, False, None, False), (4, True, None, False), (2, True, 32, True)],
+)
+def test_steps_are_those_of_the_sliced_layout(files, parts, whole, width, xla):
     steps = Steps(files)
     figures, moments = steps.sliced(steps=2)
-    found, after, _ = steps.packed(parts, width, steps=2, xla=xla)
+    found, after, _ = steps.packed(parts, width, steps=2, xla=xla, whole=whole)
     np.testing.assert_allclose(found, figures, rtol=2e-5)
     close(after, moments)
 
@@ -124,16 +128,17 @@ def test_dropout_masks_are_the_same_in_any_parts_and_rows(files):
     steps = Steps(files, backbone=files.with_dropout)
     figures, moments, _ = steps.packed(steps=2)
     assert figures[0][0] != pytest.approx(steps.sliced()[0][0][0], rel=1e-3)  # masks there are
-    for parts, width in ((1, 32), (4, None)):
-        found, after, _ = steps.packed(parts, width, steps=2)
+    for parts, width, whole in ((1, 32, True), (4, None, False), (4, None, True)):
+        found, after, _ = steps.packed(parts, width, steps=2, whole=whole)
         np.testing.assert_allclose(found, figures, rtol=2e-5)
         close(after, moments)
 
 
-def test_windows_that_a_document_has_not_count_for_nothing(files):
+@pytest.mark.parametrize("whole", [False, True])
+def test_windows_that_a_document_has_not_count_for_nothing(files, whole):
     steps = Steps(files, windows=3)
     figures, moments = steps.sliced()
-    found, after, _ = steps.packed(parts=2)
+    found, after, _ = steps.packed(parts=2, whole=whole)
     np.testing.assert_allclose(found, figures, rtol=2e-5)
     close(after, moments)
 
@@ -183,10 +188,21 @@ def test_each_size_is_traced_once(files):
 def test_r_drop_compares_two_masks(files):
     steps = Steps(files, backbone=files.with_dropout)
     plain, whole = steps.packed()[0], steps.packed(r_drop=1.0)
-    in_parts = steps.packed(parts=4, r_drop=1.0)
     assert whole[0][0][0] > plain[0][0]
-    np.testing.assert_allclose(in_parts[0], whole[0], rtol=2e-5)
-    close(in_parts[1], whole[1])
+    for groups_whole in (False, True):
+        in_parts = steps.packed(parts=4, r_drop=1.0, whole=groups_whole)
+        np.testing.assert_allclose(in_parts[0], whole[0], rtol=2e-5)
+        close(in_parts[1], whole[1])
+
+
+@pytest.mark.parametrize(("whole", "passes"), [(True, 1), (False, 2)])
+def test_parts_of_whole_groups_are_computed_once(files, monkeypatch, whole, passes):
+    from lce_tf.model.packed import PackedModel
+
+    traced, logits = [], PackedModel.logits
+    monkeypatch.setattr(PackedModel, "logits", lambda *given: traced.append(given) or logits(*given))
+    Steps(files).packed(parts=4, whole=whole)
+    assert len(traced) == passes
 
 
 def test_weight_decay_and_clipping_are_those_of_the_sliced_layout(files):
