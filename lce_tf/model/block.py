@@ -13,7 +13,7 @@ from lce_tf.model.precision import PRECISIONS, Precision
 
 
 class Block(keras.layers.Layer):
-    """One transformer layer over `[batch * length, hidden]`.
+    """One transformer layer over the tokens of a `Grid`, `[tokens, hidden]`.
 
     With `cls_only` the result is the first token's vector alone, `[batch, hidden]`: keys and values still come
     from every token, so it equals row 0 of the full result. The batch is then padded with rows to ignore to a multiple
@@ -53,23 +53,22 @@ class Block(keras.layers.Layer):
             if "p2c" in config.pos_att_type:
                 self.position_query = Dense(size, inner, stddev, precision, "position_query")
 
-    def call(self, x, bias, shape, seed, layer, attention, shared, cls_only=False):
-        batch, length = shape
+    def call(self, x, bias, grid, seed, layer, attention, shared, cls_only=False):
         normed = x if self.attention_norm is None or not self.before else self.attention_norm(x)
         normed = tf.cast(normed, self.compute_dtype)
-        query, key, value = (self._one_by_one if self.plain else self._at_once)(normed, batch, length)
-        rows, multiple = length, 1
+        query, key, value = (self._one_by_one if self.plain else self._at_once)(normed, grid)
+        multiple = 1
         if cls_only:
-            rows, multiple = 1, self.row_multiple
-            query = query[:, :, :1]
-            x = tf.reshape(x, [batch, length, self.size])[:, 0]
+            multiple = self.row_multiple
+            query, x = query[:, :, :1], tf.gather(x, grid.firsts)
         logits = attention.logits(self, layer, query, key, shared) + bias
         weights = softmax_of_few(logits) if multiple > 1 and not self.plain else tf.nn.softmax(logits)
         weights = dropout(weights, self.attention_rate, seed, 4 * layer + 1)
         context = tf.transpose(tf.matmul(weights, value), [0, 2, 1, 3])
-        context = tf.reshape(context, [batch * rows, self.heads * self.head])
+        context = tf.reshape(context, [-1, self.heads * self.head])
+        context = context if cls_only else grid.computed(context)
         if multiple > 1:
-            x, context = (tf.pad(part, [[0, -batch % multiple], [0, 0]]) for part in (x, context))
+            x, context = (tf.pad(part, [[0, -grid.batch % multiple], [0, 0]]) for part in (x, context))
         context = dropout(self.attention_output(context), self.rate, seed, 4 * layer + 2)
         if self.before:
             x += tf.cast(context, x.dtype)
@@ -94,14 +93,14 @@ class Block(keras.layers.Layer):
             return product
         return product + tf.split(tf.cast(tf.convert_to_tensor(self.qkv.bias), x.dtype), 3)[part]
 
-    def _at_once(self, x, batch, length):
+    def _at_once(self, x, grid):
         """Queries, keys and values, [batch, heads, length, head] each, by one product."""
-        qkv = tf.reshape(self.qkv(x), [batch, length, 3, self.heads, self.head])
+        qkv = tf.reshape(grid.padded(self.qkv(x)), [grid.batch, grid.length, 3, self.heads, self.head])
         return tf.unstack(tf.transpose(qkv, [2, 0, 3, 1, 4]))
 
-    def _one_by_one(self, x, batch, length):
+    def _one_by_one(self, x, grid):
         for part in range(3):
-            heads = tf.reshape(self._part(part, x), [batch, length, self.heads, self.head])
+            heads = tf.reshape(grid.padded(self._part(part, x)), [grid.batch, grid.length, self.heads, self.head])
             yield tf.transpose(heads, [0, 2, 1, 3])
 
 

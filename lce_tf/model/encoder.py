@@ -8,6 +8,7 @@ from lce_tf.model.block import Block
 from lce_tf.model.config import EncoderConfig
 from lce_tf.model.decoder import Decoder
 from lce_tf.model.embeddings import Embeddings
+from lce_tf.model.grid import Grid
 from lce_tf.model.norm import make_norm
 from lce_tf.model.precision import PRECISIONS, Precision
 
@@ -22,13 +23,14 @@ class Encoder(keras.layers.Layer):
         order: for each layer of the computation, its index in `blocks`.
         attention: an entry of `ATTENTIONS`.
         row_multiple: see `lce_tf.model.tracing.filled`; 1 elsewhere.
+        unpadded: see `lce_tf.model.tracing.unpadded`.
         final_norm: the norm after the last layer of a pre-norm family; else None.
         decoder: the decoder of a family whose head reads the decoder's first step instead of [CLS]; else None.
     """
 
     def __init__(self, config: EncoderConfig, precision: Precision = PRECISIONS["float32"], name: str = "encoder"):
         super().__init__(name=name, dtype=precision.policy)
-        self.config, self.row_multiple, self.order = config, 1, config.order
+        self.config, self.row_multiple, self.unpadded, self.order = config, 1, False, config.order
         self.embeddings = Embeddings(config, precision, "embeddings")
         self.blocks = [Block(config, i, precision, f"block_{i}") for i in range(max(self.order) + 1)]
         self.attention = ATTENTIONS[config.family.attention](config, precision)
@@ -57,22 +59,22 @@ class Encoder(keras.layers.Layer):
         Returns:
             [batch, hidden] with `cls_only`, else [batch, length, hidden], in the compute dtype.
         """
-        batch, length = tf.unstack(tf.shape(input_ids))
+        grid = Grid.of(mask, self.unpadded)
         bias = (1.0 - tf.cast(mask, self.compute_dtype)) * tf.cast(MASKED, self.compute_dtype)
         bias = bias[:, None, None, :]
-        x = self.embeddings(input_ids, segment_ids, seed)
+        x = grid.computed(self.embeddings(input_ids, segment_ids, seed))
         if self.config.family.before:
             x = tf.cast(x, tf.float32)
-        shared = self.attention.shared(tf.range(length)[None], self.compute_dtype)
+        shared = self.attention.shared(tf.range(grid.length)[None], self.compute_dtype)
         first = cls_only and self.config.classifier_pooling == "cls"
         for layer, block in self.layers:
             last = first and layer == len(self.order) - 1
-            x = block(x, bias, (batch, length), seed, layer, self.attention, shared, cls_only=last)
+            x = block(x, bias, grid, seed, layer, self.attention, shared, cls_only=last)
         if self.final_norm is not None:
             x = self.final_norm(x)
         if first:
             return x
-        tokens = tf.reshape(x, [batch, length, self.config.hidden_size])
+        tokens = grid.padded(x)
         if not cls_only:
             return tokens
         if self.decoder is not None:

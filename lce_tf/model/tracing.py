@@ -30,6 +30,14 @@ def filled(model: tf.Module) -> contextlib.AbstractContextManager[None]:
     return _having(parts, "row_multiple", ROW_MULTIPLE)
 
 
+def unpadded(model: tf.Module) -> contextlib.AbstractContextManager[None]:
+    """Context in which a model's dense layers and norms are traced for the real tokens alone, not for padding.
+
+    Only attention then computes padding. The number of tokens is known at run time, so XLA cannot compile this form.
+    """
+    return _having([model.encoder], "unpadded", True)
+
+
 @contextlib.contextmanager
 def _having(parts: list, name: str, value: bool | int) -> Iterator[None]:
     before = [getattr(part, name) for part in parts]

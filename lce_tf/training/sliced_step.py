@@ -1,5 +1,7 @@
 """The training step over slices: pairs of similar length, each slice padded to its longest."""
 
+import contextlib
+import functools
 import itertools
 from collections.abc import Iterable, Sequence
 
@@ -7,6 +9,8 @@ import tensorflow as tf
 
 from lce_tf.groups.pipeline import Batch
 from lce_tf.model.cross_encoder import CrossEncoder
+from lce_tf.model.precision import device_kind
+from lce_tf.model.tracing import unpadded
 from lce_tf.training.objective import Objective
 from lce_tf.training.step import Step, Taken
 from lce_tf.training.update import AdamUpdate
@@ -40,7 +44,8 @@ class SlicedStep(Step):
         # A slice's pass is traced once and called for each slice; lengths differ, so the shape stays open.
         packed = [tf.TensorSpec([None, None], tf.int32), *[tf.TensorSpec([None], tf.int32)] * 2]
         compiled = {"jit_compile": True} if xla else {}
-        self._forward = tf.function(model.logits, input_signature=[*packed, tf.TensorSpec([2], tf.int32)], **compiled)
+        self._form = contextlib.nullcontext if xla or device_kind() != "cpu" else functools.partial(unpadded, model)
+        self._forward = tf.function(self._logits, input_signature=[*packed, tf.TensorSpec([2], tf.int32)], **compiled)
         # Inlined into a loop, sums of a weight's gradients would become temporary variables, which iterations share.
         self._replay = tf.function(self._differentiated, experimental_attributes={"_noinline": True}, **compiled)
 
@@ -88,6 +93,11 @@ class SlicedStep(Step):
             gradients = self._replayed(gradients, counts, earlier, tf.split(*upstream, sizes))
         return loss, spread, gradients
 
+    def _logits(self, *one) -> tf.Tensor:
+        """[pairs, outputs] logits of a slice."""
+        with self._form():
+            return self.model.logits(*one)
+
     def _scored(self, slices) -> list[tf.Tensor]:
         """The logits of all slices in one tensor, if there are any, computed one slice after the other."""
         if not slices:
@@ -125,7 +135,7 @@ class SlicedStep(Step):
             part: of each slice, (input_ids, type_0_lengths, lengths, seed, the loss's derivatives by its logits).
         """
         with tf.GradientTape() as tape:
-            logits = [self.model.logits(*one) for *one, _ in part]
+            logits = [self._logits(*one) for *one, _ in part]
         upstream = [given for *_, given in part]
         gradients = tape.gradient(logits, self.model.trainable_variables, output_gradients=upstream)
         return [_plus(*both) for both in zip(sums, gradients, strict=True)]

@@ -1,5 +1,6 @@
 """Every family gives the scores and gradients of transformers' PyTorch classes, in every form of its weights."""
 
+import contextlib
 import json
 
 import numpy as np
@@ -13,6 +14,7 @@ from lce_tf.model.families import FAMILIES
 from lce_tf.model.heads import HEADS
 from lce_tf.model.packed import PackedModel
 from lce_tf.model.precision import PRECISIONS
+from lce_tf.model.tracing import unpadded
 from lce_tf.model.weights import encoder_arrays
 from lce_tf.tokens.lengths import Lengths
 from lce_tf.tokens.rows import PackedPairs, best_fit
@@ -120,7 +122,7 @@ def in_rows(one, width: int = 64) -> PackedPairs:
     return PackedPairs(*(tf.constant(column, tf.int32) for column in columns))
 
 
-@pytest.mark.parametrize("form", ["slices", "rows"])
+@pytest.mark.parametrize("form", ["padded", "unpadded", "rows"])
 def test_gradients(one, folder, form):
     model = checkpoint.load(folder)
     variables = model.trainable_variables
@@ -128,7 +130,8 @@ def test_gradients(one, folder, form):
         if form == "rows":
             logits = PackedModel(model, 64, kernels=False).logits(in_rows(one))
         else:
-            logits = model.logits(*map(tf.constant, one.batch))
+            with unpadded(model) if form == "unpadded" else contextlib.nullcontext():
+                logits = model.logits(*map(tf.constant, one.batch))
         loss = tf.reduce_sum(logits**2)
     np.testing.assert_allclose(logits, one.logits, atol=1e-5)
     # Written over the weights, gradients come out under the weights' names.
