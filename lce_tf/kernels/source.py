@@ -3,8 +3,8 @@
 `python -m lce_tf.kernels.build` compiles it to Triton's intermediate representation, which the package carries as
 text and hands to XLA; only that command needs Triton.
 
-Every kernel reads its scalars from `params`, int32: the place of the dropout in the model, the threshold under which
-a draw (uint32) drops, the number of heads, the row size, the rows a program works on, and the bits of epsilon.
+Every kernel reads its scalars from `params`, int32: the site (number) of the dropout in the model, the threshold under
+which a draw (uint32) drops, the number of heads, the row size, the rows a program works on, and the bits of epsilon.
 `keys` [tokens] int32 are each token's part of the dropout seed.
 """
 
@@ -25,7 +25,7 @@ def _mixed(x):
 
 @triton.jit
 def _base(keys, params):
-    """The tokens' seeds for the dropout at this place of the model."""
+    """The tokens' seeds for the dropout at this site of the model."""
     return _mixed(keys.to(tl.uint32, bitcast=True) + tl.load(params).to(tl.uint32, bitcast=True) * 0x85EBCA6B)
 
 
