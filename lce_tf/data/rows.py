@@ -82,7 +82,7 @@ def sort_best_first(
     offsets: np.ndarray, passage_ids: np.ndarray, scores: np.ndarray, ranks: np.ndarray | None = None
 ) -> None:
     """Sorts the rows of each query in place: score descending, then rank ascending, then the present order."""
-    for first, last in _chunks(offsets):
+    for first, last in chunks(offsets):
         a, b = offsets[first], offsets[last]
         score = scores[a:b]
         rank = np.zeros(b - a, np.int8) if ranks is None else ranks[a:b]
@@ -99,7 +99,7 @@ def repeated_passage(offsets: np.ndarray, passage_ids: np.ndarray) -> tuple[int,
 
     Sorts 64-bit hashes, which is ten times as fast as sorting ids, and compares ids only if their hashes are equal.
     """
-    for first, last in _chunks(offsets):
+    for first, last in chunks(offsets):
         a, b = offsets[first], offsets[last]
         queries = owners_of(offsets[first : last + 1])
         hashes = id_hashes(passage_ids[a:b], queries)
@@ -122,7 +122,7 @@ def decreasing(offsets: np.ndarray, scores: np.ndarray) -> np.ndarray:
     If a list would pass the lowest float32, its last scores are raised by as little as needed.
     """
     falling = np.empty(len(scores), np.float32)
-    for first, last in _chunks(offsets):
+    for first, last in chunks(offsets):
         a, b = offsets[first], offsets[last]
         falling[a:b] = _decreasing(offsets[first : last + 1] - a, scores[a:b])
     return falling
@@ -143,6 +143,22 @@ def id_hashes(ids: np.ndarray, salt: np.ndarray | int) -> np.ndarray:
         hashes = (hashes ^ words) * np.uint64(0x9E37_79B9_7F4A_7C15)
         hashes ^= hashes >> np.uint64(29)
     return hashes
+
+
+def chunks(offsets: np.ndarray, rows: int | None = None) -> Iterator[tuple[int, int]]:
+    """Ranges (first, last + 1) of queries that have at most `rows` rows together, to keep scratch arrays small.
+
+    Args:
+        offsets: [queries + 1]; a query with more rows is a range of its own.
+        rows: None: about a million.
+    """
+    rows = rows or _CHUNK_ROWS
+    first = 0
+    while first < len(offsets) - 1:
+        last = int(np.searchsorted(offsets, offsets[first] + rows, "right")) - 1
+        last = min(max(last, first + 1), len(offsets) - 1)
+        yield first, last
+        first = last
 
 
 def _decreasing(offsets: np.ndarray, scores: np.ndarray) -> np.ndarray:
@@ -172,14 +188,6 @@ def _from_ordinals(numbers: np.ndarray) -> np.ndarray:
     return (bits | ((numbers < 0).astype(np.uint32) << np.uint32(31))).view(np.float32)
 
 
-def _chunks(offsets: np.ndarray) -> Iterator[tuple[int, int]]:
-    """Ranges of queries with about a million rows together, to keep scratch arrays small."""
-    first = 0
-    while first < len(offsets) - 1:
-        last = int(np.searchsorted(offsets, offsets[first] + _CHUNK_ROWS, "right")) - 1
-        last = min(max(last, first + 1), len(offsets) - 1)
-        yield first, last
-        first = last
 
 
 def _inner_bounds(offsets: np.ndarray, first: int, last: int) -> np.ndarray:

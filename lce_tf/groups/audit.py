@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from lce_tf.data.draws import mix
-from lce_tf.data.rows import owners_of, ranks_of, stretches
+from lce_tf.data.rows import chunks, owners_of, ranks_of, stretches
 from lce_tf.groups.pool import Findings, TrainingPool
 from lce_tf.tokens.packing import Packer
 from lce_tf.tokens.store import TokenStore
@@ -79,31 +79,35 @@ class Audit:
 def audit(pool: TrainingPool, packer: Packer, members: int, examples: int) -> Audit:
     """The audit of a training pool.
 
+    The candidates are counted for some of the queries at a time: a hundred million at once would take ten gigabytes.
+
     Args:
         packer: truncates pairs as training does; its stores are those of the pool.
         members: passages per training example (1: single pairs).
         examples: number of examples that will be drawn.
     """
-    counts = np.diff(pool.negative_offsets)
-    owners = owners_of(pool.negative_offsets)
-    query_rows = pool.query_rows[owners]
-    kept = covered(packer, query_rows, pool.negatives)
-    texts = _text_hashes(packer.queries, pool.query_rows)
-    positives = _text_hashes(packer.passages, pool.positives)
-    positive_owners = owners_of(pool.positive_offsets)
-    rows, inverse = np.unique(pool.negatives, return_inverse=True)
-    negatives = _text_hashes(packer.passages, rows)[inverse]
-    # Combines the hashes of text and query, so that a negative matches only positives of the same query.
-    copies = np.isin(negatives ^ mix(owners), positives ^ mix(positive_owners))
+    counts, pairs = np.diff(pool.negative_offsets), len(pool.negatives)
+    texts, hashes = _text_hashes(packer.queries, pool.query_rows), _candidate_hashes(pool, packer.passages)
+    cut = windows = copies = 0
+    for first, last in chunks(pool.negative_offsets):
+        owners = first + owners_of(pool.negative_offsets[first : last + 1])
+        rows = _rows(pool.negatives, pool.negative_offsets, first, last)
+        kept = covered(packer, pool.query_rows[owners], rows)
+        cut += int((packer.passages.lengths(rows) > kept).sum())
+        windows += int(packer.counts(rows).sum())
+        positives = _rows(pool.positives, pool.positive_offsets, first, last)
+        positive_owners = first + owners_of(pool.positive_offsets[first : last + 1])
+        # Combines the hashes of text and query, so that a negative matches only positives of the same query.
+        copies += int(np.isin(hashes[rows] ^ mix(owners), hashes[positives] ^ mix(positive_owners)).sum())
     _, repeats = np.unique(texts, return_counts=True)
     return Audit(
         findings=pool.findings,
         usable=len(pool),
         members=members,
         queries_cut=float(np.mean(packer.queries.lengths(pool.query_rows) > packer.lengths.query)),
-        passages_cut=float(np.mean(packer.passages.lengths(pool.negatives) > kept)) if len(kept) else 0.0,
-        windows=float(np.mean(packer.counts(pool.negatives))) if len(kept) else 1.0,
-        copies=int(copies.sum()),
+        passages_cut=cut / pairs if pairs else 0.0,
+        windows=windows / pairs if pairs else 1.0,
+        copies=copies,
         same_queries=int(repeats[repeats > 1].sum()),
         examples=examples,
         groups=_distinct(np.diff(pool.positive_offsets), counts, members),
@@ -126,14 +130,31 @@ def _choices(negatives: int, drawn: int) -> int:
     return math.comb(negatives, drawn) if negatives >= drawn else math.comb(negatives + drawn - 1, drawn)
 
 
-# Texts hashed at a time, since each wordpiece takes some forty bytes meanwhile.
-_BLOCK = 200_000
+def _rows(candidates: np.ndarray, offsets: np.ndarray, first: int, last: int) -> np.ndarray:
+    """int64 passage rows of the candidates of the queries [first, last)."""
+    return candidates[offsets[first] : offsets[last]].astype(np.int64)
+
+
+def _candidate_hashes(pool: TrainingPool, passages: TokenStore) -> np.ndarray:
+    """[passages] uint64 hashes of the texts that are a positive or a negative of a query; 0 for the others."""
+    used = np.zeros(len(passages), bool)
+    used[pool.positives] = True
+    for first, last in chunks(pool.negative_offsets):
+        used[_rows(pool.negatives, pool.negative_offsets, first, last)] = True
+    hashes, rows = np.zeros(len(passages), np.uint64), np.flatnonzero(used)
+    hashes[rows] = _text_hashes(passages, rows)
+    return hashes
+
+
+# Wordpieces hashed at a time, since each takes some forty bytes meanwhile.
+_WORDPIECES = 1 << 22
 
 
 def _text_hashes(store: TokenStore, rows: np.ndarray) -> np.ndarray:
     """[rows] uint64 hashes of the texts' wordpieces; texts with equal wordpieces have equal hashes."""
-    blocks = [_hashes(store, rows[first : first + _BLOCK]) for first in range(0, len(rows), _BLOCK)]
-    return np.concatenate(blocks) if blocks else np.zeros(0, np.uint64)
+    ends = np.concatenate([[0], np.cumsum(store.lengths(rows))])
+    parts = [_hashes(store, rows[first:last]) for first, last in chunks(ends, _WORDPIECES)]
+    return np.concatenate(parts) if parts else np.zeros(0, np.uint64)
 
 
 def _hashes(store: TokenStore, rows: np.ndarray) -> np.ndarray:

@@ -2,13 +2,16 @@
 
 import json
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
 
+from lce_tf.data import rows
 from lce_tf.data.runs import Run
+from lce_tf.groups import audit as module
 from lce_tf.groups.audit import audit
-from lce_tf.groups.pool import PoolConfig, build_pool
+from lce_tf.groups.pool import Findings, PoolConfig, TrainingPool, build_pool
 from lce_tf.tokens.lengths import Lengths
 from lce_tf.tokens.packing import Packer
 from lce_tf.tokens.store import TokenStore
@@ -59,6 +62,57 @@ def test_counts_by_hand():
     assert found.queries_cut == pytest.approx(1 / 3)  # q2 has 8 letters, 6 are kept
     # p6's 12 letters and 14 - 3 - 2 = 9 places: cut for q1 and q3; everything else fits. 3 + 4 + 3 pairs.
     assert found.passages_cut == pytest.approx(2 / 10)
+
+
+@pytest.mark.parametrize("size", [1, 4, 7])
+def test_queries_counted_some_at_a_time_give_the_same(monkeypatch, size):
+    whole = audited(short_lists="replace"), audited(group=2, members=1)
+    monkeypatch.setattr(rows, "_CHUNK_ROWS", size)
+    monkeypatch.setattr(module, "_WORDPIECES", size)
+    assert (audited(short_lists="replace"), audited(group=2, members=1)) == whole
+    test_counts_by_hand()
+
+
+def test_memory_does_not_grow_with_the_candidates(monkeypatch):
+    queries, negatives = 400, 1000
+    texts, passages = (store({f"x{i}": "ab" for i in range(count)}) for count in (queries, negatives + 1))
+    lists = np.tile(np.arange(1, negatives + 1, dtype=np.int32), queries)
+    pool = TrainingPool(
+        np.arange(queries),
+        np.arange(queries, dtype=np.uint64),
+        np.zeros(queries, np.int64),
+        np.arange(queries + 1),
+        lists,
+        np.arange(queries + 1) * negatives,
+        Findings(),
+    )
+    monkeypatch.setattr(rows, "_CHUNK_ROWS", 10_000)
+    packer = Packer(texts, passages, (1, 2, 0), Lengths(6, 14))
+    tracemalloc.start()
+    found = audit(pool, packer, 3, 30)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    # All 400,000 negatives have the text of the only positive. One int64 for each of them would be 3.2 MB.
+    assert (found.copies, found.passages_cut, found.windows) == (queries * negatives, 0.0, 1.0)
+    assert peak < 8 * len(lists)
+
+
+def test_window_numbers_beyond_32_bits():
+    # The last passage's windows have the numbers from 3 << 30 on; the pool's rows are 32 bits wide.
+    passages = store({"p1": "ab", "p2": "abc", "p3": "d", "p4": "abcdefgh"})
+    pool = TrainingPool(
+        np.arange(1),
+        np.arange(1, dtype=np.uint64),
+        np.zeros(1, np.int64),
+        np.arange(2),
+        np.array([1, 3], np.int32),
+        np.array([0, 2]),
+        Findings(),
+    )
+    packer = Packer(store({"q1": "ab"}), passages, (1, 2, 0), Lengths(2, 8, 3, 1, 1 << 30))
+    found = audit(pool, packer, 2, 1)
+    # p4's eight letters need 8 - 3 + 1 windows of three, p2 one.
+    assert (found.passages_cut, found.windows) == (0.0, 3.5)
 
 
 def test_nothing_is_cut_when_all_fits_exactly():
