@@ -1,5 +1,6 @@
 """The shape of an encoder, as read from a checkpoint's Hugging Face `config.json`, and how its output is scored."""
 
+import hashlib
 import json
 from dataclasses import asdict, dataclass, fields
 from typing import Any
@@ -153,6 +154,11 @@ class EncoderConfig:
         known = list(defaults)[: list(defaults).index("pad_token_id")]
         defaults["head_size"] = self.hidden_size // self.num_attention_heads
         return {name: value for name, value in values.items() if name in known or value != defaults[name]}
+
+    @property
+    def key(self) -> str:
+        """16 hexadecimal digits that change with the configuration; with the weights they determine the vectors."""
+        return hashlib.sha256(json.dumps(self.as_json(), sort_keys=True).encode()).hexdigest()[:16]
 
 
 def unknown_family(name: str) -> str:

@@ -28,7 +28,7 @@ class Embedder:
     """Encodes texts: `embedder(texts)` returns their vectors.
 
     Attributes:
-        key: identity of weights, tokenizer, pooling, similarity and length, fit for a file name.
+        key: identity of weights, configuration, tokenizer, pooling, similarity and length, fit for a file name.
     """
 
     def __init__(self, encoder, tokenizer: WordPieces, key: str, pooling: str, similarity: str, max_length: int):
@@ -101,9 +101,10 @@ class Embedder:
                 f"{name}: its tokenizer has {tokenizer.size} wordpieces, its config.json {config.vocab_size}; they do "
                 "not belong together"
             )
-        identity = f"{hub.weights_sha256(folder)[:12]}-{tokenizer.key[:8]}-{pooling}-{similarity}-{max_length}"
+        model = f"{hub.weights_sha256(folder)[:12]}-{config.key[:8]}-{tokenizer.key[:8]}"
+        how = f"{pooling}-{similarity}-{max_length}"
         watched.check()
-        return cls(encoder, tokenizer, f"{Path(name).name}-{identity}", pooling, similarity, max_length)
+        return cls(encoder, tokenizer, f"{Path(name).name}-{model}-{how}", pooling, similarity, max_length)
 
     def __call__(self, texts: Sequence[str], kind: str = "passage") -> np.ndarray:
         """The vectors of texts, [texts, hidden] float32; `kind`, "query" or "passage", counts only for "tct"."""

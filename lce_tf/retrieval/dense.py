@@ -23,7 +23,7 @@ QUERY_BLOCK = 2_048  # queries searched at once
 class Embed(Protocol):
     """An encoder: returns one vector per text. A passage's score is the inner product of its vector and the query's."""
 
-    key: str  # identifies weights, pooling and normalisation; part of the name of the cache folder
+    key: str  # identifies weights, configuration, pooling and normalisation; part of the name of the cache folder
 
     def __call__(self, texts: Sequence[str], kind: Literal["query", "passage"]) -> np.ndarray:
         """[texts, dimensions] float32."""

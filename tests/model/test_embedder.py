@@ -1,3 +1,4 @@
+import json
 import shutil
 
 import numpy as np
@@ -72,6 +73,22 @@ def test_no_texts(minilm):
 def test_key_names_what_decides_the_vectors(minilm):
     assert minilm.key.startswith("minilm-53aa51172d14-") and minilm.key.endswith("-mean-cosine-256")
     assert "/" not in minilm.key
+
+
+def test_another_config_of_the_same_weights_has_another_key(tmp_path, hf_model):
+    hf_model("BertModel", vocab_size=30522, max_position_embeddings=20).save_pretrained(tmp_path)
+    for name in ("vocab.txt", "tokenizer.json", "tokenizer_config.json"):
+        if (hub.locate("minilm") / name).is_file():
+            shutil.copy(hub.locate("minilm") / name, tmp_path)
+
+    def embedder(**settings):
+        values = json.loads((tmp_path / "config.json").read_text())
+        (tmp_path / "config.json").write_text(json.dumps({**values, **settings}))
+        return Embedder.load(str(tmp_path), max_length=20)
+
+    gelu, renamed, relu = embedder(hidden_act="gelu"), embedder(_name_or_path="other"), embedder(hidden_act="relu")
+    assert gelu.key == renamed.key != relu.key
+    assert np.abs(gelu(TEXTS) - relu(TEXTS)).max() > 1e-4
 
 
 def test_fewer_positions_than_the_next_multiple_of_16(tmp_path, hf_model):
