@@ -9,6 +9,7 @@ from lce_tf.data.qrels import judgments_key
 from lce_tf.foundation.settings import check, setting
 from lce_tf.foundation.steps import Steps
 from lce_tf.model import checkpoint, hub
+from lce_tf.model.config import EncoderConfig
 from lce_tf.reranking.engine import ENGINES
 from lce_tf.reranking.rerank import RerankConfig, rerank
 from lce_tf.training.config import TrainConfig
@@ -25,13 +26,14 @@ def data_hashes(name: str, split: str | None) -> dict[str, str]:
 
 
 def backbone_hashes(name: str) -> dict[str, str]:
-    """Hashes of a backbone's weights, which a trained product depends on.
+    """Hashes of a backbone's weights and configuration, which a trained product depends on.
 
     Of weights in several files the first hash is the index's alone, as older records have it.
     """
     folder = hub.locate(name)
     file = hub.weight_file(folder)
-    hashes = {"backbone_sha256": file_sha256(file)}
+    config = EncoderConfig.from_huggingface(hub.read_config(folder), str(folder / "config.json"))
+    hashes = {"backbone_sha256": file_sha256(file), "backbone_config": config.key}
     return hashes | ({"backbone_shards_sha256": hub.weights_sha256(folder)} if file.suffix == ".json" else {})
 
 

@@ -15,6 +15,7 @@ from lce_tf.foundation.files import make_folder, read_json, write_json
 from lce_tf.foundation.footprint import give_back
 from lce_tf.foundation.steps import is_made, make_once, record_of
 from lce_tf.model import checkpoint, hub
+from lce_tf.model.config import EncoderConfig
 from lce_tf.paper.rows import Checkpoint
 from lce_tf.replication import made
 from lce_tf.replication.inputs import Inputs
@@ -48,7 +49,7 @@ class Products(Inputs):
         super().__init__(preset, folder)
         self.stage, self._told = stage, told
         self._seconds: dict[Path, float] = {}
-        self._hashed_weights: dict[str, str] = {}
+        self._hashed_models: dict[str, tuple[str, str]] = {}
 
     @property
     def seconds(self) -> float:
@@ -183,13 +184,15 @@ class Products(Inputs):
         return {}
 
     def _weights(self, setting: str, name: str) -> dict[str, str]:
-        """The hash of a model's weights as a setting, if it is a folder, in which other weights may be put."""
+        """Hashes of a model's weights and configuration as settings, if it is a folder, in which others may be put."""
         folder = Path(name)
         if not folder.is_dir():
             return {}
-        if name not in self._hashed_weights:
-            self._hashed_weights[name] = hub.weights_sha256(folder)
-        return {f"{setting}_sha256": self._hashed_weights[name]}
+        if name not in self._hashed_models:
+            config = EncoderConfig.from_huggingface(hub.read_config(folder), str(folder / "config.json"))
+            self._hashed_models[name] = hub.weights_sha256(folder), config.key
+        weights, key = self._hashed_models[name]
+        return {f"{setting}_sha256": weights, f"{setting}_config": key}
 
     @property
     def _evaluates(self) -> bool:

@@ -20,7 +20,7 @@ from lce_tf.reranking.shards import Shard
 from lce_tf.training.config import TrainConfig
 from lce_tf.training.inputs import read_inputs
 from lce_tf.training.job import train
-from lce_tf.training.records import versions
+from lce_tf.training.records import inputs_before, versions
 
 # The files of a trained checkpoint that are compared.
 WEIGHTS = ("model.safetensors", "config.json")
@@ -93,7 +93,8 @@ def _train_again(product: Path, output: str | Path) -> Iterator[Compared]:
         raise UserError(f"{product}: this training has not finished; there is nothing to compare with yet")
     with TRAINING.reading(here.manifest):
         config = _config(TrainConfig, facts["config"], here.manifest)
-    _check_inputs(here.manifest, facts["inputs"], read_inputs(config).hashes)
+    now = read_inputs(config).hashes
+    _check_inputs(here.manifest, inputs_before(facts, now), now)
     folder = train(config, output)
     for name in WEIGHTS:
         yield Compared(str(product / name), sha256_of(product / name), sha256_of(folder / name))

@@ -96,6 +96,7 @@ def read_inputs(config: TrainConfig) -> TrainingInputs:
         "queries": queries.key,
         "judgments": judgments_key(qrels),
         "backbone": hub.weights_sha256(folder),
+        "backbone_config": encoder.key,
         "tokenizer": tokenizer.key,
     }
     if kept := recorded(template, tokenizer):

@@ -17,6 +17,8 @@ from lce_tf.training.config import DEFAULTS, TrainConfig
 
 # Settings that say where to compute, not what; they may differ when a training resumes.
 PLACES = having(TrainConfig, "place")
+# Hashes of inputs that older manifests lack; there they count as unchanged.
+LATER = ("backbone_config",)
 # TensorBoard names of curves outside the group "train".
 CURVES = {"dev_mrr_10": "dev/MRR@10"}
 PACKAGES = ("lce_tf", "tensorflow", "tf-keras", "tf-models-official", "transformers", "tokenizers", "numpy")
@@ -53,6 +55,11 @@ def begun_precision(folder: Path) -> str | None:
     return here.facts().get("precision") if here.begun else None
 
 
+def inputs_before(facts: dict[str, Any], now: dict[str, str]) -> dict[str, str]:
+    """The hashes of the inputs in a manifest's facts; of `LATER`, what it lacks is taken from the hashes `now`."""
+    return {**{name: now[name] for name in LATER if name in now}, **facts.get("inputs", {})}
+
+
 def open_manifest(folder: Path, config: TrainConfig, hashes: dict[str, str], facts: dict[str, Any]) -> None:
     """Writes `manifest.json`, or checks that an existing one is of the same training.
 
@@ -64,9 +71,10 @@ def open_manifest(folder: Path, config: TrainConfig, hashes: dict[str, str], fac
         before = here.facts()
         if not all(isinstance(before.get(part, {}), dict) for part in this):
             raise UserError(f"{here.manifest}: is no manifest of lce train; choose another --output")
+        # Settings missing from an older manifest had their default values.
+        there = {"config": {**DEFAULTS, **before.get("config", {})}, "inputs": inputs_before(before, hashes)}
         for part, value in this.items():
-            # Settings missing from an older manifest had their default values.
-            old = {**(DEFAULTS if part == "config" else {}), **before.get(part, {})}
+            old = there[part]
             names = {*value, *old}.difference(PLACES)
             changed = sorted(name for name in names if value.get(name) != old.get(name))
             if changed:

@@ -172,6 +172,11 @@ def test_other_weights_in_the_same_folder_are_refused(preset, tmp_path, made, tr
         ask, name = (lambda: Products(changed, tmp_path).first_stage("dense", "dev")), "encoder"
     path = ask()
     assert settings_of(path)[f"{name}_sha256"] == module.hub.weights_sha256(model)
+    whole = (model / "config.json").read_text()
+    (model / "config.json").write_text(json.dumps({**json.loads(whole), "hidden_act": "relu"}))
+    with pytest.raises(UserError, match=f"was made with {name}_config"):
+        ask()
+    (model / "config.json").write_text(whole)
     with open(model / "model.safetensors", "ab") as file:
         file.write(b"x")
     with pytest.raises(UserError, match=f"was made with {name}_sha256"):

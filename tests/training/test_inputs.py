@@ -10,7 +10,8 @@ from lce_tf.training.inputs import read_inputs
 def test_pool_hashes_and_lengths(files):
     inputs = read_inputs(files.config())
     assert len(inputs.pool) == 12 and inputs.dev == ()
-    assert set(inputs.hashes) == {"run", "collection", "backbone", "tokenizer", "queries", "judgments"}
+    hashed = {"run", "collection", "backbone", "backbone_config", "tokenizer", "queries", "judgments"}
+    assert set(inputs.hashes) == hashed
     assert (inputs.packer.lengths.query, inputs.packer.lengths.sequence) == (8, 32)
 
 
@@ -69,6 +70,17 @@ def test_a_tokenizer_larger_than_the_vocabulary_is_refused(files, tmp_path):
     (folder / "config.json").write_text(json.dumps({**values, "vocab_size": 10}))
     with pytest.raises(UserError, match="they do not belong together"):
         read_inputs(files.config(backbone=str(folder)))
+
+
+def test_another_config_of_the_same_weights_changes_its_hash(files, tmp_path):
+    import shutil
+
+    folder = shutil.copytree(files.backbone, tmp_path / "backbone")
+    before = read_inputs(files.config(backbone=str(folder))).hashes
+    values = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**values, "hidden_act": "relu"}))
+    after = read_inputs(files.config(backbone=str(folder))).hashes
+    assert [name for name in before if before[name] != after[name]] == ["backbone_config"]
 
 
 @pytest.mark.parametrize(

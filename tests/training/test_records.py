@@ -50,6 +50,14 @@ def test_another_run_is_refused_by_name(tmp_path, config, hashes, message):
     assert (tmp_path / "manifest.json").read_bytes() == before
 
 
+def test_a_hash_that_an_older_manifest_lacks_counts_as_unchanged(tmp_path):
+    open_manifest(tmp_path / "old", CONFIG, HASHES, {})
+    open_manifest(tmp_path / "old", CONFIG, {**HASHES, "backbone_config": "ab"}, {})
+    open_manifest(tmp_path / "new", CONFIG, {**HASHES, "backbone_config": "ab"}, {})
+    with pytest.raises(UserError, match="another inputs: backbone_config is 'ab' there and 'cd' here"):
+        open_manifest(tmp_path / "new", CONFIG, {**HASHES, "backbone_config": "cd"}, {})
+
+
 def test_another_tpu_goes_on_with_it(tmp_path):
     open_manifest(tmp_path, replace(CONFIG, strategy="tpu", tpu="first"), HASHES, {})
     open_manifest(tmp_path, replace(CONFIG, strategy="tpu", tpu="second"), HASHES, {})
