@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from lce_tf.data.hashes import file_sha256
 from lce_tf.data.qrels import Qrels
 from lce_tf.data.rows import ranks_of
 from lce_tf.data.runs import Run, read_run
@@ -20,7 +21,7 @@ from lce_tf.foundation.files import check_output
 from lce_tf.foundation.settings import setting
 from lce_tf.reranking.aligned import rows_of
 from lce_tf.reranking.order import reordered
-from lce_tf.reranking.outputs import check_sum, manifest_file, raw_scores, read_manifest, read_raw
+from lce_tf.reranking.outputs import check_sum, manifest_file, raw_scores, read_manifest, read_raw, scores_file
 
 COSTS = ("pairs", "seconds")
 FIGURES = (".svg", ".png")
@@ -101,7 +102,7 @@ def curves(config: CurveConfig) -> list[Curve]:
     reranked are ordered by the kept scores.
 
     Raises:
-        UserError: bad input, such as a depth to which a run is not scored.
+        UserError: bad input, such as a depth to which a run is not scored, or a missing earlier stage of a cascade.
     """
     for file, option in ((config.figure, "--figure"), (config.json, "--json")):
         spare_inputs(file, [one for path in config.runs for one in _behind(path)], option)
@@ -151,23 +152,44 @@ def _taken_apart(path: str) -> Scored:
     if (rows < 0).any():
         raise UserError(f"{path}: lacks rows of {facts['run']}; a shard has no curve, merge the shards first")
     seconds, pairs = facts.get("seconds"), facts["pairs"]
-    before = _cost(facts["run"], first)
-    return Scored(first, scores[rows], facts["depth"], seconds / pairs if seconds and pairs else None, *before)
+    work = _work(facts["run"], first.sha256, path).values()
+    pairs_before, times = sum(number for number, _ in work), [time for _, time in work]
+    seconds_before = None if None in times else float(sum(times))
+    rate = seconds / pairs if seconds and pairs else None
+    return Scored(first, scores[rows], facts["depth"], rate, pairs_before, seconds_before)
 
 
-def _cost(path: str, run: Run) -> tuple[int, float | None]:
-    """Pairs and seconds of all rerankings behind a run; (0, 0.0) for a first stage, seconds None if unknown."""
-    if not Path(manifest_file(path)).is_file():
-        return 0, 0.0
+def _work(path: str, sha256: str, by: str) -> dict[str, tuple[int, float | None]]:
+    """Pairs and seconds (None: unknown) of every reranking behind a run, by the SHA-256 of the run that it wrote.
+
+    Args:
+        path: the run; {} for a first stage, which has no manifest.
+        sha256: of the run, as the manifest of `by`, the run made of it, has it.
+
+    Raises:
+        UserError: the run, or the manifest that says what it cost, is missing or of another run.
+    """
+    manifest = manifest_file(path)
+    if not Path(manifest).is_file():
+        if not Path(path).is_file():
+            raise UserError(f"{path}: no such file, though {by} was made of it; put it there again")
+        if file_sha256(path) != sha256:
+            raise UserError(f"{path}: has changed since {by} was made of it; rerank it again")
+        if Path(scores_file(path)).is_file():
+            raise UserError(f"{path}: has no manifest {manifest}, which says what it cost; put it there again")
+        return {}
     facts = read_manifest(path)
-    if facts["output_sha256"] != run.sha256 or "pairs" not in facts:
-        return 0, 0.0
-    pairs, seconds = facts["pairs"], facts.get("seconds")
-    earlier_pairs, earlier = 0, 0.0
-    if Path(str(facts.get("run"))).is_file():
-        earlier_pairs, earlier = _cost(facts["run"], read_run(facts["run"], facts.get("format")))
-    both = seconds is not None and earlier is not None
-    return pairs + earlier_pairs, seconds + earlier if both else None
+    if facts["output_sha256"] != sha256:
+        raise UserError(
+            f"{manifest}: is not of the {path} that {by} was made of; rerank it again, or delete the manifest of a "
+            "first stage"
+        )
+    found = {sha256: (facts["pairs"], facts.get("seconds"))} if "pairs" in facts else {}
+    # Fusing scores nothing, but a fused run has several inputs.
+    made_of = facts["inputs"] if "inputs" in facts else [{"run": facts["run"], "sha256": facts["run_sha256"]}]
+    for one in made_of:
+        found |= _work(one["run"], one["sha256"], path)
+    return found
 
 
 def _behind(path: str) -> list[str]:

@@ -12,6 +12,7 @@ from lce_tf.data.qrels import read_qrels
 from lce_tf.data.runs import read_run
 from lce_tf.errors import UserError
 from lce_tf.evaluation.measures import evaluate, mean
+from lce_tf.fusion.fuse import FuseConfig, fuse
 from lce_tf.reranking.rerank import rerank
 from lce_tf.studies.cascade import CascadeConfig, Stage, cascade
 from lce_tf.studies.curve import CurveConfig, curves
@@ -59,6 +60,46 @@ def test_a_cascade_pays_for_its_earlier_stages(checkpoints, data, judged, tmp_pa
     (curve,) = curves(CurveConfig((output,), qrels=str(judged), depths=(0, 2, 4)))
     assert [(point.pairs, point.seconds) for point in curve.points] == [(50, 5.0), (60, 25.0), (70, 45.0)]
     assert curve.points[0].value == value(f"{output}.stage-1", judged)
+
+
+def test_an_earlier_stage_that_is_not_there_is_named(checkpoints, data, judged, tmp_path):
+    stages = Stage(str(checkpoints[1]), 10), Stage(str(checkpoints[2]), 4)
+    first, output = tmp_path / "in.trec", str(tmp_path / "out.trec")
+    rows = (data / "in.trec").read_text()
+    first.write_text(rows)
+    cascade(CascadeConfig(stages, str(data), str(first), output, "dev", precision="float32"))
+    config = CurveConfig((output,), qrels=str(judged), depths=(0,))
+    before = Path(f"{output}.stage-1.json")
+    manifest = before.read_text()
+
+    def refused(said):
+        with pytest.raises(UserError, match=said) as error:
+            curves(config)
+        assert "\n" not in str(error.value)
+
+    before.unlink()
+    refused(r"out.trec.stage-1: has no manifest .*out.trec.stage-1.json, which says what it cost; put it there again")
+    before.write_text(manifest)
+    first.unlink()
+    refused(r"in.trec: no such file, though .*out.trec.stage-1 was made of it; put it there again")
+    first.write_text(rows.replace("bm25", "other"))
+    refused(r"in.trec: has changed since .*out.trec.stage-1 was made of it")
+    first.write_text(rows)
+    Path(f"{first}.json").write_text(manifest)
+    refused(r"in.trec.json: is not of the .*in.trec that .*out.trec.stage-1 was made of")
+    Path(f"{first}.json").unlink()
+    assert curves(config)[0].points[0].pairs == 50
+
+
+def test_what_a_fused_run_is_made_of_is_paid_for_once(config, judged, tmp_path):
+    once, fused, twice, both, last = (str(tmp_path / f"{name}.trec") for name in ("1", "f", "2", "b", "l"))
+    rerank(replace(config, output=once, depth=1000))  # all 80 rows
+    fuse(FuseConfig((config.run, once), fused))
+    rerank(replace(config, run=fused, output=twice, depth=4))  # 5 queries
+    fuse(FuseConfig((once, twice), both))
+    rerank(replace(config, run=both, output=last, depth=2))
+    found = curves(CurveConfig((twice, last), qrels=str(judged), depths=(0, 2)))
+    assert [[point.pairs for point in one.points] for one in found] == [[80, 90], [100, 110]]
 
 
 @pytest.mark.parametrize("kind", ["svg", "png"])
