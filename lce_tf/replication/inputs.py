@@ -60,6 +60,13 @@ class Inputs:
             split = found.split
         return self.dataset_name, self.dataset, split
 
+    def source(self, split: str) -> tuple[str, Dataset]:
+        """The data set that a split is of, for `without_own_passages`: of a sample, what it was drawn from."""
+        name, dataset, _ = self.located(split)
+        if name != self.dataset_name:
+            return name, dataset
+        return self.preset.dataset, load_dataset(self.preset.dataset)
+
     def qrels(self) -> Qrels:
         """Judgments of the preset's dev queries: the first `queries` by id that have a relevant passage."""
         qrels = self.dataset.qrels(self.preset.dev_split)

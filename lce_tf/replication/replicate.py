@@ -101,8 +101,8 @@ def _on(
 
 
 def _as_measured(row: Row, products: Products, seeds: tuple[int, ...], split: str) -> list[Run]:
-    """The runs of `_runs`, on BEIR's sets without the passages that are the query itself."""
-    name, dataset, _ = products.located(split)
+    """The runs of `_runs`, on BEIR's sets and samples of them without the passages that are the query itself."""
+    name, dataset = products.source(split)
     return [without_own_passages(read_run(path), name, dataset) for path in _runs(row, products, seeds, split)]
 
 
@@ -118,7 +118,7 @@ def _runs(row: Row, products: Products, seeds: tuple[int, ...], split: str) -> l
 def _on_eval(row: Row, products: Products, seeds: tuple[int, ...], path: Path) -> Mapping[str, float] | None:
     """Writes the first seed's file to submit; returns each judged query's mean MRR@10, None if eval is not judged."""
     preset, queries = products.preset, products.eval_queries()
-    runs = [read_run(products.reranked(row.checkpoint, row.first_stage, seed, preset.eval_split)) for seed in seeds]
+    runs = _as_measured(row, products, seeds, preset.eval_split)
     write_submission(runs[0], queries, path)
     if not preset.eval_judged:
         return None

@@ -1,11 +1,14 @@
 """The queries and judgments of splits and further sets."""
 
+import json
 import shutil
 from dataclasses import replace
 
 import pytest
 
+from lce_tf.data.runs import Run
 from lce_tf.errors import UserError
+from lce_tf.evaluation.own_passages import without_own_passages
 from lce_tf.replication.inputs import Inputs
 from lce_tf.replication.presets import MSMARCO
 
@@ -32,6 +35,22 @@ def test_where_splits_are(more, tmp_path):
         assert inputs.located(split) == (preset.dataset, inputs.dataset, name)
     name, dataset, split = inputs.located("also.other")
     assert (name, split) == (str(other), None) and dataset.queries(split) == {"z": "stone"}
+
+
+def test_in_a_sample_of_a_beir_set_a_query_does_not_find_itself(preset, tmp_path):
+    folder, ids = tmp_path / "beir", [f"a{i}" for i in range(40)]
+    (folder / "qrels").mkdir(parents=True)
+    for file in ("corpus", "queries"):
+        rows = (json.dumps({"_id": name, "text": f"stone {name}"}) + "\n" for name in ids)
+        (folder / f"{file}.jsonl").write_text("".join(rows))
+    judged = "".join(f"{query}\t{passage}\t1\n" for query, passage in zip(ids, ids[1:], strict=False))
+    for split in ("train", "dev"):
+        (folder / "qrels" / f"{split}.tsv").write_text(f"query-id\tcorpus-id\tscore\n{judged}")
+    inputs = Inputs(replace(preset, dataset=str(folder), share=0.5), tmp_path / "out")
+    query, grades = next(iter(inputs.qrels().items()))
+    run = Run.build([query], [0, 2], [query, *grades], [2, 1])
+    assert inputs.located("dev")[0] == str(tmp_path / "out" / "data")
+    assert without_own_passages(run, *inputs.source("dev")).passage_ids.tolist() == [next(iter(grades)).encode()]
 
 
 def test_what_is_kept_of_them(more, tmp_path):
