@@ -24,7 +24,7 @@ def write_sample(dataset: Dataset, splits: Sequence[str], share: float, folder: 
         kept = set()
         with written(scratch / "collection.tsv") as file:
             for passage in dataset.passages():
-                if _place(passage.passage_id) < share:
+                if _drawn(passage.passage_id) < share:
                     kept.add(passage.passage_id)
                     file.write(f"{passage.passage_id}\t{passage.text}\n")
         for split in splits:
@@ -40,6 +40,6 @@ def write_sample(dataset: Dataset, splits: Sequence[str], share: float, folder: 
     return folder
 
 
-def _place(passage_id: str) -> float:
+def _drawn(passage_id: str) -> float:
     # Salted, so that the sample is independent of splits that a collection makes by a hash of the id.
     return int.from_bytes(hashlib.sha256(f"sample {passage_id}".encode()).digest()[:8]) / 2**64
