@@ -3,8 +3,10 @@
 import io
 import os
 import select
+import signal
 import sys
 
+import lce_tf
 from lce_tf.errors import LostWorker, UserError
 
 # Exit status that a shell reports for a program that SIGPIPE ended.
@@ -25,6 +27,8 @@ def guarded(run, *args, **kwargs) -> int:
     settle_places()
     _ready_streams()
     try:
+        if signal.getsignal(signal.SIGINT) is lce_tf.interrupted:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         status = run(*args, **kwargs) or 0
         sys.stdout.flush()
         return status
