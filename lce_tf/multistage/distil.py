@@ -98,7 +98,7 @@ def training_like(teacher: str, flags: dict) -> dict:
     about = checkpoint.trained(checkpoint.locate(teacher))
     lengths, scoring = about.lengths, about.scoring
     own = {"query_length": lengths.query, "sequence_length": lengths.sequence, "passage_length": lengths.passage}
-    if lengths.windows > 1:
+    if lengths.windows > 1 and flags.get("windows") != 1:
         own |= {"stride": lengths.stride, "windows": lengths.windows}
     own |= {"padding_segment": scoring.padding_segment, "head": scoring.head}
     return {**own, **{name: value for name, value in flags.items() if value is not None}}

@@ -3,6 +3,8 @@
 import json
 from typing import NamedTuple
 
+import numpy as np
+
 from lce_tf.data.datasets import load_dataset
 from lce_tf.data.qrels import Qrels, judgments_key
 from lce_tf.data.runs import Run, read_run
@@ -19,6 +21,7 @@ from lce_tf.tokens.packing import Packer
 from lce_tf.tokens.store import TokenStore
 from lce_tf.tokens.texts import passage_store, passages_are_tokenised, query_store
 from lce_tf.tokens.tokenizers import WordPieces
+from lce_tf.tokens.windows import window_counts
 from lce_tf.training.config import TrainConfig
 from lce_tf.training.dev_sets import DevSet
 
@@ -86,6 +89,7 @@ def read_inputs(config: TrainConfig) -> TrainingInputs:
         # Checked before a large collection is tokenised, which takes most of an hour.
         refuse_strangers(run, qrels, queries, config.pool)
     passages = passage_store(dataset, tokenizer)
+    _check_windows(config, passages)
 
     def packer(queries, passages):
         return Packer(queries, passages, template, config.lengths)
@@ -117,6 +121,20 @@ def read_inputs(config: TrainConfig) -> TrainingInputs:
     return TrainingInputs(
         pool, packer(queries, passages), hashes, tuple(samples), teacher, watched, recorded(template, tokenizer)
     )
+
+
+def _check_windows(config: TrainConfig, passages: TokenStore) -> None:
+    """Refuses more windows than the longest passage has, since each passage of a batch is filled up to that many."""
+    lengths = config.lengths
+    if lengths.windows == 1:
+        return
+    longest = np.diff(passages.offsets).max(initial=0)
+    most = int(window_counts(longest, lengths.passage, lengths.stride, lengths.windows))
+    if lengths.windows > most:
+        raise UserError(
+            f"--windows {lengths.windows}: the longest passage of {config.dataset} has {longest} wordpieces, {most} "
+            f"window{'s' * (most > 1)} of {lengths.passage}; give at most {most}"
+        )
 
 
 class _DevQueries(NamedTuple):

@@ -54,12 +54,21 @@ def test_changed_judgments_or_queries_change_their_hashes(files, tmp_path):
         ({"split": "test"}, "has no split 'test'"),
         ({"backbone": "./nothing"}, "./nothing: no such folder"),
         ({"group": 22}, "no training query is usable: 12 judged queries, 12 with too few negatives"),
+        (
+            # Texts have 5 to 13 wordpieces: windows of 4 begin at 0, 2, 4, 6, 8 and 10.
+            {"passage_length": 4, "stride": 2, "windows": 7},
+            "--windows 7: the longest passage of {data} has 13 wordpieces, 6 windows of 4; give at most 6",
+        ),
     ],
 )
 def test_bad_input_is_one_line(files, settings, message):
     with pytest.raises(UserError) as caught:
         read_inputs(files.config(**settings))
-    assert message in str(caught.value) and "\n" not in str(caught.value)
+    assert message.format(data=files.data) in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_as_many_windows_as_the_longest_passage_has(files):
+    assert read_inputs(files.config(passage_length=4, stride=2, windows=6)).packer.windows == 6
 
 
 def test_a_tokenizer_larger_than_the_vocabulary_is_refused(files, tmp_path):
