@@ -35,8 +35,9 @@ def from_backbone(
 ) -> "CrossEncoder":
     """A cross-encoder with a pretrained encoder and a new head; a trained backbone's head is kept if it fits.
 
-    It fits if it has the same shape, reads the same vector, and its last logit means relevant. If it does not, a note
-    on stderr says why.
+    It fits if it has the same shape, reads the same vector, and its last logit means relevant. A single logit also fits
+    as the last of two: the first is 0 then, so that the score is the same until it is trained. If the head does not
+    fit, a note on stderr says why.
 
     Args:
         name: whatever `hub.locate` takes.
@@ -73,7 +74,8 @@ def from_backbone(
         except UserError as error:  # it gives no scores here, but its encoder can be trained
             before, why = None, str(error)
     if before and not (why := _unfit(before, config, scoring)):
-        _load_head(model, folder, _with_modules(folder, before.scoring, arrays))
+        added = scoring.outputs - before.scoring.outputs
+        _load_head(model, folder, _with_modules(folder, before.scoring, arrays), added)
     if why:
         print(f"note: {name}: is a trained cross-encoder, but a new head is trained: {why}", file=sys.stderr)
     return model
@@ -88,15 +90,16 @@ def _unfit(before: "Trained", config: EncoderConfig, scoring: Scoring) -> str:
         return "the first of its own's two logits means relevant, not the second"
     if own.rule == "undecided":
         return "its labels do not tell which of its own's two logits means relevant"
-    if (own.head, own.outputs) == (scoring.head, scoring.outputs):
+    if own.head == scoring.head and own.outputs <= scoring.outputs:
         return ""
     what, wanted = (f"{one.head} with {one.outputs} logit{'s' * (one.outputs > 1)}" for one in (own, scoring))
-    # The dense head has two logits whatever the loss; how many any other has is known from another only.
-    outputs = 2 if own.head == "dense" else scoring.outputs if scoring.head != "dense" else None
-    if outputs is None:
-        advice = f"--head {own.head} keeps it with a loss of {own.outputs} logit{'s' * (own.outputs > 1)}"
-    else:
-        advice = f"--head {own.head} keeps it" if outputs == own.outputs else "no --head of this loss keeps it"
+    advice = f"--head {own.head} keeps it"
+    if own.outputs == 2 and own.head != "dense":
+        # The dense head has two logits whatever the loss; how many any other has is known from another only.
+        if scoring.head == "dense":
+            advice += " with a loss of 2 logits"
+        elif scoring.outputs == 1:
+            advice = "no --head of this loss keeps it"
     return f"its own is {what}, this one {wanted}; {advice}"
 
 
@@ -233,7 +236,8 @@ def _with_modules(folder: Path, scoring: Scoring, arrays: dict[str, np.ndarray])
     return st_layout.folded(arrays, dense, last) if dense else arrays
 
 
-def _load_head(model: "CrossEncoder", folder: Path, arrays: dict[str, np.ndarray]) -> None:
+def _load_head(model: "CrossEncoder", folder: Path, arrays: dict[str, np.ndarray], added: int = 0) -> None:
+    """Fills the head; `added` logits that are 0 for every pair come before the file's single one."""
     file, family = hub.weight_file(folder), model.config.family
     theirs = classifiers.is_classifier(hub.read_config(folder)) and not st_layout.read(folder).pooling
     if theirs and family.answers:
@@ -242,6 +246,8 @@ def _load_head(model: "CrossEncoder", folder: Path, arrays: dict[str, np.ndarray
     advice = "is it a finished cross-encoder?" if theirs else "train the checkpoint again"
     for name, (variable, turned) in model.head.named(family.head_names if theirs else None).items():
         found = arrays.get(canonical(name))
+        if added and found is not None and len(found) == 1:
+            found = np.concatenate([np.zeros_like(found), found])
         found = found.T if found is not None and turned else found
         if found is None or found.shape != tuple(variable.shape):
             raise UserError(f"{file}: {name} is missing or does not fit config.json; {advice}")

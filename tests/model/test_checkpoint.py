@@ -111,6 +111,27 @@ def test_its_head_comes_along_where_it_has_the_shape_asked_for(saved, model):
     assert dense.logits(*pairs()).shape == (4, 2)
 
 
+@pytest.mark.parametrize(
+    ("family", "scoring"),
+    [("Electra", Scoring(2, "dense", rule="last")), ("Bert", Scoring(2, "pooler"))],
+)
+def test_a_single_logit_becomes_the_last_of_two(tmp_path, hf_model, capsys, family, scoring):
+    hf_model(f"{family}ForSequenceClassification", num_labels=1).save_pretrained(tmp_path)
+    capsys.readouterr()
+    score = checkpoint.load(tmp_path).logits(*pairs())
+    logits = checkpoint.from_backbone(str(tmp_path), scoring, FLOAT32, 9).logits(*pairs())
+    assert score.shape == (4, 1) and capsys.readouterr().err == ""
+    np.testing.assert_allclose(logits, np.concatenate([np.zeros([4, 1]), score], axis=1), rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(scoring.score(logits), score[:, 0], rtol=1e-5, atol=1e-7)
+
+
+def test_the_head_that_keeps_a_single_logit_is_told(tmp_path, hf_model, capsys):
+    hf_model("ElectraForSequenceClassification", num_labels=1).save_pretrained(tmp_path)
+    checkpoint.from_backbone(str(tmp_path), Scoring(1), FLOAT32, 9)
+    said = capsys.readouterr().err
+    assert said.endswith("its own is dense with 1 logit, this one linear with 1 logit; --head dense keeps it\n")
+
+
 def test_a_head_that_does_not_come_along_is_told(saved, model, capsys):
     def said(scoring, folder=saved):
         checkpoint.from_backbone(str(folder), scoring, FLOAT32, 9)
@@ -121,7 +142,8 @@ def test_a_head_that_does_not_come_along_is_told(saved, model, capsys):
     start = f"note: {saved}: is a trained cross-encoder, but a new head is trained: "
     mine, other = (one, "linear with 2 logits")[:: 1 if outputs == 1 else -1]
     unlike = said(Scoring(3 - outputs))
-    assert unlike == f"{start}its own is {mine}, this one {other}; no --head of this loss keeps it\n"
+    lost = f"{start}its own is {mine}, this one {other}; no --head of this loss keeps it\n"
+    assert unlike == ("" if outputs == 1 else lost)  # one logit is the last of two as well
     keeps = said(Scoring(outputs, head="pooler"))
     wanted = mine.replace("linear", "pooler")
     assert keeps == f"{start}its own is {mine}, this one {wanted}; --head linear keeps it\n"
