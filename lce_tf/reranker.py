@@ -116,11 +116,13 @@ class Reranker:
             window, stride, windows: cut documents longer than a sequence; the best window's score counts.
 
         Raises:
-            UserError: it is not a trained cross-encoder, or its parts do not fit together.
+            UserError: it is not a trained cross-encoder, its parts do not fit together, or its calibration is one of
+                scores in which the other label means relevant.
         """
         quiet_tensorflow()
         cutting = (query_length, sequence_length, window, stride, windows)
         opened = open_checkpoint(checkpoint, *cutting, special_words, positive_label, trust_settings)
+        opened.check_calibration()
         return cls(opened, open_engine(opened.folder, engine, precision))
 
     def score(self, pairs: Iterable[tuple[str, str]]) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Fits a calibration to judged pairs of a scored run, and measures it on the pairs of held-out queries."""
 
 import hashlib
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -10,12 +10,14 @@ from lce_tf.data.datasets import load_dataset
 from lce_tf.data.qrels import Qrels, judgments_key, read_qrels
 from lce_tf.data.runs import read_run
 from lce_tf.errors import UserError
+from lce_tf.foundation.disk import RERANKED
 from lce_tf.foundation.locks import alone
 from lce_tf.foundation.settings import check, setting
 from lce_tf.model import checkpoint
+from lce_tf.model.config import Lengths
 from lce_tf.reranking.calibration import FILE, METHODS, Calibration, sigmoid, write_calibration
 from lce_tf.reranking.fitting import FITS, Reliability, reliability
-from lce_tf.reranking.outputs import check_sum, raw_scores, read_manifest, read_raw
+from lce_tf.reranking.outputs import check_sum, manifest_file, raw_scores, read_manifest, read_raw
 
 UNJUDGED = ("leave-out", "irrelevant")
 
@@ -109,7 +111,10 @@ def calibrate(config: CalibrateConfig) -> Calibrated:
         )
     qrels = read_qrels(config.qrels) if config.qrels else load_dataset(config.dataset).qrels(config.split)
     fitted, held_out = _parts(config, facts, qrels)
-    calibration = FITS[config.method](fitted.scores, fitted.relevant)
+    with RERANKED.reading(manifest_file(config.run)):
+        # Older manifests state the lengths alone.
+        way = facts.get("way") or asdict(Lengths(**facts["lengths"]))
+    calibration = replace(FITS[config.method](fitted.scores, fitted.relevant), way=way)
     before = reliability(sigmoid(held_out.scores), held_out.relevant, config.bins)
     after = reliability(calibration.probability(held_out.scores), held_out.relevant, config.bins)
     about = {

@@ -1,8 +1,9 @@
 """Turns a checkpoint's scores into probabilities of relevance; `lce calibrate` fits this function and stores it."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ class Calibration:
         slope, intercept: used by "platt" and "temperature"; the slope is above 0.
         scores, probabilities: the points of "isotonic", equally many; scores strictly increase, probabilities do not
             decrease.
+        way: how the scores of the fit were made, as `lce_tf.reranking.opening.Opened.way` says it; None: not recorded.
 
     Raises:
         ValueError: the values contradict this description, or a number is not finite.
@@ -36,6 +38,7 @@ class Calibration:
     intercept: float = 0.0
     scores: tuple[float, ...] = ()
     probabilities: tuple[float, ...] = ()
+    way: Mapping[str, Any] | None = field(default=None, compare=False)
 
     def __post_init__(self):
         numbers = [self.slope, self.intercept, *self.scores, *self.probabilities]
@@ -43,6 +46,8 @@ class Calibration:
             raise ValueError("a number is not finite")
         if self.method not in METHODS:
             raise ValueError(f"method {self.method!r}: known are {', '.join(METHODS)}")
+        if not isinstance(self.way, Mapping | None):
+            raise ValueError(f"the way {self.way!r:.40} is no object")
         if self.method == "isotonic":
             rising = all(a < b for a, b in zip(self.scores, self.scores[1:], strict=False))
             rising &= list(self.probabilities) == sorted(self.probabilities)
@@ -73,8 +78,9 @@ def write_calibration(folder: Path, calibration: Calibration, about: dict[str, A
     Args:
         about: further facts to record, such as the run and the judgments of the fit.
     """
-    model = checkpoint.identity(folder)
-    CALIBRATION.write(folder / FILE, {"model": model, "calibration": asdict(calibration), **about})
+    values = asdict(calibration)
+    facts = {"model": checkpoint.identity(folder), "way": values.pop("way"), "calibration": values}
+    CALIBRATION.write(folder / FILE, {**facts, **about})
 
 
 def read_calibration(folder: Path) -> Calibration | None:
@@ -90,9 +96,36 @@ def read_calibration(folder: Path) -> Calibration | None:
     try:
         model, stated = values["model"], values["calibration"]
         points: dict[str, Sequence[float]] = {name: tuple(stated[name]) for name in ("scores", "probabilities")}
-        found = Calibration(**{**stated, **points})
+        found = Calibration(**{**stated, **points}, way=values.get("way"))
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"{file}: is no calibration ({error}); delete it, or run lce calibrate again") from error
     if model != checkpoint.identity(folder):
         raise UserError(f"{file}: was fitted to other weights than are here; delete it, or run lce calibrate again")
     return found
+
+
+def check_way(folder: Path, fitted: Mapping[str, Any], way: Mapping[str, Any]) -> None:
+    """Notes on stderr that the scores that a calibration is applied to are made otherwise than those of its fit.
+
+    Args:
+        folder: the checkpoint's.
+        fitted, way: how the scores of the fit and these are made. What `fitted` does not state is not compared.
+
+    Raises:
+        UserError: the other of two labels means relevant.
+    """
+    file, different = folder / FILE, [name for name, value in fitted.items() if way.get(name) != value]
+    if "rule" in different and fitted["rule"] != "undecided":
+        label = 1 if fitted["rule"] in ("difference", "last") else 0
+        raise UserError(
+            f"{file}: was fitted to scores in which label {label} means relevant; give --positive-label {label}, or "
+            "delete the file and run lce calibrate again"
+        )
+    different = [name for name in different if name != "rule"]
+    if different:
+        before, now = (", ".join(f"{name} {values.get(name)}" for name in different) for values in (fitted, way))
+        print(
+            f"note: {file}: was fitted to scores with {before}, and these are with {now}; probabilities may be off, so "
+            "calibrate a run that is scored like this",
+            file=sys.stderr,
+        )

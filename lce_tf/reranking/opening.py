@@ -1,16 +1,16 @@
 """Opens a trained cross-encoder for reranking: its folder, tokenizer, pair lengths and scoring."""
 
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from lce_tf.errors import UserError
 from lce_tf.model import checkpoint, checkpoint_settings, classifiers, hub, st_layout
 from lce_tf.model.config import Scoring
 from lce_tf.model.framing import template_of
 from lce_tf.reranking.activation import Shown
-from lce_tf.reranking.calibration import Calibration, read_calibration
+from lce_tf.reranking.calibration import Calibration, check_way, read_calibration
 from lce_tf.tokens.lengths import Lengths
 from lce_tf.tokens.template import PairTemplate
 from lce_tf.tokens.tokenizers import WordPieces
@@ -25,6 +25,9 @@ class Opened(NamedTuple):
 
     Attributes:
         calibration: the calibration that `lce calibrate` wrote into the folder; None if it has none.
+        way: what scores depend on besides the checkpoint: the fields of `lengths`, the scoring's rule, and whether
+            words that spell a special token are read as that token.
+        own: the same by the checkpoint's own settings alone.
     """
 
     folder: Path
@@ -33,11 +36,21 @@ class Opened(NamedTuple):
     scoring: Scoring
     lengths: Lengths
     calibration: Calibration | None
+    way: dict[str, Any]
+    own: dict[str, Any]
 
     @property
     def shown(self) -> Shown:
         """How a score is written: as the calibration's probability, else by the configuration's activation."""
         return self.calibration or self.scoring.activation
+
+    def check_calibration(self) -> None:
+        """Checks, before the calibration is applied, that scores are made as those of its fit were; see `check_way`.
+
+        A file that does not say how they were made is taken to be of the checkpoint's own settings.
+        """
+        if self.calibration is not None:
+            check_way(self.folder, self.calibration.way or self.own, self.way)
 
 
 def open_checkpoint(
@@ -76,7 +89,7 @@ def open_checkpoint(
         checkpoint_settings.check(folder, trust_settings)
     if special_words not in SPECIAL_WORDS:
         raise UserError(f"--special-words {special_words!r}: known are {', '.join(SPECIAL_WORDS)}")
-    scoring = _decided(scoring, positive_label, folder)
+    own_scoring, scoring = scoring, _decided(scoring, positive_label, folder)
     reference = public and "lce_tf" not in hub.read_config(folder)
     layout = st_layout.read(folder) if public else st_layout.Layout()
     special = special_words == "token" or (special_words == "auto" and reference)
@@ -90,6 +103,28 @@ def open_checkpoint(
     if sequence_length is not None and sequence_length > config.positions:
         raise UserError(f"--sequence-length {sequence_length}: {name} has {config.positions} positions; give no more")
     template = template_of(folder, config, tokenizer)
+    own = _way(_overridden(lengths, template), own_scoring, reference)
+    lengths = _overridden(lengths, template, query_length, sequence_length, window, stride, windows)
+    if lengths.sequence < template.size + 2:
+        raise UserError(
+            f"--sequence-length {lengths.sequence}: {name} puts {template.size} tokens around a pair; give more"
+        )
+    if reference and (notes := _notes(scoring, lengths, tokenizer)):
+        print(f"note: {name}: {'; '.join(notes)}", file=sys.stderr)
+    way = _way(lengths, scoring, special)
+    return Opened(folder, tokenizer, template, scoring, lengths, read_calibration(folder), way, own)
+
+
+def _overridden(
+    lengths: Lengths,
+    template: PairTemplate,
+    query_length: int | None = None,
+    sequence_length: int | None = None,
+    window: int | None = None,
+    stride: int | None = None,
+    windows: int | None = None,
+) -> Lengths:
+    """A checkpoint's lengths with the given ones in their place, as `open_checkpoint` takes them."""
     cut = {"cut": "passage"} if query_length is not None or (windows or 1) > 1 or window is not None else {}
     sequence = lengths.sequence if sequence_length is None else sequence_length
     if query_length is None:
@@ -98,16 +133,13 @@ def open_checkpoint(
         unlimited = lengths.query == lengths.sequence - 4
         room = sequence - template.size - (window if unlimited and window else 1)
         query_length = min(sequence - 4 if unlimited else lengths.query, max(room, 1))
-    lengths = replace(lengths, **cut).override(
+    return replace(lengths, **cut).override(
         query=query_length, sequence=sequence, passage=window, stride=stride, windows=windows
     )
-    if lengths.sequence < template.size + 2:
-        raise UserError(
-            f"--sequence-length {lengths.sequence}: {name} puts {template.size} tokens around a pair; give more"
-        )
-    if reference and (notes := _notes(scoring, lengths, tokenizer)):
-        print(f"note: {name}: {'; '.join(notes)}", file=sys.stderr)
-    return Opened(folder, tokenizer, template, scoring, lengths, read_calibration(folder))
+
+
+def _way(lengths: Lengths, scoring: Scoring, special_words: bool) -> dict[str, Any]:
+    return {**asdict(lengths), "rule": scoring.rule, "special_words": special_words}
 
 
 def _decided(scoring: Scoring, positive_label: int | None, folder: Path) -> Scoring:

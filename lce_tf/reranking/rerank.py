@@ -200,7 +200,7 @@ def rerank(config: RerankConfig) -> Run:
         shown = "identity" if config.judged else opened.shown
         ranked, ranking_scores = reordered(run, top, values, config.tag)
         ranked, scores = activated(ranked, ranking_scores, shown)
-        facts = {**asdict(config), "output": config.file, **facts, "pairs": len(values)}
+        facts = {**asdict(config), "output": config.file, **facts, "way": opened.way, "pairs": len(values)}
         facts |= {"calibration": asdict(shown)} if shown == opened.calibration else {}
         raw = {"scores": scores} | ({"logits": ranking_scores} if shown != "identity" else {})
         raw |= {"windows": reordered_column(run, top, values, best, -1)} if lengths.windows > 1 else {}
@@ -225,7 +225,8 @@ def opened_for(config: RerankConfig, folder: Path | None = None) -> Opened:
         folder: where the checkpoint lies, if that is known already.
 
     Raises:
-        UserError: as `open_checkpoint`; or it has no weights, or the engine does not have the precision.
+        UserError: as `open_checkpoint`; or it has no weights, the engine does not have the precision, or the
+            calibration is one of other scores.
     """
     opened = open_checkpoint(
         folder or config.checkpoint,
@@ -239,6 +240,8 @@ def opened_for(config: RerankConfig, folder: Path | None = None) -> Opened:
         config.trust_settings,
     )
     hub.weight_file(opened.folder)
+    if not config.judged:
+        opened.check_calibration()
     if config.ray is None or config.engine != AUTO:  # on Ray, each worker chooses the engine for its own device
         check_precision(config.engine, config.precision)
     return opened

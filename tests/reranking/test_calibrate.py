@@ -12,7 +12,8 @@ from lce_tf.data.runs import read_run
 from lce_tf.errors import UserError
 from lce_tf.reranker import Reranker
 from lce_tf.reranking.calibrate import CalibrateConfig, calibrate
-from lce_tf.reranking.calibration import FILE, read_calibration
+from lce_tf.reranking.calibration import FILE, Calibration, read_calibration, write_calibration
+from lce_tf.reranking.opening import open_checkpoint
 from lce_tf.reranking.rerank import rerank
 
 
@@ -73,6 +74,81 @@ def test_a_run_with_probabilities_is_calibrated_by_its_logits(job):
     again = replace(config, output=f"{config.output}.again")
     rerank(again)
     assert calibrate(replace(wanted, run=again.output)).calibration == first
+
+
+def said(capsys, **settings):
+    """What loading the checkpoint for such scores says on stderr."""
+    capsys.readouterr()
+    Reranker.load(**{"precision": "float32", **settings})
+    return capsys.readouterr().err
+
+
+def test_scores_made_otherwise_than_those_of_the_fit_are_told(job, tmp_path, capsys):
+    config, wanted = job
+    calibrate(wanted)
+    file, folder = Path(config.checkpoint) / FILE, config.checkpoint
+    assert json.loads(file.read_text())["way"] == {
+        "query": 8, "sequence": 40, "passage": None, "stride": None, "windows": 1, "cut": "passage", "side": "right",
+        "rule": "difference", "special_words": False,
+    }  # fmt: skip
+    assert said(capsys, checkpoint=folder) == said(capsys, checkpoint=folder, windows=1, query_length=8) == ""
+    start = f"note: {file}: was fitted to scores with"
+    more = said(capsys, checkpoint=folder, window=10, stride=5, windows=3)
+    assert more.startswith(
+        f"{start} passage None, stride None, windows 1, and these are with passage 10, stride 5, windows 3; "
+    )
+    assert more.count("\n") == 1
+    capsys.readouterr()
+    shorter = replace(config, sequence_length=39, output=f"{config.output}.39")
+    rerank(shorter)
+    assert f"{start} sequence 40, and these are with sequence 39; " in capsys.readouterr().err
+    # A teacher's scores are not calibrated.
+    judged = shutil.copytree(config.dataset, tmp_path / "judged")
+    (judged / "qrels.dev.txt").write_text("q0 0 d1 1\n")
+    rerank(replace(shorter, dataset=str(judged), judged=True, output=f"{config.output}.judged"))
+    assert start not in capsys.readouterr().err
+    # Nothing is told of scores that are made as those of the fit were.
+    calibrate(replace(wanted, run=shorter.output))
+    assert said(capsys, checkpoint=folder, sequence_length=39) == "" != said(capsys, checkpoint=folder)
+
+
+def test_a_file_without_it_counts_as_fitted_to_the_checkpoint_s_own_scores(job, capsys):
+    config, wanted = job
+    manifest = Path(f"{config.output}.json")
+    facts = json.loads(manifest.read_text())
+    del facts["way"]
+    manifest.write_text(json.dumps(facts))
+    calibrate(wanted)
+    file = Path(config.checkpoint) / FILE
+    values = json.loads(file.read_text())
+    assert values["way"]["windows"] == 1 and "rule" not in values["way"]  # as far as the older manifest says it
+    del values["way"]
+    file.write_text(json.dumps(values))
+    assert said(capsys, checkpoint=config.checkpoint) == ""
+    told = said(capsys, checkpoint=config.checkpoint, sequence_length=39)
+    assert "with sequence 40, and these are with sequence 39; " in told
+
+
+def test_scores_of_the_other_label_are_refused(tmp_path):
+    from tests.checkpoints import made
+
+    folder = tmp_path / "public"
+    folder.mkdir()
+    made.save_bert(folder, labels=2)
+    way = open_checkpoint(folder).way
+    for fitted in (way, None):
+        write_calibration(folder, Calibration("platt", 0.5, way=fitted), {})
+        open_checkpoint(folder, positive_label=1).check_calibration()
+        with pytest.raises(UserError, match="in which label 1 means relevant; give --positive-label 1, or delete"):
+            Reranker.load(folder, positive_label=0)
+    # Where the names of the labels do not tell, either label may be right.
+    made.edit(folder / "config.json", id2label={"0": "A", "1": "B"})
+    write_calibration(folder, Calibration("platt", 0.5), {})
+    for label in (0, 1):
+        open_checkpoint(folder, positive_label=label).check_calibration()
+    write_calibration(folder, Calibration("platt", 0.5, way={"rule": "reversed"}), {})
+    with pytest.raises(UserError, match="in which label 0 means relevant; give --positive-label 0, or delete"):
+        open_checkpoint(folder, positive_label=1).check_calibration()
 
 
 def test_a_run_of_another_model_is_refused(job, checkpoints):

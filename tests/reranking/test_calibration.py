@@ -59,6 +59,7 @@ def test_written_and_read_again(folder):
         ({"calibration": {"method": "isotonic", "scores": [0, 1], "probabilities": [1, 0]}}, "is no calibration"),
         ({"calibration": {"method": "isotonic", "scores": [0, 1], "probabilities": [0, 1.5]}}, "is no calibration"),
         ({"calibration": 3}, "is no calibration"),
+        ({"way": 3}, "is no calibration .the way 3 is no object"),
     ],
 )
 def test_what_does_not_belong_there_is_one_line(folder, change, said):
