@@ -14,10 +14,10 @@ from lce_tf.foundation.disk import RERANKED
 from lce_tf.foundation.locks import alone
 from lce_tf.foundation.settings import check, setting
 from lce_tf.model import checkpoint
-from lce_tf.model.config import Lengths
 from lce_tf.reranking.calibration import FILE, METHODS, Calibration, sigmoid, write_calibration
 from lce_tf.reranking.fitting import FITS, Reliability, reliability
 from lce_tf.reranking.outputs import check_sum, manifest_file, raw_scores, read_manifest, read_raw
+from lce_tf.tokens.lengths import Lengths
 
 UNJUDGED = ("leave-out", "irrelevant")
 
