@@ -2,7 +2,6 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,13 +11,12 @@ from lce_tf.foundation.array_jobs import array_index
 from lce_tf.foundation.at_once import JOBS_HELP
 from lce_tf.foundation.footprint import Footprint
 from lce_tf.foundation.settings import add_options, having
-from lce_tf.paper.rows import TABLES, Table
-from lce_tf.replication.in_parallel import Work, jobs_for, make_products
+from lce_tf.paper.rows import TABLES
+from lce_tf.replication.items import PHASES, items_of, jobs_for, listing, make_products, run_items
 from lce_tf.replication.official import OFFICIAL, official_folder
-from lce_tf.replication.plan import make_plan
+from lce_tf.replication.plan import Plan, make_plan
 from lce_tf.replication.presets import PRESETS, Preset
 from lce_tf.replication.replicate import replicate
-from lce_tf.replication.stages import STAGES, listing, run_stage, stages
 from lce_tf.replication.timing import measured_rates
 from lce_tf.training.config import TrainConfig
 
@@ -40,9 +38,9 @@ def parser() -> argparse.ArgumentParser:
     add("--jobs", type=count, metavar="N", help=JOBS_HELP)
     add("--pairs-per-second", type=_rates, metavar="TRAIN,RERANK", help="for --plan (default: a short timing here)")
     part = result.add_argument_group("one part of the work, for clusters")
-    part.add_argument("--stage", choices=STAGES, help="do this stage only; those before it must be done")
+    part.add_argument("--stage", choices=PHASES, help="do this stage only; those before it must be done")
     part.add_argument("--index", type=int, help="item of --stage (default: the array's index on Slurm or Kubernetes)")
-    part.add_argument("--list-stage", choices=STAGES, help="print the items of a stage, one line an index, and stop")
+    part.add_argument("--list-stage", choices=PHASES, help="print the items of a stage, one line an index, and stop")
     flags = result.add_argument_group("instead of the preset's")
     flags.add_argument("--data-dir", metavar="DIR", help=f"folder with MS MARCO's own files: {', '.join(OFFICIAL)}")
     add_options(flags, Preset, having(Preset, "tables"), show_default="")
@@ -84,16 +82,15 @@ def _main(arguments: argparse.Namespace) -> None:
         raise UserError(f"--index {index}: is the item of a --stage; name that as well")
     preset = preset.override(**flags)
     if stage or listed:
-        items = stages(tables, preset, seeds)[listed or stage]
-        print(listing(items) if listed else run_stage(items, output, array_index() if index is None else index))
+        items = items_of(tables, preset, seeds)[listed or stage]
+        print(listing(items) if listed else run_items(items, output, array_index() if index is None else index))
         return
     if planned:
-        print(_plan(tables, preset, output, seeds, rates))
+        print(_text(make_plan(tables, preset, output, seeds), preset, rates))
         return
     footprint = Footprint()
     if (jobs := jobs or jobs_for(preset)) > 1:
-        work = Work(tuple(tables), preset, Path(output), tuple(seeds or (preset.training.seed,)))
-        make_products(work, jobs, footprint)
+        make_products(tables, preset, seeds, output, jobs, footprint)
     for table in tables:
         report = replicate(table, preset, output, seeds)
         print(report.markdown())
@@ -103,14 +100,8 @@ def _main(arguments: argparse.Namespace) -> None:
     print(footprint)
 
 
-def _plan(
-    tables: Sequence[Table],
-    preset: Preset,
-    output: str,
-    seeds: Sequence[int] | None,
-    rates: tuple[float, float] | None,
-) -> str:
-    plan, origin = make_plan(tables, preset, output, seeds), "given"
+def _text(plan: Plan, preset: Preset, rates: tuple[float, float] | None) -> str:
+    origin = "given"
     if rates is None:
         rates = measured_rates(preset)
         origin = "timed here just now" if rates else f"the backbone {preset.training.backbone} is not here to be timed"

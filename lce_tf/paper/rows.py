@@ -96,6 +96,11 @@ class Row:
         return Checkpoint(self.negatives, self.loss, self.group) if self.kind == OURS else None
 
     @property
+    def submitted(self) -> bool:
+        """Whether it is our entry of a leaderboard, whose ranking of the eval queries is to be submitted."""
+        return self.checkpoint is not None and self.paper.eval is not None
+
+    @property
     def series(self) -> str:
         """The letter of the grid's line to which the row belongs: "a" of "a16"."""
         return self.label.rstrip("0123456789")

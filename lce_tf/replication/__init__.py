@@ -1,1 +1,1 @@
-"""Running the paper's tables: presets, their inputs and products, the plan and the work in stages."""
+"""Running the paper's tables: presets, the products that tables need, and what makes them."""

@@ -1,19 +1,20 @@
-"""What a table would take, before anything starts: downloads, retrieval, training, reranking, disk and hours."""
+"""What tables would take, before anything starts, and what is left while they are made."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from lce_tf.evaluation.inputs import aligned
-from lce_tf.foundation.disk import PRODUCT
-from lce_tf.foundation.steps import changed, is_made, record_of
+from lce_tf.foundation.steps import changed
 from lce_tf.paper.notes import duration
-from lce_tf.paper.rows import BASELINE, PUBLIC, Checkpoint, Row, Table
+from lce_tf.paper.rows import PUBLIC, Table
 from lce_tf.replication.local import Source, collection_source, judged_count, model_source, query_count
 from lce_tf.replication.made import WHEN_ABSENT
-from lce_tf.replication.presets import TO_BE_MADE, TRAIN, TUNE, Preset
+from lce_tf.replication.needed import Product, needed
+from lce_tf.replication.presets import TRAIN, Preset
 from lce_tf.replication.products import Products
+from lce_tf.training.config import TrainConfig
 
 # Bytes per row of a TREC file, and of a reranked run, which also keeps its raw scores.
 _ROW, _RERANKED_ROW = 45, 53
@@ -23,23 +24,19 @@ _COPIES = 1 + 2 * 3
 
 @dataclass(frozen=True)
 class Task:
-    """One product to make.
+    """A product, and the work that making it takes.
 
     Attributes:
-        stage: "retrieve", "train" or "rerank".
-        name: of its file.
+        product: what is made.
         detail: the amount of work, in words.
         pairs: pairs trained on or scored; 0 for retrieval, None if the number of queries is unknown.
         bytes: roughly how much it takes on the disk; None if unknown.
-        there: whether it was made before.
     """
 
-    stage: str
-    name: str
+    product: Product
     detail: str
     pairs: int | None
     bytes: int | None
-    there: bool
 
 
 @dataclass(frozen=True)
@@ -50,9 +47,9 @@ class Plan:
     sources: tuple[Source, ...]
     tasks: tuple[Task, ...]
 
-    def pairs(self, stage: str) -> int:
+    def pairs(self, phase: str) -> int:
         """Pairs that are still to be trained on ("train") or scored ("rerank"), as far as known."""
-        return sum(task.pairs or 0 for task in self.tasks if task.stage == stage and not task.there)
+        return sum(task.pairs or 0 for task in self._of(phase, made=False))
 
     def hours(self, rates: tuple[float, float]) -> float:
         """Hours of training and reranking at these pairs a second; retrieval comes on top."""
@@ -60,12 +57,13 @@ class Plan:
 
     def text(self, rates: tuple[float, float] | None, origin: str) -> str:
         """The plan for a terminal; `origin` says where the rates come from, or why there are none."""
-        left = [task for task in self.tasks if not task.there]
+        left = [task for task in self.tasks if not task.product.made]
         parts = [f"Plan: {self.title}. Nothing has been started, made or downloaded.", ""]
         rows = [("source", "kind", "state")] + [(source.name, source.kind, source.state) for source in self.sources]
         parts += [aligned(rows), ""]
         rows = [("stage", "product", "state", "work")]
-        rows += [(t.stage, t.name, "there" if t.there else "to do", t.detail) for t in self.tasks]
+        for product, detail in ((task.product, task.detail) for task in self.tasks):
+            rows.append((product.phase, product.path.name, "there" if product.made else "to do", detail))
         parts += [aligned(rows), ""]
         unknown = any(task.pairs is None for task in left)
         train, rerank = self.pairs("train"), self.pairs("rerank")
@@ -86,28 +84,51 @@ class Plan:
             parts.append(f"Time: about {duration(3600 * self.hours(rates))}{short} at {at}; retrieval comes on top.")
         return "\n".join(parts)
 
+    def remaining(self, jobs: int = 1) -> str:
+        """One line: how many of the products are there, and about how long the others take on this machine.
+
+        Training and reranking are estimated by the pairs per second of the products made so far, retrieval by its mean
+        time. A phase without a finished product is named instead.
+
+        Args:
+            jobs: how many products are made at once.
+        """
+        seconds, unknown = 0.0, []
+        for phase, word in (("retrieve", "retrieval"), ("train", "training"), ("rerank", "reranking")):
+            done, left = self._of(phase, made=True), self._of(phase, made=False)
+            taken = sum(task.product.record["seconds"] for task in done)
+            if left and not taken:
+                unknown.append(word)
+            elif left:
+                seconds += taken * sum(task.pairs or 1 for task in left) / sum(task.pairs or 1 for task in done)
+        there = sum(task.product.made for task in self.tasks)
+        line = f"{there} of {len(self.tasks)} products are there"
+        if there == len(self.tasks) or not seconds:
+            return line
+        without = f" without {' and '.join(unknown)}, not timed yet" if unknown else ""
+        return f"{line}; about {duration(seconds / min(jobs, len(self.tasks) - there))} left{without}"
+
+    def _of(self, phase: str, made: bool) -> list[Task]:
+        return [task for task in self.tasks if task.product.phase == phase and task.product.made == made]
+
 
 def _rate(pairs: float) -> str:
     return f"{pairs:,.0f}" if pairs >= 100 else f"{pairs:.3g}"
 
 
 def make_plan(tables: Sequence[Table], preset: Preset, folder: str | Path, seeds: Sequence[int] | None = None) -> Plan:
-    """The plan of the tables together, each product once; reads what is on this machine and makes nothing."""
-    seeds, tables = tuple(seeds or (preset.training.seed,)), [preset.measuring(table) for table in tables]
+    """The plan of the tables together; reads what is on this machine and makes nothing."""
     products = Products(preset, folder)
-    tasks = {}
-    for table in tables:
-        for row in table.rows:
-            for task in _row_tasks(row, products, seeds):
-                tasks.setdefault((task.stage, task.name), task)
-    order = {"retrieve": 0, "train": 1, "rerank": 2}
+    # The preset's own further sets are all counted: whether they can be downloaded is not tried here.
+    tasks = [_task(product, products) for product in needed(tables, products, seeds, products.named[0])]
     title = f"{', '.join(table.name for table in tables)}, preset {preset.name}, folder {folder}"
-    return Plan(title, _sources(products, tables), tuple(sorted(tasks.values(), key=lambda task: order[task.stage])))
+    return Plan(title, _sources(products, tables), tuple(tasks))
 
 
 def _sources(products: Products, tables: Sequence[Table]) -> tuple[Source, ...]:
     preset = products.preset
-    cited = [dict(preset.cited)[row.label] for table in tables for row in table.rows if row.kind == PUBLIC]
+    rows = [row for table in tables for row in preset.measuring(table).rows]
+    cited = [dict(preset.cited)[row.label] for row in rows if row.kind == PUBLIC]
     models = dict.fromkeys((preset.training.backbone, preset.encoder, *cited))
     further, left_out = products.named
     splits = [TRAIN, *filter(None, (preset.dev_split, preset.eval_split))]
@@ -117,66 +138,37 @@ def _sources(products: Products, tables: Sequence[Table]) -> tuple[Source, ...]:
     return (collection_source(preset.dataset, splits), *others, *absent, *map(model_source, models))
 
 
-def _row_tasks(row: Row, products: Products, seeds: tuple[int, ...]) -> Iterable[Task]:
-    preset = products.preset
-    splits = [preset.dev_split, *(known.key for known in products.named[0])]
-    if row.kind == BASELINE:
-        for split in splits:
-            yield _retrieval(products, row.first_stage, split)
-    if row.kind == PUBLIC:
-        for split in splits:
-            yield _retrieval(products, row.first_stage, split)
-            yield _reranking(products, products.public_path(row.label, row.first_stage, split), split)
-    if not row.checkpoint:
-        return
-    splits += [preset.eval_split] if row.paper.eval is not None and preset.eval_split else []
-    if preset.bm25 == TUNE and "bm25" in (row.first_stage, row.negatives):
-        tuned = products.folder / "first_stage" / "bm25.tuned.json"
-        yield Task("retrieve", tuned.name, "k1 and b by grid search on training queries", 0, 0, is_made(tuned))
-    yield _retrieval(products, row.negatives, TRAIN)
-    for split in splits:
-        yield _retrieval(products, row.first_stage, split)
-    for seed in seeds:
-        yield _training(products, row.checkpoint, seed)
-        for split in splits:
-            path = products.reranked_path(row.checkpoint, row.first_stage, seed, split)
-            yield _reranking(products, path, split)
+def _task(product: Product, products: Products) -> Task:
+    if product.training:
+        return _training(product, product.training)
+    if product.split is None:
+        return Task(product, "k1 and b by grid search on training queries", 0, 0)
+    return _run(product, products.preset, _queries(products, product.split))
 
 
-def _retrieval(products: Products, retriever: str, split: str) -> Task:
-    preset = products.preset
-    depth = preset.training.negatives_depth if split == TRAIN else preset.candidates
-    queries = _queries(products, split)
-    detail = f"{_count(queries)} queries, top {depth:,}"
-    size = None if queries is None else queries * depth * _ROW
-    path = products.first_stage_path(retriever, split)
-    return Task("retrieve", path.name, detail, 0, size, is_made(path))
-
-
-def _training(products: Products, wanted: Checkpoint, seed: int) -> Task:
-    dev_split = products.preset.dev_split
-    config = products.preset.training_of(wanted, seed=seed, dev_split=dev_split, dev_run=TO_BE_MADE)
+def _training(product: Product, config: TrainConfig) -> Task:
     weights = model_source(config.backbone).bytes
-    path = products.model_folder(wanted, seed)
-    state = ", begun" if path.exists() else ""
-    if is_made(path):
-        recorded = PRODUCT.read(record_of(path))["settings"]
+    state = ", begun" if product.path.exists() else ""
+    if product.made:
+        recorded = product.record["settings"]
         # The record identifies files by hash, and some files may be still to be made.
         known = {name: value for name, value in asdict(config).items() if name not in ("dataset", "run", "dev_run")}
         recorded = {name: recorded[name] for name in known if name in recorded}
         other = changed(json.loads(json.dumps(known)), recorded, WHEN_ABSENT)
         state = f"; but was made with {other}, and will be refused" if other else ""
     detail = f"{config.steps:,} steps x {config.batch} x {config.members} = {config.pairs:,} pairs{state}"
-    return Task("train", path.name, detail, config.pairs, weights and weights * _COPIES, is_made(path))
+    return Task(product, detail, config.pairs, weights and weights * _COPIES)
 
 
-def _reranking(products: Products, path: Path, split: str) -> Task:
-    preset = products.preset
-    queries = _queries(products, split)
+def _run(product: Product, preset: Preset, queries: int | None) -> Task:
+    """The task of a run over so many queries, from a first stage or reranked."""
+    count, retrieved = "?" if queries is None else f"{queries:,}", preset.retrieved(product.split)
+    rows = None if queries is None else queries * retrieved
+    if product.phase == "retrieve":
+        return Task(product, f"{count} queries, top {retrieved:,}", 0, rows and rows * _ROW)
     pairs = None if queries is None else queries * preset.depth
     total = "" if pairs is None else f" = {pairs:,} pairs"
-    size = None if queries is None else queries * preset.candidates * _RERANKED_ROW
-    return Task("rerank", path.name, f"{_count(queries)} queries x {preset.depth:,}{total}", pairs, size, is_made(path))
+    return Task(product, f"{count} queries x {preset.depth:,}{total}", pairs, rows and rows * _RERANKED_ROW)
 
 
 def _queries(products: Products, split: str) -> int | None:
@@ -195,10 +187,6 @@ def _queries(products: Products, split: str) -> int | None:
         found = round(found * preset.share)  # a share of the passages; a query is kept with its passages
     limits = [found, preset.queries] if own and split != TRAIN else [found]
     return min((limit for limit in limits if limit is not None), default=None)
-
-
-def _count(queries: int | None) -> str:
-    return "?" if queries is None else f"{queries:,}"
 
 
 def _size(count: int) -> str:

@@ -122,6 +122,10 @@ class Preset:
         """The table with the cited rows that this preset measures."""
         return table.measuring(label for label, _ in self.cited)
 
+    def retrieved(self, split: str) -> int:
+        """Passages a query that the first stage retrieves for a split or further set."""
+        return self.training.negatives_depth if split == TRAIN else self.candidates
+
     def training_of(self, wanted: Checkpoint, **filled) -> TrainConfig:
         """The training behind a checkpoint of the tables.
 

@@ -27,34 +27,22 @@ from lce_tf.retrieval.retriever import Retriever
 from lce_tf.training.config import TrainConfig
 from lce_tf.training.job import train
 
-# Folder of products -> the stage that makes them, for jobs that each do one stage.
-STAGE_OF = {"first_stage": "retrieve", "models": "train", "reranked": "rerank"}
+# Folder of products -> the phase of the work that makes them. On a cluster a job does one phase, which --stage names.
+PHASE_OF = {"first_stage": "retrieve", "models": "train", "reranked": "rerank"}
 
 
 class Products(Inputs):
     """A folder of products under one preset.
 
     Each has a record `NAME.made.json` of the settings it was made with and the seconds that took. A product whose
-    record agrees is used as it is; one that was made with other settings is refused, never overwritten. With a `stage`,
-    products of other stages must be there already. The text that `told` returns is printed after each product made.
+    record agrees is used as it is; one that was made with other settings is refused, never overwritten. With a `phase`,
+    products of other phases must be there already.
     """
 
-    def __init__(
-        self,
-        preset: Preset,
-        folder: str | Path,
-        stage: str | None = None,
-        told: Callable[[], str] | None = None,
-    ):
+    def __init__(self, preset: Preset, folder: str | Path, phase: str | None = None):
         super().__init__(preset, folder)
-        self.stage, self._told = stage, told
-        self._seconds: dict[Path, float] = {}
+        self.phase = phase
         self._hashed_models: dict[str, tuple[str, str]] = {}
-
-    @property
-    def seconds(self) -> float:
-        """Seconds that making all products asked for so far took, now or earlier; each product counts once."""
-        return sum(self._seconds.values())
 
     def first_stage_path(self, retriever: str, split: str) -> Path:
         """Path of that run, made or not."""
@@ -66,8 +54,7 @@ class Products(Inputs):
         Args:
             retriever: a name in `RETRIEVERS`, or a class path.
         """
-        preset, training = self.preset, split == TRAIN
-        depth = preset.training.negatives_depth if training else preset.candidates
+        preset, depth = self.preset, self.preset.retrieved(split)
         _, dataset, name = self.located(split)
         settings: dict[str, Any] = {"collection": dataset.collection_key, "split": name, "depth": depth}
         found_by = RETRIEVERS[retriever](**self._options(retriever, dataset))
@@ -88,11 +75,16 @@ class Products(Inputs):
 
         return self._made(path, settings, make)
 
+    @property
+    def tuned_path(self) -> Path:
+        """Path of BM25's tuned parameters, made or not."""
+        return self.folder / "first_stage" / "bm25.tuned.json"
+
     def bm25_parameters(self) -> tuple[float, float]:
         """BM25's k1 and b: the preset's, or tuned on the training queries; the tuned ones are a product, too."""
         if self.preset.bm25 != TUNE:
             return self.preset.bm25
-        path, grid = self.folder / "first_stage" / "bm25.tuned.json", tuning.Grid()
+        path, grid = self.tuned_path, tuning.Grid()
 
         def make():
             found = tuning.tune(self.dataset, TRAIN, grid)
@@ -107,7 +99,8 @@ class Products(Inputs):
     def train_config(self, wanted: Checkpoint, seed: int) -> TrainConfig:
         """The configuration of the training behind a checkpoint of the tables; makes the runs that it reads."""
         run = self.first_stage(wanted.negatives, TRAIN)
-        dev_run = self.first_stage(wanted.negatives, self.preset.dev_split) if self._evaluates else None
+        evaluates = self.preset.training.evaluate_every > 0
+        dev_run = self.first_stage(wanted.negatives, self.preset.dev_split) if evaluates else None
         return self.preset.training_of(
             wanted,
             dataset=self.dataset_name,
@@ -127,37 +120,37 @@ class Products(Inputs):
         return self._made(path, settings, lambda: train(config, path), watched)
 
     def model_folder(self, wanted: Checkpoint, seed: int) -> Path:
-        """Path of that checkpoint, made or not."""
-        return self.folder / "models" / seeded_name(wanted.name, seed, self.preset)
+        """Path of that checkpoint, made or not; its name leaves out the preset's own seed."""
+        name = wanted.name if seed == self.preset.training.seed else f"{wanted.name}-seed{seed}"
+        return self.folder / "models" / name
 
-    def reranked_path(self, wanted: Checkpoint, first_stage: str, seed: int, split: str | None = None) -> Path:
-        """Path of that run, made or not; its name leaves out the dev split."""
-        name = f"{seeded_name(wanted.name, seed, self.preset)}.on.{first_stage}"
-        name += f".{split}" if split not in (None, self.preset.dev_split) else ""
+    @staticmethod
+    def public_name(label: str) -> str:
+        """The name of the published checkpoint of a cited row."""
+        return f"cited-{label}"
+
+    def reranked_path(self, model: str, first_stage: str, split: str) -> Path:
+        """Path of a first stage's run reranked by the checkpoint `model`, made or not; its name leaves out dev."""
+        name = f"{model}.on.{first_stage}" + ("" if split == self.preset.dev_split else f".{split}")
         return self.folder / "reranked" / f"{name}.trec"
 
     def reranked(self, wanted: Checkpoint, first_stage: str, seed: int, split: str | None = None) -> Path:
         """The first stage's run over the dev queries, or another split's or further set's, reranked by a checkpoint."""
-        split = split or self.preset.dev_split
-        model, run = self.trained(wanted, seed), self.first_stage(first_stage, split)
-        return self._reranked(model, run, self.reranked_path(wanted, first_stage, seed, split), split, wanted.name)
-
-    def public_path(self, label: str, first_stage: str, split: str | None = None) -> Path:
-        """Path of the run reranked by the published checkpoint of a cited row, made or not."""
-        name = f"cited-{label}.on.{first_stage}" + (f".{split}" if split not in (None, self.preset.dev_split) else "")
-        return self.folder / "reranked" / f"{name}.trec"
+        model = self.trained(wanted, seed)
+        return self._reranked(model, model.name, first_stage, split or self.preset.dev_split, wanted.name)
 
     def reranked_by_public(self, label: str, first_stage: str, split: str) -> Path:
         """The first stage's run over a split, reranked by the checkpoint that the preset names for a cited row."""
-        model, run = checkpoint.locate(dict(self.preset.cited)[label]), self.first_stage(first_stage, split)
-        return self._reranked(model, run, self.public_path(label, first_stage, split), split, f"cited-{label}")
+        model, name = checkpoint.locate(dict(self.preset.cited)[label]), self.public_name(label)
+        return self._reranked(model, name, first_stage, split, name)
 
-    def _reranked(self, model: Path, run: Path, path: Path, split: str, tag: str) -> Path:
-        dataset_name, _, name = self.located(split)
+    def _reranked(self, model: Path, name: str, first_stage: str, split: str, tag: str) -> Path:
+        run, path = self.first_stage(first_stage, split), self.reranked_path(name, first_stage, split)
+        dataset_name, _, own_split = self.located(split)
         config = RerankConfig(
             checkpoint=str(model),
             dataset=dataset_name,
-            split=name,
+            split=own_split,
             run=str(run),
             output=str(path),
             depth=self.preset.depth,
@@ -194,16 +187,12 @@ class Products(Inputs):
         weights, key = self._hashed_models[name]
         return {f"{setting}_sha256": weights, f"{setting}_config": key}
 
-    @property
-    def _evaluates(self) -> bool:
-        return self.preset.training.evaluate_every > 0
-
     def _made(
         self, path: Path, settings: dict[str, Any], make: Callable[[], Any], watched: Watched | None = None
     ) -> Path:
         def making():
-            maker = STAGE_OF.get(path.parent.name, self.stage)
-            if self.stage not in (None, maker):
+            maker = PHASE_OF.get(path.parent.name, self.phase)
+            if self.phase not in (None, maker):
                 raise UserError(f"{path}: has not been made, or not to its end; run --stage {maker} first")
             make_folder(path.parent)  # an output folder that cannot be made is found before the work
             make()
@@ -211,10 +200,7 @@ class Products(Inputs):
                 watched.check()  # the recorded hashes were taken before `make` read the files
             give_back()  # frees gigabytes before the next product needs its own
 
-        there = is_made(path)
-        self._seconds[path] = make_once(path, settings, making, made.WHEN_ABSENT)
-        if self._told and not there:
-            print(self._told(), flush=True)
+        make_once(path, settings, making, made.WHEN_ABSENT)
         return path
 
 
@@ -225,8 +211,3 @@ def _anserini(product: Path) -> dict[str, str]:
     except UserError:
         recorded = PRODUCT.read(record_of(product))["settings"] if is_made(product) else {}
         return {name: recorded[name] for name in ("anserini",) if name in recorded}
-
-
-def seeded_name(name: str, seed: int, preset: Preset) -> str:
-    """The name of a product made with `seed`; without a suffix for the preset's own seed."""
-    return name if seed == preset.training.seed else f"{name}-seed{seed}"

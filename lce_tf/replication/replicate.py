@@ -5,19 +5,19 @@ from dataclasses import replace
 from pathlib import Path
 
 from lce_tf.data.qrels import Qrels
-from lce_tf.data.runs import Run, read_run
+from lce_tf.data.runs import read_run
 from lce_tf.evaluation.measures import evaluate
 from lce_tf.evaluation.own_passages import without_own_passages
 from lce_tf.paper.outcome import Further, averaged
 from lce_tf.paper.report import Measured, Report, Setting, build, write_all
-from lce_tf.paper.rows import BASELINE, PAPER_LOSSES, PUBLIC, Row, Table
+from lce_tf.paper.rows import PAPER_LOSSES, PUBLIC, Row, Table
 from lce_tf.replication.further import FurtherSet
 from lce_tf.replication.local import model_source
+from lce_tf.replication.needed import needed, runs_of
 from lce_tf.replication.official import is_msmarco
 from lce_tf.replication.plan import make_plan
 from lce_tf.replication.presets import TO_BE_MADE, TUNE, Preset
 from lce_tf.replication.products import Products
-from lce_tf.replication.remaining import remaining
 from lce_tf.replication.submission import write_submission
 from lce_tf.reranking.opening import open_checkpoint
 from lce_tf.retrieval import bm25
@@ -31,36 +31,38 @@ def replicate(
     preset: Preset,
     folder: str | Path,
     seeds: tuple[int, ...] | None = None,
-    stage: str | None = None,
+    phase: str | None = None,
 ) -> Report:
-    """Runs every row of a table that is not merely cited and writes the table to `folder`.
+    """Makes what the rows of a table need, measures them, and writes the table to `folder`.
 
     A table that reports the leaderboard's eval queries also gets the file to submit, if the preset has an eval split.
     Products that were made with the same settings are used, so repeating a stopped call resumes it.
 
     Args:
         seeds: each row is trained once per seed; None: the preset's seed.
-        stage: "tables" makes nothing but the table, from products that must be there.
+        phase: "tables" makes nothing but the table, from products that must be there.
 
     Raises:
         UserError: bad settings, or products in `folder` that were made with others.
     """
     seeds, table = seeds or (preset.training.seed,), preset.measuring(table)
-    products = Products(preset, folder, stage, lambda: remaining(make_plan([table], preset, folder, seeds), folder))
+    products = Products(preset, folder, phase)
     qrels, further = found_first(table, products)
+    wanted = needed([table], products, seeds, further)
+    for product in wanted:
+        made = product.made
+        product.make()  # refuses a product that was made with other settings
+        if not made:
+            print(make_plan([table], preset, folder, seeds).remaining(), flush=True)
     results = {row.label: _measured(row, products, qrels, further, seeds) for row in table.measured_rows}
     setting = _setting(table, products, len(qrels), further, seeds)
-    submitted = next((row for row in table.rows if row.checkpoint and row.paper.eval is not None), None)
+    setting = replace(setting, wall_seconds=round(sum(product.record["seconds"] for product in wanted)))
+    submitted = next((row for row in table.rows if row.submitted), None)
     if submitted and preset.eval_split:
         path = Path(folder) / f"{table.name}.eval.txt"
         found = _on_eval(submitted, products, seeds, path)
         results[submitted.label] = replace(results[submitted.label], eval=found)
-        # Made again, since its wall time must include the products for eval.
-        setting = replace(
-            _setting(table, products, len(qrels), further, seeds),
-            eval_split=preset.eval_split,
-            submission=f"{path.name}.bz2",
-        )
+        setting = replace(setting, eval_split=preset.eval_split, submission=f"{path.name}.bz2")
     report = build(table, results, setting)
     write_all(report, Path(folder))
     return report
@@ -75,7 +77,7 @@ def found_first(table: Table, products: Products) -> tuple[Qrels, dict[FurtherSe
     preset = products.preset
     for name in (preset.training.backbone, preset.encoder):
         model_source(name)  # refuses a name that is neither a folder nor an id
-    for row in table.rows if products.stage is None else ():
+    for row in table.rows if products.phase is None else ():
         if row.kind == PUBLIC:
             open_checkpoint(dict(preset.cited)[row.label])  # refuses a model that is no cross-encoder
     return products.qrels(), {known: products.judged(known.key) for known in products.further}
@@ -84,48 +86,36 @@ def found_first(table: Table, products: Products) -> tuple[Qrels, dict[FurtherSe
 def _measured(
     row: Row, products: Products, qrels: Qrels, further: Mapping[FurtherSet, Qrels], seeds: tuple[int, ...]
 ) -> Measured:
-    dev = products.preset.dev_split
-    values = [evaluate(run, qrels, [MRR, RECALL]) for run in _as_measured(row, products, seeds, dev)]
-    found = Measured.of_seeds([v[MRR] for v in values], [v[RECALL] for v in values])
-    on_further = {known.label: _on(known, judged, row, products, seeds) for known, judged in further.items()}
-    return replace(found, also=on_further)
+    """A row's results on dev and on the further sets."""
+    found = _values(row, products, seeds, products.preset.dev_split, qrels, (MRR, RECALL))
+    also = {}
+    for known, judged in further.items():
+        values = _values(row, products, seeds, known.key, judged, known.measures(judged))
+        also[known.label] = {measure: averaged(of_seeds) for measure, of_seeds in values.items()}
+    return replace(Measured.of_seeds(found[MRR], found[RECALL]), also=also)
 
 
-def _on(
-    known: FurtherSet, qrels: Qrels, row: Row, products: Products, seeds: tuple[int, ...]
-) -> dict[str, dict[str, float]]:
-    """A row's results on a further set: measure -> query id -> value, mean over the seeds."""
-    measures = known.measures(qrels)
-    values = [evaluate(run, qrels, measures) for run in _as_measured(row, products, seeds, known.key)]
-    return {name: averaged([found[name] for found in values]) for name in measures}
+def _values(
+    row: Row, products: Products, seeds: tuple[int, ...], split: str, qrels: Qrels, measures: tuple[str, ...]
+) -> dict[str, list[dict[str, float]]]:
+    """Measure -> for each run of a row on a split or further set: query id -> value.
 
-
-def _as_measured(row: Row, products: Products, seeds: tuple[int, ...], split: str) -> list[Run]:
-    """The runs of `_runs`, on BEIR's sets and samples of them without the passages that are the query itself."""
+    On BEIR's sets and samples of them the passages that are the query itself do not count.
+    """
     name, dataset = products.source(split)
-    return [without_own_passages(read_run(path), name, dataset) for path in _runs(row, products, seeds, split)]
-
-
-def _runs(row: Row, products: Products, seeds: tuple[int, ...], split: str) -> list[Path]:
-    """The runs of a row on a split or further set: one for each seed where it is trained."""
-    if row.kind == BASELINE:
-        return [products.first_stage(row.first_stage, split)]
-    if row.kind == PUBLIC:
-        return [products.reranked_by_public(row.label, row.first_stage, split)]
-    return [products.reranked(row.checkpoint, row.first_stage, seed, split) for seed in seeds]
+    runs = [without_own_passages(read_run(run.path), name, dataset) for run in runs_of(row, products, seeds, split)]
+    values = [evaluate(run, qrels, measures) for run in runs]
+    return {measure: [found[measure] for found in values] for measure in measures}
 
 
 def _on_eval(row: Row, products: Products, seeds: tuple[int, ...], path: Path) -> Mapping[str, float] | None:
     """Writes the first seed's file to submit; returns each judged query's mean MRR@10, None if eval is not judged."""
-    preset, queries = products.preset, products.eval_queries()
-    runs = _as_measured(row, products, seeds, preset.eval_split)
-    write_submission(runs[0], queries, path)
-    if not preset.eval_judged:
+    split = products.preset.eval_split
+    run = runs_of(row, products, seeds, split)[0]
+    write_submission(read_run(run.path), products.eval_queries(), path)
+    if not products.preset.eval_judged:
         return None
-    judged = products.dataset.qrels(preset.eval_split)
-    qrels = {query_id: judged[query_id] for query_id in queries if query_id in judged}
-    values = [evaluate(run, qrels, [MRR])[MRR] for run in runs]
-    return averaged(values)
+    return averaged(_values(row, products, seeds, split, products.judged(split), (MRR,))[MRR])
 
 
 def _setting(
@@ -149,9 +139,11 @@ def _setting(
         dense=preset.encoder,
         retrievers=preset.retrievers or {"bm25": "BM25", "dense": preset.encoder},
         seeds=seeds,
-        also=tuple(_further(known, judged) for known, judged in further.items()),
+        also=tuple(
+            Further(known.label, known.name, len(judged), known.min_grade(judged), known.measures(judged))
+            for known, judged in further.items()
+        ),
         msmarco=is_msmarco(preset.dataset, len(products.dataset.qrels(preset.dev_split))),
-        wall_seconds=round(products.seconds),
         remarks=_seen(table, preset)
         + ((f"Recipe: {recipe}, but for {shown}.",) if departures else ())
         + _retrieval(table, products)
@@ -171,10 +163,6 @@ def _seen(table: Table, preset: Preset) -> tuple[str, ...]:
     return (
         f"Equal in all rows: steps, learning rate, backbone, cuts. Not equal: pairs seen, and groups a step: {pairs}.",
     )
-
-
-def _further(known: FurtherSet, qrels: Qrels) -> Further:
-    return Further(known.label, known.name, len(qrels), known.min_grade(qrels), known.measures(qrels))
 
 
 def _retrieval(table: Table, products: Products) -> tuple[str, ...]:

@@ -17,8 +17,9 @@ import yaml
 
 from lce_tf import tables
 from lce_tf.paper.rows import TABLES
+from lce_tf.replication.items import PHASES as STAGES
+from lce_tf.replication.items import items_of
 from lce_tf.replication.presets import PRESETS
-from lce_tf.replication.stages import STAGES, stages
 
 ROOT = Path(__file__).parents[2]
 EXPERIMENTS = ROOT / "experiments"
@@ -48,7 +49,7 @@ def plan(*options: str) -> dict[str, int]:
     """Stage -> number of items, as the command prints them."""
     arguments = tables.parser().parse_args(list(options))
     chosen = list(TABLES.values()) if arguments.table == "all" else [TABLES[arguments.table]]
-    found = stages(chosen, PRESETS[arguments.preset], arguments.seeds)
+    found = items_of(chosen, PRESETS[arguments.preset], arguments.seeds)
     return {stage: len(items) for stage, items in found.items()}
 
 

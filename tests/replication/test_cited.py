@@ -12,10 +12,10 @@ from lce_tf.data.runs import read_run
 from lce_tf.errors import UserError
 from lce_tf.foundation.files import write_json
 from lce_tf.paper.rows import CITED, OURS, PUBLIC, TABLE1, TABLE2, TABLE4, Table
+from lce_tf.replication.items import items_of, run_items
 from lce_tf.replication.plan import make_plan
 from lce_tf.replication.presets import MSMARCO, PYDOCS
 from lce_tf.replication.replicate import replicate
-from lce_tf.replication.stages import run_stage, stages
 from tests.replication.conftest import WORDS
 from tests.tiny_models import ANSWERS, tiny
 
@@ -101,16 +101,17 @@ def test_the_table_has_the_row_and_tests_it(measured):
     assert all((folder / f"table1.{kind}").stat().st_size > 1000 for kind in ("png", "svg", "tex"))
 
 
-def test_the_plan_and_the_stages_have_it(measured, tmp_path):
+def test_the_plan_and_the_items_have_it(measured, tmp_path):
     _, preset, folder = measured
-    tasks = {task.name: task for task in make_plan([TABLE], preset, folder).tasks}
-    assert {name: task.there for name, task in tasks.items()} == {"bm25.dev.trec": True, "cited-j.on.bm25.trec": True}
+    tasks = {task.product.path.name: task for task in make_plan([TABLE], preset, folder).tasks}
+    assert list(tasks) == ["bm25.dev.trec", "cited-j.on.bm25.trec"]
+    assert all(task.product.made for task in tasks.values())
     assert tasks["cited-j.on.bm25.trec"].pairs == 120
-    (item,) = stages([TABLE], preset)["rerank"]
+    (item,) = items_of([TABLE], preset)["rerank"]
     assert (item.name, item.rows) == ("cited-j.on.bm25", ("table1:j",))
-    assert run_stage([item], folder) == str(folder / "reranked" / "cited-j.on.bm25.trec")
+    assert run_items([item], folder) == str(folder / "reranked" / "cited-j.on.bm25.trec")
     with pytest.raises(UserError, match="run --stage retrieve first"):
-        run_stage([item], tmp_path)
+        run_items([item], tmp_path)
 
 
 def test_what_is_no_cross_encoder_is_refused_before_the_work(preset, tmp_path):

@@ -1,5 +1,6 @@
 """Products of tables made several at once."""
 
+import pickle
 import re
 from dataclasses import replace
 
@@ -9,12 +10,11 @@ from lce_tf.errors import UserError
 from lce_tf.foundation.disk import PRODUCT
 from lce_tf.foundation.footprint import Footprint
 from lce_tf.paper.rows import TABLE1, Table
-from lce_tf.replication import in_parallel
-from lce_tf.replication.in_parallel import Work, jobs_for, make_products
+from lce_tf.replication import items as module
+from lce_tf.replication.items import TOKENS, jobs_for, make_products
 from lce_tf.replication.presets import PRESETS
 from lce_tf.replication.products import Products
 from lce_tf.replication.replicate import replicate
-from lce_tf.replication.stages import TOKENS, Item
 from tests.replication.conftest import make_preset
 
 
@@ -24,43 +24,50 @@ def rows(*labels: str) -> Table:
     return replace(TABLE1, rows=tuple(replace(row, paper=paper) for row, paper in zip(kept, papers, strict=True)))
 
 
-@pytest.mark.parametrize(
-    ("item", "left", "lacks"),
-    [
-        ("bm25", ["bm25.dev.trec"], True),
-        ("bm25", ["dense.dev.trec"], False),
-        ("lce-n8-bm25", ["lce-n8-bm25-seed2"], False),
-        ("lce-n8-bm25", ["lce-n8-bm25"], True),
-        ("lce-n8-bm25.on.bm25", ["lce-n8-bm25.on.bm25.trec"], True),
-        (TOKENS, ["bm25.dev.trec"], True),
-        (TOKENS, [], False),
-    ],
-)
-def test_an_item_is_left_where_one_of_its_products_is(item, left, lacks):
-    assert in_parallel._lacks(Item("train", item, (), lambda folder: ""), left) is lacks
-
-
 def test_a_preset_that_names_devices_has_them_alone(monkeypatch):
-    monkeypatch.setattr(in_parallel, "jobs_here", lambda: 4)
+    monkeypatch.setattr(module, "jobs_here", lambda: 4)
     preset = PRESETS["pydocs"]
     assert jobs_for(preset) == 4
     assert jobs_for(preset.override(devices=2)) == jobs_for(preset.override(strategy="tpu")) == 1
 
 
-def test_a_product_of_other_settings_is_refused_before_the_others_are_made(tmp_path, monkeypatch):
+@pytest.fixture
+def started(monkeypatch):
+    """The tasks that would be run in processes of their own."""
+    found = []
+    monkeypatch.setattr(module, "run_at_once", lambda tasks, *_: found.extend(tasks))
+    return found
+
+
+def pretend(folder, *names):
+    """Records for products that are not there, made from unknown settings."""
+    for name in names:
+        (folder / name).mkdir(parents=True)
+        PRODUCT.write(folder / f"{name}.made.json", {"settings": {}, "seconds": 1.0})
+
+
+def test_an_item_is_left_where_one_of_its_products_is(tmp_path, monkeypatch, started):
     preset, out = make_preset(tmp_path), tmp_path / "out"
-    work = Work((rows("a", "b", "1", "8"),), preset, out, (42,))
-    for name in (
-        "models/lce-n8-dense",
-        *(f"first_stage/{r}.{s}.trec" for r in ("bm25", "dense") for s in ("dev", "train")),
-    ):
-        (out / name).mkdir(parents=True)
-        PRODUCT.write(out / f"{name}.made.json", {"settings": {}, "seconds": 1.0})
+    pretend(out, "first_stage/bm25.dev.trec", "first_stage/bm25.train.trec", "first_stage/dense.dev.trec")
+    pretend(out, "models/lce-n8-dense-seed2", "reranked/ce-n1-bm25.on.bm25.trec")
+    asked = []
+    for name in ("first_stage", "reranked"):
+        monkeypatch.setattr(Products, name, lambda self, *what: asked.append(what))
+    make_products((rows("a", "b", "1", "8"),), preset, None, out, 2, Footprint())
+    longest_first = ["lce-n8-dense", "ce-n1-bm25"]
+    assert [task.name for task in started] == ["dense", TOKENS, *longest_first, "lce-n8-dense.on.dense"]
+    # Those that are there are asked for, and would be refused if they were made with other settings.
+    assert [what[-1] for what in asked] == ["dev", "train", "dev"]
+    pickle.dumps(started)
+
+
+def test_a_product_of_other_settings_is_refused_before_the_others_are_made(tmp_path, monkeypatch, started):
+    preset, out = make_preset(tmp_path), tmp_path / "out"
+    runs = [f"first_stage/{retriever}.{split}.trec" for retriever in ("bm25", "dense") for split in ("dev", "train")]
+    pretend(out, "models/lce-n8-dense", *runs)
     monkeypatch.setattr(Products, "first_stage", lambda self, *_: tmp_path / "small" / "qrels.dev.txt")
-    started = []
-    monkeypatch.setattr(in_parallel, "run_at_once", lambda tasks, *_: started.extend(tasks))
     with pytest.raises(UserError, match="models/lce-n8-dense: was made with backbone"):
-        make_products(work, 2, Footprint())
+        make_products((rows("a", "b", "1", "8"),), preset, None, out, 2, Footprint())
     assert not started
 
 
@@ -69,8 +76,8 @@ def test_two_at_once_are_as_one_after_the_other(tmp_path, capfd):
     preset, table = make_preset(tmp_path), rows("a", "b", "1", "8")
     alone = replicate(table, preset, tmp_path / "alone")
     capfd.readouterr()
-    work = Work((table,), preset, tmp_path / "both", (42,))
-    make_products(work, 2, Footprint())
+    work = (table,), preset, None, tmp_path / "both", 2, Footprint()
+    make_products(*work)
     said = capfd.readouterr().out
     assert re.search(r"^lce-n8-dense: .*models/lce-n8-dense: [\d.]+ s$", said, re.MULTILINE)
     assert re.search(r"^8 of 8 products are there$", said, re.MULTILINE)
@@ -79,7 +86,7 @@ def test_two_at_once_are_as_one_after_the_other(tmp_path, capfd):
     found = replicate(table, preset, tmp_path / "both")
     assert _without_time(found.markdown()) == _without_time(alone.markdown())
     assert {path: path.stat().st_mtime_ns for path in made} == made
-    make_products(work, 2, Footprint())  # nothing is left, so no process is started
+    make_products(*work)  # nothing is left, so no process is started
     assert capfd.readouterr().out == ""
 
 
@@ -90,7 +97,7 @@ def test_an_item_s_fault_is_the_call_s_own(tmp_path):
     blocked.parent.mkdir(parents=True)
     blocked.write_text("in the way")
     with pytest.raises(UserError, match="models/ce-n1-bm25: "):
-        make_products(Work((table,), preset, tmp_path / "out", (42,)), 2, Footprint())
+        make_products((table,), preset, None, tmp_path / "out", 2, Footprint())
     assert (tmp_path / "out" / "models" / "lce-n8-dense.made.json").is_file()
     assert not (tmp_path / "out" / "reranked").exists()
 

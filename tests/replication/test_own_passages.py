@@ -4,18 +4,18 @@ from types import SimpleNamespace
 
 from lce_tf.data.runs import Run, write_trec
 from lce_tf.paper.rows import TABLE1
-from lce_tf.replication.further import FurtherSet
-from lce_tf.replication.replicate import _on
+from lce_tf.replication.replicate import _values
 
 
 def test_a_query_does_not_count_itself(tmp_path):
     run = tmp_path / "bm25.trec"
     write_trec(Run.build(["a"], [0, 3], ["a", "b", "c"], [3, 2, 1]), run)
 
-    def of(dataset, beir):
-        known = FurtherSet(dataset, "also", dataset, dataset, None, False, beir)
-        products = SimpleNamespace(located=lambda key: (dataset, None, None), first_stage=lambda role, split: run)
-        return _on(known, {"a": {"b": 1}}, TABLE1.row("a"), products, (1,))["nDCG@10"]["a"]
+    def of(dataset):
+        products = SimpleNamespace(
+            located=lambda key: (dataset, None, None), first_stage_path=lambda role, split: run, first_stage=print
+        )
+        return _values(TABLE1.row("a"), products, (1,), "also", {"a": {"b": 1}}, ("nDCG@10",))["nDCG@10"][0]["a"]
 
-    assert of("beir/arguana", True) == 1.0
-    assert round(of("msmarco-passage", False), 4) == 0.6309  # 1 / log2(3)
+    assert of("beir/arguana") == 1.0
+    assert round(of("msmarco-passage"), 4) == 0.6309  # 1 / log2(3)

@@ -16,8 +16,8 @@ from lce_tf.replication.replicate import replicate
 from lce_tf.replication.timing import measured_rates
 
 
-def work(plan, stage):
-    return {task.name: task for task in plan.tasks if task.stage == stage}
+def work(plan, phase):
+    return {task.product.path.name: task for task in plan.tasks if task.product.phase == phase}
 
 
 def test_counts_by_hand(preset, tmp_path):
@@ -41,14 +41,14 @@ def test_counts_by_hand(preset, tmp_path):
 
 
 def test_what_is_there_is_not_counted(preset, tmp_path):
-    made = tmp_path / "models" / "lce-n8-bm25"
-    made.mkdir(parents=True)
+    (tmp_path / "models" / "lce-n8-bm25").mkdir(parents=True)
     (tmp_path / "models" / "lce-n8-dense").mkdir()
     settings = {**asdict(preset.training), "dataset": "elsewhere", "run": "bm25.trec"}
     record = tmp_path / "models" / "lce-n8-bm25.made.json"
     PRODUCT.write(record, {"settings": settings, "seconds": 1.0})
     plan = make_plan([TABLE2], preset, tmp_path)
-    assert work(plan, "train")["lce-n8-bm25"].there and not work(plan, "train")["lce-n8-dense"].there
+    made = {name: task.product.made for name, task in work(plan, "train").items()}
+    assert made == {"lce-n8-bm25": True, "lce-n8-dense": False}
     assert work(plan, "train")["lce-n8-dense"].detail.endswith("= 32 pairs, begun")
     assert plan.pairs("train") == 32
     assert "To do: 9 of 10 products" in plan.text(None, "no backbone")
@@ -109,7 +109,7 @@ def test_further_sets_are_counted_and_left_out_ones_named(preset, tmp_path, monk
     plan = make_plan([TABLE2], changed, tmp_path / "runs")
     assert work(plan, "retrieve")["bm25.dl19.trec"].detail == "8 queries, top 40"
     assert work(plan, "rerank")["lce-n8-dense.on.bm25.dl19.trec"].pairs == 8 * 8
-    assert len(work(plan, "rerank")) == 8 and not any("dl20" in task.name for task in plan.tasks)
+    assert len(work(plan, "rerank")) == 8 and not any("dl20" in str(task.product.path) for task in plan.tasks)
     assert [(source.name, source.state) for source in plan.sources if source.kind == "further set"] == [
         ("dl20", f"left out: needs msmarco-test2020-queries.tsv and 2020qrels-pass.txt in {data}")
     ]

@@ -87,18 +87,6 @@ def test_each_is_made_once(preset, tmp_path, made):
     assert (tmp_path / "out" / "models" / "ce-n1-dense.made.json").is_file()
 
 
-def test_seconds_count_each_product_once(preset, tmp_path, made):
-    (tmp_path / "reranked").mkdir()
-    products = Products(preset, tmp_path)
-    products.reranked(LCE, "bm25", 42)
-    for record in tmp_path.rglob("*.made.json"):
-        record.write_text(json.dumps({**json.loads(record.read_text()), "seconds": 10.0}))
-    again = Products(preset, tmp_path)
-    for _ in range(3):
-        again.reranked(LCE, "bm25", 42)
-    assert again.seconds == 40.0  # two first stages, a training, a reranking
-
-
 def test_the_default_seed_goes_without_saying(preset, tmp_path, made):
     products = Products(preset, tmp_path)
     paths = [products.trained(LCE, seed).name for seed in (42, 7)]

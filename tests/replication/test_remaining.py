@@ -1,22 +1,23 @@
 """What is left, reckoned by hand."""
 
 from lce_tf.foundation.disk import PRODUCT
+from lce_tf.foundation.steps import record_of
+from lce_tf.replication.needed import Product
 from lce_tf.replication.plan import Plan, Task
-from lce_tf.replication.remaining import remaining
 
 PLACES = {"retrieve": "first_stage", "train": "models", "rerank": "reranked"}
 
 
 def planned(folder, *tasks):
-    """A plan of (stage, name, pairs, seconds or None where it is still to do)."""
-    for stage, name, _, seconds in tasks:
+    """A plan of (phase, name, pairs, seconds or None where it is still to do)."""
+    found = []
+    for phase, name, pairs, seconds in tasks:
+        path = folder / PLACES[phase] / name
         if seconds is not None:
-            record = folder / PLACES[stage] / f"{name}.made.json"
-            record.parent.mkdir(parents=True, exist_ok=True)
-            PRODUCT.write(record, {"settings": {}, "seconds": seconds})
-    return Plan(
-        "t", (), tuple(Task(stage, name, "", pairs, 0, seconds is not None) for stage, name, pairs, seconds in tasks)
-    )
+            path.mkdir(parents=True)
+            PRODUCT.write(record_of(path), {"settings": {}, "seconds": seconds})
+        found.append(Task(Product(path, lambda: None, name), "", pairs, 0))
+    return Plan("t", (), tuple(found))
 
 
 def test_by_hand(tmp_path):
@@ -31,18 +32,18 @@ def test_by_hand(tmp_path):
         ("rerank", "lce.trec", 500, None),  # 50 s
     )
     # 880 s
-    assert remaining(plan, tmp_path) == "4 of 7 products are there; about 15 min left"
+    assert plan.remaining() == "4 of 7 products are there; about 15 min left"
 
 
 def test_what_has_not_begun_is_named(tmp_path):
     plan = planned(tmp_path, ("train", "ce", 10, 10), ("train", "lce", 20, None), ("rerank", "ce.trec", 5, None))
     line = "1 of 3 products are there; about 20 s left without reranking, not timed yet"
-    assert remaining(plan, tmp_path) == line
+    assert plan.remaining() == line
 
 
 def test_nothing_known_and_nothing_left(tmp_path):
-    assert remaining(planned(tmp_path, ("train", "ce", 10, None)), tmp_path) == "0 of 1 products are there"
-    assert remaining(planned(tmp_path, ("train", "ce", 10, 10)), tmp_path) == "1 of 1 products are there"
+    assert planned(tmp_path, ("train", "ce", 10, None)).remaining() == "0 of 1 products are there"
+    assert planned(tmp_path, ("train", "ce", 10, 10)).remaining() == "1 of 1 products are there"
 
 
 def test_a_table_says_it(preset, tmp_path, capsys):

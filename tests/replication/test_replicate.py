@@ -61,3 +61,8 @@ def test_a_second_call_makes_nothing_and_gives_the_same_bytes(table, preset, mon
     before = {suffix: (folder / f"table1.{suffix}").read_bytes() for suffix in SUFFIXES}
     replicate(ROWS, preset, folder)
     assert {suffix: (folder / f"table1.{suffix}").read_bytes() for suffix in SUFFIXES} == before
+    records = list(folder.rglob("*.made.json"))
+    for record in records:
+        record.write_text(json.dumps({**json.loads(record.read_text()), "seconds": 10.0}))
+    again = replicate(ROWS, preset, folder)
+    assert len(records) == 8 and again.setting.wall_seconds == 80  # each counts once

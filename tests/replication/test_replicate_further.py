@@ -10,8 +10,8 @@ import pytest
 from lce_tf.data.runs import read_run
 from lce_tf.paper.rows import TABLE1, Printed, Table
 from lce_tf.replication import products
+from lce_tf.replication.items import items_of, run_items
 from lce_tf.replication.replicate import replicate
-from lce_tf.replication.stages import run_stage, stages
 
 pytestmark = pytest.mark.slow
 
@@ -89,5 +89,5 @@ def test_products_are_recorded_and_made_once(table, monkeypatch):
     monkeypatch.setattr(products, "train", made_again)
     monkeypatch.setattr(products, "rerank", made_again)
     monkeypatch.setattr(products.Products, "_retrieve", made_again)
-    for items in stages([ROWS], preset).values():
-        run_stage(items, folder)  # the token stores, of both collections, are made here if anything is
+    for items in items_of([ROWS], preset).values():
+        run_items(items, folder)  # the token stores, of both collections, are made here if anything is

@@ -1,4 +1,4 @@
-"""The plan of a cluster's work: every row and checkpoint once, stage by stage."""
+"""The items of a cluster's work: every row and checkpoint once, phase by phase."""
 
 import itertools
 from dataclasses import replace
@@ -10,46 +10,24 @@ from lce_tf import tables
 from lce_tf.errors import UserError
 from lce_tf.foundation.array_jobs import INDEX_VARIABLES
 from lce_tf.paper.rows import BASELINE, CITED, OURS, TABLE1, TABLES
-from lce_tf.replication import stages as module
+from lce_tf.replication import items as module
+from lce_tf.replication.items import PHASES, TOKENS, items_of, listing, run_items
 from lce_tf.replication.presets import PRESETS
 from lce_tf.replication.products import Products
-from lce_tf.replication.stages import STAGES, TOKENS, listing, run_stage, stages
 
 EVERY = list(TABLES.values())
 
 
-class Recorder:
-    """Stands where `Products` does and writes down what it is asked for."""
-
-    def __init__(self, calls):
-        self.calls = calls
-
-    def __call__(self, preset, folder, stage):
-        self.preset, self.stage = preset, stage
-        return self
-
-    @property
-    def further(self):
-        return [SimpleNamespace(key=name) for name in self.preset.also]
-
-    def first_stage(self, *what):
-        self.calls.append((self.stage, *what))
-
-    def trained(self, *what):
-        self.calls.append((self.stage, *what))
-
-    def reranked(self, *what):
-        self.calls.append((self.stage, *what))
-
-    def reranked_by_public(self, *what):
-        self.calls.append((self.stage, *what))
-
-
 @pytest.fixture
 def calls(monkeypatch):
+    """What items ask `Products` for, instead of making it: (phase, arguments of the method)."""
     found = []
-    monkeypatch.setattr(module, "Products", Recorder(found))
-    monkeypatch.setattr(module, "replicate", lambda table, *_, stage: pytest.fail(f"{table.name} in stage {stage}"))
+    for name in ("first_stage", "trained", "reranked", "reranked_by_public"):
+        monkeypatch.setattr(Products, name, lambda self, *what: found.append((self.phase, *what)))
+    monkeypatch.setattr(Products, "bm25_parameters", lambda self: None)
+    further = property(lambda self: [SimpleNamespace(key=name) for name in self.preset.also])
+    monkeypatch.setattr(Products, "further", further)
+    monkeypatch.setattr(module, "replicate", lambda table, *_, phase: pytest.fail(f"{table.name} in phase {phase}"))
     return found
 
 
@@ -76,63 +54,70 @@ def test_no_row_or_checkpoint_is_missing_or_doubled(calls, chosen, seeds, preset
     retrieval |= {(row.first_stage, preset.eval_split) for row in submitted}
     expected = {"retrieve": retrieval, "train": training, "rerank": reranking}
 
-    plan = stages(chosen, preset, seeds)
-    for stage, wanted in expected.items():
+    plan = items_of(chosen, preset, seeds)
+    for phase, wanted in expected.items():
         calls.clear()
-        for item in plan[stage]:
+        for item in plan[phase]:
             if item.name != TOKENS:
                 item.run("folder")
-        assert {call[0] for call in calls} == {stage}
+        assert {call[0] for call in calls} == {phase}
         made = [call[1:] for call in calls]
         assert len(made) == len(set(made)) and set(made) == wanted
-        names = [item.name for item in plan[stage]]
+        names = [item.name for item in plan[phase]]
         assert len(names) == len(set(names))
 
     public = {f"table1:{row.label}" for row in cited}
     measured = {f"{table.name}:{row.label}" for table in chosen for row in table.rows if row.kind in (BASELINE, OURS)}
     trained = {f"{table.name}:{row.label}" for table in chosen for row in table.rows if row.kind == OURS}
-    for stage, labels in (("retrieve", measured | public), ("train", trained), ("rerank", trained | public)):
-        assert set(itertools.chain.from_iterable(item.rows for item in plan[stage])) == labels
+    for phase, labels in (("retrieve", measured | public), ("train", trained), ("rerank", trained | public)):
+        assert set(itertools.chain.from_iterable(item.rows for item in plan[phase])) == labels
     assert [item.name for item in plan["tables"]] == [table.name for table in chosen]
 
 
 def test_table_1_is_eight_trainings_their_eight_runs_and_monot5_s():
-    plan = stages([TABLE1], PRESETS["msmarco"])
-    assert {stage: len(items) for stage, items in plan.items()} == dict(zip(STAGES, (3, 8, 9, 1), strict=True))
+    plan = items_of([TABLE1], PRESETS["msmarco"])
+    assert {phase: len(items) for phase, items in plan.items()} == dict(zip(PHASES, (3, 8, 9, 1), strict=True))
     assert [(item.name, item.rows) for item in plan["train"]][3] == ("lce-n8-bm25", ("table1:4",))
 
 
 def test_further_sets_make_no_items():
     """Which of them can be had shows only where the data are, and a list is asked for elsewhere too."""
     sets = ((), ("dl19", "beir/scifact/test"))
-    plain, more = (stages(EVERY, replace(PRESETS["msmarco"], also=also)) for also in sets)
-    assert {stage: listing(items) for stage, items in plain.items()} == {
-        stage: listing(items) for stage, items in more.items()
+    plain, more = (items_of(EVERY, replace(PRESETS["msmarco"], also=also)) for also in sets)
+    assert {phase: listing(items) for phase, items in plain.items()} == {
+        phase: listing(items) for phase, items in more.items()
     }
-    assert [len(plain[stage]) for stage in STAGES] == [3, 14, 19, 4]
+    assert [len(plain[phase]) for phase in PHASES] == [3, 14, 19, 4]
+
+
+def test_the_run_to_submit_is_an_item_of_its_own_also_where_it_is_a_further_set(calls):
+    (item,) = (item for item in items_of(EVERY, ALSO)["rerank"] if item.name.endswith(".test"))
+    assert (item.name, item.rows) == ("lce-n32-dense.on.dense.test", ("table4:g",))
+    item.run("folder")
+    assert [(call[1].name, *call[2:]) for call in calls] == [("lce-n32-dense", "dense", 42, "test")]
 
 
 def test_dev_runs_are_there_for_trainings_that_evaluate(calls):
     preset = PRESETS["pydocs"].override(evaluate_every=10, dev_run="to be made")
-    for item in stages([TABLES["table4"]], preset)["retrieve"]:
+    for item in items_of([TABLES["table4"]], preset)["retrieve"]:
         if item.name != TOKENS:
             item.run("folder")
     assert ("retrieve", "dense", "dev") in calls
 
 
 def test_an_index_is_one_item_and_none_is_all(calls):
-    items = stages([TABLE1], PRESETS["msmarco"], (42,))["train"]
-    run_stage(items, "folder", 5)
+    items = items_of([TABLE1], PRESETS["msmarco"], (42,))["train"]
+    run_items(items, "folder", 5)
     assert [(call[1].name, call[2]) for call in calls] == [("hinge-n2-dense", 42)]
     calls.clear()
-    run_stage(items, "folder")
+    run_items(items, "folder")
     assert len(calls) == len(items)
 
 
 @pytest.mark.parametrize("index", [-1, 8])
 def test_an_index_outside_the_plan_is_refused(index):
     with pytest.raises(UserError, match=f"--index {index}: stage train has 8 items, 0 to 7"):
-        run_stage(stages([TABLE1], PRESETS["msmarco"])["train"], "folder", index)
+        run_items(items_of([TABLE1], PRESETS["msmarco"])["train"], "folder", index)
 
 
 @pytest.fixture
@@ -159,7 +144,7 @@ def test_the_door_refuses_an_index_without_a_stage(capsys):
     assert "--index 2: is the item of a --stage" in capsys.readouterr().err
 
 
-def test_a_stage_makes_nothing_of_another(tmp_path):
+def test_a_phase_makes_nothing_of_another(tmp_path):
     made = []
 
     def make(name):
@@ -167,18 +152,18 @@ def test_a_stage_makes_nothing_of_another(tmp_path):
         (tmp_path / "models" / name).mkdir()
         made.append(name)
 
-    def ask(stage, name="lce"):
-        products = Products(PRESETS["smoke"], tmp_path, stage)
+    def ask(phase, name="lce"):
+        products = Products(PRESETS["smoke"], tmp_path, phase)
         return products._made(tmp_path / "models" / name, {"steps": 1}, lambda: make(name))
 
-    for stage in ("retrieve", "rerank", "tables"):
+    for phase in ("retrieve", "rerank", "tables"):
         with pytest.raises(UserError, match="models/lce: has not been made, or not to its end; run --stage train"):
-            ask(stage)
+            ask(phase)
     assert not made
     ask("train")
     ask(None, "other")
-    for stage in (None, *STAGES):
-        ask(stage)
+    for phase in (None, *PHASES):
+        ask(phase)
     assert made == ["lce", "other"]
 
 
