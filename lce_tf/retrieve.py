@@ -21,7 +21,7 @@ from lce_tf.foundation.destinations import is_stream
 from lce_tf.foundation.exits import guarded
 from lce_tf.foundation.files import check_output
 from lce_tf.foundation.settings import add_options
-from lce_tf.retrieval import heatmap, tuning
+from lce_tf.retrieval import bm25, heatmap, tuning
 from lce_tf.retrieval.registry import RETRIEVERS
 from lce_tf.retrieval.retriever import Retriever
 
@@ -70,13 +70,15 @@ def tune_bm25(
     grid: tuning.Grid | None = None,
     figure: str | Path | None = None,
     threads: int | None = None,
+    language: str = "en",
 ) -> tuning.Tuning:
     """BM25's parameters tuned on a split's judged queries, drawn to `figure` (PNG) as a heat map if it is given.
 
-    `grid` None: the paper's. Raises: UserError for bad input, before any long work.
+    `grid` None: the paper's. `language`: see `bm25.LANGUAGES`. Raises: UserError for bad input, before any long work.
     """
     _check(figure, tuning.DEPTH, threads)
-    found = tuning.tune(load_dataset(dataset), split, grid, _there(threads))
+    bm25.check_language(language)
+    found = tuning.tune(load_dataset(dataset), split, grid, _there(threads), language)
     if figure is not None:
         heatmap.write_figure(found, figure)
     return found
@@ -139,6 +141,7 @@ def _add_tune(methods) -> None:
         method.add_argument(f"--{name}-grid", type=_values, default=shown, metavar="X,X,...", help=f"values of {name}")
     method.add_argument("--subset", type=int, default=paper.size, help="queries in each set, at most half of all")
     method.add_argument("--seed", type=int, default=paper.seed, help="of the five sets")
+    add_options(method, RETRIEVERS["bm25"], ["language"], fill=True)
     method.add_argument("--figure", metavar="FILE.png", help="draw the heat map")
 
 
@@ -150,7 +153,9 @@ def _values(text: str) -> tuple[float, ...]:
 def _tune(args: argparse.Namespace) -> None:
     begin = time.monotonic()
     grid = tuning.Grid(args.k1_grid, args.b_grid, args.subset, args.seed)
-    found = tune_bm25(args.dataset, args.split, grid=grid, figure=args.figure, threads=args.threads)
+    found = tune_bm25(
+        args.dataset, args.split, grid=grid, figure=args.figure, threads=args.threads, language=args.language
+    )
     print(heatmap.text(found))
     print(f"{time.monotonic() - begin:.1f} s: {found.path}")
 

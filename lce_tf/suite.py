@@ -14,7 +14,7 @@ from lce_tf.studies.suite_table import as_json, table
 
 EXAMPLE = """python -m lce_tf.suite --sets dl19 dl20 nanobeir mine=./mine:dev --checkpoints lce8=runs/lce8 \\
       --output suites/lce8"""
-HOW = ("first_stage", "depth", "candidates", "measures", "alpha", "engine", "precision", "format")
+HOW = ("first_stage", "depth", "candidates", "language", "measures", "alpha", "engine", "precision", "format")
 
 
 def parser() -> argparse.ArgumentParser:

@@ -108,6 +108,7 @@ def test_bad_input_is_one_line_and_exit_2(folder, tmp_path, capsys, monkeypatch,
         (["bm25", "--k1", "1e308"], "k1 1e+308: must lie between 0 and 1000"),
         (["bm25", "--b", "1.5"], "b 1.5"),
         (["bm25", "--b", "nan"], "b nan"),
+        (["bm25", "--language", "xx"], "--language 'xx': known are ar, bn, "),
         (["bm25", "--split", "absent"], "absent"),
         (["dense", "--max-length", "2"], "max length 2"),
     ],
@@ -155,6 +156,7 @@ def test_tune_prints_a_heat_map_and_draws_it(judged_folder, tmp_path, capsys):
         (f"--seed={10**25}", "give a whole number from 0"),
         ("--k1-grid=0.9,1e308", "k1 1e+308: must lie between 0 and 1000"),
         ("--b-grid=nan", "b nan: must lie between 0 and 1"),
+        ("--language=deutsch", "--language 'deutsch': known are ar, bn, "),
     ],
 )
 def test_numbers_that_no_tuning_can_have(judged_folder, capsys, option, message):
@@ -209,6 +211,16 @@ def test_bm25_takes_the_tuned_pair(judged_folder, tmp_path, capsys, monkeypatch)
     options = ["--dataset", judged_folder, "--split", "dev", "--output", output, "--tuned", "train", "--b", "0.5"]
     assert retrieve.main(["bm25", *options]) == 2
     assert "leave out --k1 and --b" in capsys.readouterr().err
+
+
+def test_the_language_is_that_of_index_and_tuning(judged_folder, tmp_path):
+    output = tmp_path / "run.trec"
+    options = ["--dataset", judged_folder, "--split", "train", "--output", str(output), "--tuned", "--language", "fr"]
+    assert retrieve.main(["bm25", *options]) == 0
+    assert read_run(output).tag == "bm25-fr"
+    index, tuned = sorted((tmp_path / "cache" / "bm25").iterdir())
+    assert index.name.endswith("-fr") and tuned.name == "tuning"
+    assert '"language": "fr"' in next(tuned.iterdir()).read_text()
 
 
 def test_only_judged_queries_if_asked(judged_folder, tmp_path):

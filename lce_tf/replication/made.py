@@ -10,7 +10,7 @@ from lce_tf.training.config import DEFAULTS
 
 # Values to assume for settings missing from a record: records written before the setting existed behave as if it had
 # this value, and a setting at this value is not written.
-WHEN_ABSENT = {**DEFAULTS, "k1": bm25.K1, "b": bm25.B, "prebuilt": None}
+WHEN_ABSENT = {**DEFAULTS, "k1": bm25.K1, "b": bm25.B, "language": "en", "prebuilt": None}
 WHEN_ABSENT = json.loads(json.dumps(WHEN_ABSENT))  # in JSON's types, as records are
 
 

@@ -78,6 +78,7 @@ class Preset:
         metavar="K1,B",
         tables=True,
     )
+    language: str = setting("en", "of the texts, as for lce retrieve bm25", metavar="CODE", tables=True)
     dev_split: str = "dev"
     eval_split: str | None = None
     eval_judged: bool = False
@@ -117,6 +118,7 @@ class Preset:
             raise UserError(f"--cited {wrong}: give each row once, of those that Table 1 cites: {known}")
         if self.bm25 != TUNE:
             bm25.check_parameters(*self.bm25)
+        bm25.check_language(self.language)
 
     def measuring(self, table: Table) -> Table:
         """The table with the cited rows that this preset measures."""

@@ -87,11 +87,12 @@ class Products(Inputs):
         path, grid = self.tuned_path, tuning.Grid()
 
         def make():
-            found = tuning.tune(self.dataset, TRAIN, grid)
+            found = tuning.tune(self.dataset, TRAIN, grid, language=self.preset.language)
             write_json(path, read_json(found.path))
             print(heatmap.text(found), flush=True)
 
         settings = {"collection": self.dataset.collection_key, "split": TRAIN, **asdict(grid)}
+        settings["language"] = self.preset.language
         self._made(path, {**settings, **self.hashes(TRAIN), **_anserini(path)}, make)
         mean = read_json(path)["mean"]
         return mean["k1"], mean["b"]
@@ -168,7 +169,7 @@ class Products(Inputs):
         """The preset's options of a retriever; {} if it has none, for the retriever's own defaults."""
         preset = self.preset
         if retriever == "bm25":
-            return dict(zip(("k1", "b"), self.bm25_parameters(), strict=True))
+            return dict(zip(("k1", "b"), self.bm25_parameters(), strict=True)) | {"language": preset.language}
         if retriever == "dense":
             # pyserini's index is of the preset's collection, and a further set may have another collection.
             own = dataset.collection_key == self.dataset.collection_key

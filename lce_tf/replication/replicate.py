@@ -174,6 +174,8 @@ def _retrieval(table: Table, products: Products) -> tuple[str, ...]:
         how = "tuned by R@1000 on five sets of training queries" if preset.bm25 == TUNE else "given"
         k1, b = products.bm25_parameters()
         lines.append(f"BM25: k1 {k1:g}, b {b:g}, {how}.")
+    if "bm25" in roles and preset.language != "en":
+        lines.append(f"BM25's analyzer: Anserini's for {preset.language}.")
     if preset.prebuilt:
         lines.append(f"Dense vectors of the passages: pyserini's index {preset.prebuilt}.")
     cited = dict(preset.cited)

@@ -1,7 +1,8 @@
-"""BM25 with Lucene as in pyserini: English analysis (Porter stems, stop words), bag-of-words queries.
+"""BM25 with Lucene as in pyserini: bag-of-words queries; texts become words by the analyzer of their language.
 
-The Java classes are those that pyserini's `LuceneIndexer` and `LuceneSearcher` wrap, so scores and order equal
-pyserini's. Anserini rounds scores to 1e-4, orders equal scores by passage id, and lowers them by 1e-6 per
+English has Anserini's default analyzer (Porter stems, stop words), other languages have those that Anserini names. The
+Java classes are those that pyserini's `LuceneIndexer` and `LuceneSearcher` wrap, so scores and order equal pyserini's.
+Anserini rounds scores to 1e-4, orders equal scores by passage id, and lowers them by 1e-6 per
 position so that they decrease strictly.
 """
 
@@ -27,6 +28,12 @@ K1, B = 0.82, 0.68  # the paper's values, tuned on MS MARCO passages: see `tunin
 INDEX_BLOCK = 5_000  # passages passed to Java at once
 SEARCH_BLOCK_ROWS = 200_000  # hits that Java holds at once, about 100 MB
 BLANK = "".join(map(chr, range(0x21)))  # the characters that Java's String.trim removes
+# Languages for which Anserini has no analyzer: words are what stands between white space.
+PRETOKENIZED = ("ha", "so", "sw", "yo")
+# Codes of languages: English, those of Anserini's `AnalyzerMap`, and those that it splits at white space.
+LANGUAGES = tuple(
+    sorted([*"ar bn da de en es fa fi fr hi hu id it ja ko nl no pl pt ru sv te th tr uk zh".split(), *PRETOKENIZED])
+)
 
 
 def search(
@@ -37,19 +44,22 @@ def search(
     b: float = B,
     threads: int | None = None,
     judged: bool = False,
+    language: str = "en",
 ) -> Run:
     """The BM25 run of the split's queries, at most `depth` passages per query; builds the index on first use.
 
     `judged` searches only for queries with a relevant passage. Queries that share no word with the collection are left
-    out of the run; their number and the first five ids go to stderr.
+    out of the run; their number and the first five ids go to stderr. The run's tag is "bm25", with the language where
+    that is not English ("bm25-de").
 
     Raises:
-        UserError: a depth below 1, k1 outside 0..1000, b outside 0..1, a split without queries, or no query finds
-            anything.
+        UserError: a depth below 1, k1 outside 0..1000, b outside 0..1, a language not in `LANGUAGES`, a split without
+            queries, or no query finds anything.
     """
     check_parameters(k1, b)
+    check_language(language)
     queries = queries_to_search(dataset, split, depth, judged)
-    return Index(dataset, threads).search(queries, depth, k1, b)
+    return Index(dataset, threads, language).search(queries, depth, k1, b)
 
 
 def check_parameters(k1: float, b: float) -> None:
@@ -60,20 +70,34 @@ def check_parameters(k1: float, b: float) -> None:
         raise UserError(f"b {b}: must lie between 0 and 1")
 
 
+def check_language(language: str) -> None:
+    """Raises UserError unless the language is in `LANGUAGES`."""
+    if language not in LANGUAGES:
+        raise UserError(f"--language {language!r}: known are {', '.join(LANGUAGES)}")
+
+
+def suffix(language: str) -> str:
+    """What names of things that depend on the language end in: "-de"; "" for English, as before there were others."""
+    return "" if language == "en" else f"-{language}"
+
+
 class Index:
     """A Lucene index of a dataset's passages, opened for search; it is built if the cache has none.
 
     k1 and b are arguments of `search`, so a grid search uses one index for all its points. The index's folder is
-    `cache_dir()/bm25/<collection_key>-anserini-<version>`: another version may split texts into other words.
+    `cache_dir()/bm25/<collection_key>-anserini-<version>`, and the language where that is not English: another version
+    or language may split texts into other words.
     """
 
-    def __init__(self, dataset: Dataset, threads: int | None = None):
-        self.path = cache_dir() / "bm25" / f"{dataset.collection_key}-anserini-{jvm.anserini_version()}"
+    def __init__(self, dataset: Dataset, threads: int | None = None, language: str = "en"):
+        check_language(language)
+        name = f"{dataset.collection_key}-anserini-{jvm.anserini_version()}{suffix(language)}"
+        self.path, self._language = cache_dir() / "bm25" / name, language
         self._threads = threads or os.cpu_count() or 1
         jvm.start(self._threads)
         if not self.path.is_dir():
-            _build(dataset, self.path, self._threads)
-        self._searcher = _open(self.path)
+            _build(dataset, self.path, self._threads, language)
+        self._searcher = _open(self.path, language)
         self._json = _hits_to_json()
 
     def search(self, queries: dict[str, str], depth: int, k1: float = K1, b: float = B, quiet: bool = False) -> Run:
@@ -96,9 +120,9 @@ class Index:
                 passage_ids.append(np.array([row["docid"].encode() for row in rows], dtype="S"))
                 scores.append(np.array([row["score"] for row in rows], dtype=np.float64))
                 progress.advance(len(block))
-        _report_missing(queries, found, quiet)
+        _report_missing(queries, found, quiet, self._language)
         columns = np.concatenate(passage_ids), np.concatenate(scores)
-        return Run.build(np.array(found, "S"), offsets_of(counts), *columns, "bm25")
+        return Run.build(np.array(found, "S"), offsets_of(counts), *columns, f"bm25{suffix(self._language)}")
 
     def _search_block(self, texts: list[str], depth: int) -> list[list[dict[str, Any]]]:
         from jnius import JavaException
@@ -115,7 +139,7 @@ class Index:
         return [by_number[number] for number in numbers]
 
 
-def _build(dataset: Dataset, path: Path, threads: int) -> None:
+def _build(dataset: Dataset, path: Path, threads: int, language: str) -> None:
     """Writes the Lucene index of the dataset's passages to `path`, completely or not at all.
 
     A passage without text is left out, as in Anserini: no query can find it, and BM25's statistics count only passages
@@ -126,7 +150,7 @@ def _build(dataset: Dataset, path: Path, threads: int) -> None:
     with built_folder(path) as folder:
         total = 0
         try:
-            indexer = jvm.java("io.anserini.index.SimpleIndexer")(str(folder), False, threads)
+            indexer = jvm.java("io.anserini.index.SimpleIndexer")(_arguments(folder, threads, language))
             try:
                 with Progress("indexing", None, "passages") as progress:
                     for block in _blocks(dataset.passages(), INDEX_BLOCK):
@@ -148,15 +172,23 @@ def _build(dataset: Dataset, path: Path, threads: int) -> None:
             raise UserError(f"{path}: only {indexed} of {total} passages could be indexed; is the disk full?")
 
 
+def _arguments(folder: Path, threads: int, language: str) -> list[str]:
+    """The indexer's arguments, as pyserini's `LuceneIndexer` gives them; Anserini takes an unknown code for English."""
+    where = ["-input", "", "-collection", "JsonCollection", "-index", str(folder), "-threads", str(threads)]
+    return [*where, "-language", language, *["-pretokenized"] * (language in PRETOKENIZED)]
+
+
 def _document(passage: Passage) -> str:
     return json.dumps({"id": passage.passage_id, "contents": passage.text})
 
 
-def _open(path: Path) -> Any:
+def _open(path: Path, language: str) -> Any:
     from jnius import JavaException
 
     try:
-        return jvm.java("io.anserini.search.SimpleSearcher")(str(path))
+        searcher = jvm.java("io.anserini.search.SimpleSearcher")(str(path))
+        searcher.set_language(language)  # leaves the default analyzer where it does not know the code, as for "en"
+        return searcher
     except JavaException as error:
         raise UserError(
             f"{path}: is not a complete index ({jvm.reason(error)}); delete the folder to index again"
@@ -178,13 +210,16 @@ def _blocks(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
         yield block
 
 
-def _report_missing(queries: dict[str, str], found: list[bytes], quiet: bool) -> None:
+def _report_missing(queries: dict[str, str], found: list[bytes], quiet: bool, language: str) -> None:
     if len(found) == len(queries):
         return
     present = set(found)
     missing = [query_id for query_id in queries if query_id.encode() not in present]
     if not found:
-        raise UserError(f"none of {len(queries)} queries shares a word with a passage; are both in one language?")
+        raise UserError(
+            f"none of {len(queries)} queries shares a word with a passage; are both in the language of --language "
+            f"{language}?"
+        )
     if quiet:
         return
     names = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")

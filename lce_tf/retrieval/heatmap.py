@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from lce_tf.foundation.files import written
+from lce_tf.retrieval.bm25 import suffix
 from lce_tf.retrieval.tuning import MEASURE, Tuning
 
 _SHADES = " ░▒▓█"
@@ -65,8 +66,8 @@ def write_figure(tuning: Tuning, path: str | Path) -> None:
 def _title(tuning: Tuning) -> str:
     split = f" {tuning.split}" if tuning.split else ""
     return (
-        f"BM25 on {tuning.dataset}{split}: {MEASURE}, mean of {len(tuning.optima)} subsets of {tuning.size:,} "
-        f"of {tuning.queries:,} judged queries (seed {tuning.grid.seed})"
+        f"BM25{suffix(tuning.language)} on {tuning.dataset}{split}: {MEASURE}, mean of {len(tuning.optima)} subsets of "
+        f"{tuning.size:,} of {tuning.queries:,} judged queries (seed {tuning.grid.seed})"
     )
 
 

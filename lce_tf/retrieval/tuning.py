@@ -75,6 +75,7 @@ class Tuning:
         optima: the (k1, b) with the highest R@1000 for each subset; ties go to the smallest k1, then the smallest b.
         k1, b: the mean of the optima.
         path: the JSON file that holds these results.
+        language: of the texts, which decides how they are split into words.
     """
 
     dataset: str
@@ -88,21 +89,27 @@ class Tuning:
     k1: float
     b: float
     path: Path
+    language: str = "en"
 
     def mean_recall(self) -> np.ndarray:
         """[k1, b] R@1000, the mean over the subsets."""
         return np.array(self.recall).mean(axis=1).reshape(len(self.grid.k1), len(self.grid.b))
 
 
-def tune(dataset: Dataset, split: str | None, grid: Grid | None = None, threads: int | None = None) -> Tuning:
+def tune(
+    dataset: Dataset, split: str | None, grid: Grid | None = None, threads: int | None = None, language: str = "en"
+) -> Tuning:
     """The k1 and b tuned on a split's judged queries, and R@1000 at every point; read from the cache if possible.
 
-    The cache is a JSON file in `cache_dir()/bm25/tuning`, named by collection, queries, judgments, grid and the version
-    of Anserini. Each point is written as soon as it is measured, so an interrupted call continues where it stopped.
+    The cache is a JSON file in `cache_dir()/bm25/tuning`, named by collection, queries, judgments, grid, the version of
+    Anserini and the language. Each point is written as soon as it is measured, so an interrupted call continues where
+    it stopped.
 
     Raises:
-        UserError: the split has fewer than two judged queries, or the cached file is not of this search.
+        UserError: the split has fewer than two judged queries, the language is unknown, or the cached file is not of
+            this search.
     """
+    bm25.check_language(language)
     grid = grid or Grid()
     queries = queries_to_search(dataset, split, DEPTH, judged=True)
     judged = dataset.qrels(split)
@@ -110,25 +117,26 @@ def tune(dataset: Dataset, split: str | None, grid: Grid | None = None, threads:
     if len(queries) < 2:
         raise UserError(f"{dataset.name}: split {split!r} has one judged query; tuning needs two or more")
     size = min(grid.size, len(queries) // 2)
-    path = cache_dir() / "bm25" / "tuning" / f"{dataset.collection_key}-{_key(queries, qrels, grid)}.json"
+    path = cache_dir() / "bm25" / "tuning" / f"{dataset.collection_key}-{_key(queries, qrels, grid, language)}.json"
     chosen = subsets(list(queries), size, grid.seed)
     recall = _known(path, grid)
     head = {
         "dataset": dataset.name,
         "split": split,
         "collection": dataset.collection_key,
+        "language": language,
         "measure": MEASURE,
         "grid": asdict(grid),
         "queries": len(queries),
         "size": size,
     }
     if len(recall) < len(grid.points):
-        _measure(bm25.Index(dataset, threads), queries, qrels, chosen, grid, recall, path, head)
+        _measure(bm25.Index(dataset, threads, language), queries, qrels, chosen, grid, recall, path, head)
     optima = tuple(_best(grid, [row[i] for row in recall]) for i in range(_SUBSETS))
     k1, b = (round(float(np.mean(values)), 4) for values in zip(*optima, strict=True))
     found = Tuning(
         dataset.name, split, dataset.collection_key, grid, len(queries), size,
-        tuple(map(tuple, recall)), optima, k1, b, path,
+        tuple(map(tuple, recall)), optima, k1, b, path, language,
     )  # fmt: skip
     if "mean" not in read_json(path):
         write_json(path, _record(head, grid, recall) | {"optima": optima, "mean": {"k1": k1, "b": b}})
@@ -195,8 +203,8 @@ def _best(grid: Grid, recall: list[float]) -> tuple[float, float]:
     return grid.points[recall.index(max(recall))]
 
 
-def _key(queries: dict[str, str], qrels: Qrels, grid: Grid) -> str:
+def _key(queries: dict[str, str], qrels: Qrels, grid: Grid, language: str) -> str:
     # The number of threads and the order of queries and judgments are left out: they do not change the result.
     parts = [sorted(queries.items()), sorted((query, sorted(ids.items())) for query, ids in qrels.items())]
-    parts += [asdict(grid), jvm.anserini_version()]
+    parts += [asdict(grid), jvm.anserini_version() + bm25.suffix(language)]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]

@@ -53,6 +53,7 @@ class SuiteConfig:
     )
     depth: int = setting(100, "passages a query that each checkpoint scores", at_least=1)
     candidates: int = setting(1000, "passages a query that BM25 searches", at_least=1)
+    language: str = setting("en", "of the texts that BM25 searches, as for lce retrieve bm25", metavar="CODE")
     measures: tuple[str, ...] = setting(("nDCG@10",), "a table each, such as nDCG@10,R@100", read=names, metavar="M,M")
     alpha: float = level()
     engine: str = setting("auto", "as for lce rerank", read=ENGINES.known, metavar="ENGINE")
@@ -61,6 +62,7 @@ class SuiteConfig:
 
     def __post_init__(self):
         check(self)
+        bm25.check_language(self.language)
         parse_sets(self.sets)
         for measure in self.measures:
             parse_measure(measure)
@@ -223,9 +225,11 @@ def _first_stage(config: SuiteConfig, one: TestSet, dataset: Dataset, qrels: Qre
     settings["judgments"] = judgments_key(qrels)
     if config.first_stage is None:
         settings |= {"bm25": [bm25.K1, bm25.B], "depth": config.candidates}
+        settings |= {} if config.language == "en" else {"language": config.language}
 
         def search():
-            write_trec(bm25.search(dataset, one.split, config.candidates, judged=True), output)
+            found = bm25.search(dataset, one.split, config.candidates, judged=True, language=config.language)
+            write_trec(found, output)
 
         return renew(output, settings, search)
     path = config.first_stage.replace("{set}", one.name)

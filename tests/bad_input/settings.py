@@ -6,7 +6,7 @@ import json
 import os
 from unittest import mock
 
-from lce_tf import audit, compare, distil, mine, negatives, train
+from lce_tf import audit, compare, distil, mine, negatives, retrieve, train
 from tests.bad_input.case import QRELS, Case, evaluated, quietly
 from tests.bad_input.checkpoints import FILES, SHAPE, reranked
 from tests.bad_input.run_files import RUN
@@ -251,6 +251,13 @@ CASES = [
         FILES | {"model/model.safetensors": b"", "run.trec": b"q1 Q0 gone 1 1 t\n"},
         refused="run.trec: passage gone is not in the collection of . (1 of 1 rows are not); name the run's own "
         "--dataset",
+    ),
+    Case(
+        "Settings",
+        "`lce retrieve bm25 --language german`",
+        lambda: quietly(retrieve.main, *"bm25 --dataset . --output out.trec --language german".split()),
+        FILES,
+        refused="--language 'german': known are ar, bn, da, de, en, …",
     ),
     evaluate_with("--measures Foo@10", "measure 'Foo@10': not a measure that ir_measures knows; use one like …"),
     evaluate_with("--measures ERR@20", "measure 'ERR@20': not computed by trec_eval in this form; use one like …"),

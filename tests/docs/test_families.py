@@ -20,6 +20,9 @@ with plain attention and norms after their sums, the others compute the same in 
 The head is what `--head` is to name if the trained model is to be exported to Hugging Face's layout; where it says "or
 linear", a checkpoint trained with `--head linear` can be exported as well.
 
+XLM-R reads a hundred languages. Before it, the first stage has to know the texts' language as well: `lce retrieve bm25
+--language` ([other languages](your-own-data.md#other-languages)), or a multilingual encoder for `lce retrieve dense`.
+
 Weights are read from `model.safetensors`, `pytorch_model.bin` (as arrays, nothing is executed) and `tf_model.h5`, in
 that order, and from several files with an index. Names may stand under `model.` or `module.`.
 

@@ -143,13 +143,15 @@ def test_bm25s_parameters_are_in_the_record_and_the_defaults_where_it_has_none(o
 
     record = made("default", bm25=(0.82, 0.68))
     default = PRODUCT.read(record)["settings"]
-    names = ["collection", "split", "depth", "k1", "b", "queries_sha256", "qrels_sha256", "anserini"]
+    names = ["collection", "split", "depth", "k1", "b", "language", "queries_sha256", "qrels_sha256", "anserini"]
     assert list(default) == names
     other = made("other", bm25=(0.9, 0.4))
     assert PRODUCT.read(other)["settings"] == {**default, "k1": 0.9, "b": 0.4}
     with pytest.raises(UserError, match="was made with k1 0.9, not 0.82"):
         made("other", bm25=(0.82, 0.68))
-    del default["k1"], default["b"]  # as records were before they could be other than the defaults
+    with pytest.raises(UserError, match="was made with language 'en', not 'de'"):
+        made("default", bm25=(0.82, 0.68), language="de")
+    del default["k1"], default["b"], default["language"]  # as records were before they could be other than the defaults
     PRODUCT.write(record, {"settings": default, "seconds": 1.0})
     assert made("default", bm25=(0.82, 0.68)) == record
     with pytest.raises(UserError, match="was made with k1 0.82, not 0.9"):

@@ -75,6 +75,43 @@ def test_scores_equal_the_formula(k1, b):
         assert run[query_id] == pytest.approx(expected, abs=6e-5)  # Anserini rounds to 1e-4, minus 1e-6 a tie
 
 
+# By the German analyzer p1 is "haus see", p2 "katz maus", p3 "sonn": "das", "am", "die" and "und" are stop words.
+GERMAN = {"p1": "Das Haus am See", "p2": "die Katze und die Maus", "p3": "Die Sonne"}
+
+
+def test_german_stems_and_stop_words():
+    data = Toy("languages", GERMAN, {"q1": "Häuser", "q2": "die Katzen"})
+    german = bm25.search(data, "dev", 10, language="de")
+    found = german.as_dict()
+    assert {query: list(passages) for query, passages in found.items()} == {"q1": ["p1"], "q2": ["p2"]}
+    # N 3, df 1: idf = ln(1 + 2.5/1.5) = 0.980829; tf 1, length 2, average 5/3: 1/(1 + .82 (.32 + .68 * 1.2)) = 0.517727
+    assert found["q1"]["p1"] == found["q2"]["p2"] == pytest.approx(0.980829 * 0.517727, abs=6e-5)
+    assert german.tag == "bm25-de"
+    # As English, "häuser" is another word than "haus", "katzen" than "katze", and "die" is a word.
+    english = bm25.search(data, "dev", 10)
+    assert {query: set(passages) for query, passages in english.as_dict().items()} == {"q2": {"p2", "p3"}}
+    assert english.tag == "bm25" and data.times_read == 2
+    assert {path.name for path in (cache_dir() / "bm25").iterdir()} == {
+        f"languages-anserini-{VERSION}", f"languages-anserini-{VERSION}-de",
+    }  # fmt: skip
+
+
+def test_languages_without_an_analyzer_are_split_at_white_space():
+    data = Toy("swahili", {"p1": "Habari, dunia", "p2": "habari"}, {"q": "Habari,"})
+    assert bm25.Index(data, language="yo").search({"q": "Habari,"}, 10).as_dict().keys() == {"q"}
+    assert list(bm25.search(data, "dev", 10, language="sw").as_dict()["q"]) == ["p1"]
+
+
+def test_passages_and_queries_have_the_same_analyzer_in_every_language():
+    index, analyzers = bm25.Index(Toy("codes", WORDS, {})), jvm.java("io.anserini.analysis.AnalyzerMap")
+    codes = {str(code) for code in analyzers.analyzerMap.keySet().toArray()}
+    assert {"en", *codes, *bm25.PRETOKENIZED} == set(bm25.LANGUAGES)
+    for code in codes:
+        of_passages = analyzers.getLanguageSpecificAnalyzer(code).getClass().getName()
+        index._searcher.set_language(code)
+        assert index._searcher.get_analyzer().getClass().getName() == of_passages, code
+
+
 def test_one_index_serves_several_parameters():
     index = bm25.Index(Toy("grid", WORDS, {}))
     for k1, b in ((0.9, 0.4), (0.0, 0.0), (0.9, 0.4)):

@@ -124,13 +124,15 @@ def test_the_cache_says_all_and_is_used(monkeypatch):
     assert tune(Toy(), "train", GRID) == first
 
 
-@pytest.mark.parametrize("other", ["seed", "queries", "collection", "Anserini"])
+@pytest.mark.parametrize("other", ["seed", "queries", "collection", "Anserini", "language"])
 def test_another_question_has_another_file(other, monkeypatch):
     first = tune(Toy(), "train", GRID)
     if other == "Anserini":
         monkeypatch.setattr(tuning.jvm, "anserini_version", lambda: "99.0")
     grid = Grid(GRID.k1, GRID.b, GRID.size, seed=2) if other == "seed" else GRID
-    second = tune(Toy("other" if other == "collection" else "toy", 10 if other == "queries" else 12), "train", grid)
+    toy = Toy("other" if other == "collection" else "toy", 10 if other == "queries" else 12)
+    second = tune(toy, "train", grid, language="de" if other == "language" else "en")
+    assert second.language == json.loads(second.path.read_text())["language"] == ("de" if other == "language" else "en")
     assert second.path != first.path and first.path.is_file() and second.path.is_file()
 
 

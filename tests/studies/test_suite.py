@@ -124,17 +124,19 @@ def test_no_set_at_all_is_an_error(place):
 def test_bm25_where_no_first_stage_is_given(place, monkeypatch):
     searched = []
 
-    def search(dataset, split, depth, judged):
-        searched.append((dataset.name, split, depth, judged))
+    def search(dataset, split, depth, judged, language):
+        searched.append((dataset.name, split, depth, judged, language))
         return Run.build(["q0", "q1"], [0, 2, 3], ["d1", "d2", "d3"], [2, 1, 1])
 
     monkeypatch.setattr(bm25, "search", search)
     config = replace(place, first_stage=None, candidates=7, runs=())
     assert suite(config).values["one"]["tiny"]
-    assert searched == [("./one", "dev", 7, True), ("./two", "dev", 7, True)]
+    assert searched == [("./one", "dev", 7, True, "en"), ("./two", "dev", 7, True, "en")]
     assert not suite(config).made and len(searched) == 2
     suite(replace(config, candidates=8))
     assert len(searched) == 4
+    suite(replace(config, candidates=8, language="de"))
+    assert len(searched) == 6 and searched[-1][-1] == "de"
 
 
 @pytest.mark.parametrize(
@@ -147,6 +149,7 @@ def test_bm25_where_no_first_stage_is_given(place, monkeypatch):
         ({"runs": ("y{set}",)}, "--runs y{set}: has no name for the tables' rows; give NAME=y{set}"),
         ({"runs": ("y=a{set}", "y=b{set}")}, "--runs: two have the same name"),
         ({"runs": ("=y{set}",)}, "stands twice or is no name"),
+        ({"language": "xx"}, "--language 'xx': known are ar, bn, "),
         ({"first_stage": "one.trec"}, "one.trec: is one file for several sets; put {set} where the set's name stands"),
         ({"measures": ("no",)}, "measure 'no'"),
         ({"alpha": 1.5}, "--alpha 1.5: must lie above 0 and below 1"),
