@@ -108,7 +108,7 @@ class Reranker:
 
         Args:
             checkpoint: folder that `lce train` wrote, or a public cross-encoder in Hugging Face's layout, by
-                its folder or its id, such as "cross-encoder/ms-marco-MiniLM-L6-v2".
+                its folder or its id, such as "cross-encoder/ms-marco-MiniLM-L6-v2", with or without "@REVISION".
             engine, precision: see `lce_tf.reranking.engines.open_engine`.
             query_length, sequence_length: in wordpieces, instead of the checkpoint's own; see `Lengths`.
             special_words: what words such as "[SEP]" in a text become; see `lce_tf.reranking.opening.SPECIAL_WORDS`.

@@ -46,6 +46,23 @@ def _what_a_test_leaves_is_not_searched_for_garbage_again():
     gc.freeze()
 
 
+@pytest.fixture
+def hub_cache(tmp_path, monkeypatch):
+    """A function that puts a folder into a Hugging Face cache as a commit (40 digits) of an id, with these refs."""
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+
+    def put(folder, name, commit, *refs):
+        place = tmp_path / "hub" / f"models--{name.replace('/', '--')}"
+        (place / "refs").mkdir(parents=True, exist_ok=True)
+        for ref in refs:
+            (place / "refs" / ref).write_text(commit)
+        return shutil.copytree(folder, place / "snapshots" / commit)
+
+    return put
+
+
 def pytest_addoption(parser):
     parser.addoption("--part", metavar="I/K", help="run the tests number I, I + K, ... of those that are selected")
     parser.addoption("--minutes", type=float, metavar="N", help="begin no test after N minutes; those of docs are last")

@@ -122,7 +122,8 @@ def check_license(license: str) -> None:
 
 def _front_matter(training: Mapping[str, Any], license: str) -> list[str]:
     lines = ["---", f"license: {license}", "library_name: sentence-transformers", "pipeline_tag: text-ranking"]
-    base = PUBLIC.get(str(training.get("backbone")), str(training.get("backbone")))
+    base, _ = hub.revised(str(training.get("backbone")))
+    base = PUBLIC.get(base, base)
     if re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", base):  # a local folder would make a dead link
         lines.append(f"base_model: {base}")
     return [*lines, "tags:", "- sentence-transformers", "- cross-encoder", "- reranker", "---", ""]

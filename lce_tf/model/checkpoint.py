@@ -142,14 +142,14 @@ class Trained(NamedTuple):
 
 
 def locate(name: str | Path) -> Path:
-    """The folder of a trained cross-encoder: `name` itself, or the download of that Hugging Face id.
+    """The folder of a trained cross-encoder: `name` itself, or the download of that Hugging Face id or `ID@REVISION`.
 
     Raises:
         UserError: `name` can only be an id, and could not be downloaded.
     """
     folder = Path(name)
     # A name whose parent folder exists is a path, maybe misspelt, and is not looked up on the hub.
-    if folder.is_dir() or not re.fullmatch(r"\w[\w.-]*/[\w.-]+", str(name)) or folder.parent.is_dir():
+    if folder.is_dir() or not re.fullmatch(r"\w[\w.-]*/[\w.-]+(@[\w./-]+)?", str(name)) or folder.parent.is_dir():
         return folder
     return hub.downloaded(str(name), "checkpoint")
 

@@ -104,7 +104,8 @@ class Embedder:
         model = f"{hub.weights_sha256(folder)[:12]}-{config.key[:8]}-{tokenizer.key[:8]}"
         how = f"{pooling}-{similarity}-{max_length}"
         watched.check()
-        return cls(encoder, tokenizer, f"{Path(name).name}-{model}-{how}", pooling, similarity, max_length)
+        named = Path(hub.revised(name)[0]).name
+        return cls(encoder, tokenizer, f"{named}-{model}-{how}", pooling, similarity, max_length)
 
     def __call__(self, texts: Sequence[str], kind: str = "passage") -> np.ndarray:
         """The vectors of texts, [texts, hidden] float32; `kind`, "query" or "passage", counts only for "tct"."""

@@ -2,6 +2,7 @@
 
 import hashlib
 import importlib.util
+import re
 from pathlib import Path
 
 from lce_tf.data.watched import Watched
@@ -59,7 +60,7 @@ def locate(name: str) -> Path:
 
     Args:
         name: an existing folder, "minilm" (comes with the installation), one of `ALIASES`, or a Hugging Face id;
-            the last two are downloaded once into Hugging Face's own cache.
+            the last two are downloaded once into Hugging Face's own cache, and may end in @ and a revision.
 
     Raises:
         UserError: nothing is there, it cannot be downloaded, or the packaged model's hash is wrong.
@@ -75,20 +76,36 @@ def locate(name: str) -> Path:
 
 
 def hub_id(name: str) -> str:
-    """The Hugging Face id that `name`, which is not a folder, stands for.
+    """The Hugging Face id that `name`, which is not a folder, stands for, with the revision that it names.
 
     Raises:
-        UserError: `name` is not a valid id.
+        UserError: `name` is not a valid id, or its revision is empty or for a model that has none.
     """
     from huggingface_hub.errors import HFValidationError
     from huggingface_hub.utils import validate_repo_id
 
-    name = ALIASES.get(name, name)
+    base, revision = revised(name)
+    if revision is not None and base in PACKAGED:
+        raise UserError(f"{name}: {base} comes with the installation, in one version; leave out @{revision}")
+    if revision == "":
+        raise UserError(f"{name}: ends in @ without a revision; give a branch, a tag or a commit after it")
+    base = ALIASES.get(base, base)
     try:
-        validate_repo_id(name)
+        validate_repo_id(base)
     except HFValidationError as error:
         raise UserError(f"{name}: no such folder; name a checkpoint's folder or a Hugging Face id") from error
-    return name
+    return base if revision is None else f"{base}@{revision}"
+
+
+def revised(name: str) -> tuple[str, str | None]:
+    """The id and the revision (a branch, tag or commit) of `ID@REVISION`; of a folder, or without one, (name, None)."""
+    base, given, revision = name.partition("@")
+    return (base, revision) if given and not Path(name).is_dir() else (name, None)
+
+
+def commit(folder: Path) -> str | None:
+    """The commit of the hub that a folder in Hugging Face's cache is of; None for any other folder."""
+    return folder.name if folder.parent.name == "snapshots" and re.fullmatch(r"[0-9a-f]{40}", folder.name) else None
 
 
 def read_config(folder: Path) -> dict:
@@ -137,18 +154,20 @@ def _packaged(name: str) -> Path:
 
 
 def downloaded(name: str, what: str = "backbone") -> Path:
-    """The folder of a Hugging Face id in Hugging Face's own cache, downloaded unless it is there.
+    """The folder of a Hugging Face id, or `ID@REVISION`, in Hugging Face's own cache, downloaded unless it is there.
 
     Raises:
         UserError: the download failed, or the repository has no weights; `what` names the kind of model in the message.
     """
     import huggingface_hub
 
+    base, revision = revised(name)
+    pinned = {} if revision is None else {"revision": revision}
     try:
         # Weights of one format only: the first that the repository has.
         for weights in WEIGHT_FILES:
             patterns = [*CONFIG_FILES, weights, *TOKENIZER_FILES, *MODULE_FILES, *filter(None, [SHARDS.get(weights)])]
-            folder = Path(huggingface_hub.snapshot_download(name, allow_patterns=patterns))
+            folder = Path(huggingface_hub.snapshot_download(base, allow_patterns=patterns, **pinned))
             if (folder / weights).is_file():
                 return folder
     except (OSError, ValueError, RuntimeError, huggingface_hub.errors.HfHubHTTPError) as error:

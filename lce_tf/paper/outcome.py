@@ -126,7 +126,8 @@ class Setting:
     @property
     def model(self) -> str:
         """The model's name in our rows: the paper's only if the backbone is the paper's."""
-        return PAPER_MODEL if PurePath(self.backbone).name == _ELECTRA_BASE else f"cross-encoder ({self.backbone})"
+        name = PurePath(self.backbone.partition("@")[0]).name  # without its revision
+        return PAPER_MODEL if name == _ELECTRA_BASE else f"cross-encoder ({self.backbone})"
 
 
 @dataclass(frozen=True)

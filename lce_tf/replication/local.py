@@ -57,7 +57,7 @@ def model_source(name: str) -> Source:
     name = hub.hub_id(name)
     if cached := _cached_weights(name):
         return Source(name, "model", True, "in Hugging Face's cache", cached.stat().st_size)
-    size = _WEIGHTS.get(name)
+    size = _WEIGHTS.get(hub.revised(name)[0])
     state = f"to download from Hugging Face, {f'{size / 1e9:.2f} GB' if size else 'size not known'}"
     return Source(name, "model", False, state, size)
 
@@ -139,8 +139,9 @@ def _download_size(name: str, splits: Sequence[str]) -> int | None:
 def _cached_weights(name: str) -> Path | None:
     import huggingface_hub
 
+    base, revision = hub.revised(name)
     for file in hub.WEIGHT_FILES:
-        found = huggingface_hub.try_to_load_from_cache(name, file)
+        found = huggingface_hub.try_to_load_from_cache(base, file, revision=revision)
         if isinstance(found, str):
             return Path(found)
     return None

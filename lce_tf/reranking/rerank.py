@@ -44,7 +44,9 @@ from lce_tf.tokens.windows import expanded
 # Pairs per chunk; an interrupted job resumes after the last finished chunk.
 CHUNK = 16384
 CLUSTER = "several machines (docs/clusters.md)"
-CHECKPOINT = "trained cross-encoder: the --output of lce_tf.train, or one in Hugging Face's layout, folder or id"
+CHECKPOINT = (
+    "trained cross-encoder: the --output of lce_tf.train, or one in Hugging Face's layout, folder, ID or ID@REVISION"
+)
 
 
 @dataclass(frozen=True)
@@ -201,6 +203,7 @@ def rerank(config: RerankConfig) -> Run:
         ranked, ranking_scores = reordered(run, top, values, config.tag)
         ranked, scores = activated(ranked, ranking_scores, shown)
         facts = {**asdict(config), "output": config.file, **facts, "way": opened.way, "pairs": len(values)}
+        facts |= {"checkpoint_commit": commit} if (commit := hub.commit(folder)) else {}
         facts |= {"calibration": asdict(shown)} if shown == opened.calibration else {}
         raw = {"scores": scores} | ({"logits": ranking_scores} if shown != "identity" else {})
         raw |= {"windows": reordered_column(run, top, values, best, -1)} if lengths.windows > 1 else {}

@@ -23,7 +23,7 @@ TCT-ColBERTv2 on MS MARCO, as in the paper, on pyserini's index (25 GB), without
     --encoder castorini/tct_colbert-v2-hnp-msmarco --pooling tct --prebuilt msmarco-v1-passage.tct_colbert-v2-hnp
 """
 
-    encoder: str = setting("minilm", "minilm, or a folder or hub id in Hugging Face's layout")
+    encoder: str = setting("minilm", "minilm, or a folder, hub ID or ID@REVISION in Hugging Face's layout")
     pooling: str = setting(
         "mean", "how token vectors become one vector; tct: as in TCT-ColBERT", choices=("mean", "cls", "tct")
     )

@@ -30,8 +30,8 @@ class TrainConfig:
     run: str = setting()
     backbone: str = setting(
         "google/electra-base-discriminator",
-        "folder, minilm, or Hugging Face id of the pretrained encoder, or of a trained cross-encoder, whose head is "
-        "kept where the loss needs one of its shape",
+        "folder, minilm, or Hugging Face ID or ID@REVISION of the pretrained encoder, or of a trained cross-encoder, "
+        "whose head is kept where the loss needs one of its shape",
         recipe=True,
         tables=True,
     )

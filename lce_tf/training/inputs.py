@@ -35,6 +35,7 @@ class TrainingInputs(NamedTuple):
         dev: samples of the dev runs with their judgments and packers; none where nothing is evaluated.
         watched: the backbone's files as they were when they were hashed.
         template: what checkpoints say of how pairs are framed; None where that is BERT's template.
+        backbone_commit: of the hub, where the backbone came from there.
     """
 
     pool: TrainingPool
@@ -44,6 +45,7 @@ class TrainingInputs(NamedTuple):
     teacher: TeacherScores | None
     watched: Watched = Watched(())
     template: dict | None = None
+    backbone_commit: str | None = None
 
 
 class DevSample(NamedTuple):
@@ -119,8 +121,9 @@ def read_inputs(config: TrainConfig) -> TrainingInputs:
         pair_rows(found.run, samples[-1].packer, one.run, one.dataset)
         hashes["dev_run" + (one.name and f":{one.name}")] = found.run.sha256
     return TrainingInputs(
-        pool, packer(queries, passages), hashes, tuple(samples), teacher, watched, recorded(template, tokenizer)
-    )
+        pool, packer(queries, passages), hashes, tuple(samples), teacher, watched, recorded(template, tokenizer),
+        hub.commit(folder),
+    )  # fmt: skip
 
 
 def _check_windows(config: TrainConfig, passages: TokenStore) -> None:

@@ -64,6 +64,8 @@ def _train(config: TrainConfig, output: Path, workers: Workers, locks: contextli
         inputs = workers.chief_first(lambda: read_inputs(config))
         workers.same("settings or inputs", json.dumps(identity(config, inputs.hashes), sort_keys=True))
         facts = {"queries": inputs.pool.findings.summary(), "usable_queries": len(inputs.pool)}
+        if inputs.backbone_commit is not None:
+            facts["backbone_commit"] = inputs.backbone_commit
         facts["loss"] = {"name": config.loss, **config.options_of_loss}
         if inputs.teacher is not None:
             facts["teacher"] = inputs.teacher.summary()

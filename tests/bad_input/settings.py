@@ -181,6 +181,7 @@ CASES = [
     trained("--group 1", "--group 1: --loss lce compares passages of a group; give 2 or more"),
     trained("--loss hinge --group 1", "--group 1: --loss hinge compares passages of a group; give 2 or more"),
     trained("--loss ranknet", "--loss ranknet: learns from a --teacher, a run that python -m lce_tf.score writes"),
+    trained("--backbone minilm@v1", "minilm@v1: minilm comes with the installation, in one version; leave out @v1"),
     trained("--teacher run.trec", "--teacher run.trec: --loss lce asks none; give one of adr-mse, kl, …"),
     trained(
         "--loss lce --loss-options temprature=0.5",

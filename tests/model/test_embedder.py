@@ -54,6 +54,13 @@ def test_mean_and_cosine_equal_pytorch(minilm, theirs):
     np.testing.assert_allclose(np.linalg.norm(ours, axis=1), 1, atol=1e-6)
 
 
+def test_the_key_is_of_the_weights_not_of_the_revision(hub_cache, backbone):
+    hub_cache(backbone, "some/model", "a" * 40, "v1", "main")
+    keys = {Embedder.load(name, max_length=8).key for name in ("some/model", "some/model@v1", "some/model@" + "a" * 40)}
+    (key,) = keys
+    assert key.startswith("model-") and key.endswith("-mean-cosine-8")
+
+
 def test_cls_and_dot_equal_pytorch_and_texts_are_cut(theirs):
     ours = Embedder.load("minilm", pooling="cls", similarity="dot", max_length=9)(TEXTS)
     np.testing.assert_allclose(ours, theirs("cls", 9), atol=1e-5)

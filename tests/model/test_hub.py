@@ -3,7 +3,8 @@ import shutil
 import pytest
 
 from lce_tf.errors import UserError
-from lce_tf.model import hub
+from lce_tf.model import checkpoint, hub
+from lce_tf.replication.local import model_source
 
 
 def one_line(name):
@@ -20,13 +21,13 @@ def offline(monkeypatch):
 
 @pytest.fixture
 def asked(monkeypatch, tmp_path):
-    """What would be downloaded: each request's id and patterns; the answer is a folder with a tf_model.h5."""
+    """What would be downloaded: each request's id, with its revision, and patterns; the answer has a tf_model.h5."""
     import huggingface_hub
 
     requests = []
 
-    def snapshot_download(name, allow_patterns):
-        requests.append((name, allow_patterns))
+    def snapshot_download(name, allow_patterns, revision=None):
+        requests.append((name if revision is None else (name, revision), allow_patterns))
         (tmp_path / "snapshot").mkdir(exist_ok=True)
         if "tf_model.h5" in allow_patterns:
             (tmp_path / "snapshot" / "tf_model.h5").touch()
@@ -89,6 +90,41 @@ def test_aliases_and_formats(asked, tmp_path):
     assert weights == [[name] for name in hub.WEIGHT_FILES]
     assert "model-*.safetensors" in asked[1][1] and "pytorch_model-*.bin" in asked[3][1]
     assert all("config.json" in patterns and "vocab.txt" in patterns for _, patterns in asked)
+
+
+def test_an_id_at_a_revision(hub_cache, backbone, monkeypatch, tmp_path):
+    one = hub_cache(backbone, "some/model", "a" * 40, "v1")
+    two = hub_cache(backbone, "some/model", "b" * 40, "main")
+    monkeypatch.chdir(tmp_path)
+    for locate in (hub.locate, checkpoint.locate):
+        assert locate("some/model") == two
+        for revision in ("v1", "a" * 40):
+            assert locate(f"some/model@{revision}") == one
+    assert (hub.commit(one), hub.commit(two), hub.commit(backbone)) == ("a" * 40, "b" * 40, None)
+    assert one_line("some/model@v2").startswith("backbone 'some/model@v2': is no folder here")
+    assert model_source("some/model@v1").here and not model_source("some/model@v2").here
+    assert not model_source("some/model@v2").bytes
+    # A folder's own name may hold an @.
+    shutil.copytree(backbone, "some/model@v1")
+    assert str(hub.locate("some/model@v1")) == "some/model@v1"
+
+
+def test_an_alias_at_a_revision(asked):
+    hub.locate("electra-small@refs/pr/1")
+    assert {name for name, _ in asked} == {("google/electra-small-discriminator", "refs/pr/1")}
+    assert model_source("electra-small@v1").bytes == 54_000_000
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("minilm@v1", "minilm@v1: minilm comes with the installation, in one version; leave out @v1"),
+        ("some/model@", "some/model@: ends in @ without a revision; give a branch, a tag or a commit after it"),
+        ("a//b@v1", "a//b@v1: no such folder; name a checkpoint's folder or a Hugging Face id"),
+    ],
+)
+def test_revisions_that_cannot_be(name, said, asked):
+    assert one_line(name) == said and not asked
 
 
 def test_repository_without_weights(monkeypatch, tmp_path):

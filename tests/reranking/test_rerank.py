@@ -86,6 +86,14 @@ def test_the_manifest_says_what_was_done(config, checkpoints):
     )
 
 
+def test_the_manifest_says_which_commit_of_the_hub(config, checkpoints, hub_cache):
+    hub_cache(checkpoints[1], "some/model", "a" * 40, "v1")
+    rerank(replace(config, checkpoint="some/model@v1"))
+    manifest = json.loads(module.Path(f"{config.output}.json").read_text())
+    assert (manifest["checkpoint"], manifest["checkpoint_commit"]) == ("some/model@v1", "a" * 40)
+    assert manifest["model"] == checkpoint.identity(checkpoints[1])
+
+
 def test_two_logits_rank_by_their_difference(config, checkpoints, monkeypatch):
     seen = []
     monkeypatch.setattr(module, "scores_of", lambda logits, scoring: seen.append(logits) or scores_of(logits, scoring))

@@ -15,6 +15,14 @@ def test_pool_hashes_and_lengths(files):
     assert (inputs.packer.lengths.query, inputs.packer.lengths.sequence) == (8, 32)
 
 
+def test_the_commit_of_a_backbone_of_the_hub(files, hub_cache):
+    hub_cache(files.backbone, "some/model", "a" * 40, "v1")
+    inputs = read_inputs(files.config(backbone="some/model@v1"))
+    assert inputs.backbone_commit == "a" * 40
+    here = read_inputs(files.config())
+    assert here.backbone_commit is None and here.hashes == inputs.hashes
+
+
 def test_the_dev_sample_is_the_first_by_id_whatever_the_files_order(files, tmp_path):
     lines = files.dev_run.read_text().splitlines(keepends=True)
     (tmp_path / "other.trec").write_text("".join(lines[120:] + lines[:120]))
