@@ -4,6 +4,7 @@ import contextlib
 import difflib
 import functools
 import os
+import re
 import sys
 import tarfile
 from collections.abc import Iterator, Mapping
@@ -151,6 +152,27 @@ def library(name: str = ""):
 
         pydocs.register()
     return ir_datasets
+
+
+def known(name: str):
+    """ir_datasets' own object of that id, a folder's name excepted; None if it lists none."""
+    try:
+        return None if os.path.isdir(name) else library(name).registry[name]
+    except KeyError:
+        return None
+
+
+def hub_name(name: str) -> str | None:
+    """The id on Hugging Face's hub under which ir_datasets offers a data set; None if it is not one of its own."""
+    own = name.partition("/")[0] != _EMBEDDED and known(name) is not None
+    return f"irds/{name.replace('/', '_')}" if own else None
+
+
+def language(name: str) -> str | None:
+    """The language of a data set's passages as ir_datasets states it, such as "en"; None if it does not."""
+    found = known(name)
+    stated = found.docs_lang() if found is not None and found.has("docs") else None
+    return stated if re.fullmatch(r"[a-z]{2,3}", str(stated)) else None
 
 
 @contextlib.contextmanager

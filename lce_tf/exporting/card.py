@@ -1,10 +1,12 @@
 """The model card of an exported cross-encoder: how to load it, how it cuts pairs, what it was trained on."""
 
+import json
 import re
 from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any
 
+from lce_tf.data import irds
 from lce_tf.errors import UserError
 from lce_tf.evaluation.measures import MEAN, figure_name
 from lce_tf.model import hub
@@ -99,7 +101,7 @@ def model_card(
         usage = ANSWERS_USAGE.format(name=name, no=no, yes=yes)
     return "\n".join(
         [
-            *_front_matter(training, license.lower()),
+            *_front_matter(name, training, measured, license.lower()),
             f"# {title}\n",
             "It scores how relevant a passage is to a query: the higher, the more relevant. Use it to reorder what a",
             "first stage (BM25, a dense retriever) has found.\n",
@@ -120,13 +122,30 @@ def check_license(license: str) -> None:
         raise UserError(f"--license {license!r}: give an identifier such as apache-2.0, mit or other")
 
 
-def _front_matter(training: Mapping[str, Any], license: str) -> list[str]:
+def _front_matter(name: str, training: Mapping[str, Any], measured: list[dict], license: str) -> list[str]:
     lines = ["---", f"license: {license}", "library_name: sentence-transformers", "pipeline_tag: text-ranking"]
     base, _ = hub.revised(str(training.get("backbone")))
     base = PUBLIC.get(base, base)
     if re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", base):  # a local folder would make a dead link
         lines.append(f"base_model: {base}")
-    return [*lines, "tags:", "- sentence-transformers", "- cross-encoder", "- reranker", "---", ""]
+    dataset = str(training.get("dataset", ""))
+    on_hub, language = (irds.hub_name(dataset), irds.language(dataset)) if dataset else (None, None)
+    if on_hub:
+        lines += ["datasets:", f"- {on_hub}"]
+    if language:
+        lines.append(f"language: {language}")
+    lines += ["tags:", "- sentence-transformers", "- cross-encoder", "- reranker"]
+    if line := _chosen(training, measured):
+        measure = training.get("dev_measure", "MRR@10")
+        sample = f"{_shown(dataset)}, {training.get('dev_split')}: {training.get('dev_queries')} queries"
+        result = {
+            "task": {"type": "text-ranking"},
+            "dataset": {"name": sample, "type": on_hub or _shown(dataset)},
+            "metrics": [{"type": measure.lower(), "name": measure, "value": round(line[figure_name(measure)], 4)}],
+        }
+        # JSON is YAML.
+        lines.append(f"model-index: {json.dumps([{'name': name, 'results': [result]}], ensure_ascii=False)}")
+    return [*lines, "---", ""]
 
 
 def _cutting(about: Trained) -> str:
@@ -193,17 +212,24 @@ def _training(training: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
 
 def _scores(training: Mapping[str, Any], measured: list[dict]) -> str:
     measure = training.get("dev_measure", "MRR@10")
-    name = figure_name(measure)
-    measured = [row for row in measured if name in row]
-    if not measured:
+    line = _chosen(training, measured)
+    if line is None:
         return "None were measured during training. `lce rerank` and `lce evaluate` measure them on a run of yours."
-    best = training.get("keep") == "best"
-    line = max(measured, key=lambda row: row.get(figure_name(measure, MEAN), row[name])) if best else measured[-1]
     return (
-        f"{measure} {line[name]:.4f} on {training.get('dev_queries', '?')} queries of "
+        f"{measure} {line[figure_name(measure)]:.4f} on {training.get('dev_queries', '?')} queries of "
         f"{_shown(training.get('dev_run'))},\n"
         f"its top {training.get('dev_depth', '?')} reranked (step {line.get('step')})."
     )
+
+
+def _chosen(training: Mapping[str, Any], measured: list[dict]) -> dict | None:
+    """The line that measures the weights of the checkpoint: the best if those were kept, else the last; None: none."""
+    measure = training.get("dev_measure", "MRR@10")
+    name = figure_name(measure)
+    measured = [row for row in measured if name in row]
+    if training.get("keep") == "best":
+        return max(measured, key=lambda row: row.get(figure_name(measure, MEAN), row[name]), default=None)
+    return measured[-1] if measured else None
 
 
 def _shown(value: Any) -> str:

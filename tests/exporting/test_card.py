@@ -30,9 +30,35 @@ def test_front_matter_is_what_the_hub_reads():
         "library_name": "sentence-transformers",
         "pipeline_tag": "text-ranking",
         "base_model": "google/electra-base-discriminator",
+        "datasets": ["irds/msmarco-passage"],
+        "language": "en",
         "tags": ["sentence-transformers", "cross-encoder", "reranker"],
     }
     assert text.startswith("\n# ELECTRA cross-encoder, 12 layers of 768\n")
+
+
+def test_the_hub_reads_the_value_measured_on_dev():
+    from huggingface_hub import ModelCard
+
+    text = card(training={**TRAINING, "dev_split": "dev"}, measured=[{"step": 9, "dev_mrr_10": 0.25004}])
+    (result,) = ModelCard(text).data.eval_results
+    assert (result.metric_type, result.metric_name, result.metric_value) == ("mrr@10", "MRR@10", 0.25)
+    assert (result.dataset_type, result.dataset_name) == ("irds/msmarco-passage", "msmarco-passage, dev: 50 queries")
+    assert result.task_type == "text-ranking"
+
+
+def test_a_folder_is_no_data_set_of_the_hub(tmp_path, monkeypatch):
+    from huggingface_hub import ModelCard
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "vaswani").mkdir()
+    for dataset in ("/home/somebody/mine", "vaswani", "some/folder"):
+        data = ModelCard(card(training={**TRAINING, "dataset": dataset}, measured=[{"dev_mrr_10": 0.5}])).data
+        assert data.datasets is None and data.language is None
+        assert data.eval_results[0].dataset_type == dataset.removeprefix("/home/somebody/")
+    data = ModelCard(card(training={**TRAINING, "dataset": "pydocs"})).data
+    assert data.datasets is None and data.language == "en" and not data.eval_results
+    assert "datasets:\n- irds/beir_scifact\n" in card(training={**TRAINING, "dataset": "beir/scifact"})
 
 
 def test_what_it_was_trained_on_without_this_machine_s_folders():
@@ -74,6 +100,7 @@ def test_nothing_is_made_up():
     assert "says nothing of its training" in text and "None were measured" in text and "base_model" not in text
     assert "license: unknown" in text
     assert "base_model" not in card(training={**TRAINING, "backbone": "models/mine/here"})
+    assert "base_model: some/model\n" in card(training={**TRAINING, "backbone": "some/model@v1"})
 
 
 def test_lengths_and_caveats():
