@@ -78,10 +78,12 @@ class Reranker:
         scoring, lengths: how scores are computed from logits, and how pairs are cut.
         shown: how a score is returned, see `activate`: by the checkpoint's calibration if it has one.
         precision: what the model computes in, such as "float32"; see `Engine.precision`.
+        folder: of the checkpoint.
     """
 
     def __init__(self, opened: Opened, engine: Engine):
         self.scoring, self.lengths, self.shown = opened.scoring, opened.lengths, opened.shown
+        self.folder = opened.folder
         self._calibration, self.precision = opened.calibration, engine.precision
         self._tokenizer, self._template, self._engine = opened.tokenizer, opened.template, engine
         self._turn = threading.Lock()

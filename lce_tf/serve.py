@@ -4,13 +4,16 @@ import argparse
 import logging
 import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 from lce_tf.errors import UserError
 from lce_tf.foundation.arguments import command_main, parser_for
 from lce_tf.foundation.settings import add_options, from_options
+from lce_tf.model.hub import revised, weights_sha256
 from lce_tf.reranker import Reranker
+from lce_tf.reranking.calibration import Calibration
 from lce_tf.reranking.rerank import CHECKPOINT, RerankConfig
 from lce_tf.serving import logs
 from lce_tf.serving.settings import TOKEN_VARIABLE, Limits, read_token
@@ -54,13 +57,17 @@ def _main(arguments: argparse.Namespace) -> None:
     listener = bound(arguments.host, arguments.port)
     lengths = {name: given[name] for name in (*_LENGTHS, *_WORDS)}
     reranker = Reranker.load(arguments.checkpoint, arguments.engine, arguments.precision, **lengths)
-    reranker.scored([("", "")])  # does what the engine defers to its first batch, and fails if it does not work
+    with ThreadPoolExecutor(1, "hashing") as beside:  # reading gigabytes takes seconds, and needs no other thread
+        hashing = beside.submit(weights_sha256, reranker.folder)
+        reranker.scored([("", "")])  # does what the engine defers to its first batch, and fails if it does not work
+        sha256 = hashing.result()
     logs.to_stderr()
     if token is None and not listener.getsockname()[0].startswith(("127.", "::1")):
         logs.event("no token: whoever reaches this address is served", logging.WARNING)
-    model = arguments.model_name or Path(arguments.checkpoint).absolute().name
+    model = arguments.model_name or Path(revised(arguments.checkpoint)[0]).absolute().name
     limits = replace(limits, max_connections=fitting(limits.max_connections))
-    app = create_app(reranker.scored, model, limits, token, reranker.lengths.sequence, reranker.precision)
+    about = {"sha256": sha256, "calibrated": isinstance(reranker.shown, Calibration)}
+    app = create_app(reranker.scored, model, limits, token, reranker.lengths.sequence, reranker.precision, **about)
     run(app, listener, limits)
 
 

@@ -14,6 +14,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from lce_tf import Reranker
+from lce_tf.model.hub import weights_sha256
 from lce_tf.serve import main, parser
 from lce_tf.serving import logs, running
 from lce_tf.serving.settings import Limits
@@ -136,7 +137,9 @@ def test_clients_are_told_what_it_computes_in(model, monkeypatch, precision, dty
     call = ["--checkpoint", str(model), "--port", "0", "--engine", "tensorflow", "--precision", precision]
     assert main(call) == 0
     with TestClient(served[0]) as client:
-        assert client.get("/info").json()["model_dtype"] == dtype
+        info = client.get("/info").json()
+        assert info["model_dtype"] == dtype and info["model_sha"] == weights_sha256(model)
+        assert 'lce_model_info{calibrated="false",model="lce8",sha256="' in client.get("/metrics").text
 
 
 def test_places_where_it_cannot_listen(capsys):

@@ -30,6 +30,8 @@ def create_app(
     token: str | None = None,
     longest: int | None = None,
     precision: str = "float32",
+    sha256: str | None = None,
+    calibrated: bool = False,
 ) -> FastAPI:
     """The server's application, with its own queue, which is closed at the end of the application's lifespan.
 
@@ -39,10 +41,20 @@ def create_app(
         token: what clients must send; None: anyone is served.
         longest: maximum tokens of a pair that the model reads, reported to clients; None: unknown.
         precision: what the model computes in, such as `Reranker.precision`; reported to clients.
+        sha256: of the model's weights, reported to clients and in the metrics; None: unknown.
+        calibrated: whether the model's checkpoint has a calibration, reported in the metrics.
     """
     limits = limits or Limits()
     metrics = Metrics()
-    batcher = Batcher(score, limits.max_batch_pairs, limits.max_queue_pairs, limits.batch_wait_ms / 1000, metrics.batch)
+    metrics.model(model, sha256, calibrated)
+
+    def counted(pairs: list[Pair]) -> Scored:
+        scored = score(pairs)
+        metrics.results(scored)
+        return scored
+
+    wait = limits.batch_wait_ms / 1000
+    batcher = Batcher(counted, limits.max_batch_pairs, limits.max_queue_pairs, wait, metrics.batch)
     metrics.watch(batcher)
 
     @contextlib.asynccontextmanager
@@ -63,7 +75,7 @@ def create_app(
     for path, shape in shapes.ROUTES.items():
         app.add_api_route(path, service.handler(shape), methods=["POST"], openapi_extra=_described(shape))
     asked = dict(zip(OPEN, (_health, service.ready, _exposing(metrics)), strict=True))
-    asked["/info"] = _saying(dialects.info(model, limits, longest, precision))
+    asked["/info"] = _saying(dialects.info(model, limits, longest, precision, sha256))
     asked["/v1/models"] = _saying(dialects.models(model, longest))
     for path, handler in asked.items():
         app.add_api_route(path, handler, methods=["GET", "HEAD"])

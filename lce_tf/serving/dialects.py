@@ -41,16 +41,17 @@ def error_answer(refused: Refused, path: str, dialect: str | None = None) -> tup
     return status, {"error": refused.line}
 
 
-def info(model: str, limits: Limits, longest: int | None, precision: str) -> dict[str, Any]:
+def info(model: str, limits: Limits, longest: int | None, precision: str, sha256: str | None = None) -> dict[str, Any]:
     """The answer of Text Embeddings Inference's `/info` for a reranker.
 
     Args:
         longest: maximum tokens of a pair that the model reads; None: unknown.
         precision: the engine's; products in bfloat16 count as "bfloat16", as mixed precision does.
+        sha256: of the model's weights; None: unknown.
     """
     return {
         "model_id": model,
-        "model_sha": None,
+        "model_sha": sha256,
         "model_dtype": precision.rpartition("_")[2],
         "model_type": {"reranker": {"id2label": {"0": "LABEL_0"}, "label2id": {"LABEL_0": 0}}},
         "max_concurrent_requests": limits.max_connections,

@@ -1,13 +1,15 @@
 """The server's metrics, for Prometheus."""
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
+from lce_tf.reranker import Scored
 from lce_tf.serving.batching import Batcher
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 _PAIRS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 _CALLERS = (1, 2, 4, 8, 16, 32, 64, 128)
+_RELEVANCE = (0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1)
 
 
 class Metrics:
@@ -30,6 +32,10 @@ class Metrics:
             "lce_batch_seconds", "Seconds in which the model scored a batch", buckets=_SECONDS, registry=registry
         )
         self._pairs_scored = Counter("lce_pairs_scored", "Pairs scored", registry=registry)
+        self._pairs_cut = Counter("lce_pairs_cut", "Pairs scored of which a text was cut", registry=registry)
+        self._relevance = Histogram(
+            "lce_relevance", "Relevance of pairs, from 0 to 1", buckets=_RELEVANCE, registry=registry
+        )
 
     def request(self, route: str, status: int, seconds: float) -> None:
         """Counts an answered request."""
@@ -42,6 +48,17 @@ class Metrics:
         self._batch_pairs.observe(pairs)
         self._batch_seconds.observe(seconds)
         self._pairs_scored.inc(pairs)
+
+    def results(self, scored: Scored) -> None:
+        """Counts the results of scored pairs: cut texts, and how relevant the passages are."""
+        self._pairs_cut.inc(int(scored.cut.sum()))
+        for value in scored.relevance.tolist():
+            self._relevance.observe(value)
+
+    def model(self, name: str, sha256: str | None, calibrated: bool) -> None:
+        """Exposes which model is served; `sha256` is that of its weights, if it is known."""
+        facts = {"model": name, "sha256": sha256 or "", "calibrated": str(calibrated).lower()}
+        Info("lce_model", "The model that is served", registry=self._registry).info(facts)
 
     def watch(self, batcher: Batcher) -> None:
         """Exposes the current length of the queue."""

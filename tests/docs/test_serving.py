@@ -89,6 +89,22 @@ def documented_metrics():
     return {name for row in table("| Metric | What it counts |") for name in re.findall(r"`(lce_\w+)`", row[0])}
 
 
+def test_the_alerts_are_on_metrics_that_there_are():
+    import yaml
+
+    (rules,) = map(yaml.safe_load, blocks("yaml"))
+    asked = set(re.findall(r"\blce_\w+", " ".join(rule["expr"] for rule in rules["groups"][0]["rules"])))
+    assert len(rules["groups"][0]["rules"]) == 4
+    assert {re.sub("_(bucket|sum|count)$", "", name) for name in asked} <= documented_metrics()
+
+
+def test_the_clients_routes_are_the_server_s():
+    from lce_tf.serving.shapes import ROUTES
+
+    for row in table("| Client | How it is told | Route |"):
+        assert set(re.findall(r"`(.*?)`", row[2])) <= set(ROUTES)
+
+
 def test_the_limits():
     rows = table("| Option | Default | Limits | Beyond it |")
     documented = {row[0].strip("`").removeprefix("--").replace("-", "_"): float(row[1]) for row in rows}

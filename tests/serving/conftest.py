@@ -64,8 +64,10 @@ def client():
     """A function of limits, token and scoring function that gives a client of such a server."""
     with contextlib.ExitStack() as stack:
 
-        def make(score=by_length, token=None, longest=None, faults=True, precision="float32", **limits) -> TestClient:
-            app = create_app(score, "toy", Limits(**limits), token, longest, precision)
+        def make(
+            score=by_length, token=None, longest=None, faults=True, precision="float32", about=None, **limits
+        ) -> TestClient:
+            app = create_app(score, "toy", Limits(**limits), token, longest, precision, **(about or {}))
             return stack.enter_context(TestClient(app, raise_server_exceptions=faults))
 
         yield make

@@ -47,8 +47,9 @@ def test_a_fault_of_the_server_s_own_has_the_service_s_shape(client):
 
 
 def test_what_kind_of_server_it_is(client):
-    served = client(longest=48, max_pairs=10)
+    served = client(longest=48, max_pairs=10, about={"sha256": "ab" * 32})
     info = served.get("/info").json()
+    assert info["model_sha"] == "ab" * 32 and client().get("/info").json()["model_sha"] is None
     assert info["model_id"] == "toy" and info["max_input_length"] == 48 and info["max_client_batch_size"] == 10
     assert info["model_type"] == {"reranker": {"id2label": {"0": "LABEL_0"}, "label2id": {"LABEL_0": 0}}}
     found = served.get("/v1/models").json()

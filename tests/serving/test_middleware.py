@@ -3,8 +3,11 @@
 import json
 import logging
 
+import numpy as np
 import pytest
 
+from lce_tf.reranker import Scored
+from lce_tf.reranking.calibration import Calibration
 from lce_tf.serving import logs, middleware
 from lce_tf.serving.logs import JsonLines, Sparing
 
@@ -98,6 +101,42 @@ def test_metrics(client):
         "lce_queue_pairs 0.0",
     ):
         assert line in page.text.splitlines()
+
+
+def test_what_the_metrics_say_of_results(client):
+    served = client(about={"sha256": "ab" * 32, "calibrated": True})
+    # Scores are a tenth of the length, .1, 2, 5.1 and 6, and their sigmoids .525, .881, .994 and .998; what is beyond
+    # 50 characters is cut: 2 of 4.
+    texts = ["a", "a" * 20, "a" * 51, "a" * 60]
+    assert served.post("/rerank", json={"query": "q", "texts": texts, "raw_scores": True}).status_code == 200
+    page = served.get("/metrics").text.splitlines()
+    for line in (
+        "lce_pairs_cut_total 2.0",
+        "lce_pairs_scored_total 4.0",
+        'lce_relevance_bucket{le="0.5"} 0.0',
+        'lce_relevance_bucket{le="0.6"} 1.0',
+        'lce_relevance_bucket{le="0.9"} 2.0',
+        'lce_relevance_bucket{le="0.99"} 2.0',
+        'lce_relevance_bucket{le="1.0"} 4.0',
+        "lce_relevance_count 4.0",
+        f'lce_model_info{{calibrated="true",model="toy",sha256="{"ab" * 32}"}} 1.0',
+    ):
+        assert line in page
+    (total,) = [line for line in page if line.startswith("lce_relevance_sum ")]
+    assert float(total.split()[1]) == pytest.approx(0.524979 + 0.880797 + 0.993940 + 0.997527, abs=1e-5)
+
+
+def test_relevance_is_the_calibrated_probability(client):
+    def score(pairs):
+        kept = np.ones(len(pairs), np.int64)
+        return Scored(kept * np.float32(0.5), kept, kept == 0, Calibration("platt", slope=2.0, intercept=-1.8))
+
+    served = client(score)
+    served.post("/rerank", json={"query": "q", "texts": ["a"]})
+    page = served.get("/metrics").text
+    (total,) = [line for line in page.splitlines() if line.startswith("lce_relevance_sum ")]
+    assert float(total.split()[1]) == pytest.approx(0.310026, abs=1e-5)  # sigmoid(2 x 0.5 - 1.8) = sigmoid(-0.8)
+    assert "lce_pairs_cut_total 0.0" in page
 
 
 def lines(caplog):
