@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -60,6 +61,28 @@ def make(*arguments: str) -> subprocess.CompletedProcess:
     return subprocess.run(["make", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
 
 
+def test_citation_and_changes_are_of_this_version():
+    import yaml
+
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert cited["version"] == lce_tf.__version__ and cited["license"] == "Apache-2.0" and cited["authors"]
+    newest = re.search(r"^## (.*)$", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.M)
+    assert newest[1] == lce_tf.__version__
+
+
+def test_the_readme_and_the_citation_file_cite_the_same_paper():
+    import yaml
+
+    (paper,) = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))["references"]
+    fields = dict(
+        re.findall(r"^  (\w+) += \{(.*?)\},?$", (ROOT / "README.md").read_text(encoding="utf-8"), re.M | re.S)
+    )
+    assert " ".join(fields["title"].split()) == paper["title"]
+    assert fields["author"] == " and ".join(f"{one['given-names']} {one['family-names']}" for one in paper["authors"])
+    assert (fields["doi"], fields["year"]) == (paper["doi"], str(paper["year"]))
+    assert fields["booktitle"] == paper["collection-title"]
+
+
 @needs_make
 def test_make_alone_lists_every_target():
     done = make()
@@ -93,13 +116,16 @@ def test_unfit_python_is_one_line_before_anything_is_made(tmp_path, body, advice
 def test_wheel_by_way_of_the_sdist_runs_outside_the_checkout(tmp_path):
     source = tmp_path / "source"  # a copy: nothing is left in the checkout, and nothing that lies there slips in
     source.mkdir()
-    for name in ("setup.cfg", "setup.py", "pyproject.toml", "LICENSE"):
+    kept = ("README.md", "LICENSE", "CHANGELOG.md", "CITATION.cff")
+    for name in ("setup.cfg", "setup.py", "pyproject.toml", "MANIFEST.in", *kept):
         shutil.copy(ROOT / name, source)
     shutil.copytree(ROOT / "lce_tf", source / "lce_tf", ignore=shutil.ignore_patterns("__pycache__"))
     python = [sys.executable, "-m"]
     subprocess.run([*python, "build", "--no-isolation", "--outdir", tmp_path / "dist", source], check=True)
 
-    assert (tmp_path / "dist" / f"lce_tf-{lce_tf.__version__}.tar.gz").exists()
+    with tarfile.open(tmp_path / "dist" / f"lce_tf-{lce_tf.__version__}.tar.gz") as archive:
+        names = archive.getnames()
+    assert {f"lce_tf-{lce_tf.__version__}/{name}" for name in kept} <= set(names)
     (wheel,) = (tmp_path / "dist").glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()

@@ -91,7 +91,9 @@ def test_from_sentence_transformers(blocks, place, monkeypatch, capsys):
     assert float(capsys.readouterr().out.split()[-1]) < 1e-4
 
 
-@pytest.mark.parametrize("page", sorted(ROOT.glob("docs/*.md")) + [ROOT / "README.md"], ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "page", sorted(ROOT.glob("docs/*.md")) + [ROOT / "README.md", ROOT / "CHANGELOG.md"], ids=lambda path: path.name
+)
 def test_pages_speak_of_what_is_there(page):
     """Links lead to existing targets, and every command that a page names exists."""
     text = page.read_text(encoding="utf-8")
