@@ -48,7 +48,7 @@ def test_python_dash_m_still_works(program):
 
 
 def test_calling_a_command_calls_its_function(tmp_path):
-    with pytest.raises(UserError, match="--format 'png': known are hf, openvino, savedmodel"):
+    with pytest.raises(UserError, match="--format 'png': known are hf, onnx, openvino, savedmodel"):
         lce_tf.export(tmp_path, tmp_path / "out", "png")
     run, qrels = tmp_path / "run.trec", tmp_path / "qrels.txt"
     run.write_text("q1 Q0 p1 1 2 x\nq1 Q0 p2 2 1 x\n")

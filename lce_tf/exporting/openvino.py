@@ -2,22 +2,14 @@
 
 from pathlib import Path
 
-from lce_tf.errors import UserError
 from lce_tf.exporting.exporter import Exporter
 from lce_tf.exporting.huggingface import config_of, save_tokenizer
-from lce_tf.exporting.outputs import facts, refuse_further_settings
+from lce_tf.exporting.outputs import OUTPUTS, facts, inputs_of, refuse_further_settings
 from lce_tf.foundation.files import built_folder, vacant, write_json
 from lce_tf.model import checkpoint
-from lce_tf.model.framing import PROMPTED
 from lce_tf.reranking.opening import open_checkpoint
 from lce_tf.reranking.openvino_model import save_openvino
 
-INPUTS = {
-    "input_ids": "int64 [pairs, length], [CLS] query [SEP] passage [SEP] and padding",
-    "attention_mask": "int64 [pairs, length], 0 for padding, else 1",
-    "token_type_ids": "int64 [pairs, length], 1 for passage [SEP], else 0",
-}
-OUTPUTS = {"logits": "float32 [pairs, 1], the ranking score, before the activation"}
 # The name that optimum-intel looks for.
 MODEL_FILE = "openvino_model.xml"
 
@@ -39,13 +31,7 @@ def export_openvino_folder(folder: str | Path, output: str | Path, license: str 
     """
     opened, output = open_checkpoint(folder), vacant(output)
     refuse_further_settings(opened)
-    kind = checkpoint.trained(opened.folder).config.model_type
-    if kind in PROMPTED:
-        raise UserError(
-            f"{opened.folder}: {kind} reads a prompt, which the tokenizer beside the model would not write; use "
-            "--format hf"
-        )
-    inputs = {name: said for name, said in INPUTS.items() if opened.template.has_types or name != "token_type_ids"}
+    inputs = inputs_of(opened)
     about = facts(opened.folder, license, inputs, OUTPUTS, ("openvino", "tensorflow"))
     with built_folder(output) as scratch:
         _save_model(opened.folder, list(inputs), scratch / MODEL_FILE)

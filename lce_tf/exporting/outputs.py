@@ -1,4 +1,4 @@
-"""The facts about an exported model that are written to `lce_tf.json`, and a check shared by the formats."""
+"""The facts about an exported model that are written to `lce_tf.json`, and what several formats share."""
 
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -9,7 +9,31 @@ from lce_tf import __version__
 from lce_tf.errors import UserError
 from lce_tf.exporting.card import check_license
 from lce_tf.model import checkpoint, st_layout
+from lce_tf.model.framing import PROMPTED
 from lce_tf.reranking.opening import Opened
+
+# Of models that take the ids which Hugging Face's tokenizers give; OUTPUTS has their one output.
+INPUTS = {
+    "input_ids": "int64 [pairs, length], [CLS] query [SEP] passage [SEP] and padding",
+    "attention_mask": "int64 [pairs, length], 0 for padding, else 1",
+    "token_type_ids": "int64 [pairs, length], 1 for passage [SEP], else 0",
+}
+OUTPUTS = {"logits": "float32 [pairs, 1], the ranking score, before the activation"}
+
+
+def inputs_of(opened: Opened) -> dict[str, str]:
+    """Those of `INPUTS` that the checkpoint's tokenizer gives: RoBERTa's, for one, has no `token_type_ids`.
+
+    Raises:
+        UserError: the model reads a prompt, which its tokenizer does not write.
+    """
+    kind = checkpoint.trained(opened.folder).config.model_type
+    if kind in PROMPTED:
+        raise UserError(
+            f"{opened.folder}: {kind} reads a prompt, which the tokenizer beside the model would not write; use "
+            "--format hf"
+        )
+    return {name: said for name, said in INPUTS.items() if opened.template.has_types or name != "token_type_ids"}
 
 
 def refuse_further_settings(opened: Opened) -> None:

@@ -48,7 +48,7 @@ def test_the_commands_the_programs_and_the_request(place):
     inputs = request["inputs"]
     reranker = Reranker.load("models/lce8", "tensorflow", "float32")
     expected = reranker.score(zip(inputs["query"], inputs["passage"], strict=True))
-    for_tensorflow, for_openvino = blocks("python")
+    for_tensorflow, for_openvino, for_onnx = blocks("python")
     names = {}
     exec(for_tensorflow, names)  # noqa: S102
     np.testing.assert_allclose(names["scores"], expected, atol=1e-5)
@@ -66,3 +66,5 @@ def test_the_commands_the_programs_and_the_request(place):
     assert names["logits"].shape == (2, 1)
     shorter = reranker.score(zip(names["queries"], names["passages"], strict=True))
     np.testing.assert_allclose(names["logits"][:, 0], shorter, atol=0.05)  # bfloat16 where the CPU has it
+    exec(for_onnx, names)  # noqa: S102
+    np.testing.assert_allclose(names["logits"], shorter[:, None], atol=1e-5)
