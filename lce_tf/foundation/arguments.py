@@ -106,9 +106,11 @@ def command_main(
 def quiet_tensorflow() -> None:
     """Silences TensorFlow's start-up messages unless TF_CPP_MIN_LOG_LEVEL is set; call before importing TensorFlow.
 
-    Also sets XLA's flags for GPUs, which are likewise read when TensorFlow starts.
+    Also sets XLA's flags for GPUs, which are likewise read when TensorFlow starts, and silences transformers' advice to
+    install PyTorch, which scoring does without.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")
     set_flags()
 
 

@@ -23,12 +23,17 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
     Their names are those of Hugging Face's PyTorch classes without the family's prefix.
 
     Raises:
-        UserError: the file is truncated or not of its format.
+        UserError: the file is truncated or not of its format, or PyTorch is missing, which reads `.bin` and bfloat16.
     """
     try:
         arrays = READERS[path.suffix](path)
     except UserError:
         raise
+    except ModuleNotFoundError as error:
+        raise UserError(
+            f"{path}: is read by {error.name}, which is not installed; pip install -c requirements.lock {error.name}, "
+            "or use a float32 .safetensors file"
+        ) from error
     except Exception as error:  # the libraries raise whatever they like for a torn file
         reason = str(error).strip().splitlines() or [type(error).__name__]
         raise UserError(f"{path}: cannot be read as weights ({reason[0]}); is it whole?") from error

@@ -25,7 +25,8 @@ ROOT = Path(__file__).parents[2]
 EXPERIMENTS = ROOT / "experiments"
 SCRIPTS = sorted(EXPERIMENTS.glob("*/*.sh"))
 MANIFESTS = sorted(EXPERIMENTS.glob("kubernetes/*.yaml"))
-FILES = [*SCRIPTS, *MANIFESTS, EXPERIMENTS / "Dockerfile"]
+IMAGES = [EXPERIMENTS / "Dockerfile", EXPERIMENTS / "serving" / "Dockerfile"]
+FILES = [*SCRIPTS, *MANIFESTS, *IMAGES]
 COMMAND = "python -m lce_tf.tables "
 
 
@@ -417,10 +418,22 @@ def test_image_takes_torch_first():
     text = (EXPERIMENTS / "Dockerfile").read_text()
     steps = [text.index(part) for part in ('"$torch"', "-r requirements.lock", "'.[gpu]'")]
     assert steps == sorted(steps)
-    copied = [source for line in re.findall(r"^COPY (.*) \S+$", text, re.MULTILINE) for source in line.split()]
-    assert copied and all(list(ROOT.glob(source)) for source in copied)
     # The manifests give arguments only, so that signals go through the image's first process.
     assert 'ENTRYPOINT ["tini", "--", "python", "-m"]' in text
+
+
+@pytest.mark.parametrize("image", IMAGES, ids=name_of)
+def test_images_copy_what_is_there(image):
+    lines = re.findall(r"^COPY (.*) \S+$", image.read_text(), re.MULTILINE)
+    copied = [source for line in lines for source in line.split()]
+    assert "setup.cfg" in copied and all(list(ROOT.glob(source)) for source in copied)
+
+
+def test_the_serving_image_starts_its_command():
+    text = (EXPERIMENTS / "serving" / "Dockerfile").read_text()
+    (entry,), (default,) = (re.findall(rf"^{name} (.*)$", text, re.MULTILINE) for name in ("ENTRYPOINT", "CMD"))
+    assert " ".join(json.loads(entry) + json.loads(default)) == field(EXPERIMENTS / "serving" / "Dockerfile", "Command")
+    assert "pip install -r requirements-serve.lock" in text
 
 
 # The page

@@ -1,6 +1,7 @@
 """Each weight format gives the same encoder, and a file that does not fit gives one line."""
 
 import json
+import sys
 
 import h5py
 import numpy as np
@@ -156,6 +157,18 @@ def test_pytorch_bin_that_would_execute_is_refused_and_does_not(tmp_path, hf_mod
         load_encoder(fresh(tmp_path), path)
     assert "\n" not in str(refusal.value)
     assert not (tmp_path / "touched").exists()
+
+
+@pytest.mark.parametrize("name", ["pytorch_model.bin", "model.safetensors"])
+def test_weights_that_need_pytorch_say_so_where_it_is_not_installed(tmp_path, monkeypatch, name):
+    import torch
+    from safetensors.torch import save_file
+
+    save = {".bin": torch.save, ".safetensors": save_file}[(tmp_path / name).suffix]
+    save({"weight": torch.ones(2, dtype=torch.bfloat16)}, tmp_path / name)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(UserError, match=f"{name}: is read by torch, which is not installed; pip install -c"):
+        read_arrays(tmp_path / name)
 
 
 def test_bfloat16_safetensors(tmp_path, hf_model, batch, reference):
