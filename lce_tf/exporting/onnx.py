@@ -99,8 +99,7 @@ def _save_model(target: Path, arrays: dict[str, np.ndarray], sample: dict[str, n
 
     config = AutoConfig.from_pretrained(str(target), local_files_only=True)
     # Attention as matrix products: the fused operation takes masks that not every runtime has.
-    model = AutoModelForSequenceClassification.from_config(config, attn_implementation="eager").eval()
-    model.load_state_dict({name: torch.from_numpy(array) for name, array in arrays.items()})
+    model = AutoModelForSequenceClassification.from_config(config, attn_implementation="eager")
 
     class Logits(torch.nn.Module):
         def __init__(self):
@@ -114,6 +113,7 @@ def _save_model(target: Path, arrays: dict[str, np.ndarray], sample: dict[str, n
     axes = {0: "batch", 1: "sequence"}
     try:
         with torch.no_grad(), _quiet():
+            model.load_state_dict({name: torch.from_numpy(array) for name, array in arrays.items()})
             program = torch.onnx.export(
                 Logits().eval(),
                 tuple(torch.from_numpy(array) for array in sample.values()),
