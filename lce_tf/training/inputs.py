@@ -17,11 +17,11 @@ from lce_tf.model import hub
 from lce_tf.model.config import EncoderConfig
 from lce_tf.model.framing import recorded, template_of
 from lce_tf.reranking.order import known_queries, pair_rows
+from lce_tf.tokens.lengths import window_counts
 from lce_tf.tokens.packing import Packer
 from lce_tf.tokens.store import TokenStore
 from lce_tf.tokens.texts import passage_store, passages_are_tokenised, query_store
 from lce_tf.tokens.tokenizers import WordPieces
-from lce_tf.tokens.windows import window_counts
 from lce_tf.training.config import TrainConfig
 from lce_tf.training.dev_sets import DevSet
 
