@@ -12,6 +12,7 @@ from lce_tf.foundation.exits import guarded
 COMMANDS = {
     "demo": ("lce_tf.demo", "train a small cross-encoder, rerank with it and show what changed, in minutes"),
     "retrieve": ("lce_tf.retrieve", "write a first-stage run with BM25 or a dense encoder"),
+    "holdout": ("lce_tf.holdout", "hold queries of a run out, to choose, calibrate and learn weights on"),
     "negatives": ("lce_tf.negatives", "make the list that training takes its negatives from"),
     "audit": ("lce_tf.audit", "count what a training run can give: groups, truncation, doubtful negatives"),
     "train": ("lce_tf.train", "train a cross-encoder; lce list losses prints its losses"),

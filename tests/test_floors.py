@@ -9,6 +9,7 @@ ROOT = Path(__file__).parents[1]
 COMMANDS = (
     "demo",
     "retrieve",
+    "holdout",
     "negatives",
     "distil",
     "mine",

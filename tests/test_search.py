@@ -6,7 +6,7 @@ import shlex
 
 import pytest
 
-from lce_tf import search
+from lce_tf import HoldoutConfig, holdout, search
 from lce_tf.data.runs import read_run
 from lce_tf.errors import UserError
 from lce_tf.foundation import settings
@@ -61,6 +61,12 @@ def test_which_are_held_out_depends_on_their_ids_alone(files, made, tmp_path):
     with room.Steps(tmp_path / "new", "search").opened() as steps:
         _, held = room._halves(SearchConfig(config, str(tmp_path / "new"), grid, held_out=5), steps)
     assert queries(held) == queries(made / "held-out.trec")
+
+
+def test_lce_holdout_holds_the_same_ones_out(files, made, tmp_path):
+    holdout(HoldoutConfig(str(files.run), str(tmp_path / "bm25"), dataset=str(files.data), held_out=5))
+    assert (tmp_path / "bm25.held.trec").read_bytes() == (made / "held-out.trec").read_bytes()
+    assert (tmp_path / "bm25.rest.trec").read_bytes() == (made / "train.trec").read_bytes()
 
 
 def test_every_combination_sees_the_same_pairs(made):

@@ -8,12 +8,9 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from lce_tf.data.datasets import load_dataset
-from lce_tf.data.draws import draw, id_keys
 from lce_tf.data.hashes import file_sha256
-from lce_tf.data.qrels import relevant
+from lce_tf.data.holdout import halves
 from lce_tf.data.runs import Run, read_run, write_trec
 from lce_tf.errors import UserError
 from lce_tf.foundation.arguments import wants
@@ -144,26 +141,17 @@ def search(config: SearchConfig, jobs: int = 1) -> Searched:
 
 
 def _halves(config: SearchConfig, steps: Steps) -> tuple[Path, Path]:
-    """The run of the queries to train on, and that of the held-out ones."""
+    """The run of the queries to train on, and that of the held-out ones, drawn as `lce holdout` draws them."""
     source = config.training.run
     settings = {"run_sha256": file_sha256(source), "held_out": config.held_out, "split": config.training.split}
 
     @functools.cache
-    def halves() -> tuple[Run, Run]:
-        run = read_run(source, config.training.format)
-        known = relevant(load_dataset(config.training.dataset).qrels(config.training.split))
-        judged = np.array([bool(known.get(query.decode())) for query in run.query_ids.tolist()])
-        if judged.sum() <= config.held_out:
-            raise UserError(
-                f"--held-out {config.held_out}: {source} has {judged.sum()} judged queries; leave some to train on"
-            )
-        order = np.argsort(np.where(judged, draw(id_keys(run.query_ids.tolist())) >> np.uint64(1), np.uint64(1) << 63))
-        out = np.zeros(len(order), bool)
-        out[order[: config.held_out]] = True
-        return run.take(np.flatnonzero(~out)), run.take(np.flatnonzero(out))
+    def parts() -> tuple[Run, Run]:
+        qrels = load_dataset(config.training.dataset).qrels(config.training.split)
+        return halves(read_run(source, config.training.format), qrels, config.held_out, source)
 
-    learnt = steps.make("train.trec", settings, lambda path: write_trec(halves()[0], path))
-    return learnt, steps.make(f"{HELD_OUT}.trec", settings, lambda path: write_trec(halves()[1], path))
+    learnt = steps.make("train.trec", settings, lambda path: write_trec(parts()[0], path))
+    return learnt, steps.make(f"{HELD_OUT}.trec", settings, lambda path: write_trec(parts()[1], path))
 
 
 def _trained(training: TrainConfig, steps: Steps, name: str) -> Path:
