@@ -35,6 +35,8 @@ _HOMES = {
     "SoupConfig": "fusion.soup",
     "SuiteConfig": "studies.suite",
     "TrainConfig": "training.config",
+    "import_files": "importing.make",
+    "import_rows": "importing.make",
 }
 _COMMANDS = (
     "calibrate",

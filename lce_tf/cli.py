@@ -11,6 +11,7 @@ from lce_tf.foundation.exits import guarded
 # name -> (module with `main(argv=None) -> int`, what it does), in the order in which they are usually run
 COMMANDS = {
     "demo": ("lce_tf.demo", "train a small cross-encoder, rerank with it and show what changed, in minutes"),
+    "import": ("lce_tf.import", "make a data set of training data as other tools have it"),
     "retrieve": ("lce_tf.retrieve", "write a first-stage run with BM25 or a dense encoder"),
     "holdout": ("lce_tf.holdout", "hold queries of a run out, to choose, calibrate and learn weights on"),
     "negatives": ("lce_tf.negatives", "make the list that training takes its negatives from"),

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from lce_tf.data.layouts import LAYOUTS
 from lce_tf.exporting.exporter import EXPORTERS
 from lce_tf.foundation.arguments import command_main, parser_for
+from lce_tf.importing.formats import FORMATS
 from lce_tf.losses import LOSSES
 from lce_tf.losses.options import described
 from lce_tf.model.families import FAMILIES
@@ -63,6 +64,7 @@ KINDS: dict[str, Callable[[], dict[str, str]]] = {
     "engines": _engines,
     "exporters": _pieces(EXPORTERS),
     "datasets": _datasets,
+    "imports": lambda: {one.name: one.needed() for one in FORMATS},
     "backbones": lambda: BACKBONES,
     "recipes": _recipes,
     "presets": _presets,

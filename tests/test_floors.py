@@ -8,6 +8,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 COMMANDS = (
     "demo",
+    "import",
     "retrieve",
     "holdout",
     "negatives",
@@ -41,6 +42,7 @@ FLOORS = (
     ("errors",),
     ("foundation",),  # files, errors, settings, command lines: knows nothing of texts or models
     ("data",),  # data sets, runs, judgments: read, checked and written
+    ("importing",),  # training data of other tools, made a data set
     ("tokens",),  # texts as token ids, and pairs packed from them
     ("groups",),  # one positive and n - 1 negatives a query, and the batches made of them
     ("hard_negatives",),  # a run to draw from, made of other runs: knows texts, not tokens

@@ -5,11 +5,13 @@ from itertools import groupby
 from pathlib import Path
 
 from lce_tf.foundation.files import written
-from tests.bad_input import checkpoints, combining, judgments, run_files, settings, texts
+from tests.bad_input import checkpoints, combining, judgments, run_files, settings, texts, training_data
 from tests.bad_input.case import Case
 
 CASES: Sequence[Case] = [
-    case for module in (run_files, judgments, texts, checkpoints, settings, combining) for case in module.CASES
+    case
+    for module in (run_files, judgments, texts, training_data, checkpoints, settings, combining)
+    for case in module.CASES
 ]
 PAGE = Path(__file__).parents[2] / "docs" / "bad-input.md"
 _HEAD = """# What bad input leads to
