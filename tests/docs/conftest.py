@@ -24,6 +24,7 @@ esac
 case "$1" in search)
   set -- "$@" --sequence-length 256 --query-length 8 --precision float32 --pairs 64 --held-out 20 ;;
 esac
+case "$1" in holdout) set -- "$@" --held-out 4 ;; esac
 case "$1" in mine|distil) set -- "$@" {SMALL} ;; esac
 exec {sys.executable} -m lce_tf "$@"
 """

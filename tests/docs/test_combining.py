@@ -7,9 +7,10 @@ import pytest
 FIRST = """
 lce retrieve bm25 --dataset mine --split train --output bm25.train.trec
 lce retrieve bm25 --dataset mine --split dev --output bm25.dev.trec
-lce train --dataset mine --run bm25.train.trec --group 8 --output models/lce8
-lce train --dataset mine --run bm25.train.trec --group 8 --seed 1 --output models/seed1
-lce train --dataset mine --run bm25.train.trec --group 8 --seed 2 --output models/seed2
+lce holdout bm25.train.trec --dataset mine --output bm25
+lce train --dataset mine --run bm25.rest.trec --group 8 --output models/lce8
+lce train --dataset mine --run bm25.rest.trec --group 8 --seed 1 --output models/seed1
+lce train --dataset mine --run bm25.rest.trec --group 8 --seed 2 --output models/seed2
 lce rerank --checkpoint models/lce8 --dataset mine --split dev --run bm25.dev.trec --depth 100 --output lce8.dev.trec
 """
 
@@ -19,8 +20,8 @@ def trained(place):
     """The folder with a data set of three splits, a checkpoint, two seeds' runs and a first stage."""
     for name, ending in (("queries", "tsv"), ("qrels", "txt")):
         rows = (place.folder / "mine" / f"{name}.train.{ending}").read_text().splitlines(keepends=True)
-        held = [row.replace("train", "held") for row in rows if row.split()[0] in ("train30", "train31", "train32")]
-        (place.folder / "mine" / f"{name}.held.{ending}").write_text("".join(held))
+        test = [row.replace("train", "test") for row in rows if row.split()[0] in ("train30", "train31", "train32")]
+        (place.folder / "mine" / f"{name}.test.{ending}").write_text("".join(test))
     place.run(FIRST)
     for number in (1, 2):
         for end in ("", ".scores.npz", ".json"):
@@ -43,7 +44,6 @@ def test_combining(blocks, trained, monkeypatch, capsys):
 
 @pytest.mark.slow
 def test_calibration(blocks, trained, monkeypatch, capsys):
-    trained.run("[ -e bm25.held.trec ] || lce retrieve bm25 --dataset mine --split held --output bm25.held.trec")
     trained.run("rm -rf lce8.held.trec*")
     for block in blocks("docs/calibration.md", "bash"):
         trained.run(block)
@@ -58,7 +58,7 @@ def test_calibration(blocks, trained, monkeypatch, capsys):
 def test_suites(blocks, trained, monkeypatch, capsys):
     for block in blocks("docs/suites.md", "bash"):
         printed = trained.run(block)
-        assert printed.count("judged queries: dev 40, held 3") == 2 and "missing" not in printed
+        assert printed.count("judged queries: dev 40, test 3") == 2 and "missing" not in printed
     monkeypatch.chdir(trained.folder)
     for program in blocks("docs/suites.md", "python"):
         exec(program, {})

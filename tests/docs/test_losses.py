@@ -42,7 +42,7 @@ def test_the_table_has_every_recipe_with_its_cost():
 def test_the_commands(blocks, place):
     for split in ("train", "dev"):
         place.run(f"lce retrieve bm25 --dataset mine --split {split} --depth 200 --output bm25.{split}.trec")
-    (held,) = (block for block in blocks("docs/your-own-data.md", "bash") if "mine/queries.train.tsv" in block)
+    (held,) = (block for block in blocks("docs/your-own-data.md", "bash") if "lce holdout" in block)
     place.run(held)
     make_run(place.folder / "llm.train.trec", queries=40)  # as good as a language model's: a run with an order
     told = "".join(place.run(block) for block in blocks(PAGE, "bash"))
