@@ -7,7 +7,7 @@ from lce_tf.data.holdout import HoldoutConfig, holdout
 from lce_tf.foundation.arguments import callable_module, command_main, parser_for
 from lce_tf.foundation.settings import add_options, from_options
 
-EXAMPLE = """python -m lce_tf.holdout --dataset pydocs --held-out 500 --output bm25 bm25.train.trec
+EXAMPLE = """python -m lce_tf.holdout --dataset pydocs --split train --held-out 500 --output bm25 bm25.train.trec
   python -m lce_tf.train --dataset pydocs --run bm25.rest.trec --backbone minilm --loss lce --group 8 \\
       --dev-run bm25.held.trec --dev-split train --evaluate-every 100 --keep best --output lce8
 

@@ -14,7 +14,8 @@ def files(tmp_path_factory):
 
 
 def held_out(files, output, *flags):
-    return holdout.main([str(files.run), "--dataset", str(files.data), "--output", str(output), *flags])
+    given = [str(files.run), "--dataset", str(files.data), "--split", "train", "--output", str(output)]
+    return holdout.main([*given, *flags])
 
 
 def test_it_says_what_it_wrote(files, tmp_path, capsys):
@@ -30,7 +31,8 @@ def test_lists_without_relevant_passages_are_pointed_out(files, tmp_path, capsys
     judged = {tuple(line.split()[::2][:2]) for line in (files.data / "qrels.train.txt").read_text().splitlines()}
     rows = [line for line in files.run.read_text().splitlines(True) if tuple(line.split()[::2][:2]) not in judged]
     (tmp_path / "negatives.trec").write_text("".join(rows))
-    given = [str(tmp_path / "negatives.trec"), "--dataset", str(files.data), "--held-out", "5", "--output"]
+    given = [str(tmp_path / "negatives.trec"), "--dataset", str(files.data), "--split", "train"]
+    given += ["--held-out", "5", "--output"]
     assert holdout.main([*given, str(tmp_path / "one")]) == 0
     assert "lists no relevant passage for any query held out" in capsys.readouterr().err
     assert holdout.main([*given, str(tmp_path / "two"), "--with-relevant"]) == 0

@@ -64,7 +64,7 @@ def test_which_are_held_out_depends_on_their_ids_alone(files, made, tmp_path):
 
 
 def test_lce_holdout_holds_the_same_ones_out(files, made, tmp_path):
-    holdout(HoldoutConfig(str(files.run), str(tmp_path / "bm25"), dataset=str(files.data), held_out=5))
+    holdout(HoldoutConfig(str(files.run), str(tmp_path / "bm25"), dataset=str(files.data), split="train", held_out=5))
     assert (tmp_path / "bm25.held.trec").read_bytes() == (made / "held-out.trec").read_bytes()
     assert (tmp_path / "bm25.rest.trec").read_bytes() == (made / "train.trec").read_bytes()
 

@@ -35,7 +35,9 @@ class HoldoutConfig:
         "OUTPUT.held.qrels.txt, the judgments of the queries held out"
     )
     dataset: str = setting("pydocs", "the data set with the judgments: ir_datasets id, folder or pydocs")
-    split: str | None = setting("train", "the data set's split whose queries the run is of")
+    split: str | None = setting(
+        None, "the data set's split whose queries the run is of, e.g. train; not needed where it has only one"
+    )
     held_out: int = setting(500, "judged queries to hold out, drawn by a hash of their id", at_least=1)
     with_relevant: bool = setting(
         False, "append the collection's relevant passages that the run lacks to the lists of the queries held out"

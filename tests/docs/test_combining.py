@@ -7,7 +7,7 @@ import pytest
 FIRST = """
 lce retrieve bm25 --dataset mine --split train --output bm25.train.trec
 lce retrieve bm25 --dataset mine --split dev --output bm25.dev.trec
-lce holdout bm25.train.trec --dataset mine --output bm25
+lce holdout bm25.train.trec --dataset mine --split train --output bm25
 lce train --dataset mine --run bm25.rest.trec --group 8 --output models/lce8
 lce train --dataset mine --run bm25.rest.trec --group 8 --seed 1 --output models/seed1
 lce train --dataset mine --run bm25.rest.trec --group 8 --seed 2 --output models/seed2

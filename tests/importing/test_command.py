@@ -6,6 +6,8 @@ import json
 import pytest
 
 from lce_tf import cli
+from lce_tf.data.qrels import read_qrels
+from lce_tf.data.runs import read_run
 from lce_tf.importing.formats import FORMATS
 
 program = importlib.import_module("lce_tf.import")
@@ -33,3 +35,15 @@ def test_help_lists_the_formats(capsys):
         program.main(["--help"])
     shown = capsys.readouterr().out
     assert all(f"{one.name}: {one.needed()}" in shown for one in FORMATS)
+
+
+def test_queries_of_what_was_imported_can_be_held_out(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    lines = [json.dumps({"query": f"a{i}", "pos": [f"p{i}"], "neg": ["n", "m"]}) + "\n" for i in range(6)]
+    (tmp_path / "rows.jsonl").write_text("".join(lines))
+    assert cli.main(["import", "rows.jsonl", "--output", "mine"]) == 0
+    flags = ["--dataset", "mine", "--held-out", "2", "--with-relevant", "--output", "lists"]
+    assert cli.main(["holdout", "mine/train.trec", *flags]) == 0
+    assert [len(read_run(f"lists.{part}.trec")) for part in ("rest", "held")] == [8, 6]
+    qrels, held = read_qrels("lists.held.qrels.txt"), read_run("lists.held.trec").as_dict()
+    assert {query: [*held[query]][-1:] for query in held} == {query: [*judged] for query, judged in qrels.items()}
