@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -173,7 +174,7 @@ class _Row(NamedTuple):
     def _number(self, value: Any, key: str) -> float:
         try:
             number = float(value)
-        except (TypeError, ValueError):
+        except (OverflowError, TypeError, ValueError):
             number = math.nan
         if not abs(number) <= _LARGEST:
             raise UserError(f'{self.where}: its "{key}" has {value!r:.40}, which is no finite number of 32 bits')
@@ -181,7 +182,7 @@ class _Row(NamedTuple):
 
 
 def _kind(line: str, where: str) -> str:
-    if line.lstrip().startswith("["):
+    if re.match(r"\s*\[\s*(\{|$)", line):
         raise UserError(f"{where}: begins a JSON array; write one object a line, as jq -c '.[]' does")
     if line.lstrip().startswith("{"):
         return "objects"

@@ -199,6 +199,7 @@ def test_queries_without_a_judgment_are_in_no_list(tmp_path, capsys):
         ({"query": "a", "pos": ["p"], "pos_scores": [1, 2]}, 'its "pos_scores" has 2 values for 1 texts'),
         ({"query": "a", "pos": ["p"], "pos_scores": ["x"]}, "its \"pos_scores\" has 'x', which is no finite number"),
         ({"query": "a", "pos": ["p"], "pos_scores": [1e39]}, "1e+39, which is no finite number of 32 bits"),
+        ({"query": "a", "pos": ["p"], "pos_scores": [10**400]}, "which is no finite number of 32 bits"),
         ({"query": "a", "docs": ["p", "n"], "labels": [1]}, 'its "labels" has 1 values for 2 texts'),
         ({"query": "a", "docs": ["p"], "labels": [1e10]}, "which is no grade"),
         (["a", "p"], "is a list; give mappings"),
