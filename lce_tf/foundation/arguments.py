@@ -9,8 +9,13 @@ import types
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
+from lce_tf.errors import UserError
 from lce_tf.foundation.exits import guarded
+from lce_tf.foundation.option_files import with_files
 from lce_tf.foundation.xla import set_flags
+
+# What the help of every command says below its example.
+FILES = "@FILE stands for the options in a file: one or more a line, # begins a comment."
 
 
 class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
@@ -24,7 +29,11 @@ class CommandParser(argparse.ArgumentParser):
     """A parser whose errors are one line, like those of the commands, and name the option that was probably meant."""
 
     def parse_args(self, args=None, namespace=None):
-        """As `argparse.ArgumentParser.parse_args`."""
+        """As `argparse.ArgumentParser.parse_args`, with the options of each `@FILE` in its place."""
+        try:
+            args = with_files(sys.argv[1:] if args is None else args)
+        except UserError as error:
+            self.error(str(error))
         found, unknown = self.parse_known_args(args, namespace)
         if unknown:
             parser = self._chosen(found)
@@ -64,7 +73,7 @@ def parser_for(command: str, description: str, example: str) -> argparse.Argumen
     return CommandParser(
         prog=program_of(command),
         description=description,
-        epilog=f"example:\n  {example}\n",
+        epilog=f"example:\n  {example}\n\n{FILES}\n",
         formatter_class=HelpFormatter,
     )
 
