@@ -31,6 +31,7 @@ def setting(
     many: bool = False,
     positional: bool = False,
     shown: str | None = None,
+    instead_of: str | None = None,
     part: str = "training",
     recipe: bool = False,
     tables: bool = False,
@@ -53,6 +54,7 @@ def setting(
         many: whether the option takes one or more values, which become a tuple.
         positional: whether it is a positional argument instead of an option.
         shown: default of the option on the command line, for a setting without `default`.
+        instead_of: name of another setting; a command line with the options of both is refused.
         part: heading in `--help`.
         recipe: whether recipes fix the setting; `TrainConfig.departures` lists it if it differs from the recipe's.
         tables: whether `lce tables` has an option that overrides the preset's value.
@@ -72,6 +74,7 @@ def setting(
         "many": many,
         "positional": positional,
         "shown": shown,
+        "instead_of": instead_of,
         "part": part,
         "recipe": recipe,
         "tables": tables,
@@ -196,15 +199,19 @@ def add_options(
         fill: give options the default of their field instead of None, and require those of settings without one.
         grouped: put the options under the headings that the settings name as `part`.
     """
-    hints, parts = typing.get_type_hints(cls), {}
+    hints, parts, either = typing.get_type_hints(cls), {}, {}
     by_name = {one.name: one for one in fields(cls)}
-    for name in names if names is not None else [one.name for one in by_name.values() if one.metadata.get("help")]:
+    names = list(names) if names is not None else [one.name for one in by_name.values() if one.metadata.get("help")]
+    rivals = {by_name[name].metadata["instead_of"] for name in names}
+    for name in names:
         one, stated = by_name[name], by_name[name].metadata
         to = parser
         if grouped:
             to = parts.get(stated["part"]) or parts.setdefault(
                 stated["part"], parser.add_argument_group(stated["part"])
             )
+        if (rival := stated["instead_of"] or name) in rivals:
+            to = either[rival] = either.get(rival) or to.add_mutually_exclusive_group()
         kind = _kind(hints[name])
         options: dict[str, Any] = {"help": stated["help"], "default": one.default if fill else None}
         if one.default is MISSING:

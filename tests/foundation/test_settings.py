@@ -77,6 +77,25 @@ def test_options_of_a_class():
         parser.parse_args(["--kind", "c"])
 
 
+@dataclass(frozen=True)
+class Length:
+    steps: int = setting(3, "steps")
+    batch: int = setting(4, "groups")
+    epochs: float | None = setting(None, "epochs", instead_of="steps")
+
+
+def test_of_two_settings_one_is_given_instead_of_the_other(capsys):
+    parser = argparse.ArgumentParser()
+    add_options(parser, Length, grouped=True)
+    assert parser.parse_args("--epochs 2 --batch 5".split()).epochs == 2
+    with pytest.raises(SystemExit):
+        parser.parse_args("--epochs 2 --steps 5".split())
+    assert "argument --steps: not allowed with argument --epochs" in capsys.readouterr().err
+    alone = argparse.ArgumentParser()
+    add_options(alone, Length, ["epochs", "batch"])
+    assert alone.parse_args("--epochs 2 --batch 5".split()).epochs == 2
+
+
 def test_options_filled_with_defaults():
     parser = argparse.ArgumentParser()
     add_options(parser, Config, ["size", "kind"], fill=True)
