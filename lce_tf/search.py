@@ -18,7 +18,7 @@ Each of the four trainings sees 12,800 pairs of the queries that are not held ou
 search/table.md compares them, and the last line printed has the flags of the best. The same command goes on where an
 interrupted one stopped, and with further values tries only those."""
 # Training settings without a flag here: the command has its own flag for them, or the search fills them in.
-FILLED = ("dataset", "run", "split", "format", "dev_split", "dev_run", "dev_also", "evaluate_every", "keep")
+FILLED = ("dataset", "run", "split", "format", "dev_split", "dev_run", "dev_also", "evaluate_every", "patience", "keep")
 
 
 def parser() -> argparse.ArgumentParser:

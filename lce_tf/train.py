@@ -7,13 +7,15 @@ from pathlib import Path
 
 from lce_tf.errors import UserError
 from lce_tf.foundation.arguments import callable_module, command_main, parser_for
-from lce_tf.foundation.settings import add_options
+from lce_tf.foundation.settings import add_options, flag
 from lce_tf.losses import LOSSES
 from lce_tf.paper.rows import Checkpoint
 from lce_tf.replication.presets import PRESETS, Preset
 from lce_tf.replication.products import Products
 from lce_tf.retrieval.registry import RETRIEVERS
 from lce_tf.training.config import TrainConfig, follow
+from lce_tf.training.epochs import resolved
+from lce_tf.training.inputs import read_inputs
 from lce_tf.training.job import train
 from lce_tf.training.recipes import RECIPES, known_recipe
 from lce_tf.training.stages import Stage, check_files, described, stages
@@ -38,7 +40,8 @@ def parser() -> argparse.ArgumentParser:
     add("--run", help="run whose top passages are the negatives (default: that of --negatives, made if need be)")
     about = "without --run: the retriever, such as dense; lce list retrievers prints them"
     add("--negatives", type=RETRIEVERS.known, default="bm25", metavar="METHOD", help=about)
-    add("--plan", action="store_true", help="print the recipe: source, published figure, settings, cost; train nothing")
+    about = "print the recipe: source, published figure, settings, cost; train nothing. With --epochs, data are read"
+    add("--plan", action="store_true", help=about)
     add("--output", help="folder for the result (default: runs/PRESET/models/LOSS-nGROUP-NEGATIVES)")
     add_options(result, TrainConfig, show_default="paper or default", grouped=True)
     return result
@@ -103,11 +106,30 @@ def _plan(recipe: str, flags: dict, output: str | None) -> str:
     files = {"dataset": "DATASET", "run": "RUN.trec", "teacher": "TEACHER.trec"}
     output = output or "FOLDER"
     if RECIPES[recipe].whole:
-        return described(recipe, stages(recipe, {**files, **given}, output))
+        return described(recipe, _in_steps(stages(recipe, {**files, **given}, output), files))
     taught = LOSSES.about(given.get("loss", TrainConfig.loss)).teacher
     base = {name: value for name, value in files.items() if taught or name != "teacher"}
     config = follow(TrainConfig(**{"group": TrainConfig.group, **base, **given}), recipe, given)
-    return described(recipe, [Stage(config, Path(output))])
+    return described(recipe, _in_steps([Stage(config, Path(output))], files))
+
+
+def _in_steps(planned: list[Stage], files: dict[str, str]) -> list[Stage]:
+    """The trainings with the steps that their `epochs` are; for those, the inputs are read.
+
+    Args:
+        files: setting -> what stands for a file that was not given.
+    """
+    if planned[0].config.epochs is None:
+        return planned
+    if absent := [name for name, file in files.items() if any(getattr(one, name) == file for one, _ in planned)]:
+        raise UserError(
+            f"--epochs {planned[0].config.epochs:g}: its steps follow from the usable queries; to plan them, give "
+            f"{' and '.join(map(flag, absent))} as well"
+        )
+    # A later stage's backbone is not trained yet; it has the tokenizer of the first one.
+    backbone = planned[0].config.backbone
+    read = [read_inputs(replace(config, backbone=backbone)) for config, _ in planned]
+    return [Stage(resolved(one.config, len(its.pool)), one.output) for one, its in zip(planned, read, strict=True)]
 
 
 def _with_products(preset: Preset, flags: dict, negatives: str) -> TrainConfig:

@@ -107,6 +107,15 @@ def test_the_same_call_makes_nothing_and_another_value_only_its_own(files, made,
     assert calls == ["learning_rate=0.001,batch=8"]
 
 
+def test_a_grid_over_epochs_and_one_over_steps_in_their_place(files, tmp_path):
+    assert searched(files, tmp_path / "epochs", "--held-out", "5", "--batch", "4", "--grid", "epochs=0.5,1") == 0
+    # Of the 7 queries left, 3.5 and 7 groups, 4 a step.
+    assert json.loads((tmp_path / "epochs" / "table.json").read_text())["steps"] == {"epochs=0.5": 1, "epochs=1.0": 2}
+    config = TrainConfig(dataset="d", run="r", epochs=2)
+    (trial,) = SearchConfig(config, "out", (Axis("steps", (3,)),)).trials().values()
+    assert (trial.steps, trial.epochs) == (3, None)
+
+
 @pytest.mark.slow
 def test_an_interrupted_one_goes_on(files, made, tmp_path, monkeypatch):
     calls, whole = [], room.train
@@ -148,6 +157,9 @@ def test_two_trials_at_once_are_as_one_after_the_other(files, made, tmp_path, ca
         ("--grid batch=1 --jobs 0", "'0': give a whole number above 0"),
         ("--grid batch=1 batch=2", "--grid batch: is given twice"),
         ("--grid steps=1,2 --pairs 9", "--pairs: sets the steps of each trial"),
+        ("--grid epochs=1,2 --pairs 9", "--pairs: sets the steps of each trial; leave out steps and epochs"),
+        ("--grid batch=1 --epochs 1 --pairs 9", "--pairs: sets the steps of each trial"),
+        ("--grid steps=1 epochs=1", "--grid: steps and epochs both say how long a trial is"),
         ("--grid loss=lce,nothing", "nothing"),
         ("--grid batch=1 --held-out 1", "--held-out 1"),
         ("--grid batch=1 --held-out 12", "--held-out 12: .*train.trec has 12 judged queries"),

@@ -85,6 +85,9 @@ def test_evaluation_takes_the_presets_dev_run(caught):
     assert (config.evaluate_every, config.keep, config.dev_run) == (50, "best", "runs/pydocs/bm25.dev.trec")
     config, _ = config_of(caught, "--evaluate-every", "50", "--dev-run", "mine.trec")
     assert config.dev_run == "mine.trec"
+    for flags in (("--keep", "best"), ("--patience", "3")):
+        config, _ = config_of(caught, *flags)
+        assert (config.evaluate_every, config.dev_run) == (0, "runs/pydocs/bm25.dev.trec")
 
 
 def test_a_data_set_of_ones_own_gets_the_papers_recipe(caught):
@@ -134,7 +137,8 @@ def test_a_preset_for_a_run_of_ones_own(caught):
         ("--seed -1", "--seed -1"),
         ("--learning-rate 3", "--learning-rate 3.0"),
         ("--precision int4", "--precision 'int4'"),
-        ("--keep best", "--keep best: needs --evaluate-every"),
+        ("--patience -1", "--patience -1: give 0 or more"),
+        ("--epochs 0", "--epochs 0.0: give a number above 0, such as 2"),
         ("--sequence-length 20", "--sequence-length 20"),
         ("--tpu node-1", "--tpu node-1: --strategy mirrored uses none; give --strategy tpu as well"),
         ("--windows 8", "--windows 8: how long is a window?"),
@@ -250,6 +254,39 @@ def test_a_plan_is_printed_and_nothing_trained(caught, capsys, recipe):
     assert program.main(["--recipe", recipe, "--plan", "--steps", "1000"]) == 0 and not caught[0]
     told = capsys.readouterr().out
     assert told.startswith(f"{ALIASES.get(recipe, recipe)}: ") and "1,000 steps x" in told and "published " in told
+
+
+def test_epochs_in_place_of_the_preset_s_steps(caught, capsys):
+    config, _ = config_of(caught, "--epochs", "2.5")
+    assert config.epochs == 2.5 and PYDOCS.training.epochs is None
+    with pytest.raises(SystemExit) as refused:
+        program.main(["--epochs", "2", "--steps", "5"])
+    assert refused.value.code == 2
+    assert "error: argument --steps: not allowed with argument --epochs" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("", "--epochs 3: its steps follow from the usable queries; to plan them, give --dataset and --run as well"),
+        ("--dataset data --loss kl", "to plan them, give --run and --teacher as well"),
+        ("--dataset data --run run.trec --recipe rank-distillm", "to plan them, give --teacher as well"),
+        ("--dataset data --run absent.trec", "absent.trec: no such file"),
+    ],
+)
+def test_what_a_plan_of_epochs_needs(data, caught, capsys, arguments, message):
+    assert program.main(["--plan", "--epochs", "3", "--backbone", "minilm", *arguments.split()]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_plan_of_epochs_counts_the_queries(data, caught, capsys):
+    base = "--plan --epochs 3 --dataset data --run run.trec --backbone minilm --batch 2 --group 3"
+    assert program.main(base.split()) == 0 and not caught[0]
+    assert "3 steps x 2 x 3 passages = 18 pairs" in capsys.readouterr().out  # 3 x 2 queries in groups, 2 a step
+    # Both stages, of which the second would start from a model that is not there.
+    base = base.replace("--group 3", "--teacher run.trec --recipe rank-distillm --group 3")
+    assert program.main(base.split()) == 0
+    assert capsys.readouterr().out.count("3 steps x 2 x 3 passages = 18 pairs") == 2
 
 
 def test_a_preset_under_the_released_recipe(caught):

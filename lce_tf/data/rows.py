@@ -188,8 +188,6 @@ def _from_ordinals(numbers: np.ndarray) -> np.ndarray:
     return (bits | ((numbers < 0).astype(np.uint32) << np.uint32(31))).view(np.float32)
 
 
-
-
 def _inner_bounds(offsets: np.ndarray, first: int, last: int) -> np.ndarray:
     """Positions in a chunk's row-to-row differences where the second row begins another query."""
     bounds = offsets[first + 1 : last] - offsets[first] - 1

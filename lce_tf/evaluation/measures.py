@@ -87,15 +87,22 @@ def parse_measure(name: str) -> Measure:
     return Measure(name, trec_name.format(cutoff), rel, cutoff)
 
 
-def figure_name(measure: str, name: str = "") -> str:
+def measure_names(text: str) -> tuple[str, ...]:
+    """The names in a list such as "MRR@10,nDCG@10"; a comma in parentheses does not separate two."""
+    return tuple(name.strip() for name in re.split(r",(?![^(]*\))", text))
+
+
+def figure_name(measure: str, name: str = "", first_stage: bool = False) -> str:
     """The key of a measure on a dev sample in a training's metrics file: "dev_mrr_10" for MRR@10.
 
     Args:
         measure: name of the measure, such as "MRR@10".
         name: name of a further dev set, added after a colon; `MEAN` for the mean over all sets; "" for the training's
             own dev set.
+        first_stage: the value before reranking, "dev_first_stage_mrr_10".
     """
-    return "dev_" + re.sub(r"[^a-z0-9]+", "_", measure.lower()).strip("_") + (f":{name}" if name else "")
+    key = re.sub(r"[^a-z0-9]+", "_", measure.lower()).strip("_")
+    return f"dev_{'first_stage_' if first_stage else ''}{key}" + (f":{name}" if name else "")
 
 
 def evaluate(run: Run, qrels: Qrels, measures: Sequence[str]) -> dict[str, dict[str, float]]:

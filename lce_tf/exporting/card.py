@@ -8,7 +8,7 @@ from typing import Any
 
 from lce_tf.data import irds
 from lce_tf.errors import UserError
-from lce_tf.evaluation.measures import MEAN, figure_name
+from lce_tf.evaluation.measures import MEAN, figure_name, measure_names
 from lce_tf.model import hub
 from lce_tf.model.checkpoint import Trained
 
@@ -136,7 +136,7 @@ def _front_matter(name: str, training: Mapping[str, Any], measured: list[dict], 
         lines.append(f"language: {language}")
     lines += ["tags:", "- sentence-transformers", "- cross-encoder", "- reranker"]
     if line := _chosen(training, measured):
-        measure = training.get("dev_measure", "MRR@10")
+        measure = measure_names(training.get("dev_measure", "MRR@10"))[0]
         sample = f"{_shown(dataset)}, {training.get('dev_split')}: {training.get('dev_queries')} queries"
         result = {
             "task": {"type": "text-ranking"},
@@ -211,12 +211,13 @@ def _training(training: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
 
 
 def _scores(training: Mapping[str, Any], measured: list[dict]) -> str:
-    measure = training.get("dev_measure", "MRR@10")
+    measures = measure_names(training.get("dev_measure", "MRR@10"))
     line = _chosen(training, measured)
     if line is None:
         return "None were measured during training. `lce rerank` and `lce evaluate` measure them on a run of yours."
+    values = ", ".join(f"{each} {line[figure_name(each)]:.4f}" for each in measures if figure_name(each) in line)
     return (
-        f"{measure} {line[figure_name(measure)]:.4f} on {training.get('dev_queries', '?')} queries of "
+        f"{values} on {training.get('dev_queries', '?')} queries of "
         f"{_shown(training.get('dev_run'))},\n"
         f"its top {training.get('dev_depth', '?')} reranked (step {line.get('step')})."
     )
@@ -224,7 +225,7 @@ def _scores(training: Mapping[str, Any], measured: list[dict]) -> str:
 
 def _chosen(training: Mapping[str, Any], measured: list[dict]) -> dict | None:
     """The line that measures the weights of the checkpoint: the best if those were kept, else the last; None: none."""
-    measure = training.get("dev_measure", "MRR@10")
+    measure = measure_names(training.get("dev_measure", "MRR@10"))[0]
     name = figure_name(measure)
     measured = [row for row in measured if name in row]
     if training.get("keep") == "best":

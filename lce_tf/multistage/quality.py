@@ -40,7 +40,7 @@ def check_dev(training: TrainConfig) -> None:
 
 def trained_alone(training: TrainConfig) -> TrainConfig:
     """The training without its dev runs, the first of which measures its models later, unless it evaluates on them."""
-    return training if training.evaluate_every else replace(training, dev_run=None, dev_also="")
+    return training if training.evaluates else replace(training, dev_run=None, dev_also="")
 
 
 def quality(

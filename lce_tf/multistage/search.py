@@ -18,6 +18,7 @@ from lce_tf.foundation.at_once import Task, run_at_once
 from lce_tf.foundation.files import write_json, written
 from lce_tf.foundation.settings import check, flag, parsed, setting
 from lce_tf.foundation.steps import Steps
+from lce_tf.foundation.training_folder import TrainingFolder
 from lce_tf.multistage.quality import FIRST_STAGE, MEASURES, Model, markdown, quality
 from lce_tf.multistage.scoring import ScoringConfig, backbone_hashes, data_hashes
 from lce_tf.training.config import DEFAULTS, TrainConfig
@@ -25,7 +26,8 @@ from lce_tf.training.job import train
 
 # Settings that cannot be tried: the search sets them itself, or they have no effect on what is learnt.
 FILLED = ("dataset", "run", "split", "format", "teacher", "dev_split", "dev_run", "dev_also", "keep", "recipe", "stage")
-FILLED += ("dev_measure", "dev_queries", "dev_depth", "evaluate_every", "checkpoint_every", "log_every", "peak_tflops")
+FILLED += ("dev_measure", "dev_queries", "dev_depth", "evaluate_every", "patience", "checkpoint_every")
+FILLED += ("log_every", "peak_tflops")
 HELD_OUT = "held-out"
 
 
@@ -78,8 +80,10 @@ class SearchConfig:
         names = [axis.name for axis in self.grid]
         if twice := next((name for name in names if names.count(name) > 1), None):
             raise UserError(f"--grid {twice}: is given twice; list all its values at once")
-        if self.pairs is not None and "steps" in names:
-            raise UserError("--pairs: sets the steps of each trial; leave steps out of the grid")
+        if {"steps", "epochs"} <= {*names}:
+            raise UserError("--grid: steps and epochs both say how long a trial is; give one of them")
+        if self.pairs is not None and ({"steps", "epochs"} & {*names} or self.training.epochs is not None):
+            raise UserError("--pairs: sets the steps of each trial; leave out steps and epochs")
         self.trials()  # refuses a trial with invalid settings
 
     def trials(self) -> "dict[str, TrainConfig]":
@@ -87,7 +91,8 @@ class SearchConfig:
         found = {}
         for values in itertools.product(*(axis.values for axis in self.grid)):
             own = dict(zip((axis.name for axis in self.grid), values, strict=True))
-            training = replace(self.training, **own)
+            length = {"epochs": None} if "steps" in own else {}
+            training = replace(self.training, **length, **own)
             if self.pairs is not None:
                 steps = max(1, round(self.pairs / (training.batch * training.members)))
                 training = replace(training, steps=steps)
@@ -174,12 +179,12 @@ def _found(config: SearchConfig, steps: Steps, trials: Mapping[str, TrainConfig]
     facts |= {
         "best": best,
         "held_out_of": config.training.split,
-        "steps": {name: t.steps for name, t in trials.items()},
+        "steps": {name: TrainingFolder(steps.folder / name / "model").facts()["config"]["steps"] for name in trials},
     }
     seconds = {name: steps.seconds(f"{name}/model") for name in trials}
     facts["seconds"] = seconds
     columns = {
-        "steps": {name: f"{training.steps:,}" for name, training in trials.items()},
+        "steps": {name: f"{count:,}" for name, count in facts["steps"].items()},
         "s": {name: f"{taken:.0f}" for name, taken in seconds.items()},
     }
     table = markdown(facts, columns, "Held out of the training queries; dev and test were not looked at.")

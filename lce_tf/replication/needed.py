@@ -115,7 +115,7 @@ def _of_row(row: Row, products: Products, seeds: Sequence[int], further: Sequenc
     retrieved = [(row.first_stage, split) for split in splits]
     if row.checkpoint:
         retrieved.insert(0, (row.negatives, TRAIN))
-        if preset.training.evaluate_every > 0:
+        if preset.training.evaluates:
             retrieved.append((row.negatives, preset.dev_split))
     for retriever, split in retrieved:
         if retriever == "bm25" and preset.bm25 == TUNE:

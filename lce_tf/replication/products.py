@@ -100,7 +100,7 @@ class Products(Inputs):
     def train_config(self, wanted: Checkpoint, seed: int) -> TrainConfig:
         """The configuration of the training behind a checkpoint of the tables; makes the runs that it reads."""
         run = self.first_stage(wanted.negatives, TRAIN)
-        evaluates = self.preset.training.evaluate_every > 0
+        evaluates = self.preset.training.evaluates
         dev_run = self.first_stage(wanted.negatives, self.preset.dev_split) if evaluates else None
         return self.preset.training_of(
             wanted,

@@ -6,7 +6,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from lce_tf.errors import UserError
-from lce_tf.evaluation.measures import figure_name
+from lce_tf.evaluation.measures import figure_name, measure_names
 from lce_tf.foundation.training_folder import TrainingFolder
 
 # Key in metrics.jsonl -> title of its curve.
@@ -90,11 +90,14 @@ def read_training(folder: Path) -> Training:
 
 
 def _measured(config: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    """Key -> title of the measure on each dev sample, and of the mean over them."""
-    measure = str(config.get("dev_measure", "MRR@10"))
-    first = figure_name(measure)
-    others = sorted({key for row in rows for key in row if key.startswith(f"{first}:")})
-    return {first: f"{measure} on the dev sample"} | {key: f"{measure}, {key.partition(':')[2]}" for key in others}
+    """Key -> title of each measure on each dev sample, and of the mean over them."""
+    titles = {}
+    for measure in measure_names(str(config.get("dev_measure", "MRR@10"))):
+        first = figure_name(measure)
+        others = sorted({key for row in rows for key in row if key.startswith(f"{first}:")})
+        titles[first] = f"{measure} on the dev sample"
+        titles |= {key: f"{measure}, {key.partition(':')[2]}" for key in others}
+    return titles
 
 
 def _points(rows: Sequence[Mapping[str, Any]], key: str, file: Path) -> list[Point]:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from lce_tf.errors import UserError
-from lce_tf.evaluation.measures import parse_measure
+from lce_tf.evaluation.measures import figure_name, parse_measure
 from lce_tf.losses import LOSSES
 from lce_tf.training.dev_sets import DEV_MEASURE
 
@@ -79,9 +79,20 @@ def _check_hardest(config: Any) -> None:
 
 
 def _check_measuring(config: Any) -> None:
-    if (config.evaluate_every or config.keep == "best" or config.dev_also) and not config.dev_run:
-        raise UserError("--evaluate-every, --keep best and --dev-also need a --dev-run to rerank")
-    if config.keep == "best" and not config.evaluate_every:
-        raise UserError("--keep best: needs --evaluate-every to know what is best")
-    if config.dev_measure != DEV_MEASURE:  # checking a name loads ir_measures
-        parse_measure(config.dev_measure)
+    if (config.evaluates or config.dev_also) and not config.dev_run:
+        raise UserError("--evaluate-every, --keep best, --patience and --dev-also need a --dev-run to rerank")
+    if config.dev_measure == DEV_MEASURE:  # checking a name loads ir_measures
+        return
+    figures = [figure_name(parse_measure(name).name) for name in config.dev_measures]
+    if len(set(figures)) < len(figures):
+        raise UserError(f"--dev-measure {config.dev_measure}: names a measure twice; give each once")
+
+
+def check_dropout(config: Any, encoder: Any) -> None:
+    """Checks a `TrainConfig` against its backbone's `EncoderConfig`.
+
+    Raises:
+        UserError: R-Drop is asked for, and the encoder has no dropout.
+    """
+    if config.r_drop and not (encoder.hidden_dropout_prob or encoder.attention_probs_dropout_prob):
+        raise UserError(f"--r-drop {config.r_drop}: {config.backbone} has no dropout, so nothing would differ")

@@ -7,6 +7,7 @@ from typing import Any
 from lce_tf.data.formats import CHOICES as FORMATS_SAID
 from lce_tf.data.formats import FORMAT_HELP
 from lce_tf.errors import UserError
+from lce_tf.evaluation.measures import measure_names
 from lce_tf.foundation import settings
 from lce_tf.foundation.settings import setting
 from lce_tf.groups.pool import POSITIVES, SHORT_LISTS, PoolConfig
@@ -24,7 +25,10 @@ MACHINES, MEASURING = "machines", "measuring while training, and what is kept"
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """A training run; the defaults are the paper's recipe (section 4.2). Each field states what it means."""
+    """A training run; the defaults are the paper's recipe (section 4.2). Each field states what it means.
+
+    With `epochs`, `steps` are not used: they follow from the queries that are read, see `lce_tf.training.epochs`.
+    """
 
     dataset: str = setting()
     run: str = setting()
@@ -92,6 +96,13 @@ class TrainConfig:
         16, "groups a step over all replicas (cross entropy: pairs)", at_least=1, recipe=True, tables=True
     )
     steps: int = setting(300_000, "optimiser steps", at_least=1, recipe=True, tables=True)
+    epochs: float | None = setting(
+        None,
+        "instead of --steps: passes over the usable queries, such as 2 or 0.5; an epoch takes each query once",
+        above=0,
+        give="give a number above 0, such as 2",
+        instead_of="steps",
+    )
     warmup: float = setting(
         0.1,
         "share of the steps in which the learning rate climbs from 0",
@@ -290,7 +301,9 @@ class TrainConfig:
         recipe=True,
     )
     dev_split: str | None = setting("dev", "split of the dev run's queries", part=MEASURING)
-    dev_run: str | None = setting(None, "run whose sample is reranked while training", part=MEASURING)
+    dev_run: str | None = setting(
+        None, "run whose sample is reranked while training; its own value is told first", part=MEASURING
+    )
     dev_also: str = setting(
         "",
         "further sets to rerank a sample of, DATASET:SPLIT:RUN,...; what is best is then so by the mean over the sets",
@@ -298,11 +311,22 @@ class TrainConfig:
         part=MEASURING,
     )
     dev_measure: str = setting(
-        DEV_MEASURE, "measured on each sample, and what --keep best goes by, such as nDCG@10", part=MEASURING
+        DEV_MEASURE,
+        "measured on each sample, such as nDCG@10, or several with commas between; the first decides what is best",
+        metavar="MEASURE,...",
+        part=MEASURING,
     )
     dev_queries: int = setting(100, "queries in a sample", at_least=1, part=MEASURING)
     dev_depth: int = setting(50, "passages a query reranked in it", at_least=1, part=MEASURING)
-    evaluate_every: int = setting(0, "steps between evaluations; 0 never", at_least=0, part=MEASURING)
+    evaluate_every: int = setting(
+        0, "steps between evaluations of the --dev-run; 0: a tenth of all steps", at_least=0, part=MEASURING
+    )
+    patience: int = setting(
+        0,
+        "evaluations in a row without a better value after which training ends early; 0: never",
+        at_least=0,
+        part=MEASURING,
+    )
     checkpoint_every: int = setting(1000, "steps between checkpoints", at_least=1, part=MEASURING)
     log_every: int = setting(20, "steps between lines in metrics.jsonl and TensorBoard", at_least=1, part=MEASURING)
 
@@ -367,6 +391,16 @@ class TrainConfig:
     def dev_sets(self) -> list[DevSet]:
         """The sets of which a sample is reranked while training, the training's own first."""
         return dev_sets(self.dataset, self.dev_split, self.dev_run, self.dev_also)
+
+    @property
+    def dev_measures(self) -> tuple[str, ...]:
+        """What is measured on the samples; the first decides which checkpoint is best."""
+        return measure_names(self.dev_measure)
+
+    @property
+    def evaluates(self) -> bool:
+        """Whether a setting asks for evaluations while training; `lce train` evaluates a `dev_run` anyway."""
+        return bool(self.evaluate_every or self.keep == "best" or self.patience)
 
     def departures(self) -> dict[str, dict[str, Any]]:
         """Each setting that is not the recipe's: name -> {RECIPE: ..., "here": ...}."""

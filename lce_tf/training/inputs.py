@@ -47,6 +47,14 @@ class TrainingInputs(NamedTuple):
     template: dict | None = None
     backbone_commit: str | None = None
 
+    @property
+    def facts(self) -> dict:
+        """What the manifest says of the queries, the backbone's version and the teacher."""
+        facts = {"queries": self.pool.findings.summary(), "usable_queries": len(self.pool)}
+        if self.backbone_commit is not None:
+            facts["backbone_commit"] = self.backbone_commit
+        return facts if self.teacher is None else {**facts, "teacher": self.teacher.summary()}
+
 
 class DevSample(NamedTuple):
     """Dev queries that are reranked while training.
@@ -85,7 +93,7 @@ def read_inputs(config: TrainConfig) -> TrainingInputs:
         )
     template = template_of(folder, encoder, tokenizer)
     queries = query_store(dataset, config.split, tokenizer)
-    wanted = config.dev_sets if config.evaluate_every else []
+    wanted = config.dev_sets
     dev = [_dev_queries(config, one, tokenizer) for one in wanted]
     if not passages_are_tokenised(dataset, tokenizer):
         # Checked before a large collection is tokenised, which takes most of an hour.
@@ -120,10 +128,8 @@ def read_inputs(config: TrainConfig) -> TrainingInputs:
         # Texts that are not there are found now, not at the first evaluation.
         pair_rows(found.run, samples[-1].packer, one.run, one.dataset)
         hashes["dev_run" + (one.name and f":{one.name}")] = found.run.sha256
-    return TrainingInputs(
-        pool, packer(queries, passages), hashes, tuple(samples), teacher, watched, recorded(template, tokenizer),
-        hub.commit(folder),
-    )  # fmt: skip
+    packed, kept = packer(queries, passages), recorded(template, tokenizer)
+    return TrainingInputs(pool, packed, hashes, tuple(samples), teacher, watched, kept, hub.commit(folder))
 
 
 def _check_windows(config: TrainConfig, passages: TokenStore) -> None:

@@ -4,7 +4,6 @@ import collections
 import contextlib
 import functools
 import json
-from dataclasses import asdict
 from pathlib import Path
 
 from lce_tf.data.layouts import holds_collection
@@ -14,32 +13,38 @@ from lce_tf.foundation.files import claimed_folder
 from lce_tf.foundation.footprint import give_back
 from lce_tf.foundation.locks import alone
 from lce_tf.foundation.progress import Progress
-from lce_tf.foundation.training_folder import TrainingFolder
 from lce_tf.groups.sampler import GroupSampler
 from lce_tf.losses import LOSSES
-from lce_tf.model import checkpoint, hub
-from lce_tf.model.config import EncoderConfig
+from lce_tf.model import checkpoint
 from lce_tf.model.precision import device_kind
+from lce_tf.training import epochs
 from lce_tf.training.checkpoints import Checkpoints
+from lce_tf.training.checks import check_dropout
 from lce_tf.training.config import TrainConfig
-from lce_tf.training.dev_evaluation import DevEvaluation
+from lce_tf.training.dev_evaluation import Best, DevEvaluation
 from lce_tf.training.inputs import TrainingInputs, read_inputs
 from lce_tf.training.meters import Meter
 from lce_tf.training.plan import batches_and_step, layout_of, precision_of, said_of
-from lce_tf.training.records import Figures, begun_layout, identity, open_manifest
+from lce_tf.training.records import Figures, OnFigures, begun_layout, identity, open_manifest
+from lce_tf.training.results import is_finished, save_model
 from lce_tf.training.signals import StopSignals
 from lce_tf.training.strategies import make_strategy
 from lce_tf.training.watch import Watch, give_up
 from lce_tf.training.workers import Workers
 
 
-def train(config: TrainConfig, output: str | Path) -> Path:
+def train(config: TrainConfig, output: str | Path, on_figures: OnFigures | None = None) -> Path:
     """Trains a cross-encoder and returns the folder, which `rerank` accepts as a checkpoint.
 
     After training the folder holds `config.json`, `model.safetensors` and the tokenizer. From the start it holds
     `manifest.json` (configuration, departures from the paper's recipe, hashes of the inputs, versions),
     `metrics.jsonl`, `summaries/` for TensorBoard and `checkpoints/`. The same call resumes an interrupted training, and
     returns at once if it is finished. With several workers, only the chief writes.
+
+    Args:
+        on_figures: called with each object that goes into `metrics.jsonl`, after it is written, on the chief: `step`,
+            `epoch`, and figures by name, None if not finite. After an interruption the figures since the checkpoint
+            come again. An exception that it raises ends the training.
 
     Raises:
         UserError: bad input, or a folder that holds something else or that another process trains into; raised on all
@@ -53,32 +58,32 @@ def train(config: TrainConfig, output: str | Path) -> Path:
         tf.config.experimental.enable_op_determinism()
     workers = Workers(make_strategy(config.strategy, config.devices, config.tpu))
     with workers.needed(), contextlib.ExitStack() as locks:
-        return _train(config, Path(output), workers, locks)
+        return _train(config, Path(output), workers, locks, on_figures)
 
 
-def _train(config: TrainConfig, output: Path, workers: Workers, locks: contextlib.ExitStack) -> Path:
+def _train(
+    config: TrainConfig, output: Path, workers: Workers, locks: contextlib.ExitStack, on_figures: OnFigures | None
+) -> Path:
     if holds_collection(output):
         raise UserError(f"--output {output}: holds a data set; choose another folder")
     with contextlib.ExitStack() as claim:
         workers.by_chief(lambda: claim.enter_context(claimed_folder(output)))
         inputs = workers.chief_first(lambda: read_inputs(config))
+        config = epochs.resolved(config, len(inputs.pool))
         workers.same("settings or inputs", json.dumps(identity(config, inputs.hashes), sort_keys=True))
-        facts = {"queries": inputs.pool.findings.summary(), "usable_queries": len(inputs.pool)}
-        if inputs.backbone_commit is not None:
-            facts["backbone_commit"] = inputs.backbone_commit
-        facts["loss"] = {"name": config.loss, **config.options_of_loss}
-        if inputs.teacher is not None:
-            facts["teacher"] = inputs.teacher.summary()
-        finished = workers.from_chief(_is_finished(output))
+        facts = {**inputs.facts, "loss": {"name": config.loss, **config.options_of_loss}}
+        finished = workers.from_chief(is_finished(output))
         if not finished:
             workers.by_chief(lambda: locks.enter_context(alone(output)))
-        job = None if finished else Job(config, inputs, output, workers)
+        job = None if finished else Job(config, inputs, output, workers, on_figures)
         if job:
             facts |= job.facts
         # Written only after all parts fit together, so that refused settings do not claim the folder.
         workers.by_chief(lambda: open_manifest(output, config, inputs.hashes, facts))
     if job is None:
         return output
+    if workers.chief:
+        print(epochs.summary(config, len(inputs.pool)), flush=True)
     job.run()
     # Otherwise a process that trains several models would keep the graphs and slots of all of them.
     del job
@@ -93,7 +98,7 @@ AHEAD = 16
 class Job:
     """All parts of one training; `run` trains."""
 
-    def __init__(self, config: TrainConfig, inputs: TrainingInputs, output: Path, workers: Workers):
+    def __init__(self, config: TrainConfig, inputs: TrainingInputs, output: Path, workers: Workers, on_figures=None):
         import tensorflow as tf
 
         from lce_tf.training.ema import WeightAverage
@@ -102,7 +107,7 @@ class Job:
         from lce_tf.training.schedules import make_schedule
 
         self.config, self.inputs, self.output, self.workers = config, inputs, output, workers
-        self.strategy = workers.strategy
+        self.strategy, self.steps_an_epoch = workers.strategy, epochs.steps_an_epoch(config, len(inputs.pool))
         replicas = self.strategy.num_replicas_in_sync
         if config.batch % replicas:
             raise UserError(f"--batch {config.batch}: is not a multiple of the {replicas} replicas it is split over")
@@ -112,14 +117,14 @@ class Job:
         # Kept on the host: on a GPU, an assignment would wait for all steps that were started. Not the optimiser's
         # count, which leaves out steps whose float16 gradients overflow.
         with tf.device("CPU:0"):
-            self.step, self.best = tf.Variable(0, dtype=tf.int64), tf.Variable(-1.0)
+            self.step = tf.Variable(0, dtype=tf.int64)
         precision = precision_of(config, output, workers)
         with self.strategy.scope():
             self.model = checkpoint.from_backbone(
                 config.backbone, config.scoring, precision, config.seed, config.dropout, config.layers
             )
             inputs.watched.check()  # the weights have been read
-            _check_dropout(config, self.model.config)
+            check_dropout(config, self.model.config)
             self.optimizer = make_optimizer(self.schedule, self.model, precision, head_rate, config.weight_decay)
         sampler = GroupSampler(
             inputs.pool,
@@ -146,14 +151,15 @@ class Job:
         )
         if self.layout != "slices" and workers.chief:
             print(said_of(self.layout, self.batches), flush=True)
-        state = {"model": self.model, "optimizer": self.optimizer, "step": self.step, "best": self.best}
+        self.best = Best(config.patience)
+        state = {"model": self.model, "optimizer": self.optimizer, "step": self.step, **self.best.parts}
         self.average = None
         if config.ema:
             self.average = WeightAverage(self.strategy, self.model.trainable_variables, config.ema, self.step)
             state["average"] = self.average.shadows
         self.checkpoints = Checkpoints(output, state, workers)
-        self.dev = DevEvaluation(self.model, inputs.dev, config.dev_measure)
-        self.stop, self.figures = StopSignals(), None
+        self.dev = DevEvaluation(self.model, inputs.dev, config.dev_measures)
+        self.stop, self.figures, self.on_figures = StopSignals(), None, on_figures
 
     @property
     def facts(self) -> dict:
@@ -169,13 +175,16 @@ class Job:
         }
 
     def run(self) -> None:
-        """Trains from the newest checkpoint, or from the start, to the last step, and saves the result."""
+        """Trains from the newest checkpoint, or from the start, to the end, and saves the result."""
         self.checkpoints.restore()
         if self.workers.chief:
-            self.figures = Figures(self.output, int(self.step))
+            self.figures = Figures(self.output, int(self.step), self.on_figures)
         try:
             with self.stop:
-                self._loop()
+                if self.inputs.dev:
+                    self.workers.by_chief(self._measure_first_stage)
+                if not self._out_of_patience():
+                    self._loop()
         finally:
             if self.figures:
                 self.figures.close()
@@ -193,7 +202,6 @@ class Job:
         return self.average.in_model() if self.average else contextlib.nullcontext()
 
     def _loop(self) -> None:
-
         config, first = self.config, int(self.step)
         feed, watch, meter = self._feed(first), Watch(config), Meter(config, self.model.config)
         # Steps that were started and whose figures are not read yet; reading them at once would make the device wait.
@@ -220,14 +228,17 @@ class Job:
                 if evaluates:
                     with self._result():
                         self.workers.by_chief(functools.partial(self._evaluate, step))
+                    last = self._out_of_patience() or last
                 # Several stop after the step in which they told each other; one need not wait for that.
                 stopping = bool(taken.stops) if self.workers.count > 1 else self.stop.asked
                 while stopping and started:
                     sound = self._account(*started.popleft(), watch, meter, progress)
                 # A model that may be broken must not replace the last good checkpoints.
-                if sound and (stopping or saves):
+                if sound and (stopping or saves or last):
                     self.checkpoints.save(step)
-                if stopping and not last:
+                if last:
+                    return
+                if stopping:
                     raise KeyboardInterrupt
 
     def _account(self, step: int, taken, watch: Watch, meter: "Meter", progress: Progress) -> bool:
@@ -253,7 +264,7 @@ class Job:
 
     def _record(self, step: int, **figures: float) -> None:
         if self.figures:
-            self.figures.add(step, **figures)
+            self.figures.add(step, epoch=step / self.steps_an_epoch, **figures)
 
     def _feed(self, first: int):
         """An iterator over the distributed batches of all steps from `first`."""
@@ -268,36 +279,24 @@ class Job:
 
         return iter(self.strategy.distribute_datasets_from_function(host))
 
+    def _measure_first_stage(self) -> None:
+        values = self.dev.first_stage()
+        if not int(self.step):
+            self._record(0, **values)
+
     def _evaluate(self, step: int) -> None:
         """Measures the model as it is now on the dev samples, and saves it if it is the best so far."""
-        whole, told = self.dev.measured(step)
-        self._record(step, **told)
-        if self.config.keep == "best" and whole > float(self.best):
+        whole, values = self.dev.measured(step)
+        self._record(step, **values)
+        if self.config.keep == "best" and self.best.improves(whole):
             self._save_model(self.output / "best")
-            self.best.assign(whole)
+        self.best.take(whole)
+        if self.best.spent:
+            print(f"step {step}: {self.best.ending(self.config.dev_measures[0])}", flush=True)
+
+    def _out_of_patience(self) -> bool:
+        """Whether training ends because no evaluation brings a better value; the same on all workers."""
+        return bool(self.config.patience and self.workers.from_chief(self.best.spent))
 
     def _save_model(self, folder: Path) -> None:
-        import tensorflow as tf
-
-        for variable in self.model.trainable_variables:
-            if not tf.reduce_all(tf.math.is_finite(variable)):
-                raise UserError(
-                    f"{folder}: not written, as the weights {variable.name} are not finite after step "
-                    f"{int(self.step)}; lower --learning-rate or try --precision float32"
-                )
-        about = {"loss": self.config.loss, "training": asdict(self.config)}
-        if self.inputs.template is not None:
-            about["template"] = self.inputs.template
-        checkpoint.save(self.model, folder, hub.locate(self.config.backbone), self.config.lengths, about)
-
-
-def _is_finished(output: Path) -> bool:
-    if not TrainingFolder(output).finished:
-        return False
-    hub.weight_file(output)  # names what is missing
-    return True
-
-
-def _check_dropout(config: TrainConfig, encoder: EncoderConfig) -> None:
-    if config.r_drop and not (encoder.hidden_dropout_prob or encoder.attention_probs_dropout_prob):
-        raise UserError(f"--r-drop {config.r_drop}: {config.backbone} has no dropout, so nothing would differ")
+        save_model(self.model, folder, self.config, self.inputs.template, int(self.step))

@@ -4,6 +4,7 @@ import importlib.metadata
 import json
 import math
 import os
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ PLACES = having(TrainConfig, "place")
 LATER = ("backbone_config",)
 # TensorBoard names of curves outside the group "train".
 CURVES = {"dev_mrr_10": "dev/MRR@10"}
+# Takes an object of `metrics.jsonl`: step, and figures by name, None if not finite.
+OnFigures = Callable[[dict[str, float | None]], Any]
 PACKAGES = ("lce_tf", "tensorflow", "tf-keras", "tf-models-official", "transformers", "tokenizers", "numpy")
 
 
@@ -95,34 +98,40 @@ class Figures:
 
     Args:
         step: step of the checkpoint that training resumes from; lines of later steps are dropped, since they are
-            repeated.
+            repeated; all of them, if training starts afresh.
+        on_figures: called with each object that was added to `metrics.jsonl`.
     """
 
-    def __init__(self, folder: Path, step: int):
+    def __init__(self, folder: Path, step: int, on_figures: OnFigures | None = None):
         import tensorflow as tf
 
         here = TrainingFolder(folder)
-        self._path = here.metrics
+        self._path, self._on_figures = here.metrics, on_figures
         if self._path.is_file():
             lines = self._path.read_text(errors="replace").splitlines(keepends=True)
-            kept = [line for line in lines if line.endswith("\n") and 0 <= _step_of(line) <= step]
+            kept = [line for line in lines if step and line.endswith("\n") and 0 <= _step_of(line) <= step]
             if kept != lines:
                 with written(self._path) as file:
                     file.writelines(kept)
         self._writer = tf.summary.create_file_writer(str(here.summaries))
 
     def add(self, step: int, **figures: float) -> None:
-        """Records figures of a step, counted from 1; a value that is not finite becomes null in `metrics.jsonl`."""
+        """Records figures of a step, counted from 1, or of step 0, those from before the training.
+
+        A value that is not finite becomes null in `metrics.jsonl`.
+        """
         import tensorflow as tf
 
         values = {name: float(value) for name, value in figures.items()}
         # JSON has no NaN and no infinity.
-        sound = {name: value if math.isfinite(value) else None for name, value in values.items()}
+        line = {"step": step} | {name: value if math.isfinite(value) else None for name, value in values.items()}
         with open(self._path, "a") as file:
-            file.write(json.dumps({"step": step, **sound}) + "\n")
+            file.write(json.dumps(line) + "\n")
         with tf.device("CPU:0"), self._writer.as_default():
             for name, value in values.items():
                 tf.summary.scalar(_curve(name), value, step=step)
+        if self._on_figures:
+            self._on_figures(line)
 
     def close(self) -> None:
         """Flushes everything recorded to disk."""

@@ -39,9 +39,16 @@ def training(given, change, arguments="", value=None, **outcome):
     return Case("Training data", given, lambda: audited(wanted, *arguments.split()), files, value=value, **outcome)
 
 
-def trained(arguments, refused):
+def trained(arguments, refused, **change):
     call = ["--dataset", ".", "--run", "run.trec", "--output", "out", *arguments.split()]
-    return Case("Settings", f"`lce train {arguments}`", lambda: quietly(train.main, *call), TRAINING, refused=refused)
+
+    def status():
+        try:
+            return quietly(train.main, *call)
+        except SystemExit as refusal:  # argparse's, of options that it cannot read
+            return refusal.code
+
+    return Case("Settings", f"`lce train {arguments}`", status, TRAINING | change, refused=refused)
 
 
 def rerank_with(arguments, refused, **change):
@@ -223,7 +230,23 @@ CASES = [
         "--query-length 60 and --sequence-length 63: a sequence holds the query, three special tokens and "
         "at least one wordpiece of the passage; raise --sequence-length",
     ),
-    trained("--keep best", "--evaluate-every, --keep best and --dev-also need a --dev-run to rerank"),
+    trained("--epochs 0", "--epochs 0.0: give a number above 0, such as 2"),
+    trained("--steps 5 --epochs 1", "argument --epochs: not allowed with argument --steps; … --help shows the options"),
+    trained("--keep best", "--evaluate-every, --keep best, --patience and --dev-also need a --dev-run to rerank"),
+    trained("--patience 3", "--evaluate-every, --keep best, --patience and --dev-also need a --dev-run to rerank"),
+    trained(
+        "--dev-run run.trec --dev-measure MRR@10,MRR@10",
+        "--dev-measure MRR@10,MRR@10: names a measure twice; give each once",
+    ),
+    trained(
+        "@absent.args", "@absent.args: no such file; name a file of options after the @; … --help shows the options"
+    ),
+    trained(
+        "@open.args",
+        "open.args:2: has an open quotation or ends with a backslash; a line holds whole options; … --help shows the "
+        "options",
+        **{"open.args": b"--seed 7\n--loss 'lce\n"},
+    ),
     rerank_with("--depth 0", "--depth 0: give 1 or more; evaluate the run itself to see it unreranked"),
     rerank_with("--output model", "--output model: is a folder; name a file"),
     Case(

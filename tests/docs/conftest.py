@@ -13,8 +13,9 @@ from tests.training.conftest import make_backbone, make_data
 ROOT = Path(__file__).parents[2]
 # Later options override a command's own: a page's backbones and steps would take hours. A backbone that the page has
 # trained itself is kept.
-SMALL = "--steps 2 --batch 4 --sequence-length 256 --query-length 8 --precision float32"
+SMALL = "$length --batch 4 --sequence-length 256 --query-length 8 --precision float32"
 WRAPPER = f"""#!/bin/sh
+case "$*" in *"--epochs "*) length="--epochs 0.2" ;; *) length="--steps 2" ;; esac
 case "$1" in train|audit|mine|search)
   case "$*" in *"--backbone models/"*) ;; *) set -- "$@" --backbone "{{backbone}}" ;; esac
 esac

@@ -15,12 +15,18 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.slow
-def test_your_own_data(blocks, place):
+def test_your_own_data(blocks, place, monkeypatch, capsys):
     row = {"query": "river stone", "pos": ["river stone bridge"], "neg": [f"lantern {n}" for n in range(8)]}
     (place.folder / "rows.jsonl.gz").write_bytes(gzip.compress(json.dumps(row).encode()))
     (place.folder / "triples.tsv").write_text("".join(f"copper\tcopper mirror\tbasket {n}\n" for n in range(8)))
     for block in blocks("docs/your-own-data.md", "bash"):
         place.run(block)
+    monkeypatch.chdir(place.folder)
+    (program,) = blocks("docs/your-own-data.md", "python")
+    names = {}
+    exec(program, names)
+    assert "dev_ndcg_10" in capsys.readouterr().out and names["figures"]["step"][0] == 0
+    assert (place.folder / "models" / "seed7" / "config.json").is_file()
     assert (place.folder / "models" / "maxp" / "config.json").is_file()
     assert len(list((place.folder / "search").glob("*/model/config.json"))) == 4
     assert (place.folder / "models" / "rest" / "config.json").is_file()

@@ -1,10 +1,13 @@
 """docs/python.md: its programs run as they stand, on tiny models in the places that they name."""
 
+import contextlib
+import importlib
 import os
 import re
 import shlex
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -49,11 +52,42 @@ def place(tmp_path_factory):
 @pytest.mark.slow
 def test_the_programs(place, monkeypatch, capsys):
     monkeypatch.chdir(place)
-    (program,) = [program for program in blocks("python") if "terrier" not in program and "pyserini" not in program]
+    others = ("terrier", "pyserini", "wandb")
+    (program,) = [program for program in blocks("python") if not any(other in program for other in others)]
     names = {}
     exec(program, names)
     assert names["scores"].shape == (3,)
     assert len(capsys.readouterr().out.splitlines()) == 2
+
+
+def test_the_program_for_other_tools(monkeypatch):
+    """With functions of the same names in place of theirs."""
+    logged = []
+
+    class Run(contextlib.nullcontext):
+        def __enter__(self):
+            return self
+
+        def log(self, figures, step):
+            logged.append(("wandb", figures, step))
+
+    wandb, mlflow = types.ModuleType("wandb"), types.ModuleType("mlflow")
+    wandb.init = lambda project, config: Run()
+    mlflow.start_run, mlflow.log_params = contextlib.nullcontext, lambda params: None
+    mlflow.log_metrics = lambda figures, step: logged.append(("mlflow", figures, step))
+    monkeypatch.setitem(sys.modules, "wandb", wandb)
+    monkeypatch.setitem(sys.modules, "mlflow", mlflow)
+    monkeypatch.setattr(
+        importlib.import_module("lce_tf.train"),
+        "train",
+        lambda config, output, on_figures: on_figures({"step": 20, "epoch": config.epochs, "loss": None}),
+    )
+    (program,) = [program for program in blocks("python") if "wandb" in program]
+    exec(program, {})
+    assert logged == [
+        ("wandb", {"step": 20, "epoch": 3, "loss": None}, 20),
+        ("mlflow", {"step": 20, "epoch": 3}, 20),
+    ]
 
 
 @pytest.mark.slow

@@ -17,7 +17,8 @@ PAGE = Path(__file__).parents[2] / "docs" / "settings.md"
 def page() -> str:
     """The page as it should be."""
     return (
-        "# Settings\n\nDefaults of training are the paper's recipe; a preset or `--recipe` may set others.\n\n"
+        "# Settings\n\nDefaults of training are the paper's recipe; a preset or `--recipe` may set others. "
+        "Options may stand in a file: [`@FILE`](your-own-data.md#options-in-a-file).\n\n"
         f"## `lce train`\n\n{table(TrainConfig)}\n## `lce rerank`\n\n{table(RerankConfig)}"
         f"\n## `lce negatives`\n\n{table(NegativesConfig)}"
         f"\n## `lce mine`\n\nThose of `lce negatives` and `lce train`, and\n\n{table(MineConfig)}"

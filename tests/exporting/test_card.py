@@ -82,6 +82,16 @@ def test_another_measure_over_several_sets():
     assert "None were measured" in card(measured=rows)
 
 
+def test_several_measures_of_which_the_first_decides():
+    rows = [
+        {"step": 0, "dev_first_stage_ndcg_10": 0.95, "dev_first_stage_mrr_10": 0.95},
+        {"step": 5, "dev_ndcg_10": 0.5, "dev_mrr_10": 0.2},
+        {"step": 9, "dev_ndcg_10": 0.4, "dev_mrr_10": 0.9},
+    ]
+    text = card(training={**TRAINING, "keep": "best", "dev_measure": "nDCG@10,MRR@10"}, measured=rows)
+    assert "nDCG@10 0.5000, MRR@10 0.2000 on 50 queries" in text and "(step 5)" in text
+
+
 def test_what_is_in_use_is_shown():
     used = {
         "loss_options": "temperature=0.5",

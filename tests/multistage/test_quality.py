@@ -9,5 +9,6 @@ TRAINING = {"dataset": "d", "run": "r.trec", "dev_run": "dev.trec", "dev_also": 
 def test_a_training_that_does_not_evaluate_is_told_of_no_dev_run():
     alone = trained_alone(TrainConfig(**TRAINING))
     assert (alone.dev_run, alone.dev_also) == (None, "")
-    evaluates = TrainConfig(**TRAINING, evaluate_every=5)
-    assert trained_alone(evaluates) == evaluates
+    for asked in ({"evaluate_every": 5}, {"keep": "best"}, {"patience": 3}):
+        evaluates = TrainConfig(**TRAINING, **asked)
+        assert trained_alone(evaluates) == evaluates

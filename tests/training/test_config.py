@@ -44,15 +44,21 @@ PAPER = TrainConfig("msmarco-passage", "bm25.trec")
         ({"devices": -1}, "--devices -1: give 0 or more"),
         ({"loss": "hinge", "group": 1}, "--group 1: --loss hinge compares passages of a group"),
         ({"group": 1}, "--group 1: --loss lce compares passages of a group"),
-        ({"evaluate_every": 5}, "--evaluate-every, --keep best and --dev-also need a --dev-run"),
-        ({"keep": "best"}, "--evaluate-every, --keep best and --dev-also need a --dev-run"),
-        ({"dev_also": "d:dev:r.trec"}, "--evaluate-every, --keep best and --dev-also need a --dev-run"),
+        ({"evaluate_every": 5}, "--evaluate-every, --keep best, --patience and --dev-also need a --dev-run"),
+        ({"keep": "best"}, "--evaluate-every, --keep best, --patience and --dev-also need a --dev-run"),
+        ({"dev_also": "d:dev:r.trec"}, "--evaluate-every, --keep best, --patience and --dev-also need a --dev-run"),
         ({"dev_run": "d.trec", "dev_also": "scifact.trec"}, "--dev-also scifact.trec: give DATASET:SPLIT:RUN"),
         ({"dev_run": "d.trec", "dev_also": "a:dev:x.trec,b:dev:x.trec"}, "give each its own, and none mean"),
         ({"dev_measure": "nDCG@ten"}, "measure 'nDCG@ten': not a measure that ir_measures knows"),
         ({"weight_decay": -0.1}, "--weight-decay -0.1: give 0 or more and less than 1"),
         ({"clip_norm": float("nan")}, "--clip-norm nan: give 0 or more, such as 1"),
-        ({"keep": "best", "dev_run": "dev.trec"}, "--keep best: needs --evaluate-every"),
+        ({"patience": 2}, "--evaluate-every, --keep best, --patience and --dev-also need a --dev-run"),
+        ({"patience": -1}, "--patience -1: give 0 or more"),
+        ({"dev_measure": "MRR@10,nDCG@ten"}, "measure 'nDCG@ten': not a measure that ir_measures knows"),
+        ({"dev_measure": "MRR@10,"}, "measure '': not a measure that ir_measures knows"),
+        ({"dev_measure": "AP,MRR@10,AP"}, "--dev-measure AP,MRR@10,AP: names a measure twice"),
+        ({"epochs": 0.0}, "--epochs 0.0: give a number above 0, such as 2"),
+        ({"epochs": float("nan")}, "--epochs nan: give a number above 0, such as 2"),
         ({"query_length": 0}, "--query-length 0"),
         ({"sequence_length": 50}, "--sequence-length 50"),
         ({"negatives_depth": 0}, "--negatives-depth 0: give 1 or more"),
@@ -127,3 +133,14 @@ def test_further_dev_sets():
         ("beir/scifact", None, "a:b.trec"),
         ("my.data", "dev", "x.trec"),
     ]
+
+
+def test_several_measures():
+    assert replace(PAPER, dev_measure="nDCG@10, MRR@10").dev_measures == ("nDCG@10", "MRR@10")
+    assert PAPER.dev_measures == ("MRR@10",)
+
+
+def test_what_asks_for_evaluations():
+    dev = replace(PAPER, dev_run="dev.trec")
+    assert not PAPER.evaluates and not dev.evaluates
+    assert all(replace(dev, **one).evaluates for one in ({"evaluate_every": 5}, {"keep": "best"}, {"patience": 1}))

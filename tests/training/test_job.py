@@ -82,7 +82,7 @@ def test_what_a_finished_folder_holds(finished, config):
     assert (manifest["precision"], manifest["replicas"]) == ("float32", 1)
     assert list(figures(finished)) == [1, 2, 3, 4, 5, 6]
     row = json.loads((finished / "metrics.jsonl").read_text().splitlines()[0])
-    told = {"step", "loss", "learning_rate", "gradient_norm", "loss_scale", "pairs_per_second"}
+    told = {"step", "epoch", "loss", "learning_rate", "gradient_norm", "loss_scale", "pairs_per_second"}
     assert (
         set(row) == told | {"score_spread", "skipped_steps", "wordpieces_per_second", "model_tflops"}
         and row["skipped_steps"] == 0 < row["score_spread"]

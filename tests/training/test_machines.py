@@ -50,7 +50,7 @@ class End(NamedTuple):
 class Pair:
     """Two workers on this machine; the first is the chief."""
 
-    def __init__(self, files, output):
+    def __init__(self, files, output, *options):
         self.output = output
         addresses = [f"localhost:{port}" for port in free_ports(2)]
         self.processes = []
@@ -58,7 +58,7 @@ class Pair:
             cluster = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": number}}
             self.processes.append(
                 subprocess.Popen(
-                    command(files, output, "--strategy", "multi_worker_mirrored"),
+                    command(files, output, "--strategy", "multi_worker_mirrored", *options),
                     env={**os.environ, "TF_CONFIG": json.dumps(cluster)},
                     stdout=subprocess.PIPE,
                     stderr=subprocess.PIPE,
@@ -173,3 +173,12 @@ def test_the_chief_alone_writes(story):
     # One file of curves for each time that a chief started.
     assert len(list((story.two / "summaries").iterdir())) == 3
     assert all("trained: " in end.output for end in story.last)
+
+
+def test_both_end_at_the_step_at_which_patience_does(files, tmp_path):
+    """A rate of almost 0 leaves the weights and their value as they are: the second evaluation after the first ends."""
+    ends = Pair(files, tmp_path / "two", "--learning-rate", "1e-30", "--evaluate-every", "5", "--patience", "2").ends()
+    assert [end.code for end in ends] == [0, 0], ends
+    assert last_step(tmp_path / "two") == newest(tmp_path / "two") == 15
+    assert "step 15: training ends, since 2 evaluations in a row brought no MRR@10 above" in ends[0].output
+    assert all("trained: " in end.output for end in ends)

@@ -104,6 +104,26 @@ def test_figures_go_to_json_lines_and_tensorboard(tmp_path):
     }
 
 
+def test_the_first_stage_s_figures_are_of_step_0_and_kept_by_all_but_a_fresh_start(tmp_path):
+    figures = Figures(tmp_path, 0)
+    figures.add(0, dev_first_stage_mrr_10=0.25)
+    figures.add(2, loss=1.0)
+    figures.close()
+    Figures(tmp_path, 2).close()
+    assert [line["step"] for line in lines(tmp_path)] == [0, 2]
+    Figures(tmp_path, 0).close()
+    assert lines(tmp_path) == []
+
+
+def test_each_line_is_told(tmp_path):
+    told = []
+    figures = Figures(tmp_path, 0, told.append)
+    figures.add(2, loss=0.5, gradient_norm=math.nan)
+    figures.add(4, loss=0.25)
+    figures.close()
+    assert told == lines(tmp_path) == [{"step": 2, "loss": 0.5, "gradient_norm": None}, {"step": 4, "loss": 0.25}]
+
+
 def test_what_is_no_number_is_null(tmp_path):
     figures = Figures(tmp_path, 0)
     figures.add(1, loss=math.nan, gradient_norm=math.inf, loss_scale=2.0)
