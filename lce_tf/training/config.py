@@ -302,7 +302,7 @@ class TrainConfig:
     )
     dev_split: str | None = setting("dev", "split of the dev run's queries", part=MEASURING)
     dev_run: str | None = setting(
-        None, "run whose sample is reranked while training; its own value is told first", part=MEASURING
+        None, "run whose sample is reranked while training; its own value is printed first", part=MEASURING
     )
     dev_also: str = setting(
         "",
@@ -319,7 +319,10 @@ class TrainConfig:
     dev_queries: int = setting(100, "queries in a sample", at_least=1, part=MEASURING)
     dev_depth: int = setting(50, "passages a query reranked in it", at_least=1, part=MEASURING)
     evaluate_every: int = setting(
-        0, "steps between evaluations of the --dev-run; 0: a tenth of all steps", at_least=0, part=MEASURING
+        0,
+        "steps between evaluations of the --dev-run; 0: a tenth of all steps (in lce mine and lce distil: none)",
+        at_least=0,
+        part=MEASURING,
     )
     patience: int = setting(
         0,

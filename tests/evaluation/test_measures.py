@@ -10,7 +10,7 @@ import pytest
 from lce_tf.data.qrels import read_qrels
 from lce_tf.data.runs import Run, read_run, write_trec
 from lce_tf.errors import UserError
-from lce_tf.evaluation.measures import coverage, evaluate, mean, parse_measure
+from lce_tf.evaluation.measures import coverage, evaluate, figure_name, mean, measure_names, parse_measure
 
 FILES = Path(__file__).parents[1] / "files"
 
@@ -243,3 +243,10 @@ def test_coverage_counts_and_names():
     assert first == "7 of 8 judged queries not in the run, scored 0: q1, q2, q3, q4, q5, …"
     assert second == "2 of the run's queries without judgments, left out"
     assert coverage(ranked({query_id: ["a"] for query_id in qrels}), qrels).notes() == []
+
+
+def test_lists_of_names_and_their_keys_in_a_training_s_figures():
+    assert measure_names("MRR@10, nDCG@10") == ("MRR@10", "nDCG@10") and measure_names("AP") == ("AP",)
+    assert measure_names("RR(rel=2,cutoff=10),AP") == ("RR(rel=2,cutoff=10)", "AP")
+    assert figure_name("RR(rel=2)@10", "held") == "dev_rr_rel_2_10:held"
+    assert figure_name("MRR@10", first_stage=True) == "dev_first_stage_mrr_10"
