@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection, wait
@@ -57,18 +58,27 @@ def run_at_once(
 ) -> None:
     """Runs the tasks, at most `jobs` at once, and starts them in the order given.
 
-    Each task runs on its share of the cores, and each line that it prints is preceded by its name. On Ctrl-C the
-    running tasks receive SIGTERM and are waited for; a training then saves its current step.
+    Each task runs on its share of the cores, and each line that it prints is preceded by its name. On Ctrl-C or SIGTERM
+    the running tasks receive SIGTERM and are waited for; a training then saves its current step.
 
     Args:
         footprint: measures the memory of the tasks' processes.
         told: called after each task that succeeds; returns a line to print.
 
     Raises:
+        KeyboardInterrupt: Ctrl-C or SIGTERM.
         UserError: a task failed. No more were started, and the tasks running at the time were finished first.
         LostWorker: the same, of a task that failed by a LostWorker, so that the command may be repeated as it is.
     """
-    _Pool(tasks, jobs, footprint or Footprint(), told).run()
+    pool = _Pool(tasks, jobs, footprint or Footprint(), told)
+    if threading.current_thread() is not threading.main_thread():  # where Python allows no handlers
+        return pool.run()
+    # Where this process is a container's first, all others end with it.
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        pool.run()
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 class _Running(NamedTuple):
