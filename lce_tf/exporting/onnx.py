@@ -115,7 +115,7 @@ def _save_model(target: Path, arrays: dict[str, np.ndarray], sample: dict[str, n
         with torch.no_grad(), _quiet():
             model.load_state_dict({name: torch.from_numpy(array) for name, array in arrays.items()})
             program = torch.onnx.export(
-                Logits().eval(),
+                Logits().train(False),
                 tuple(torch.from_numpy(array) for array in sample.values()),
                 input_names=list(sample),
                 output_names=list(OUTPUTS),

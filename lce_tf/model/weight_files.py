@@ -23,7 +23,7 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
     Their names are those of Hugging Face's PyTorch classes without the family's prefix.
 
     Raises:
-        UserError: the file is truncated or not of its format, or PyTorch is missing, which reads `.bin` and bfloat16.
+        UserError: the file is truncated or not of its format, or PyTorch is missing, which reads `.bin`.
     """
     try:
         arrays = READERS[path.suffix](path)
@@ -32,7 +32,7 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
     except ModuleNotFoundError as error:
         raise UserError(
             f"{path}: is read by {error.name}, which is not installed; pip install -c requirements.lock {error.name}, "
-            "or use a float32 .safetensors file"
+            "or use a .safetensors file"
         ) from error
     except Exception as error:  # the libraries raise whatever they like for a torn file
         reason = str(error).strip().splitlines() or [type(error).__name__]
@@ -49,16 +49,11 @@ def canonical(name: str) -> str:
 
 
 def _read_safetensors(path: Path) -> dict[str, np.ndarray]:
+    import ml_dtypes  # noqa: F401  # gives NumPy bfloat16
     from safetensors import safe_open
 
-    try:
-        with safe_open(path, framework="numpy") as file:
-            return {name: np.asarray(file.get_tensor(name), dtype=np.float32) for name in file.keys()}
-    except TypeError:  # numpy has no bfloat16 of its own
-        import torch
-        from safetensors.torch import load_file
-
-        return {name: tensor.to(torch.float32).numpy() for name, tensor in load_file(path).items()}
+    with safe_open(path, framework="numpy") as file:
+        return {name: np.asarray(file.get_tensor(name), dtype=np.float32) for name in file.keys()}
 
 
 def _read_torch(path: Path) -> dict[str, np.ndarray]:

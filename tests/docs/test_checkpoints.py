@@ -8,9 +8,11 @@ PAGE = Path(__file__).parents[2] / "docs" / "checkpoints.md"
 HEAD = """# Public cross-encoders
 
 `Reranker.load(NAME)` and `--checkpoint NAME` take cross-encoders that others trained, as a folder or as an id of
-Hugging Face's hub. Scores are those of `sentence_transformers.CrossEncoder(NAME).predict`, to a rounding error, or
-the folder is refused by one line that names what is not supported. A note on stderr says where a score means
-something else than in sentence-transformers.
+Hugging Face's hub. `ID@REVISION` is the model at a branch, tag or commit, for backbones and encoders as well:
+`--checkpoint cross-encoder/ms-marco-MiniLM-L6-v2@main`. Pin a commit where scores must not change: an id alone is the
+newest commit. Manifests record the name as given and, of models in Hugging Face's cache, the commit. Scores are those
+of `sentence_transformers.CrossEncoder(NAME).predict`, to a rounding error, or the folder is refused by one line that
+names what is not supported. A note on stderr says where a score means something else than in sentence-transformers.
 
 - **How a pair is framed** is found by asking the folder's own tokenizer once: special tokens before, between and
   after the two texts, their order, and token types. WordPiece, byte-level BPE and Unigram are read by the

@@ -1,6 +1,7 @@
 """Each weight format gives the same encoder, and a file that does not fit gives one line."""
 
 import json
+import subprocess
 import sys
 
 import h5py
@@ -159,16 +160,28 @@ def test_pytorch_bin_that_would_execute_is_refused_and_does_not(tmp_path, hf_mod
     assert not (tmp_path / "touched").exists()
 
 
-@pytest.mark.parametrize("name", ["pytorch_model.bin", "model.safetensors"])
-def test_weights_that_need_pytorch_say_so_where_it_is_not_installed(tmp_path, monkeypatch, name):
+def test_weights_that_need_pytorch_say_so_where_it_is_not_installed(tmp_path, monkeypatch):
+    import torch
+
+    torch.save({"weight": torch.ones(2)}, tmp_path / "pytorch_model.bin")
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(UserError, match="pytorch_model.bin: is read by torch, which is not installed; pip install -c"):
+        read_arrays(tmp_path / "pytorch_model.bin")
+
+
+def test_bfloat16_needs_neither_pytorch_nor_tensorflow(tmp_path):
     import torch
     from safetensors.torch import save_file
 
-    save = {".bin": torch.save, ".safetensors": save_file}[(tmp_path / name).suffix]
-    save({"weight": torch.ones(2, dtype=torch.bfloat16)}, tmp_path / name)
-    monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(UserError, match=f"{name}: is read by torch, which is not installed; pip install -c"):
-        read_arrays(tmp_path / name)
+    save_file({"weight": torch.tensor([1.5, -2.0], dtype=torch.bfloat16)}, tmp_path / "model.safetensors")
+    program = (
+        "import sys\nfrom pathlib import Path\nfrom lce_tf.model.weight_files import read_arrays\n"
+        "print(read_arrays(Path(sys.argv[1]))['weight'], {'torch', 'tensorflow'} & sys.modules.keys())"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", program, tmp_path / "model.safetensors"], capture_output=True, text=True
+    )
+    assert said.stdout == "[ 1.5 -2. ] set()\n", said.stderr
 
 
 def test_bfloat16_safetensors(tmp_path, hf_model, batch, reference):

@@ -13,7 +13,7 @@ def test_a_query_does_not_count_itself(tmp_path):
 
     def of(dataset):
         products = SimpleNamespace(
-            located=lambda key: (dataset, None, None), first_stage_path=lambda role, split: run, first_stage=print
+            source=lambda key: (dataset, None), first_stage_path=lambda role, split: run, first_stage=print
         )
         return _values(TABLE1.row("a"), products, (1,), "also", {"a": {"b": 1}}, ("nDCG@10",))["nDCG@10"][0]["a"]
 

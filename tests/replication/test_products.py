@@ -180,7 +180,7 @@ def test_parameters_tuned_on_other_queries_are_refused(preset, tmp_path, made, m
     tuned = replace(preset, dataset=str(data), bm25=module.TUNE)
     found = tmp_path / "found.json"
     found.write_text(json.dumps({"mean": {"k1": 0.9, "b": 0.4}}))
-    monkeypatch.setattr(module.tuning, "tune", lambda *_: SimpleNamespace(path=found))
+    monkeypatch.setattr(module.tuning, "tune", lambda *_, **__: SimpleNamespace(path=found))
     monkeypatch.setattr(module.heatmap, "text", lambda found: "")
     assert Products(tuned, tmp_path).bm25_parameters() == (0.9, 0.4)
     with open(data / "qrels.train.txt", "a") as file:

@@ -76,7 +76,7 @@ def test_bad_input_is_one_line(files, settings, message):
 
 
 def test_as_many_windows_as_the_longest_passage_has(files):
-    assert read_inputs(files.config(passage_length=4, stride=2, windows=6)).packer.windows == 6
+    assert read_inputs(files.config(passage_length=4, stride=2, windows=6)).packer.lengths.windows == 6
 
 
 def test_a_tokenizer_larger_than_the_vocabulary_is_refused(files, tmp_path):
