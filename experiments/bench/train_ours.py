@@ -1,9 +1,9 @@
 """Our side of training: real trainings of a few steps, whose steady steps are timed."""
 
+import contextlib
 import json
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,7 @@ def tricks(job: dict[str, Any]) -> Callable[[], dict[str, Any]]:
     """
     variants = {
         "as it comes": ({}, None),
+        "dense layers over padding too": ({}, _over_padding),
         "slices computed at once": ({}, _at_once),
         "slices computed twice": ({}, _replayed),
         "slices of 16 pairs, to a multiple of 16": ({}, _coarse),
@@ -81,7 +82,7 @@ def figures(config: Any, change: Callable[[Job], None] | None = None) -> list[di
     return [json.loads(line) for line in lines]
 
 
-@contextmanager
+@contextlib.contextmanager
 def _before_run(change: Callable[[Job], None] | None) -> Iterator[None]:
     """Within the block, calls `change` with every job just before it runs."""
     run = Job.run
@@ -114,6 +115,10 @@ def first_loss(data: str, config: Any) -> float:
     return float(np.mean(LOSSES["lce"]()(logits, labels)))
 
 
+def _over_padding(job: Job) -> None:
+    job.take_step.form = contextlib.nullcontext
+
+
 def _at_once(job: Job) -> None:
     job.take_step.parts = None
 
@@ -130,6 +135,7 @@ def _coarse(job: Job) -> None:
 def _one_slice(job: Job, multiple: int = 16) -> None:
     job.batches.slices, job.batches.multiple = 1, multiple
     job.take_step.parts = None
+    _over_padding(job)
 
 
 def _padded(job: Job) -> None:

@@ -28,6 +28,10 @@ class SlicedStep(Step):
         parts: how many slices each part has; None: all are one part, and nothing is computed twice. With R-Drop they
             cover all slices twice, one mask after the other.
         xla: whether XLA compiles the passes over slices, at each shape anew.
+
+    Attributes:
+        form: makes the context in which passes are traced, of `lce_tf.model.tracing`: without padding on a CPU, whose
+            kernels take shapes as they come.
     """
 
     def __init__(
@@ -44,7 +48,7 @@ class SlicedStep(Step):
         # A slice's pass is traced once and called for each slice; lengths differ, so the shape stays open.
         packed = [tf.TensorSpec([None, None], tf.int32), *[tf.TensorSpec([None], tf.int32)] * 2]
         compiled = {"jit_compile": True} if xla else {}
-        self._form = contextlib.nullcontext if xla or device_kind() != "cpu" else functools.partial(unpadded, model)
+        self.form = contextlib.nullcontext if xla or device_kind() != "cpu" else functools.partial(unpadded, model)
         self._forward = tf.function(self._logits, input_signature=[*packed, tf.TensorSpec([2], tf.int32)], **compiled)
         # Inlined into a loop, sums of a weight's gradients would become temporary variables, which iterations share.
         self._replay = tf.function(self._differentiated, experimental_attributes={"_noinline": True}, **compiled)
@@ -95,7 +99,7 @@ class SlicedStep(Step):
 
     def _logits(self, *one) -> tf.Tensor:
         """[pairs, outputs] logits of a slice."""
-        with self._form():
+        with self.form():
             return self.model.logits(*one)
 
     def _scored(self, slices) -> list[tf.Tensor]:
