@@ -133,7 +133,7 @@ def _front_matter(name: str, training: Mapping[str, Any], measured: list[dict], 
     if on_hub:
         lines += ["datasets:", f"- {on_hub}"]
     if language:
-        lines.append(f"language: {language}")
+        lines.append(f"language: {json.dumps(language)}")  # no, Norwegian, is false in YAML
     lines += ["tags:", "- sentence-transformers", "- cross-encoder", "- reranker"]
     if line := _chosen(training, measured):
         measure = measure_names(training.get("dev_measure", "MRR@10"))[0]

@@ -40,7 +40,7 @@ def export_onnx(folder: str | Path, output: str | Path, license: str = "unknown"
     The folder holds `onnx/model.onnx` (float32, opset 18) with the inputs that the tokenizer gives, [batch, sequence]
     of any size, and the output `logits` [batch, 1]; `config.json`, the tokenizer set to the checkpoint's sequence
     length, and `lce_tf.json`, which describes inputs, outputs and the lengths to which pairs are cut. Weights of more
-    than 2 GB are in `onnx/model.onnx.data`. Nothing is written unless onnxruntime gives our scores for a few pairs.
+    than 1.5 GiB are in `onnx/model.onnx.data`. Nothing is written unless onnxruntime gives our scores for a few pairs.
 
     Args:
         folder: anything that `checkpoint.locate` takes.

@@ -111,6 +111,8 @@ def _made(
 ) -> Imported:
     if not re.fullmatch(r"\w[\w.-]*", split):
         raise UserError(f"--split {split!r}: becomes part of files' names; give letters, digits, dots and hyphens")
+    if f"{split}.trec" == TEACHER:
+        raise UserError(f"--split {split}: {TEACHER} is the run with a teacher's scores; give another name")
     output, gathered = vacant(output), Gathered()
     formats, unread, empty = Counter[str](), Counter[str](), 0
     with built_folder(output) as folder:

@@ -74,8 +74,9 @@ def file_rows(path: str) -> Iterator[tuple[str, dict[str, Any]]]:
             where = f"{path}:{number}"
             if kind is None:
                 kind = _kind(line, where)
-                if kind == "columns" and keys_of(tuple(line.split("\t"))) is not None:
-                    header = tuple(line.split("\t"))
+                names = tuple(name.strip().lower() for name in line.split("\t"))
+                if kind == "columns" and keys_of(names) is not None:
+                    header = names
                     continue
             empty = False
             yield where, _object(line, where) if kind == "objects" else _columns(line, header, where)

@@ -87,8 +87,8 @@ def hub_id(name: str) -> str:
     base, revision = revised(name)
     if revision is not None and base in PACKAGED:
         raise UserError(f"{name}: {base} comes with the installation, in one version; leave out @{revision}")
-    if revision == "":
-        raise UserError(f"{name}: ends in @ without a revision; give a branch, a tag or a commit after it")
+    if revision is not None and (not revision or revision.startswith("/") or ".." in revision):
+        raise UserError(f"{name}: names no revision after @; give a branch, a tag or a commit")
     base = ALIASES.get(base, base)
     try:
         validate_repo_id(base)

@@ -26,7 +26,9 @@ from lce_tf.reranking.shards import Shard, joined
 # Keys in which the manifests of one job's shards may differ. OWN: facts of the shard itself. HOW: how the same work was
 # named or divided, since machines may have mounted the same data under other names.
 OWN = {"shard", "pairs", "seconds", "processor", "output", "output_sha256", "scores_sha256"}
-HOW = {"checkpoint", "dataset", "split", "run", "chunk", "ray", "workers"}
+HOW = {"checkpoint", "checkpoint_commit", "dataset", "split", "run", "chunk", "ray", "workers"}
+# Keys that older manifests lack: only two that state one are compared.
+LATER = {"way"}
 
 
 class Part(NamedTuple):
@@ -139,7 +141,9 @@ def _check_kin(first: Part, part: Part) -> None:
     """Refuses parts of different jobs: their manifests must agree in all keys except `OWN` and `HOW`."""
     for key in {**first.facts, **part.facts}:
         one, other = first.facts.get(key), part.facts.get(key)
-        if key not in OWN | HOW and one != other:
+        if key in OWN | HOW or (key in LATER and None in (one, other)):
+            continue
+        if one != other:
             raise UserError(f"{part.file}: its {key} is {other}, that of {first.file} {one}; they are of two jobs")
 
 

@@ -35,7 +35,7 @@ class TrainConfig:
     backbone: str = setting(
         "google/electra-base-discriminator",
         "folder, minilm, or Hugging Face ID or ID@REVISION of the pretrained encoder, or of a trained cross-encoder, "
-        "whose head is kept where the loss needs one of its shape",
+        "whose head is kept if it is of the kind of --head and has no more logits than the loss needs",
         recipe=True,
         tables=True,
     )

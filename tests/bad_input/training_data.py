@@ -87,6 +87,12 @@ CASES = [
     ),
     command(
         program,
+        "rows.jsonl --output mine --split teacher",
+        "--split teacher: teacher.trec is the run with a teacher's scores; give another name",
+        {"rows.jsonl": GOOD.encode()},
+    ),
+    command(
+        program,
         "rows.jsonl absent.jsonl --output mine",
         "absent.jsonl: no such file; check the path",
         {"rows.jsonl": GOOD.encode()},

@@ -153,7 +153,7 @@ def test_files_of_objects_and_of_columns_become_one_data_set(tmp_path):
     lines = "\ufeff" + "\r\n\r\n".join(map(json.dumps, rows))
     (tmp_path / "rows.jsonl.gz").write_bytes(gzip.compress(lines.encode()))
     (tmp_path / "triples.tsv").write_text("a\tp\tk\na\tp\tl\n")
-    header = "query_id\tquery\tpositive_id\tpositive\tnegative\n"
+    header = "Query_ID\tquery\tpositive_id\tPositive\tnegative\n"
     (tmp_path / "named.tsv").write_text(f"{header}4\tc\t5\to\tp\n6\td\t\tn\t\n")
     files = [tmp_path / name for name in ("rows.jsonl.gz", "triples.tsv", "named.tsv")]
     found = import_files(files, tmp_path / "mine")

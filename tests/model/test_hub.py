@@ -119,7 +119,8 @@ def test_an_alias_at_a_revision(asked):
     ("name", "said"),
     [
         ("minilm@v1", "minilm@v1: minilm comes with the installation, in one version; leave out @v1"),
-        ("some/model@", "some/model@: ends in @ without a revision; give a branch, a tag or a commit after it"),
+        ("some/model@", "some/model@: names no revision after @; give a branch, a tag or a commit"),
+        ("some/model@../x", "some/model@../x: names no revision after @; give a branch, a tag or a commit"),
         ("a//b@v1", "a//b@v1: no such folder; name a checkpoint's folder or a Hugging Face id"),
     ],
 )
