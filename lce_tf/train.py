@@ -128,6 +128,11 @@ def _in_steps(planned: list[Stage], files: dict[str, str]) -> list[Stage]:
         )
     # A later stage's backbone is not trained yet; it has the tokenizer of the first one.
     backbone = planned[0].config.backbone
+    if planned[0].config.stage > 1 and not Path(backbone).is_dir():
+        raise UserError(
+            f"--epochs {planned[0].config.epochs:g}: the stage before --stage {planned[0].config.stage} is not trained "
+            "yet; give --backbone, whose tokenizer it has"
+        )
     read = [read_inputs(replace(config, backbone=backbone)) for config, _ in planned]
     return [Stage(resolved(one.config, len(its.pool)), one.output) for one, its in zip(planned, read, strict=True)]
 

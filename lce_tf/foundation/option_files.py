@@ -1,18 +1,22 @@
 """Options in a file: `@FILE` on a command line stands for the arguments that the file holds."""
 
 import os
+import re
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
 from lce_tf.errors import UserError
 
+# Matches a line with a # within a word, before any comment and outside quotation marks, where shlex would cut the word.
+_INNER = re.compile(r"""(?:[^#'"\\]|\\.|'[^']*'|"(?:\\.|[^"\\])*")*(?<=[^\s])(?<!^)#""")
+
 
 def with_files(arguments: Sequence[str], outer: tuple[str, ...] = ()) -> list[str]:
     """The arguments, with each `@FILE` replaced by those in the file.
 
-    A line is split into arguments as a POSIX shell would; `#` begins a comment. A file may name others; relative paths
-    are those of the working directory.
+    A line is split into arguments as a POSIX shell would; a word that begins with `#` begins a comment. A file may name
+    others; relative paths are those of the working directory.
 
     Args:
         outer: paths of the files that are being read, without symbolic links.
@@ -42,6 +46,8 @@ def _arguments_in(path: str) -> list[str]:
         raise UserError(f"@{path}: {reason}; name a file of options after the @") from error
     found: list[str] = []
     for number, line in enumerate(text.splitlines(), 1):
+        if _INNER.match(line):
+            raise UserError(f"{path}:{number}: has a # within a word; quote the word, or put a space before a comment")
         try:
             found += shlex.split(line, comments=True)
         except ValueError as error:

@@ -107,6 +107,8 @@ class PackedBatches(Batches):
             return np.array([found._need(one) for one in lengths])
 
         for parts in _divisors(groups, fewest):
+            if parts == groups > 1 and sampler.members == 1:
+                continue  # a part of one pair would have no spread of scores
             needed = needs(parts, whole=True)
             if parts == 1 or (needed.max() <= OVER * room and parts * needed.mean() <= AGAIN * totals.mean()):
                 break

@@ -66,17 +66,17 @@ class Block(keras.layers.Layer):
         weights = dropout(weights, self.attention_rate, seed, 4 * layer + 1)
         context = tf.transpose(tf.matmul(weights, value), [0, 2, 1, 3])
         context = tf.reshape(context, [-1, self.heads * self.head])
-        context = context if cls_only else grid.computed(context)
+        of, context = (None, context) if cls_only else (grid, grid.computed(context))
         if multiple > 1:
             x, context = (tf.pad(part, [[0, -grid.batch % multiple], [0, 0]]) for part in (x, context))
-        context = dropout(self.attention_output(context), self.rate, seed, 4 * layer + 2)
+        context = dropout(self.attention_output(context), self.rate, seed, 4 * layer + 2, of)
         if self.before:
             x += tf.cast(context, x.dtype)
             wide = widened(self, self.intermediate(self.output_norm(x)))
-            return x + tf.cast(dropout(self.output_(wide), self.rate, seed, 4 * layer + 3), x.dtype)
+            return x + tf.cast(dropout(self.output_(wide), self.rate, seed, 4 * layer + 3, of), x.dtype)
         x = self.attention_norm(x + context)
         wide = widened(self, self.intermediate(x))
-        return self.output_norm(x + dropout(self.output_(wide), self.rate, seed, 4 * layer + 3))
+        return self.output_norm(x + dropout(self.output_(wide), self.rate, seed, 4 * layer + 3, of))
 
     def queries_of(self, x):
         """[n, heads * size]: x [n, hidden] projected by the queries' part of the fused QKV layer."""

@@ -59,8 +59,14 @@ def begun_precision(folder: Path) -> str | None:
 
 
 def inputs_before(facts: dict[str, Any], now: dict[str, str]) -> dict[str, str]:
-    """The hashes of the inputs in a manifest's facts; of `LATER`, what it lacks is taken from the hashes `now`."""
-    return {**{name: now[name] for name in LATER if name in now}, **facts.get("inputs", {})}
+    """The hashes of the inputs in a manifest's facts; what older versions did not record is taken from `now`.
+
+    That is `LATER`, and dev runs where no evaluation was asked for, since these were not read then.
+    """
+    unread = (
+        [] if facts.get("config", {}).get("evaluate_every") else [name for name in now if name.startswith("dev_run")]
+    )
+    return {**{name: now[name] for name in (*LATER, *unread) if name in now}, **facts.get("inputs", {})}
 
 
 def open_manifest(folder: Path, config: TrainConfig, hashes: dict[str, str], facts: dict[str, Any]) -> None:
@@ -76,10 +82,13 @@ def open_manifest(folder: Path, config: TrainConfig, hashes: dict[str, str], fac
             raise UserError(f"{here.manifest}: is no manifest of lce train; choose another --output")
         # Settings missing from an older manifest had their default values.
         there = {"config": {**DEFAULTS, **before.get("config", {})}, "inputs": inputs_before(before, hashes)}
+        if not there["config"]["evaluate_every"]:  # older versions did not evaluate then
+            there["config"]["evaluate_every"] = config.evaluate_every
         for part, value in this.items():
             old = there[part]
             names = {*value, *old}.difference(PLACES)
-            changed = sorted(name for name in names if value.get(name) != old.get(name))
+            changed = (name for name in names if value.get(name) != old.get(name))
+            changed = sorted(changed, key=lambda name: (name == "evaluate_every", name))  # it follows from the steps
             if changed:
                 name = changed[0]
                 raise UserError(

@@ -35,6 +35,7 @@ def test_windows_line_ends_and_a_byte_order_mark(here):
         ("@latin.args", "@latin.args: cannot be read (it is not UTF-8 text); name a file of options after the @"),
         ("@open.args", "open.args:2: has an open quotation or ends with a backslash; a line holds whole options"),
         ("@shell.args", "shell.args:1: has an open quotation or ends with a backslash; a line holds whole options"),
+        ("@cut.args", "cut.args:1: has a # within a word; quote the word, or put a space before a comment"),
         ("@round.args", "@./round.args: is read already and would be without end; leave it out of {here}/link.args"),
     ],
 )
@@ -42,6 +43,7 @@ def test_a_fault_is_one_line(here, given, message):
     (here / "folder").mkdir()
     (here / "latin.args").write_bytes(b"--tag \xe9\n")
     (here / "open.args").write_text("--seed 7\n--tag 'x\n")
+    (here / "cut.args").write_text("--output run#1 --seed 7\n")
     (here / "shell.args").write_text("--seed 7 \\\n--tag x\n")
     (here / "round.args").write_text("@link.args\n")
     (here / "link.args").write_text("@./round.args\n")

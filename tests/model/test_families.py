@@ -122,6 +122,16 @@ def in_rows(one, width: int = 64) -> PackedPairs:
     return PackedPairs(*(tf.constant(column, tf.int32) for column in columns))
 
 
+def test_dropout_masks_are_the_same_with_and_without_padding(one, folder):
+    about = checkpoint.trained(folder)
+    model = checkpoint.from_backbone(str(folder), about.scoring, PRECISIONS["float32"], 1, dropout=0.2)
+    batch, seed = [tf.constant(part) for part in one.batch], tf.constant([3, 1024])
+    expected = model.logits(*batch, seed=seed)
+    with unpadded(model):
+        np.testing.assert_allclose(model.logits(*batch, seed=seed), expected, atol=1e-5)
+    assert np.abs(expected - model.logits(*batch)).max() > 1e-3
+
+
 @pytest.mark.parametrize("form", ["padded", "unpadded", "rows"])
 def test_gradients(one, folder, form):
     model = checkpoint.load(folder)

@@ -38,7 +38,7 @@ def test_the_same_run_may_come_again(tmp_path):
         (replace(CONFIG, learning_rate=1e-4), HASHES, "another config: learning_rate is 1e-05 there and 0.0001 here"),
         (CONFIG, {**HASHES, "collection": "efgh"}, "another inputs: collection is 'abcd' there and 'efgh' here"),
         (CONFIG, {"run": "1234"}, "another inputs: collection is 'abcd' there and None here"),
-        (CONFIG, {**HASHES, "dev_run": "5"}, "another inputs: dev_run is None there and '5' here"),
+        (replace(CONFIG, dev_run="d.trec"), HASHES, "another config: dev_run is None there and 'd.trec' here"),
     ],
 )
 def test_another_run_is_refused_by_name(tmp_path, config, hashes, message):
@@ -56,6 +56,12 @@ def test_a_hash_that_an_older_manifest_lacks_counts_as_unchanged(tmp_path):
     open_manifest(tmp_path / "new", CONFIG, {**HASHES, "backbone_config": "ab"}, {})
     with pytest.raises(UserError, match="another inputs: backbone_config is 'ab' there and 'cd' here"):
         open_manifest(tmp_path / "new", CONFIG, {**HASHES, "backbone_config": "cd"}, {})
+
+
+def test_older_versions_read_no_dev_run_without_an_interval_of_evaluations(tmp_path):
+    watched = replace(CONFIG, dev_run="d.trec")
+    open_manifest(tmp_path, watched, HASHES, {})
+    open_manifest(tmp_path, replace(watched, evaluate_every=1), {**HASHES, "dev_run": "5"}, {})
 
 
 def test_another_tpu_goes_on_with_it(tmp_path):
