@@ -1,6 +1,7 @@
 """The inputs of a training: pool of queries, token stores and their hashes."""
 
 import json
+import sys
 from typing import NamedTuple
 
 import numpy as np
@@ -24,6 +25,9 @@ from lce_tf.tokens.texts import passage_store, passages_are_tokenised, query_sto
 from lce_tf.tokens.tokenizers import WordPieces
 from lce_tf.training.config import TrainConfig
 from lce_tf.training.dev_sets import DevSet
+
+# More windows than this are refused where no passage has as many; each takes memory in every batch.
+IDLE_WINDOWS = 100
 
 
 class TrainingInputs(NamedTuple):
@@ -133,17 +137,24 @@ def read_inputs(config: TrainConfig) -> TrainingInputs:
 
 
 def _check_windows(config: TrainConfig, passages: TokenStore) -> None:
-    """Refuses more windows than the longest passage has, since each passage of a batch is filled up to that many."""
+    """Notes on stderr that more windows were asked for than the longest passage has, since batches hold them all.
+
+    Raises:
+        UserError: the number is above `IDLE_WINDOWS` as well.
+    """
     lengths = config.lengths
     if lengths.windows == 1:
         return
     longest = np.diff(passages.offsets).max(initial=0)
     most = int(window_counts(longest, lengths.passage, lengths.stride, lengths.windows))
     if lengths.windows > most:
-        raise UserError(
+        fact = (
             f"--windows {lengths.windows}: the longest passage of {config.dataset} has {longest} wordpieces, {most} "
-            f"window{'s' * (most > 1)} of {lengths.passage}; give at most {most}"
+            f"window{'s' * (most > 1)} of {lengths.passage}"
         )
+        if lengths.windows > IDLE_WINDOWS:
+            raise UserError(f"{fact}; give at most {most}")
+        print(f"note: {fact}; --windows {most} has the same windows and takes less work", file=sys.stderr)
 
 
 class _DevQueries(NamedTuple):

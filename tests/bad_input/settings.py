@@ -173,7 +173,7 @@ CASES = [
         refused="--sequence-length 600: model has 512 positions only",
     ),
     training(
-        "more windows than the longest passage has",
+        "far more windows than the longest passage has",
         {"collection.tsv": TRAINING["collection.tsv"].replace(b"dog", b"dog rain snow dog")},
         "--window 2 --stride 1 --windows 1000000",
         refused="--windows 1000000: the longest passage of . has 4 wordpieces, 3 windows of 2; give at most 3",

@@ -64,8 +64,8 @@ def test_changed_judgments_or_queries_change_their_hashes(files, tmp_path):
         ({"group": 22}, "no training query is usable: 12 judged queries, 12 with too few negatives"),
         (
             # Texts have 5 to 13 wordpieces: windows of 4 begin at 0, 2, 4, 6, 8 and 10.
-            {"passage_length": 4, "stride": 2, "windows": 7},
-            "--windows 7: the longest passage of {data} has 13 wordpieces, 6 windows of 4; give at most 6",
+            {"passage_length": 4, "stride": 2, "windows": 101},
+            "--windows 101: the longest passage of {data} has 13 wordpieces, 6 windows of 4; give at most 6",
         ),
     ],
 )
@@ -75,8 +75,13 @@ def test_bad_input_is_one_line(files, settings, message):
     assert message.format(data=files.data) in str(caught.value) and "\n" not in str(caught.value)
 
 
-def test_as_many_windows_as_the_longest_passage_has(files):
-    assert read_inputs(files.config(passage_length=4, stride=2, windows=6)).packer.lengths.windows == 6
+def test_more_windows_than_the_longest_passage_has_are_noted(files, capsys):
+    for windows in (6, 7):
+        found = read_inputs(files.config(passage_length=4, stride=2, windows=windows))
+        assert found.packer.lengths.windows == windows
+    said = "has 13 wordpieces, 6 windows of 4; --windows 6 has the same windows and takes less work\n"
+    notes = capsys.readouterr().err
+    assert notes.count("note: ") == 1 and notes.startswith("note: --windows 7: ") and notes.endswith(said)
 
 
 def test_a_tokenizer_larger_than_the_vocabulary_is_refused(files, tmp_path):
