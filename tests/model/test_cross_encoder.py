@@ -116,7 +116,7 @@ def test_every_dropout_has_a_site_of_its_own(model, monkeypatch):
 
     sites = []
 
-    def recording(x, rate, seed, site):
+    def recording(x, rate, seed, site, grid=None):
         sites.append(site)
         return x
 
