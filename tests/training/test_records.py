@@ -61,7 +61,13 @@ def test_a_hash_that_an_older_manifest_lacks_counts_as_unchanged(tmp_path):
 def test_older_versions_read_no_dev_run_without_an_interval_of_evaluations(tmp_path):
     watched = replace(CONFIG, dev_run="d.trec")
     open_manifest(tmp_path, watched, HASHES, {})
+    before = (tmp_path / "manifest.json").read_bytes()
     open_manifest(tmp_path, replace(watched, evaluate_every=1), {**HASHES, "dev_run": "5"}, {})
+    assert (tmp_path / "manifest.json").read_bytes() == before
+    # One that evaluates has read its dev run, which may not change.
+    open_manifest(tmp_path / "now", replace(watched, evaluate_every=1), {**HASHES, "dev_run": "5"}, {})
+    with pytest.raises(UserError, match="another inputs: dev_run is '5' there and '6' here"):
+        open_manifest(tmp_path / "now", replace(watched, evaluate_every=1), {**HASHES, "dev_run": "6"}, {})
 
 
 def test_another_tpu_goes_on_with_it(tmp_path):
