@@ -105,10 +105,10 @@ def _all_tokens(model: Any) -> Any:
     layer = model.encoder.blocks[-1]
     call = layer.call
 
-    def every_token(x, bias, shape, *given, **_):
+    def every_token(x, bias, grid, *given, **_):
         import tensorflow as tf
 
-        return tf.reshape(call(x, bias, shape, *given), [*shape, layer.size])[:, 0]
+        return tf.gather(call(x, bias, grid, *given), grid.firsts)
 
     layer.call = every_token
     return model
