@@ -43,17 +43,15 @@ help: ## Show this
 
 setup: $(VENV)/.installed ## Build the environment from requirements.lock (3 minutes, 5.6 GB)
 
-# In two halves at once, as most tests leave a core idle: they trace graphs, or start programs one after the other. The
-# second half's report is printed after the first's.
-pytest = $(BIN)/python -m pytest -m "$(1)" --part $(2)/2 $(if $(MINUTES),--minutes $(MINUTES))
-halves = log=$$(mktemp); $(call pytest,$(1),2) >$$log 2>&1 & second=$$!; trap 'kill $$second' INT TERM; \
-	$(call pytest,$(1),1); first=$$?; wait $$second; second=$$?; cat $$log; rm -f $$log; exit $$((first | second))
+# By two processes at once, as most tests leave a core idle: they trace graphs, or start programs one after the other.
+# The tests of a file stay in one process, which makes the file's fixtures once.
+pytest = $(BIN)/python -m pytest -n 2 --dist loadfile -m "$(1)" $(if $(MINUTES),--minutes $(MINUTES))
 
 test: $(VENV)/.installed ## Run the tests but the slow ones (SLOW=1: all)
-	@$(call halves,not cluster$(if $(SLOW),, and not slow))
+	@$(call pytest,not cluster$(if $(SLOW),, and not slow))
 
 test-slow: $(VENV)/.installed ## Run the slow tests only, which make test leaves out (MINUTES=16: begin none later)
-	@$(call halves,slow and not cluster)
+	@$(call pytest,slow and not cluster)
 
 lint: $(VENV)/.installed ## Check style (ruff) and shell scripts (shellcheck)
 	@$(BIN)/ruff check .

@@ -13,8 +13,8 @@ from tests.environment import clean
 
 _scratch = None
 _HOW = {"slow": "run them with make test-slow", "cluster": "with Slurm installed, pytest -m cluster runs it"}
+_OVER = "minutes are over"
 _left_out: dict[str, collections.Counter[str]] = {marker: collections.Counter() for marker in _HOW}
-_too_late: collections.Counter[str] = collections.Counter()
 _began = time.monotonic()
 
 
@@ -64,25 +64,13 @@ def hub_cache(tmp_path, monkeypatch):
 
 
 def pytest_addoption(parser):
-    parser.addoption("--part", metavar="I/K", help="run the tests number I, I + K, ... of those that are selected")
-    parser.addoption("--minutes", type=float, metavar="N", help="begin no test after N minutes; those of docs are last")
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(config, items):
-    """Takes one part of the tests, after markers and names have chosen among them."""
-    if part := config.getoption("--part"):
-        first, parts = map(int, part.split("/"))
-        items[:] = items[first - 1 :: parts]
-    if config.getoption("--minutes"):
-        items.sort(key=lambda item: item.location[0].startswith("tests/docs"))
+    parser.addoption("--minutes", type=float, metavar="N", help="begin no test after N minutes")
 
 
 def pytest_runtest_setup(item):
     minutes = item.config.getoption("--minutes")
     if minutes and time.monotonic() - _began > 60 * minutes:
-        _too_late[item.location[0]] += 1
-        pytest.skip(f"{minutes:g} minutes are over")
+        pytest.skip(f"{minutes:g} {_OVER}")
 
 
 def pytest_deselected(items):
@@ -92,14 +80,30 @@ def pytest_deselected(items):
                 files[item.location[0]] += 1
 
 
+def pytest_sessionfinish(session):
+    if hasattr(session.config, "workeroutput"):  # one of several processes, which prints nothing itself
+        session.config.workeroutput["left_out"] = {marker: dict(files) for marker, files in _left_out.items()}
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node):
+    """Takes what a process left out; each leaves out the same."""
+    for marker, files in getattr(node, "workeroutput", {}).get("left_out", {}).items():
+        _left_out[marker] |= collections.Counter(files)
+
+
 def pytest_terminal_summary(terminalreporter):
-    if total := sum(_too_late.values()):
-        where = ", ".join(f"{path} ({count})" for path, count in sorted(_too_late.items()))
-        terminalreporter.write_line(f"{total} not begun, as their minutes were over: {where}")
+    skipped = [report for report in terminalreporter.stats.get("skipped", []) if _OVER in str(report.longrepr)]
+    if skipped:
+        too_late = collections.Counter(report.location[0] for report in skipped)
+        terminalreporter.write_line(f"{len(skipped)} not begun, as their minutes were over: {_listed(too_late)}")
     if not terminalreporter.config.option.markexpr:
         return
     for marker, files in _left_out.items():
         if total := sum(files.values()):
-            where = ", ".join(f"{path} ({count})" for path, count in sorted(files.items()))
-            line = f"{total} {marker} test{'s' * (total > 1)} left out; {_HOW[marker]}: {where}"
+            line = f"{total} {marker} test{'s' * (total > 1)} left out; {_HOW[marker]}: {_listed(files)}"
             terminalreporter.write_line(line)
+
+
+def _listed(files):
+    return ", ".join(f"{path} ({count})" for path, count in sorted(files.items()))

@@ -1,5 +1,6 @@
 """Reads, checks and writes the options of a loss, as `--loss-options NAME=VALUE,NAME=VALUE` sets them."""
 
+import functools
 import math
 from dataclasses import asdict, fields, make_dataclass
 from typing import Any
@@ -22,10 +23,15 @@ def options_of(about: type[LossFacts], **values: Any) -> Any:
         UserError: a value is out of the option's bounds.
         TypeError: the loss has no such option.
     """
-    stated = [(name, type(one["default"]), settings.setting(**one)) for name, one in about.options.items()]
-    options = make_dataclass("Options", stated, frozen=True)(**values)
+    options = _dataclass(about)(**values)
     settings.check(options, lambda name: f"{FLAG} {name}")
     return options
+
+
+@functools.cache
+def _dataclass(about: type[LossFacts]) -> type:
+    stated = [(name, type(one["default"]), settings.setting(**one)) for name, one in about.options.items()]
+    return make_dataclass("Options", stated, frozen=True)
 
 
 def read_options(loss: str, about: type[LossFacts], text: str) -> Any:
