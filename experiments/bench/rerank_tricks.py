@@ -102,15 +102,8 @@ def _altered(folder: Path, like: Engine, alter: Callable[[Any], Any]) -> OpenVin
 
 def _all_tokens(model: Any) -> Any:
     """The model with its last layer computed for every token."""
-    layer = model.encoder.blocks[-1]
-    call = layer.call
-
-    def every_token(x, bias, grid, *given, **_):
-        import tensorflow as tf
-
-        return tf.gather(call(x, bias, grid, *given), grid.firsts)
-
-    layer.call = every_token
+    encoder = model.encoder
+    encoder.pooled = lambda layout: layout.first(encoder.tokens(layout))
     return model
 
 

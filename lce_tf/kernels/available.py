@@ -55,4 +55,4 @@ def fits(config, precision) -> bool:
         return False
     head, odd = divmod(config.hidden_size, config.num_attention_heads)
     shaped = not odd and head in (32, 64) and config.hidden_size % 64 == 0 and config.hidden_size <= 1024
-    return shaped and precision.policy in ("mixed_float16", "mixed_bfloat16")
+    return shaped and precision.activations != "float32"

@@ -11,6 +11,7 @@ import tf_keras as keras
 
 from lce_tf.model.config import EncoderConfig
 from lce_tf.model.distances import FARTHEST, deberta_buckets, t5_buckets
+from lce_tf.model.layer import Layer, wide
 from lce_tf.model.lookup import few_rows
 from lce_tf.model.norm import make_norm
 from lce_tf.model.precision import Precision
@@ -67,22 +68,21 @@ class PlainAttention:
         return tf.matmul(query * self.scale, key, transpose_b=True)
 
 
-class BiasedAttention(keras.layers.Layer):
+class BiasedAttention(Layer):
     """Adds a bias for each head and bucket of distances, the same in all layers (T5, MPNet)."""
 
     def __init__(self, config: EncoderConfig, precision: Precision):
-        super().__init__(name="attention", dtype=precision.policy)
+        super().__init__(precision, "attention")
         self.scale = config.head_size**-0.5 if config.family.scaled else 1.0
         buckets = config.relative_attention_num_buckets
         normal = keras.initializers.TruncatedNormal(stddev=config.initializer_range)
         self.table = self.add_weight(name="table", shape=[buckets, config.num_attention_heads], initializer=normal)
         self._buckets = t5_buckets(buckets, config.relative_attention_max_distance)
-        self.built = True  # Keras warns of a layer that was never called.
 
     def shared(self, positions, dtype):
         length = tf.shape(positions)[1]
         bucket = tf.gather(self._buckets, -_distances(length) + FARTHEST)
-        bias = few_rows(tf.cast(tf.convert_to_tensor(self.table), tf.float32), tf.reshape(bucket, [-1]))
+        bias = few_rows(wide(self.table), tf.reshape(bucket, [-1]))
         return tf.cast(tf.transpose(tf.reshape(bias, [length, length, -1]), [2, 0, 1])[None], dtype)
 
     def logits(self, block, layer, query, key, shared):
@@ -117,11 +117,11 @@ class RotaryAttention:
         return logits + far[:queries] if self.local[layer] else logits
 
 
-class DisentangledAttention(keras.layers.Layer):
+class DisentangledAttention(Layer):
     """Adds products of queries, and of keys, with embeddings of distances (DeBERTa v2 and v3)."""
 
     def __init__(self, config: EncoderConfig, precision: Precision):
-        super().__init__(name="attention", dtype=precision.policy)
+        super().__init__(precision, "attention")
         self.kinds, self.heads, self.size = config.pos_att_type, config.num_attention_heads, config.head_size
         self.scale = 1 / math.sqrt(config.head_size * (1 + len(self.kinds)))
         self.span = config.position_buckets or config.max_relative_positions
@@ -130,10 +130,9 @@ class DisentangledAttention(keras.layers.Layer):
         self.norm = make_norm(config, config.hidden_size, precision, "norm") if config.norm_rel_ebd else None
         buckets = deberta_buckets(config.position_buckets, config.max_relative_positions)
         self._rows = (buckets + self.span).clip(0, 2 * self.span - 1)
-        self.built = True  # Keras warns of a layer that was never called.
 
     def shared(self, positions, dtype):
-        table = tf.cast(tf.convert_to_tensor(self.table), dtype)
+        table = self.cast(self.table)
         length = positions.shape[1] or tf.shape(positions)[1]
         # Rows ascend with the distance, so the rows of distances that do not occur at this length (most of them, if
         # pairs are short) lie at both ends of the table.

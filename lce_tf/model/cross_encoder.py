@@ -1,15 +1,16 @@
 """The cross-encoder: equation (1) of the paper on top of an encoder's final [CLS] vector."""
 
 import tensorflow as tf
-import tf_keras as keras
 
 from lce_tf.model.config import PAPER_SCORING, EncoderConfig, Scoring
 from lce_tf.model.encoder import Encoder
 from lce_tf.model.heads import HEADS
+from lce_tf.model.layer import Layer
+from lce_tf.model.layout import Layout
 from lce_tf.model.precision import PRECISIONS, Precision
 
 
-class CrossEncoder(keras.layers.Layer):
+class CrossEncoder(Layer):
     """Scores packed (query, passage) pairs.
 
     It is a layer and not a `keras.Model`, because exporting a `keras.Model` needs plain values for the constructor's
@@ -24,14 +25,18 @@ class CrossEncoder(keras.layers.Layer):
     def __init__(
         self, config: EncoderConfig, scoring: Scoring = PAPER_SCORING, precision: Precision = PRECISIONS["float32"]
     ):
-        super().__init__(name="cross_encoder")
+        super().__init__(precision, "cross_encoder")
         self.config, self.scoring, self.precision = config, scoring, precision
         self.encoder = Encoder(config, precision)
         self.head = HEADS[scoring.head](config, scoring.outputs)
 
     def call(self, input_ids, segment_ids, mask, seed=None):
-        """Logits [batch, outputs] float32; the arguments are those of `Encoder.call`."""
-        return self.head(self.encoder(input_ids, segment_ids, mask, seed), seed)
+        """Logits [batch, outputs] float32 of a batch of padded rows; the arguments are those of `Padded`."""
+        return self.scored(self.encoder.padded(input_ids, segment_ids, mask, seed))
+
+    def scored(self, layout: Layout) -> tf.Tensor:
+        """Logits [layout.count, outputs] float32."""
+        return self.head(self.encoder.pooled(layout), layout.firsts().dropout)
 
     def logits(self, input_ids, type_0_lengths, lengths, seed=None):
         """Logits [batch, outputs] from the compact form of a batch, see `segments_and_mask`."""

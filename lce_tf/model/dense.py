@@ -5,6 +5,7 @@ import functools
 import tensorflow as tf
 import tf_keras as keras
 
+from lce_tf.model.layer import Layer
 from lce_tf.model.precision import Precision, cpu_has_bfloat16
 
 
@@ -44,7 +45,7 @@ def _without_bfloat16() -> bool:
     return not accelerated and not cpu_has_bfloat16()
 
 
-class Dense(keras.layers.Layer):
+class Dense(Layer):
     """`x @ kernel + bias` for 2-D `x`: the form that reaches oneDNN's and cuBLASLt's fused kernels.
 
     Attributes:
@@ -52,15 +53,16 @@ class Dense(keras.layers.Layer):
     """
 
     def __init__(self, inputs: int, outputs: int, stddev: float, precision: Precision, name: str, bias: bool = True):
-        super().__init__(name=name, dtype=precision.policy)
-        self.product = bfloat16_product if precision.products == "bfloat16" else tf.matmul
+        super().__init__(precision, name)
+        self._multiplied = bfloat16_product if precision.products == "bfloat16" else tf.matmul
         normal = keras.initializers.TruncatedNormal(stddev=stddev)
         self.kernel = self.add_weight(name="kernel", shape=[inputs, outputs], initializer=normal)
         self.bias = self.add_weight(name="bias", shape=[outputs], initializer="zeros") if bias else None
-        self.built = True  # Keras warns of a layer that was never called, as when a caller takes the kernel apart.
 
     def call(self, x):
-        # In mixed precision the variables read as the compute dtype by Keras's auto-cast; a plain tensor is
-        # needed for the custom gradient.
-        product = self.product(x, tf.convert_to_tensor(self.kernel))
-        return product if self.bias is None else tf.nn.bias_add(product, self.bias)
+        product = self.product(x, self.kernel)
+        return product if self.bias is None else tf.nn.bias_add(product, self.cast(self.bias))
+
+    def product(self, x, kernel) -> tf.Tensor:
+        """x @ kernel in the layer's precision; the kernel is the layer's, or a part of it."""
+        return self._multiplied(self.cast(x), self.cast(kernel))

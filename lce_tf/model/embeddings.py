@@ -5,12 +5,13 @@ import tf_keras as keras
 
 from lce_tf.model.config import EncoderConfig
 from lce_tf.model.dense import Dense
-from lce_tf.model.dropout import dropout
+from lce_tf.model.layer import Layer, wide
+from lce_tf.model.lookup import few_rows
 from lce_tf.model.norm import make_norm
 from lce_tf.model.precision import Precision
 
 
-class Embeddings(keras.layers.Layer):
+class Embeddings(Layer):
     """Word embeddings, plus those of positions and segments where the family has them, normalised and projected.
 
     Attributes:
@@ -18,7 +19,7 @@ class Embeddings(keras.layers.Layer):
     """
 
     def __init__(self, config: EncoderConfig, precision: Precision, name: str):
-        super().__init__(name=name, dtype=precision.policy)
+        super().__init__(precision, name)
         size, stddev = config.embedding_size, config.initializer_range
         self.rate, self.config = config.hidden_dropout_prob, config
         rows = {"words": config.vocab_size}
@@ -41,29 +42,25 @@ class Embeddings(keras.layers.Layer):
         if size != config.hidden_size or config.family.shares:
             self.projection = Dense(size, config.hidden_size, stddev, precision, "projection")
 
-    def call(self, input_ids, segment_ids, seed):
-        batch, length = tf.unstack(tf.shape(input_ids))
-        words = tf.gather(self.words, input_ids)
-        width = self.words.shape[1]
-        x = words
+    def call(self, layout):
+        """[tokens, hidden], in the dtype of activations; float32 in a pre-norm family, whose sums stay in it."""
+        x = self.cast(tf.gather(self.words, layout.input_ids))
         if self.positions is not None:
-            x += self._position_vectors(input_ids, length)
+            rows, longest = self._position_rows(layout)
+            x += self.cast(few_rows(self.positions[:longest], rows))
         if self.segments is not None:
-            # A product with the one-hot segment: its gradient is a small matrix product, where a gather's would be
-            # a scatter of every token into two rows.
-            rows = self.segments.shape[0]
-            if rows == 1:
-                segment_ids = tf.zeros_like(segment_ids)
-            one_hot = tf.one_hot(segment_ids, rows, dtype=words.dtype)
-            segments = tf.matmul(tf.reshape(one_hot, [-1, rows]), self.segments)
-            x += tf.reshape(segments, [batch, length, width])
-        x = tf.reshape(x, [-1, width])
-        x = dropout(x if self.norm is None else self.norm(x), self.rate, seed, 0)
-        return x if self.projection is None else self.projection(x)
+            segments = layout.segments if self.segments.shape[0] > 1 else tf.zeros_like(layout.segments)
+            x += self.cast(few_rows(tf.convert_to_tensor(self.segments), segments))
+        x = layout.dropout(x if self.norm is None else self.norm(x), self.rate, 0)
+        x = x if self.projection is None else self.projection(x)
+        return wide(x) if self.config.family.before else x
 
-    def _position_vectors(self, input_ids, length):
+    def _position_rows(self, layout):
+        """Each token's row in the table of positions, [tokens] int32, and how many rows can occur."""
         if self.config.family.positions == "table":
-            return self.positions[:length]
+            return layout.positions, layout.length
+        # Rows are counted from the one of padding on; a padding token has that row wherever it stands.
         padding = self.config.pad_token_id
-        real = tf.cast(input_ids != padding, tf.int32)
-        return tf.gather(self.positions, tf.cumsum(real, axis=1) * real + padding)
+        real = tf.cast(layout.input_ids != padding, tf.int32)
+        before = tf.cumsum(real, exclusive=True)
+        return (before + real - tf.gather(before, layout.begins)) * real + padding, layout.length + padding + 1

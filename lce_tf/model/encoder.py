@@ -1,19 +1,20 @@
 """An encoder in Keras, laid out for speed: 2-D products, fused QKV, only [CLS] in the last layer."""
 
 import tensorflow as tf
-import tf_keras as keras
 
-from lce_tf.model.attention import ATTENTIONS, MASKED
+from lce_tf.model.attention import ATTENTIONS
 from lce_tf.model.block import Block
 from lce_tf.model.config import EncoderConfig
 from lce_tf.model.decoder import Decoder
 from lce_tf.model.embeddings import Embeddings
-from lce_tf.model.grid import Grid
+from lce_tf.model.layer import Layer
+from lce_tf.model.layout import Layout
 from lce_tf.model.norm import make_norm
+from lce_tf.model.padded import Padded
 from lce_tf.model.precision import PRECISIONS, Precision
 
 
-class Encoder(keras.layers.Layer):
+class Encoder(Layer):
     """Token ids in, contextual vectors out; the family's differences live in `EncoderConfig` and `Family`.
 
     There is no pooler: ELECTRA has none, and the paper's equation (1) reads the final [CLS] vector itself.
@@ -29,7 +30,7 @@ class Encoder(keras.layers.Layer):
     """
 
     def __init__(self, config: EncoderConfig, precision: Precision = PRECISIONS["float32"], name: str = "encoder"):
-        super().__init__(name=name, dtype=precision.policy)
+        super().__init__(precision, name)
         self.config, self.row_multiple, self.unpadded, self.order = config, 1, False, config.order
         self.embeddings = Embeddings(config, precision, "embeddings")
         self.blocks = [Block(config, i, precision, f"block_{i}") for i in range(max(self.order) + 1)]
@@ -45,46 +46,41 @@ class Encoder(keras.layers.Layer):
         """(number, block) of each layer of the computation."""
         return [(layer, self.blocks[index]) for layer, index in enumerate(self.order)]
 
+    def padded(self, input_ids, segment_ids, mask, seed=None) -> Padded:
+        """The layout of a batch of padded rows, in the form that `lce_tf.model.tracing` has set; see `Padded`."""
+        return Padded(input_ids, segment_ids, mask, self.half, seed, self.unpadded, self.row_multiple)
+
     def call(self, input_ids, segment_ids, mask, seed=None, cls_only=True):
-        """The final vectors that the head reads, or every token's.
+        """The final vectors of a batch of padded rows.
 
         Args:
-            input_ids: [batch, length] int32.
-            segment_ids: [batch, length] int32, 0 for `[CLS] query [SEP]` and 1 for `passage [SEP]`.
-            mask: [batch, length], 1 for tokens and 0 for padding.
-            seed: [2] int32; the dropout masks are a pure function of it. None switches dropout off.
-            cls_only: compute only the vector that the head reads. As the configuration says, it is the first token's
-                (then the last layer is computed for that token alone), the mean of all tokens', or the decoder's.
+            input_ids, segment_ids, mask, seed: see `Padded`.
+            cls_only: compute only the vectors that the head reads, see `pooled`.
 
         Returns:
-            [batch, hidden] with `cls_only`, else [batch, length, hidden], in the compute dtype.
+            [batch, hidden] with `cls_only`, else [batch, length, hidden], in the dtype of activations.
         """
-        grid = Grid.of(mask, self.unpadded)
-        bias = (1.0 - tf.cast(mask, self.compute_dtype)) * tf.cast(MASKED, self.compute_dtype)
-        bias = bias[:, None, None, :]
-        x = grid.computed(self.embeddings(input_ids, segment_ids, seed))
-        if self.config.family.before:
-            x = tf.cast(x, tf.float32)
-        shared = self.attention.shared(tf.range(grid.length)[None], self.compute_dtype)
-        first = cls_only and self.config.classifier_pooling == "cls"
-        for layer, block in self.layers:
-            last = first and layer == len(self.order) - 1
-            x = block(x, bias, grid, seed, layer, self.attention, shared, cls_only=last)
-        if self.final_norm is not None:
-            x = self.final_norm(x)
-        if first:
-            return x
-        tokens = grid.padded(x)
-        if not cls_only:
-            return tokens
-        if self.decoder is not None:
-            start = self.embeddings.words[self.config.decoder_start_token_id]
-            return self.decoder(tokens, start, bias, seed)
-        return self._mean(tokens, mask)
+        layout = self.padded(input_ids, segment_ids, mask, seed)
+        return self.pooled(layout) if cls_only else layout.in_rows(self.tokens(layout))
 
-    def _mean(self, tokens, mask):
-        """[batch, hidden] mean over the tokens that are not padding, with rows to ignore up to `row_multiple`."""
-        share = tf.cast(mask, tf.float32)[:, None]
-        share /= tf.maximum(tf.reduce_sum(share, axis=-1, keepdims=True), 1.0)
-        mean = tf.cast(tf.matmul(share, tf.cast(tokens, tf.float32))[:, 0], self.compute_dtype)
-        return tf.pad(mean, [[0, -tf.shape(mean)[0] % self.row_multiple], [0, 0]])
+    def pooled(self, layout: Layout) -> tf.Tensor:
+        """[layout.count, hidden]: the vector of each pair that the head reads.
+
+        As the configuration says, it is the first token's (then the last layer is computed for that token alone), the
+        mean of all tokens', or the decoder's.
+        """
+        if self.config.classifier_pooling == "cls":
+            return self.tokens(layout, cls_only=True)
+        tokens = self.tokens(layout)
+        if self.decoder is None:
+            return layout.mean(tokens)
+        return self.decoder(tokens, layout, tf.gather(self.embeddings.words, self.config.decoder_start_token_id))
+
+    def tokens(self, layout: Layout, cls_only: bool = False) -> tf.Tensor:
+        """[tokens, hidden]: the final vector of every token, or with `cls_only` of each pair's first."""
+        x = self.embeddings(layout)
+        shared = self.attention.shared(layout.row_positions, self.half)
+        for layer, block in self.layers:
+            last = cls_only and layer == len(self.order) - 1
+            x = block(x, layout, layer, self.attention, shared, cls_only=last)
+        return x if self.final_norm is None else self.final_norm(x)

@@ -9,7 +9,6 @@ import tf_keras as keras
 from lce_tf.model.activations import ACTIVATIONS
 from lce_tf.model.config import EncoderConfig
 from lce_tf.model.dense import Dense
-from lce_tf.model.dropout import dropout
 from lce_tf.model.norm import make_norm
 from lce_tf.model.precision import PRECISIONS
 
@@ -28,12 +27,12 @@ class Head(keras.layers.Layer):
         self.site = 4 * (len(config.order) + config.num_decoder_layers) + 1
         self.layers = self.make_layers(config, outputs)
 
-    def call(self, vectors, seed):
-        """Logits [batch, outputs] of [CLS] vectors [batch, hidden]; `seed` as in `Encoder.call`."""
-        return self.scored(vectors, seed, dropout)
+    def call(self, vectors, dropout) -> tf.Tensor:
+        """Logits [pairs, outputs] of the vectors [pairs, hidden] that the encoder returned.
 
-    def scored(self, vectors, seed, dropout) -> tf.Tensor:
-        """As `call`, with masks drawn by another `dropout(x, rate, seed, site)`."""
+        Args:
+            dropout: function of values, a rate and a site, see `Tokens.dropout`.
+        """
         raise TypeError(f"{type(self).__name__} scores nothing")
 
     def make_layers(self, config: EncoderConfig, outputs: int) -> dict[str, keras.layers.Layer]:
@@ -73,8 +72,8 @@ class LinearHead(Head):
         self.linear = self.dense(config, outputs, "linear", bias=not config.family.answers)
         return {"head": self.linear}
 
-    def scored(self, vectors, seed, dropout):
-        return self.linear(dropout(tf.cast(vectors, tf.float32), self.rate, seed, self.site))
+    def call(self, vectors, dropout):
+        return self.linear(dropout(tf.cast(vectors, tf.float32), self.rate, self.site))
 
 
 class DenseHead(Head):
@@ -89,9 +88,9 @@ class DenseHead(Head):
         self.activation = ACTIVATIONS[config.classifier_activation]
         return {"head.dense": self.hidden, "head.out_proj": self.linear}
 
-    def scored(self, vectors, seed, dropout):
-        x = dropout(tf.cast(vectors, tf.float32), self.rate, seed, self.site)
-        return self.linear(dropout(self.activation(self.hidden(x)), self.rate, seed, self.site + 1))
+    def call(self, vectors, dropout):
+        x = dropout(tf.cast(vectors, tf.float32), self.rate, self.site)
+        return self.linear(dropout(self.activation(self.hidden(x)), self.rate, self.site + 1))
 
 
 class ReluHead(DenseHead):
@@ -100,9 +99,9 @@ class ReluHead(DenseHead):
     Source: Hugging Face's DistilBERT for sequence classification.
     """
 
-    def scored(self, vectors, seed, dropout):
+    def call(self, vectors, dropout):
         x = tf.nn.relu(self.hidden(tf.cast(vectors, tf.float32)))
-        return self.linear(dropout(x, self.rate, seed, self.site))
+        return self.linear(dropout(x, self.rate, self.site))
 
 
 class NormedHead(Head):
@@ -118,9 +117,9 @@ class NormedHead(Head):
         self.activation = ACTIVATIONS[config.classifier_activation]
         return {"head.dense": self.hidden, "head.norm": self.norm, "head.out_proj": self.linear}
 
-    def scored(self, vectors, seed, dropout):
+    def call(self, vectors, dropout):
         x = self.norm(self.activation(self.hidden(tf.cast(vectors, tf.float32))))
-        return self.linear(dropout(x, self.rate, seed, self.site))
+        return self.linear(dropout(x, self.rate, self.site))
 
 
 class PoolerHead(Head):
@@ -134,9 +133,9 @@ class PoolerHead(Head):
         self.linear = self.dense(config, outputs, "linear")
         return {"head.pooler": self.pooler, "head.out_proj": self.linear}
 
-    def scored(self, vectors, seed, dropout):
+    def call(self, vectors, dropout):
         pooled = tf.tanh(self.pooler(tf.cast(vectors, tf.float32)))
-        return self.linear(dropout(pooled, self.rate, seed, self.site))
+        return self.linear(dropout(pooled, self.rate, self.site))
 
 
 HEADS: dict[str, type[Head]] = {

@@ -11,19 +11,19 @@ class Precision(NamedTuple):
 
     Attributes:
         name: the key in `PRECISIONS`.
-        policy: the Keras dtype policy of every layer.
-        products: dtype to which the operands of dense products are rounded, None for the policy's own.
+        activations: their dtype; weights and statistics are float32 in every precision.
+        products: dtype to which the operands of dense products are rounded; None: that of activations.
     """
 
     name: str
-    policy: str
+    activations: str
     products: str | None = None
 
 
 PRECISIONS = {
     "float32": Precision("float32", "float32"),
-    "mixed_float16": Precision("mixed_float16", "mixed_float16"),
-    "mixed_bfloat16": Precision("mixed_bfloat16", "mixed_bfloat16"),
+    "mixed_float16": Precision("mixed_float16", "float16"),
+    "mixed_bfloat16": Precision("mixed_bfloat16", "bfloat16"),
     # For CPUs: element-wise bfloat16 is slow there (each element is widened and narrowed again), while products
     # of bfloat16 operands are faster than float32's. So only the operands of dense products are rounded, and
     # activations, normalisation, softmax and weights stay float32.

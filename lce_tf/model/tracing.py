@@ -25,9 +25,7 @@ def filled(model: tf.Module) -> contextlib.AbstractContextManager[None]:
     Each score is then bitwise independent of the batch size, on a CPU and at any length that is a multiple of
     `ROW_MULTIPLE`. The padding rows come last; ignore them.
     """
-    encoder = model.encoder
-    parts = [encoder, *encoder.blocks] + ([] if encoder.decoder is None else [encoder.decoder])
-    return _having(parts, "row_multiple", ROW_MULTIPLE)
+    return _having([model.encoder], "row_multiple", ROW_MULTIPLE)
 
 
 def unpadded(model: tf.Module) -> contextlib.AbstractContextManager[None]:

@@ -155,7 +155,7 @@ def parts_of(config: TrainConfig, batches: SlicedBatches, model, replicas_here: 
 
 def _float_bytes(model) -> int:
     """Bytes of an activation."""
-    return 4 if model.precision.policy == "float32" else 2
+    return 4 if model.precision.activations == "float32" else 2
 
 
 def said_of(layout: str, batches: PackedBatches) -> str:

@@ -111,17 +111,17 @@ def test_dropout_is_a_function_of_the_seed(model):
 
 def test_every_dropout_has_a_site_of_its_own(model, monkeypatch):
     """The masks of two of the model's dropouts, or of the next slice of a batch, are never the same."""
-    from lce_tf.model import block, embeddings, heads
+    from lce_tf.model import dropout, padded
     from lce_tf.training.sliced_step import SITES
 
     sites = []
 
-    def recording(x, rate, seed, site, grid=None):
+    def recording(shape, rate, seed, site, dtype):
         sites.append(site)
-        return x
+        return tf.ones(shape, dtype)
 
-    for module in (block, embeddings, heads):
-        monkeypatch.setattr(module, "dropout", recording)
+    for module in (dropout, padded):
+        monkeypatch.setattr(module, "keep", recording)
     model.logits(*packed(), seed=tf.constant([1, 2]))
     assert len(sites) == len(set(sites)) == 2 + 3 * CONFIG.num_hidden_layers
     assert max(sites) < SITES
