@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lce_tf.errors import UserError
-from lce_tf.tokens.probing import probed
+from lce_tf.tokens.loading import LoadedTokenizer
 from lce_tf.tokens.template import MONO_T5, PairTemplate
 
 # Vocabulary files; a checkpoint's folder needs at least one. transformers converts all but `tokenizer.json` on loading.
@@ -52,29 +52,26 @@ class WordPieces:
     prompt = ""
 
     def __init__(self, folder: str | Path, special_words: bool = False, lower: bool = False):
-        from transformers import AutoTokenizer
+        from tokenizers import Tokenizer
 
         folder = Path(folder)
         if not any((folder / name).is_file() for name in VOCABULARIES):
             raise UserError(f"{folder}: has no tokenizer; expected tokenizer.json or vocab.txt")
         try:
-            wrapper = AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False, local_files_only=True)
-            self._folder, self._wrapper, self._backend = folder, wrapper, wrapper.backend_tokenizer
+            loaded = LoadedTokenizer.load(folder)
+            self._folder, self._loaded, self._backend = folder, loaded, Tokenizer.from_str(loaded.definition)
         except BaseException as error:  # tokenizers raises plain Exception for a damaged vocabulary
             files = ", ".join(name for name in (*VOCABULARIES, *_SETTINGS) if (folder / name).is_file())
             raise _refused(error, f"{folder}: its tokenizer cannot be loaded from {files}") from error
-        self._backend.no_truncation()
-        self._backend.no_padding()
         if lower:
             _lower(self._backend)
         # With `split_special_tokens`, Hugging Face's library splits such words like any others, too.
-        self.special_words = special_words and not getattr(wrapper, "split_special_tokens", False)
+        self.special_words = special_words and not loaded.splits_special
         self._backend.encode_special_tokens = not self.special_words
-        if wrapper.pad_token_id is None:
+        if loaded.pad is None:
             raise UserError(f"{folder}: its tokenizer has no pad token; pairs of several lengths need one")
-        self.cls, self.sep, self.pad = wrapper.cls_token_id, wrapper.sep_token_id, wrapper.pad_token_id
+        self.cls, self.sep, self.pad, self.mask = loaded.cls, loaded.sep, loaded.pad, loaded.mask
         self._most = None
-        self.mask = wrapper.mask_token_id  # may be None; only TCT-ColBERT's queries need it
         # A vocabulary may have gaps, so the largest id counts, not the number of entries.
         self.size = max(self._backend.get_vocab().values()) + 1
         self.key = hashlib.sha256(self._backend.to_str().encode()).hexdigest()[:16]
@@ -90,7 +87,7 @@ class WordPieces:
             raise _refused(error, f"{self._folder}: its tokenizer cannot tokenise a text") from error
         if self._most is None:
             return encoded
-        return [[token if token < self._most else self._wrapper.unk_token_id for token in ids] for ids in encoded]
+        return [[token if token < self._most else self._loaded.unk for token in ids] for ids in encoded]
 
     def fit_to(self, vocabulary: int) -> bool:
         """Makes every id that the tokenizer produces lower than `vocabulary`, the model's token embeddings.
@@ -102,7 +99,7 @@ class WordPieces:
         if not beyond:
             return True
         added = {token.content for token in self._backend.get_added_tokens_decoder().values()}
-        if not beyond <= added or self._wrapper.unk_token_id is None:
+        if not beyond <= added or self._loaded.unk is None:
             return False
         self._most = vocabulary
         self.key += f"-{vocabulary}"
@@ -136,18 +133,13 @@ class WordPieces:
         Raises:
             UserError: pairs cannot be packed by this template, see `probed`.
         """
-        found = probed(self._wrapper, str(self._folder))
-        # The call above changes these settings of the backend; single texts need them as before.
-        self._backend.no_truncation()
-        self._backend.no_padding()
-        self._backend.encode_special_tokens = not self.special_words
-        return found
+        return self._loaded.template_of(self._folder)
 
     @functools.cached_property
     def prompted(self) -> PairTemplate:
         """monoT5's prompt as a template: `Query: ... Document: ... Relevant:` and the end token, all of type 0."""
         before, between, after = (tuple(ids) for ids in self(MONO_T5))
-        end = () if self._wrapper.eos_token_id is None else (self._wrapper.eos_token_id,)
+        end = () if self._loaded.eos is None else (self._loaded.eos,)
         after = (*after, *end)
         zeros = len(before) + len(between) + len(after)
         return PairTemplate(before, between, after, self.pad, zeros=zeros, second_zero=True)
