@@ -45,7 +45,7 @@ class LoadedTokenizer:
     def load(cls, folder: Path) -> "LoadedTokenizer":
         """The tokenizer of a folder: from the cache, or by transformers, whose errors are passed on."""
         kept = _kept_in(folder)
-        with contextlib.suppress(OSError, ValueError, TypeError):  # not there, or damaged
+        with contextlib.suppress(OSError, ValueError, TypeError, KeyError):  # absent or damaged
             found = json.loads(kept.read_text(encoding="utf-8"))
             return cls(**{one.name: found[one.name] for one in fields(cls)})
         loaded = cls.by_transformers(folder)
@@ -63,7 +63,8 @@ class LoadedTokenizer:
         backend.no_padding()
         definition, template = backend.to_str(), None
         if wrapper.pad_token_id is not None:
-            with contextlib.suppress(UserError):
+            # Raised where the template is asked for; tokenizers raises plain Exception, as at unknown words.
+            with contextlib.suppress(Exception):
                 template = probed(wrapper, str(folder)).as_json()
         ids = (getattr(wrapper, f"{name}_token_id") for name in ("cls", "sep", "pad", "mask", "unk", "eos"))
         return cls(definition, *ids, bool(getattr(wrapper, "split_special_tokens", False)), template)
