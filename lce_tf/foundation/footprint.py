@@ -70,10 +70,15 @@ def _proportional(rollup: str) -> int:
 
 
 def give_back() -> None:
-    """Returns the memory that this process has freed to the system.
+    """Deletes what is no longer referred to, and does what `trim` does.
 
-    The C library would keep it for later: gigabytes, in a process that trains several models in sequence.
+    A process that trains several models in sequence would keep gigabytes.
     """
     gc.collect()
+    trim()
+
+
+def trim() -> None:
+    """Returns the memory that this process has freed to the system; the C library would keep it for later."""
     with contextlib.suppress(OSError, AttributeError):  # a C library other than glibc
         ctypes.CDLL(None).malloc_trim(0)

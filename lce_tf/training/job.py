@@ -10,7 +10,7 @@ from lce_tf.data.layouts import holds_collection
 from lce_tf.errors import UserError
 from lce_tf.foundation import xla
 from lce_tf.foundation.files import claimed_folder
-from lce_tf.foundation.footprint import give_back
+from lce_tf.foundation.footprint import give_back, trim
 from lce_tf.foundation.locks import alone
 from lce_tf.foundation.progress import Progress
 from lce_tf.groups.sampler import GroupSampler
@@ -235,6 +235,7 @@ class Job:
                     sound = self._account(*started.popleft(), watch, meter, progress)
                 # A model that may be broken must not replace the last good checkpoints.
                 if sound and (stopping or saves or last):
+                    trim()  # saving copies weights and moments; the activations' memory has room for them
                     self.checkpoints.save(step)
                 if last:
                     return
