@@ -43,6 +43,15 @@ def test_then_neither_transformers_nor_pytorch_is_imported(folder):
     subprocess.run([sys.executable, "-c", code, str(folder)], check=True, capture_output=True)
 
 
+def test_a_trained_checkpoint_has_its_backbone_s(folder):
+    made.edit(folder / "config.json", model_type="bert")
+    WordPieces(folder)
+    made.edit(folder / "config.json", model_type="bert", lce_tf={"loss": "lce"})
+    made.edit(folder / "manifest.json", steps=3)
+    WordPieces(folder)
+    assert len(kept(folder)) == 1
+
+
 def test_a_changed_file_is_another_tokenizer(folder):
     before = WordPieces(folder).template
     made.save_tokenizer(folder, made.wordpieces(), "turned", special=made.BERT)
