@@ -90,14 +90,13 @@ def wrapped(folder: Path):
 def _kept_in(folder: Path) -> Path:
     """The file in the cache for what the folder's files and the libraries' versions make."""
     files = sorted(path for path in folder.iterdir() if path.suffix in _READ and path.is_file())
-    facts = [version("transformers"), version("tokenizers"), *((path.name, _content(path)) for path in files)]
+    contents = [(path.name, _content(path)) for path in files if path.name != "manifest.json"]
+    facts = [version("transformers"), version("tokenizers"), *contents]
     return cache_dir() / "tokenizers" / f"{hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]}.json"
 
 
 def _content(path: Path) -> Any:
-    """What identifies a file's content; without what training writes, so that all checkpoints of a backbone share one."""
-    if path.name == "manifest.json":
-        return None
+    """What identifies a file's content, without what training adds: all checkpoints of a backbone have its tokenizer."""
     if path.name == "config.json":
         with contextlib.suppress(OSError, ValueError, AttributeError):
             return {name: value for name, value in json.loads(path.read_bytes()).items() if name != "lce_tf"}
