@@ -96,7 +96,7 @@ def _kept_in(folder: Path) -> Path:
 
 
 def _content(path: Path) -> Any:
-    """What identifies a file's content, without what training adds: all checkpoints of a backbone have its tokenizer."""
+    """What identifies a file's content, without what training adds: checkpoints share their backbone's tokenizer."""
     if path.name == "config.json":
         with contextlib.suppress(OSError, ValueError, AttributeError):
             return {name: value for name, value in json.loads(path.read_bytes()).items() if name != "lce_tf"}
