@@ -46,8 +46,7 @@ class Embeddings(Layer):
         """[tokens, hidden], in the dtype of activations; float32 in a pre-norm family, whose sums stay in it."""
         x = self.cast(tf.gather(self.words, layout.input_ids))
         if self.positions is not None:
-            rows, longest = self._position_rows(layout)
-            x += self.cast(few_rows(self.positions[:longest], rows))
+            x += self.cast(self._position_vectors(layout))
         if self.segments is not None:
             segments = layout.segments if self.segments.shape[0] > 1 else tf.zeros_like(layout.segments)
             x += self.cast(few_rows(tf.convert_to_tensor(self.segments), segments))
@@ -55,12 +54,12 @@ class Embeddings(Layer):
         x = x if self.projection is None else self.projection(x)
         return wide(x) if self.config.family.before else x
 
-    def _position_rows(self, layout):
-        """Each token's row in the table of positions, [tokens] int32, and how many rows can occur."""
+    def _position_vectors(self, layout):
         if self.config.family.positions == "table":
-            return layout.positions, layout.length
+            return layout.position_vectors(self.positions)
         # Rows are counted from the one of padding on; a padding token has that row wherever it stands.
         padding = self.config.pad_token_id
         real = tf.cast(layout.input_ids != padding, tf.int32)
         before = tf.cumsum(real, exclusive=True)
-        return (before + real - tf.gather(before, layout.begins)) * real + padding, layout.length + padding + 1
+        rows = (before + real - tf.gather(before, layout.begins)) * real + padding
+        return few_rows(self.positions[: layout.length + padding + 1], rows)

@@ -4,6 +4,8 @@ import abc
 
 import tensorflow as tf
 
+from lce_tf.model.lookup import few_rows
+
 
 class Tokens(abc.ABC):
     """Tokens [tokens, n], whose dropout masks the layout of their batch decides."""
@@ -46,6 +48,10 @@ class Layout(Tokens):
     length: int | tf.Tensor
     row_positions: tf.Tensor
     count: int | tf.Tensor
+
+    def position_vectors(self, table) -> tf.Tensor:
+        """[tokens, n]: of a table [positions, n] the row of each token's position."""
+        return few_rows(table[: self.length], self.positions)
 
     @abc.abstractmethod
     def attended(self, block, layer: int, x, attention, shared, cls_only: bool) -> tf.Tensor:

@@ -43,6 +43,12 @@ class Padded(Layout):
         kept = keep([self.batch * self.length, x.shape[1]], rate, self.seed, site, x.dtype)
         return x * self._chosen(kept) * tf.cast(1 / (1 - rate), x.dtype)
 
+    def position_vectors(self, table):
+        if self._real is not None:
+            return super().position_vectors(table)
+        # Without a look-up, since OpenVINO's takes positions beyond the table's end; now such a batch is an error.
+        return tf.reshape(tf.tile(table[None, : self.length], [self.batch, 1, 1]), [-1, table.shape[1]])
+
     def attended(self, block, layer, x, attention, shared, cls_only):
         query, key, value = self.projected(block, x)
         if cls_only:
