@@ -102,9 +102,8 @@ def _values(
 
     On BEIR's sets and samples of them the passages that are the query itself do not count.
     """
-    name, dataset = products.source(split)
-    runs = [without_own_passages(read_run(run.path), name, dataset) for run in runs_of(row, products, seeds, split)]
-    values = [evaluate(run, qrels, measures) for run in runs]
+    source, runs = products.source(split), runs_of(row, products, seeds, split)
+    values = [evaluate(without_own_passages(read_run(run.path), *source, qrels), qrels, measures) for run in runs]
     return {measure: [found[measure] for found in values] for measure in measures}
 
 

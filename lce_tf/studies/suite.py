@@ -177,7 +177,7 @@ def _measured(config: SuiteConfig, one: TestSet, outcome: Outcome) -> Iterator[t
 
     def values(name: str, path: str | Path, format: str | None = None):
         run = read_judged(f"{one.name}, {name}", path, qrels, format)
-        return name, evaluate(without_own_passages(run, one.dataset, dataset), qrels, config.measures)
+        return name, evaluate(without_own_passages(run, one.dataset, dataset, qrels), qrels, config.measures)
 
     def reranked(name: str):
         job = _job(config, one, name)
