@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from lce_tf.data.spared import spare_inputs
 from lce_tf.evaluation import measures
 from lce_tf.evaluation.inputs import Judged, aligned, judged_runs, run_files
-from lce_tf.evaluation.measures import EXAMPLES, mean
+from lce_tf.evaluation.measures import EXAMPLES, mean, measure_names
 from lce_tf.evaluation.ties import Ties, ties
 from lce_tf.foundation.arguments import callable_module, command_main, parser_for
 from lce_tf.foundation.files import write_json
@@ -34,6 +34,7 @@ class EvaluateConfig(Judged):
 
     def __post_init__(self):
         super().__post_init__()
+        object.__setattr__(self, "measures", measure_names(*self.measures))  # as other commands take them, with commas
         spare_inputs(self.per_query, (*self.runs, self.qrels), "--per-query")
 
 

@@ -28,6 +28,11 @@ def test_table_of_two_runs(capsys):
     assert printed.err == ""
 
 
+def test_measures_may_be_given_with_commas(capsys):
+    assert main(["--qrels", QRELS, "--measures", "RR(rel=2)@10,nDCG@10", "AP(rel=2)", "--", BM25]) == 0
+    assert capsys.readouterr().out.split()[:4] == ["run", "RR(rel=2)@10", "nDCG@10", "AP(rel=2)"]
+
+
 def test_default_measures_are_in_the_table(capsys):
     assert main(["--qrels", QRELS, BM25]) == 0
     assert capsys.readouterr().out.split()[:4] == ["run", "MRR@10", "R@1000", "nDCG@10"]
@@ -128,6 +133,10 @@ def test_incomplete_command_lines(capsys):
     assert stopped.value.code == 2
     said = "error: the following arguments are required: RUN; python -m lce_tf.evaluate --help shows the options\n"
     assert capsys.readouterr().err == said
+    with pytest.raises(SystemExit):
+        main(["--qrels", QRELS, "--measures", "MRR@10", BM25])
+    said = "required: RUN (--measures takes all values up to the next option; put -- before RUN); python -m"
+    assert said in capsys.readouterr().err
     assert main([BM25]) == 2
     assert capsys.readouterr().err == "error: by which judgments? Name them with --qrels or --dataset\n"
     assert main([BM25, "--qrels", QRELS, "--dataset", "pydocs"]) == 2

@@ -87,9 +87,9 @@ def parse_measure(name: str) -> Measure:
     return Measure(name, trec_name.format(cutoff), rel, cutoff)
 
 
-def measure_names(text: str) -> tuple[str, ...]:
-    """The names in a list such as "MRR@10,nDCG@10"; a comma in parentheses does not separate two."""
-    return tuple(name.strip() for name in re.split(r",(?![^(]*\))", text))
+def measure_names(*texts: str) -> tuple[str, ...]:
+    """The names in lists such as "MRR@10,nDCG@10"; a comma in parentheses does not separate two."""
+    return tuple(name.strip() for text in texts for name in re.split(r",(?![^(]*\))", text))
 
 
 def figure_name(measure: str, name: str = "", first_stage: bool = False) -> str:

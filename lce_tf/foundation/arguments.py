@@ -28,12 +28,15 @@ class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescript
 class CommandParser(argparse.ArgumentParser):
     """A parser whose errors are one line, like those of the commands, and name the option that was probably meant."""
 
+    _given: Sequence[str] = ()
+
     def parse_args(self, args=None, namespace=None):
         """As `argparse.ArgumentParser.parse_args`, with the options of each `@FILE` in its place."""
         try:
             args = with_files(sys.argv[1:] if args is None else args)
         except UserError as error:
             self.error(str(error))
+        self._given = args
         found, unknown = self.parse_known_args(args, namespace)
         if unknown:
             parser = self._chosen(found)
@@ -53,6 +56,12 @@ class CommandParser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Ends the process with status 2."""
+        required = message.partition("are required: ")[2].split(", ")
+        names = [str(one.metavar or one.dest) for one in self._actions if not one.option_strings]
+        absent = [name for name in names if name in required]
+        many = [name for one in self._actions if one.nargs == "+" for name in one.option_strings if name in self._given]
+        if absent and many:
+            message += f" ({many[0]} takes all values up to the next option; put -- before {absent[0]})"
         self.exit(2, f"error: {message}; {self.prog} --help shows the options\n")
 
 

@@ -10,7 +10,7 @@ from lce_tf.data.qrels import Qrels
 from lce_tf.data.spared import spare_inputs
 from lce_tf.errors import UserError
 from lce_tf.evaluation.inputs import Judged, level
-from lce_tf.evaluation.measures import EXAMPLES, parse_measure
+from lce_tf.evaluation.measures import EXAMPLES, measure_names, parse_measure
 from lce_tf.evaluation.significance import Comparison, letters
 from lce_tf.foundation.settings import setting
 from lce_tf.reporting import charts
@@ -60,9 +60,9 @@ class ReportConfig(Judged):
 
     def __post_init__(self):
         super().__post_init__()
+        object.__setattr__(self, "measures", tuple(dict.fromkeys(measure_names(*self.measures))))
         for name in self.measures:
             parse_measure(name)
-        object.__setattr__(self, "measures", tuple(dict.fromkeys(self.measures)))
         if Path(self.output).is_dir():
             raise UserError(f"{self.output}: is a folder; name a file to write")
         spare_inputs(self.output, (*self.sources, self.first_stage, self.qrels, self.queries, self.collection))

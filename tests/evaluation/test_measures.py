@@ -248,5 +248,6 @@ def test_coverage_counts_and_names():
 def test_lists_of_names_and_their_keys_in_a_training_s_figures():
     assert measure_names("MRR@10, nDCG@10") == ("MRR@10", "nDCG@10") and measure_names("AP") == ("AP",)
     assert measure_names("RR(rel=2,cutoff=10),AP") == ("RR(rel=2,cutoff=10)", "AP")
+    assert measure_names("MRR@10,AP", "P@1") == ("MRR@10", "AP", "P@1")
     assert figure_name("RR(rel=2)@10", "held") == "dev_rr_rel_2_10:held"
     assert figure_name("MRR@10", first_stage=True) == "dev_first_stage_mrr_10"

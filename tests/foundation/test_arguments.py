@@ -24,6 +24,20 @@ def test_a_wrong_command_line_is_one_line(capsys, given, said):
     assert capsys.readouterr().err == f"error: {said}; python -m lce_tf.train --help shows the options\n"
 
 
+def test_an_option_that_took_the_positional_arguments_is_named(capsys):
+    parser = CommandParser(prog="lce merge")
+    parser.add_argument("output")
+    parser.add_argument("--shards", nargs="+")
+    for given, said in (
+        ("--shards a b run", "output (--shards takes all values up to the next option; put -- before output); lce"),
+        ("", "output; lce"),
+    ):
+        with pytest.raises(SystemExit):
+            parser.parse_args(given.split())
+        assert f"error: the following arguments are required: {said} merge --help" in capsys.readouterr().err
+    assert parser.parse_args("--shards a b -- run".split()).output == "run"
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [
