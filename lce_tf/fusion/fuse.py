@@ -22,7 +22,7 @@ from lce_tf.foundation.settings import check, flag, setting
 from lce_tf.fusion.candidates import Candidates, weighted
 from lce_tf.fusion.ensemble import mean_logits
 from lce_tf.fusion.inputs import SCORES, Listed, listed, repeated
-from lce_tf.fusion.learn import Learnt, grid, learn, refuse_shared_queries
+from lce_tf.fusion.learn import Learnt, grid, learn, refuse_other_scores, refuse_shared_queries
 from lce_tf.fusion.normalise import NORMALISATIONS, normalised, reciprocal_ranks
 from lce_tf.reranking.outputs import refuse_stream, write_reranked
 
@@ -222,6 +222,7 @@ def _learnt(config: FuseConfig, scores: str, fused: Sequence[Listed]) -> tuple[L
     `fused` are the runs to fuse, whose queries must not be learnt on.
     """
     learning = [listed(path, scores, config.format) for path in config.learn_runs]
+    refuse_other_scores(learning, fused)
     qrels = _judgments(config)
     refuse_shared_queries(learning, [one.run for one in fused], qrels)
     judged = [one._replace(run=run, values=values) for one in learning for run, values in [_only(one, qrels)]]

@@ -12,6 +12,7 @@ from lce_tf.errors import UserError
 from lce_tf.evaluation.measures import evaluate, mean, parse_measure
 from lce_tf.fusion.candidates import Candidates, weighted
 from lce_tf.fusion.inputs import Listed
+from lce_tf.reranking.outputs import scores_file
 
 # Maximum number of points of a grid; a larger grid would take too long.
 MOST = 2000
@@ -74,6 +75,21 @@ def learn(candidates: Candidates, table: np.ndarray, qrels: Qrels, measure: str,
     even = 1 / table.shape[1]
     weights, value = max(found, key=lambda point: (point[1], -max(abs(weight - even) for weight in point[0])))
     return Learnt(weights, value, tuple(found))
+
+
+def refuse_other_scores(learning: Sequence[Listed], fused: Sequence[Listed]) -> None:
+    """Refuses to learn a run's weight on logits and apply it to the scores in a file, or the other way round.
+
+    Raises:
+        UserError: of two runs of a ranker, only one has its logits beside it.
+    """
+    for pair in zip(learning, fused, strict=True):
+        without, having = sorted(pair, key=lambda one: "scores_sha256" in one.facts)
+        if ("scores_sha256" in without.facts) != ("scores_sha256" in having.facts):
+            raise UserError(
+                f"{without.path}: has no {scores_file(without.path)}, but {having.path}, of the same ranker, has one; "
+                "put it there, or give --scores file, so that weights are learnt on the scores that they are for"
+            )
 
 
 def refuse_shared_queries(learning: Sequence[Listed], fused: Sequence[Run], qrels: Qrels) -> None:

@@ -9,7 +9,8 @@ import pytest
 from lce_tf.data.runs import read_run
 from lce_tf.errors import UserError
 from lce_tf.fusion.fuse import FuseConfig, fuse
-from tests.fusion.conftest import A, B, write_rows
+from lce_tf.reranking.outputs import write_reranked
+from tests.fusion.conftest import A, B, run_of, write_rows
 
 # What ranx 0.3.21 makes of A and B (weights 0.3 and 0.7); a passage that a run lacks counts as 0 there.
 RANX = json.loads((Path(__file__).parents[1] / "files" / "fusion.ranx.json").read_text())
@@ -79,6 +80,17 @@ def test_no_weights_are_learnt_on_the_queries_to_fuse(two):
     with pytest.raises(UserError, match=r"query q1 is also in the runs to fuse \(1 are\); learn the weights on other"):
         fuse(config)
     assert not list(two.glob("out*"))
+
+
+def test_no_weights_are_learnt_on_other_scores_than_those_to_fuse(two):
+    """Logits were kept beside the run to learn on, not beside the run to fuse."""
+    write_rows(Path("a.held"), {"t1": {"n": 9.0, "p": 8.0}})
+    write_reranked(run_of({"t1": {"p": 0.9, "n": 0.1}}), {"scores": np.float32([5, -3])}, "b.held", {})
+    Path("held.qrels").write_text("t1 0 p 1\n")
+    learning = {"learn_runs": ("a.held", "b.held"), "learn_qrels": "held.qrels"}
+    with pytest.raises(UserError, match=r"^b.trec: has no b.trec.scores.npz, but b.held, of the same ranker, has one"):
+        fuse(FuseConfig(("a.trec", "b.trec"), "out.trec", method="sum", **learning))
+    assert fuse(FuseConfig(("a.trec", "b.trec"), "out.trec", method="sum", scores="file", **learning)).learnt.value == 1
 
 
 @pytest.mark.parametrize(
