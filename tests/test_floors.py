@@ -45,7 +45,6 @@ FLOORS = (
     ("importing",),  # training data of other tools, made a data set
     ("tokens",),  # texts as token ids, and pairs packed from them
     ("groups",),  # one positive and n - 1 negatives a query, and the batches made of them
-    ("hard_negatives",),  # a run to draw from, made of other runs: knows texts, not tokens
     ("kernels",),  # fused kernels for GPUs: knows tensors, not models
     ("model",),  # encoder, score head, weights in and out: knows arrays, not losses
     ("losses",),
@@ -54,6 +53,7 @@ FLOORS = (
     ("retrieval",),
     ("reranking",),  # scores a run
     ("fusion",),  # several runs, or several checkpoints, made one
+    ("hard_negatives",),  # a run to draw from, made of other runs: knows texts, not tokens
     ("reranker", "exporting"),  # scores texts from Python; writes checkpoints for other tools
     ("pyterrier",),  # the reranker in other people's pipelines
     ("serving",),  # scores texts that come over HTTP

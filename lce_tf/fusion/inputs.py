@@ -1,7 +1,8 @@
-"""Reads the runs to fuse, and the scores that are fused."""
+"""Reads the runs to fuse, and the scores that are fused or learnt from."""
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -73,3 +74,20 @@ def listed(path: str, scores: str = "auto", format: str | None = None) -> Listed
     values = raw_scores(raw, path, len(run)).astype(np.float64)
     about = {"run": path, "sha256": run.sha256, "scores_sha256": manifest["scores_sha256"]}
     return Listed(path, run, values, about | {"manifest": manifest_file(path)})
+
+
+def teacher_run(path: str, format: str | None = None) -> tuple[Run, dict[str, str]]:
+    """A teacher's run, and the SHA-256 of what was read: of the "teacher", and of "teacher_scores" if those were read.
+
+    Where `lce rerank` wrote the run, its scores are the logits beside it, and passages without one are left out: the
+    file may show sigmoids, and passages below the depth have scores there that no model gave.
+
+    Raises:
+        UserError: as `listed`.
+    """
+    if not Path(scores_file(path)).is_file():
+        run = read_run(path, format)
+        return run, {"teacher": run.sha256}
+    found = listed(path, "raw")
+    run, values = found.scored()
+    return replace(run, scores=values), {"teacher": run.sha256, "teacher_scores": found.facts["scores_sha256"]}

@@ -14,6 +14,7 @@ from lce_tf.data.runs import Run, read_run, refuse_large
 from lce_tf.errors import UserError
 from lce_tf.foundation.files import check_output
 from lce_tf.foundation.locks import alone
+from lce_tf.fusion.inputs import teacher_run
 from lce_tf.hard_negatives import filters
 from lce_tf.hard_negatives.candidates import (
     Candidates,
@@ -68,7 +69,7 @@ class _Making:
         self.config, self.dataset = config, load_dataset(config.dataset)
         qrels = self.dataset.qrels(config.split)
         self.runs = [read_run(file, config.format) for file in config.runs]
-        taught = [read_run(file, config.format) for file in config.teacher]
+        taught = [teacher_run(file, config.format)[0] for file in config.teacher]
         for file, run in zip(config.teacher, taught, strict=True):
             refuse_large(run, run.scores, f"--teacher {file}: ", "a teacher's scores")
         names, self.not_in_run = queries_in_runs(qrels, self.runs)

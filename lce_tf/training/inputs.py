@@ -11,6 +11,7 @@ from lce_tf.data.qrels import Qrels, judgments_key
 from lce_tf.data.runs import Run, read_run
 from lce_tf.data.watched import Watched
 from lce_tf.errors import UserError
+from lce_tf.fusion.inputs import teacher_run
 from lce_tf.groups.pool import TrainingPool, refuse_strangers
 from lce_tf.groups.pool_cache import training_pool
 from lce_tf.groups.teacher import TeacherScores, teacher_scores
@@ -122,9 +123,9 @@ def read_inputs(config: TrainConfig) -> TrainingInputs:
     pool = training_pool(config.run, run, qrels, hashes["judgments"], queries, passages, config.pool, config.format)
     teacher = None
     if config.teacher is not None:
-        scored = read_run(config.teacher, config.format)
+        scored, read = teacher_run(config.teacher, config.format)
         teacher = teacher_scores(pool, scored, queries, passages, config.teacher)
-        hashes["teacher"] = scored.sha256
+        hashes |= read
     samples = []
     for one, found in zip(wanted, dev, strict=True):
         texts = passages if one.dataset == config.dataset else passage_store(load_dataset(one.dataset), tokenizer)
@@ -132,8 +133,20 @@ def read_inputs(config: TrainConfig) -> TrainingInputs:
         # Texts that are not there are found now, not at the first evaluation.
         pair_rows(found.run, samples[-1].packer, one.run, one.dataset)
         hashes["dev_run" + (one.name and f":{one.name}")] = found.run.sha256
+        if (one.dataset, one.split) == (config.dataset, config.split):
+            _note_seen(one.run, found.run.query_ids, queries.text_ids[pool.query_rows])
     packed, kept = packer(queries, passages), recorded(template, tokenizer)
     return TrainingInputs(pool, packed, hashes, tuple(samples), teacher, watched, kept, hub.commit(folder))
+
+
+def _note_seen(file: str, sample: np.ndarray, trained: np.ndarray) -> None:
+    """Notes on stderr that queries of a dev sample are trained on; both are [queries] 'S' ids of one split."""
+    if seen := int(np.isin(sample, trained).sum()):
+        print(
+            f"note: {file}: {seen} of the {len(sample)} queries of its sample are trained on, so its figures are too "
+            "high; hold queries out, as lce holdout does",
+            file=sys.stderr,
+        )
 
 
 def _check_windows(config: TrainConfig, passages: TokenStore) -> None:

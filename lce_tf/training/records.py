@@ -19,7 +19,7 @@ from lce_tf.training.config import DEFAULTS, TrainConfig
 # Settings that say where to compute, not what; they may differ when a training resumes.
 PLACES = having(TrainConfig, "place")
 # Hashes of inputs that older manifests lack; there they count as unchanged.
-LATER = ("backbone_config",)
+LATER = ("backbone_config", "teacher_scores")
 # TensorBoard names of curves outside the group "train".
 CURVES = {"dev_mrr_10": "dev/MRR@10"}
 # Takes an object of `metrics.jsonl`: step, and figures by name, None if not finite.

@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from lce_tf.errors import UserError
 from lce_tf.hard_negatives import make, teacher
 from lce_tf.hard_negatives.make import negatives
 from lce_tf.hard_negatives.records import MADE_BY, read_record
+from lce_tf.reranking.outputs import write_reranked
 
 
 def trigrams(text):
@@ -112,6 +114,14 @@ def test_several_runs_take_turns_by_their_shares(files):
         assert len(row) == len(set(row)) == 6
     assert "q8" in made.run.as_dict()
     assert sum(made.record["from_runs"].values()) == len(made.run)
+
+
+def test_a_teacher_that_shows_sigmoids_counts_by_its_logits(files):
+    run, path = read_run(*files.teacher), str(files.folder / "reranked.trec")
+    shown = replace(run, scores=1 / (1 + np.exp(-run.scores)))
+    write_reranked(shown, {"scores": np.float32(shown.scores), "logits": np.float32(run.scores)}, path, {})
+    made = negatives(files.config(0, teacher=(path,), teacher_margin=1.5))
+    assert listed(made.run) == by_hand(files, 0, margin=1.5)[0]
 
 
 def test_a_seed_draws_the_same_whatever_the_other_queries_are(files):

@@ -1,9 +1,13 @@
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
+from lce_tf.data.rows import ranks_of
+from lce_tf.data.runs import read_run
 from lce_tf.errors import UserError
+from lce_tf.reranking.outputs import write_reranked
 from lce_tf.training.inputs import read_inputs
 
 
@@ -21,6 +25,28 @@ def test_the_commit_of_a_backbone_of_the_hub(files, hub_cache):
     assert inputs.backbone_commit == "a" * 40
     here = read_inputs(files.config())
     assert here.backbone_commit is None and here.hashes == inputs.hashes
+
+
+def test_of_a_reranked_run_the_teacher_is_what_the_model_scored(files, tmp_path):
+    """The run shows sigmoids, and its passages from rank 16 on were not scored."""
+    run, path = read_run(files.run), str(tmp_path / "reranked.trec")
+    logits = np.where(ranks_of(run.offsets) < 15, run.scores, np.nan).astype(np.float32)
+    write_reranked(run, {"scores": 1 / (1 + np.exp(-logits)), "logits": logits}, path, {})
+    settings = {"loss": "kl", "group": 20, "negatives_depth": 20, "positives": "none"}
+    taught, by_file = (read_inputs(files.config(teacher=one, **settings)) for one in (path, str(files.run)))
+    assert set(taught.hashes) - set(by_file.hashes) == {"teacher_scores"}
+    expected = by_file.teacher.negatives.reshape(12, 20)
+    expected[:, 15:] = np.nan
+    np.testing.assert_array_equal(taught.teacher.negatives.reshape(12, 20), expected)
+
+
+def test_dev_queries_that_are_trained_on_are_noted(files, capsys):
+    config = files.config(dev_run=str(files.run), dev_split="train", dev_queries=5)
+    read_inputs(config)
+    said = f"note: {files.run}: 5 of the 5 queries of its sample are trained on, so its figures are too high; "
+    assert capsys.readouterr().err.startswith(said)
+    read_inputs(replace(config, dev_run=str(files.dev_run), dev_split="dev"))
+    assert capsys.readouterr().err == ""
 
 
 def test_the_dev_sample_is_the_first_by_id_whatever_the_files_order(files, tmp_path):
