@@ -1,13 +1,15 @@
 """One vector per text from an encoder checkpoint, for dense retrieval."""
 
-from collections.abc import Sequence
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from lce_tf.errors import UserError
 from lce_tf.foundation.progress import Progress
-from lce_tf.model import hub
+from lce_tf.model import hub, st_layout
 from lce_tf.model.config import EncoderConfig
 from lce_tf.tokens.tokenizers import WordPieces
 
@@ -28,13 +30,23 @@ class Embedder:
     """Encodes texts: `embedder(texts)` returns their vectors.
 
     Attributes:
-        key: identity of weights, configuration, tokenizer, pooling, similarity and length, fit for a file name.
+        key: identity of weights, configuration, tokenizer, pooling, similarity, length and prompts; fit for a file's
+            name.
     """
 
-    def __init__(self, encoder, tokenizer: WordPieces, key: str, pooling: str, similarity: str, max_length: int):
+    def __init__(
+        self,
+        encoder,
+        tokenizer: WordPieces,
+        key: str,
+        pooling: str,
+        similarity: str,
+        max_length: int,
+        prompts: Mapping[str, str],
+    ):
         import tensorflow as tf
 
-        self.key = key
+        self.key, self._prompts = key, prompts
         self._tokenizer, self._max_length = tokenizer, max_length
         self._markers = _tct_markers(tokenizer) if pooling == "tct" else None
         skip = TCT_PREFIX if pooling == "tct" else 0
@@ -59,14 +71,16 @@ class Embedder:
 
     @classmethod
     def load(
-        cls, name: str, pooling: str = "mean", similarity: str = "cosine", max_length: int | None = None
+        cls, name: str, pooling: str | None = None, similarity: str | None = None, max_length: int | None = None
     ) -> "Embedder":
         """The embedder of a backbone: whatever `hub.locate` takes, such as "minilm".
 
         Args:
             pooling: "mean" over the text's tokens with [CLS] and [SEP], the "cls" vector, or "tct", as the
-                TCT-ColBERT checkpoints were trained (with similarity "dot").
-            similarity: "cosine" gives vectors of length 1, "dot" leaves them as they are.
+                TCT-ColBERT checkpoints were trained (with similarity "dot"). None: what sentence-transformers' files in
+                the folder say, otherwise "mean". Their prompts are put before texts.
+            similarity: "cosine" gives vectors of length 1, "dot" leaves them as they are. None: what those files say,
+                otherwise "cosine".
             max_length: a text keeps at most this many wordpieces, [CLS] and [SEP] included; None is 256, or 512 for
                 "tct", whose queries always have 36.
 
@@ -78,18 +92,19 @@ class Embedder:
         from lce_tf.model.weights import check_sizes, load_encoder
 
         for option, value, known in (("--pooling", pooling, POOLINGS), ("--similarity", similarity, SIMILARITIES)):
-            if value not in known:
+            if value is not None and value not in known:
                 raise UserError(f"{option} {value!r}: known are {', '.join(known)}")
+        folder = hub.locate(name)
+        watched = hub.watched(folder)
+        pooling, similarity, prompts = st_layout.encoding(folder, pooling, similarity)
         max_length = default_length(pooling) if max_length is None else max_length
         if max_length < 3:
             raise UserError(f"--max-length {max_length}: give 3 or more, for [CLS], a wordpiece and [SEP]")
         if pooling == "tct" and max_length < TCT_QUERY_LENGTH:
             raise UserError(f"--max-length {max_length}: --pooling tct takes {TCT_QUERY_LENGTH} or more")
-        folder = hub.locate(name)
         config = EncoderConfig.from_huggingface(hub.read_config(folder), str(folder / "config.json"))
         if max_length > config.positions:
             raise UserError(f"--max-length {max_length}: {name} has {config.positions} positions only")
-        watched = hub.watched(folder)
         weights = hub.weight_file(folder)
         arrays = read_arrays(weights)
         check_sizes(config, weights, arrays)
@@ -103,13 +118,16 @@ class Embedder:
             )
         model = f"{hub.weights_sha256(folder)[:12]}-{config.key[:8]}-{tokenizer.key[:8]}"
         how = f"{pooling}-{similarity}-{max_length}"
+        if prompts:
+            how += f"-{hashlib.sha256(json.dumps(prompts).encode()).hexdigest()[:8]}"
         watched.check()
         named = Path(hub.revised(name)[0]).name
-        return cls(encoder, tokenizer, f"{named}-{model}-{how}", pooling, similarity, max_length)
+        return cls(encoder, tokenizer, f"{named}-{model}-{how}", pooling, similarity, max_length, prompts)
 
     def __call__(self, texts: Sequence[str], kind: str = "passage") -> np.ndarray:
-        """The vectors of texts, [texts, hidden] float32; `kind`, "query" or "passage", counts only for "tct"."""
-        tokens = [self._framed(ids, kind) for ids in self._tokenizer(texts)]
+        """The vectors of texts, [texts, hidden] float32; `kind` is "query" or "passage"."""
+        prompt = self._prompts.get(kind, "")
+        tokens = [self._framed(ids, kind) for ids in self._tokenizer([prompt + text for text in texts])]
         lengths = np.array([len(ids) for ids in tokens], np.int32)
         result = np.empty((len(texts), self._size), np.float32)
         order = np.argsort(-lengths, kind="stable")

@@ -1,10 +1,12 @@
-"""Settings of a cross-encoder in sentence-transformers' own files: modules, prompts, lengths, case, activation.
+"""Settings in sentence-transformers' own files: modules, prompts, lengths, case, activation.
 
-As in that library, they are used only if there is a `modules.json` and `config_sentence_transformers.json` calls the
-model a CrossEncoder.
+As in that library, they are used only if there is a `modules.json`: those of a cross-encoder if
+`config_sentence_transformers.json` calls the model a CrossEncoder, those of an encoder of texts otherwise.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,6 +27,7 @@ TRANSFORMER_FILES = (
 # Older names of some of their keys -> today's.
 RENAMED = {"model_args": "model_kwargs", "tokenizer_args": "processor_kwargs", "config_args": "config_kwargs"}
 CLASSIFIES = "sequence-classification"
+ENCODES = "SentenceTransformer"  # the kind of model that these files describe unless they name another
 
 
 class Layout(NamedTuple):
@@ -66,7 +69,7 @@ def read(folder: Path) -> Layout:
     if not (folder / MODULES_FILE).is_file():
         return Layout()
     settings = json_object(folder / SETTINGS_FILE)
-    if settings.get("model_type", "SentenceTransformer") != "CrossEncoder":
+    if settings.get("model_type", ENCODES) != "CrossEncoder":
         return Layout()
     transformer = transformer_settings(folder)
     part = transformer.get("processor_kwargs") or {}
@@ -85,6 +88,46 @@ def read(folder: Path) -> Layout:
         dense,
         outputs,
     )
+
+
+class Encoding(NamedTuple):
+    """How a text becomes a vector.
+
+    Attributes:
+        pooling: of the tokens' vectors.
+        similarity: how vectors are compared, "cosine" or "dot".
+        prompts: text put before a "query" or a "passage"; {} for none.
+    """
+
+    pooling: str = "mean"
+    similarity: str = "cosine"
+    prompts: Mapping[str, str] = MappingProxyType({})
+
+
+def encoding(folder: Path, pooling: str | None = None, similarity: str | None = None) -> Encoding:
+    """How the SentenceTransformer in `folder` encodes a text; the default where there is none.
+
+    Args:
+        pooling, similarity: take the place of those in the files.
+
+    Raises:
+        UserError: a module or setting that changes vectors in a way that is not supported.
+    """
+    settings = json_object(folder / SETTINGS_FILE)
+    if not (folder / MODULES_FILE).is_file() or settings.get("model_type", ENCODES) != ENCODES:
+        return Encoding(pooling or "mean", similarity or "cosine")
+    for kind, module in (listed := modules(folder)):
+        if kind not in ("Transformer", "Pooling", "Normalize"):
+            file = folder / MODULES_FILE
+            raise UserError(f"{file}: the module {kind} in {module.name} of an encoder is not supported")
+        if kind == "Pooling" and pooling is None:
+            pooling = _pooling(module)
+    prompts = settings["prompts"] if isinstance(settings.get("prompts"), dict) else {}
+    names = {"query": ("query",), "passage": ("document", "passage", "corpus")}  # as encode_query, encode_document
+    found = {kind: next((str(prompts[name]) for name in of if prompts.get(name)), "") for kind, of in names.items()}
+    if similarity is None and settings.get("similarity_fn_name") == "dot" and "Normalize" not in dict(listed):
+        similarity = "dot"
+    return Encoding(pooling or "mean", similarity or "cosine", found if any(found.values()) else {})
 
 
 def transformer_settings(folder: Path) -> dict[str, Any]:
@@ -178,6 +221,7 @@ def _pooling(module: Path) -> str:
         for name, chosen in values.items()
         if name.startswith("pooling_mode_") and chosen
     )
+    mode = mode if isinstance(mode, str) else ",".join(map(str, mode))
     if values.get("include_prompt") is False:
         raise UserError(f"{module / 'config.json'}: include_prompt is false; prompts cannot be left out of the pooling")
     known = {"cls": "cls", "cls_token": "cls", "mean": "mean", "mean_tokens": "mean"}

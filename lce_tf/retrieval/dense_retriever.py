@@ -17,17 +17,22 @@ class Dense(Retriever):
     example = """example:
   python -m lce_tf.retrieve dense --dataset pydocs --split dev --depth 1000 --output dense.dev.trec
 
-The passages' vectors are made on first use and kept in the cache ($LCE_CACHE, else ~/.cache/lce_tf).
+The passages' vectors are made on first use and kept in the cache ($LCE_CACHE, else ~/.cache/lce_tf). If the encoder has
+files of sentence-transformers, pooling, similarity and prompts are as these say.
 TCT-ColBERTv2 on MS MARCO, as in the paper, on pyserini's index (25 GB), without encoding the collection:
   python -m lce_tf.retrieve dense --dataset msmarco-passage --split dev --output tct.dev.trec --similarity dot \
     --encoder castorini/tct_colbert-v2-hnp-msmarco --pooling tct --prebuilt msmarco-v1-passage.tct_colbert-v2-hnp
 """
 
     encoder: str = setting("minilm", "minilm, or a folder, hub ID or ID@REVISION in Hugging Face's layout")
-    pooling: str = setting(
-        "mean", "how token vectors become one vector; tct: as in TCT-ColBERT", choices=("mean", "cls", "tct")
+    pooling: str | None = setting(
+        None,
+        "how token vectors become one vector; tct: as in TCT-ColBERT (default: as the encoder's files say, else mean)",
+        choices=("mean", "cls", "tct"),
     )
-    similarity: str = setting("cosine", "how vectors are compared", choices=("cosine", "dot"))
+    similarity: str | None = setting(
+        None, "how vectors are compared (default: as the encoder's files say, else cosine)", choices=("cosine", "dot")
+    )
     max_length: int | None = setting(
         None,
         "maximum tokens of a query or passage (default: 256; tct: 512, and 36 for a query)",

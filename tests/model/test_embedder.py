@@ -66,6 +66,48 @@ def test_cls_and_dot_equal_pytorch_and_texts_are_cut(theirs):
     np.testing.assert_allclose(ours, theirs("cls", 9), atol=1e-5)
 
 
+@pytest.mark.parametrize("pooling", [{"pooling_mode_cls_token": True}, {"pooling_mode": "cls"}])
+def test_pooling_and_prompts_are_those_of_sentence_transformers_files(tmp_path, hf_model, pooling):
+    from sentence_transformers import SentenceTransformer
+
+    hf_model("BertModel", vocab_size=30522, max_position_embeddings=40).save_pretrained(tmp_path)
+    for name in ("vocab.txt", "tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(hub.locate("minilm") / name, tmp_path)
+    (tmp_path / "1_Pooling").mkdir()
+    size = json.loads((tmp_path / "config.json").read_text())["hidden_size"]
+    kinds = {"Transformer": "", "Pooling": "1_Pooling"}
+    files = {
+        "modules.json": [
+            {"idx": i, "name": str(i), "path": path, "type": f"sentence_transformers.models.{kind}"}
+            for i, (kind, path) in enumerate(kinds.items())
+        ],
+        "1_Pooling/config.json": {"word_embedding_dimension": size, **pooling},
+        "sentence_bert_config.json": {"max_seq_length": 40},
+        "config_sentence_transformers.json": {
+            "prompts": {"query": "find: ", "document": "text: ", "other": "x"},
+            "similarity_fn_name": "dot",
+        },
+    }
+    for name, values in files.items():
+        (tmp_path / name).write_text(json.dumps(values))
+    ours, texts = Embedder.load(str(tmp_path), max_length=40), TEXTS[:2]
+    theirs = SentenceTransformer(str(tmp_path), device="cpu")
+    np.testing.assert_allclose(ours(texts, "query"), theirs.encode_query(texts), atol=1e-5)
+    np.testing.assert_allclose(ours(texts, "passage"), theirs.encode_document(texts), atol=1e-5)
+    assert "-cls-dot-40-" in ours.key
+    assert "-mean-cosine-40-" in Embedder.load(str(tmp_path), "mean", "cosine", max_length=40).key
+
+
+def test_an_encoder_with_a_further_layer_is_refused(tmp_path, hf_model):
+    hf_model("BertModel").save_pretrained(tmp_path)
+    listed = [{"type": f"sentence_transformers.models.{kind}", "path": path} for kind, path in (
+        ("Transformer", ""), ("Pooling", "1_Pooling"), ("Dense", "2_Dense")
+    )]  # fmt: skip
+    (tmp_path / "modules.json").write_text(json.dumps(listed))
+    with pytest.raises(UserError, match="modules.json: the module Dense in 2_Dense of an encoder is not supported"):
+        Embedder.load(str(tmp_path), "mean")
+
+
 def test_order_is_restored_over_batches(minilm, monkeypatch):
     monkeypatch.setattr("lce_tf.model.embedder.TOKENS", 40)
     together = minilm(TEXTS)
