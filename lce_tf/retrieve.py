@@ -20,6 +20,7 @@ from lce_tf.foundation.arguments import HelpFormatter, callable_module, parser_f
 from lce_tf.foundation.destinations import is_stream
 from lce_tf.foundation.exits import guarded
 from lce_tf.foundation.files import check_output
+from lce_tf.foundation.option_files import with_files
 from lce_tf.foundation.settings import add_options
 from lce_tf.retrieval import bm25, heatmap, tuning
 from lce_tf.retrieval.registry import RETRIEVERS
@@ -161,6 +162,7 @@ def _tune(args: argparse.Namespace) -> None:
 
 
 def _run(argv: Sequence[str]) -> None:
+    argv = with_files(argv)  # a file may name the method
     own = [name for name in argv[:1] if "." in name and name not in RETRIEVERS]  # package.module.Class
     args = parser([*RETRIEVERS, *own]).parse_args(argv)
     if args.method == "tune":

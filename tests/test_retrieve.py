@@ -38,6 +38,12 @@ def test_bm25_writes_a_run_and_one_line(folder, tmp_path, capsys):
     assert run.tag == "bm25"
 
 
+def test_a_file_of_options_may_begin_with_the_method(folder, tmp_path, capsys):
+    (tmp_path / "bm25.args").write_text(f"bm25 --dataset '{folder}' --split dev\n")
+    assert retrieve.main([f"@{tmp_path}/bm25.args", "--output", str(tmp_path / "run.trec")]) == 0
+    assert capsys.readouterr().out.startswith("2 queries, 4 rows, ")
+
+
 def test_depth_is_a_bound(folder, tmp_path):
     output = tmp_path / "run.trec"
     retrieve.main(["bm25", "--dataset", folder, "--split", "dev", "--depth", "1", "--output", str(output)])
@@ -207,7 +213,9 @@ def test_bm25_takes_the_tuned_pair(judged_folder, tmp_path, capsys, monkeypatch)
     output = str(tmp_path / "run.trec")
     assert retrieve.main(["bm25", "--dataset", judged_folder, "--split", "dev", "--output", output, "--tuned"]) == 0
     assert asked[0][3:5] == (found.k1, found.b)
-    assert capsys.readouterr().out.startswith(f"tuned on train: k1 {found.k1:g}, b {found.b:g} (")
+    printed = capsys.readouterr()
+    assert printed.err.startswith(f"tuned on train: k1 {found.k1:g}, b {found.b:g} (")
+    assert printed.out.count("\n") == 1 and printed.out.endswith(f"{output}\n")
     options = ["--dataset", judged_folder, "--split", "dev", "--output", output, "--tuned", "train", "--b", "0.5"]
     assert retrieve.main(["bm25", *options]) == 2
     assert "leave out --k1 and --b" in capsys.readouterr().err

@@ -1,5 +1,6 @@
 """BM25 as a retriever of `lce retrieve`."""
 
+import sys
 from dataclasses import dataclass
 
 from lce_tf.errors import UserError
@@ -44,5 +45,5 @@ white space.
         if self.tuned is not None:
             found = tuning.tune(dataset, self.tuned, threads=threads, language=self.language)
             k1, b = found.k1, found.b
-            print(f"tuned on {self.tuned}: k1 {k1:g}, b {b:g} ({found.path})")
+            print(f"tuned on {self.tuned}: k1 {k1:g}, b {b:g} ({found.path})", file=sys.stderr)  # stdout may be the run
         return bm25.search(dataset, split, depth, k1, b, threads, judged, self.language)
