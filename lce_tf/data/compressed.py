@@ -31,8 +31,8 @@ _FOREIGN = {
     rb"\x5d\x00\x00|LZIP[\x00\x01]": "compressed by lzma or lzip; unpack it, or compress it by xz",
     rb"\x1f\x9d": "compressed by compress (.Z); unpack it, or compress it by gzip",
     rb"\xff\x06\x00\x00sNaPpY": "compressed by snappy; unpack it, or compress it by gzip, bzip2, xz or zstd",
-    rb"PAR1": "a Parquet file; write its rows as text",
-    rb"ARROW1|\xff\xff\xff\xff": "an Arrow file; write its rows as text",
+    rb"PAR1\x15": "a Parquet file; write its rows as text",  # ids such as PAR1 are text
+    rb"ARROW1\0|\xff\xff\xff\xff": "an Arrow file; write its rows as text",
     rb"\x93NUMPY": "a NumPy array; write its rows as text",
     rb"\x89HDF|SQLite format 3\x00|%PDF-|\x80[\x02-\x05]": "a binary file; write its rows as text",
     rb"\xff\xfe|\xfe\xff|\x00\x00\xfe\xff": "UTF-16 or UTF-32 text; convert it to UTF-8",

@@ -63,7 +63,7 @@ CASES = [
         b"PK\x03\x04rest",
         refused="run.trec: is a zip archive; unpack it and name the file",
     ),
-    run_file("a Parquet file", b"PAR1rest", refused="run.trec: is a Parquet file; write its rows as text"),
+    run_file("a Parquet file", b"PAR1\x15rest", refused="run.trec: is a Parquet file; write its rows as text"),
     run_file(
         "an empty file",
         b"",

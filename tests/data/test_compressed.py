@@ -35,6 +35,11 @@ def write(folder, data, name="file"):
     return folder / name
 
 
+@pytest.mark.parametrize("first", [b"PAR1\tone\n", b"PAR12 Q0 p 1 2 t\n", b"ARROW1\tone\n"])
+def test_an_id_like_the_name_of_a_format_is_text(tmp_path, first):
+    assert read(write(tmp_path, first)) == first
+
+
 @each
 def test_several_members_are_one_text(tmp_path, kind):
     data = PACK[kind](TEXT[:1000]) + PACK[kind](b"") + PACK[kind](TEXT[1000:])
@@ -125,7 +130,7 @@ def array() -> bytes:
         (lzma.compress(TEXT, lzma.FORMAT_ALONE), "is compressed by lzma or lzip"),
         (b"\x04\x22\x4d\x18rest", "is compressed by lz4"),
         (b"7z\xbc\xaf\x27\x1crest", "is a 7z archive"),
-        (b"PAR1rest", "is a Parquet file"),
+        (b"PAR1\x15rest", "is a Parquet file"),
         (array(), "is a NumPy array"),
         ("p1\tx\n".encode("utf-16"), "is UTF-16 or UTF-32 text; convert it to UTF-8"),
         (gzip.compress("p1\tx\n".encode("utf-16")), "is UTF-16 or UTF-32 text; convert it to UTF-8"),
