@@ -258,9 +258,10 @@ def sha256_of(*paths: str | Path) -> str:
 
 def write_json(path: str | Path, value: Any) -> None:
     """Writes `value` as indented JSON with a final newline, completely or not at all."""
-    with written(path) as file:
-        json.dump(value, file, indent=2, ensure_ascii=False, default=str)
-        file.write("\n")
+    text = f"{json.dumps(value, indent=2, ensure_ascii=False, default=str)}\n"
+    with written(path, "wb") as file:
+        # Names of files may hold bytes that are no UTF-8; JSON's escapes keep them.
+        file.write(text.encode("utf-8", "backslashreplace"))
 
 
 def read_json(path: str | Path) -> Any:

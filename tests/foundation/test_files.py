@@ -2,12 +2,13 @@
 
 import errno
 import io
+import os
 
 import numpy as np
 import pytest
 
 from lce_tf.errors import UserError
-from lce_tf.foundation.files import check_output, read_array, written, written_together
+from lce_tf.foundation.files import check_output, read_array, read_json, write_json, written, written_together
 
 
 def npy(array, **options) -> bytes:
@@ -103,3 +104,10 @@ def test_an_output_that_names_no_file(tmp_path, monkeypatch, name, message):
         with pytest.raises(UserError, match=message):
             call()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_s_name_that_is_no_utf_8_comes_back_from_json(tmp_path):
+    name = os.fsdecode(b"caf\xe9.trec")
+    write_json(tmp_path / "facts.json", {"run": name, "other": "café"})
+    assert read_json(tmp_path / "facts.json") == {"run": name, "other": "café"}
+    assert "café" in (tmp_path / "facts.json").read_text(encoding="utf-8")
