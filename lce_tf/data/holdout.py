@@ -109,10 +109,12 @@ def halves(run: Run, qrels: Qrels, held_out: int, file: str) -> tuple[Run, Run]:
         file: name of the run's file, for the error.
 
     Raises:
-        UserError: the run has no more than `held_out` queries with a relevant passage.
+        UserError: the run has no query with a relevant passage, or no more than `held_out`.
     """
     known = relevant(qrels)
     judged = np.array([bool(known.get(query.decode())) for query in run.query_ids.tolist()], bool)
+    if not judged.any():
+        raise UserError(f"{file}: none of its queries has a relevant passage; name the run's own --dataset and --split")
     if judged.sum() <= held_out:
         raise UserError(f"--held-out {held_out}: {file} has {judged.sum()} judged queries; leave some to train on")
     order = np.argsort(np.where(judged, draw(id_keys(run.query_ids.tolist())) >> np.uint64(1), np.uint64(1) << 63))

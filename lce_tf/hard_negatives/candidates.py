@@ -72,7 +72,8 @@ def queries_in_runs(qrels: Qrels, runs: Sequence[Run]) -> tuple[list[str], list[
         there |= IdLookup(run.query_ids).rows(names) >= 0
     if not there.any():
         raise UserError(
-            f"none of the {len(judged)} queries with a relevant passage is in the runs; name the runs of --split"
+            f"none of the {len(judged)} queries with a relevant passage is in the runs; name the --dataset and --split "
+            "that they are of"
         )
     pairs = list(zip(judged, there.tolist(), strict=True))
     return [name for name, is_there in pairs if is_there], [name for name, is_there in pairs if not is_there]

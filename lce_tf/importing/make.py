@@ -14,6 +14,7 @@ from lce_tf.data.runs import write_trec
 from lce_tf.errors import UserError
 from lce_tf.foundation.files import built_folder, vacant
 from lce_tf.foundation.progress import Progress
+from lce_tf.importing.formats import FORMATS
 from lce_tf.importing.pairs import Gathered, Pairs
 from lce_tf.importing.rows import example, file_rows
 from lce_tf.importing.texts import Texts
@@ -143,6 +144,8 @@ def _made(
     negatives = np.unique(pairs.query[pairs.negative], return_counts=True)[1]
     counts = len(queries.ids), len(passages.ids), int(pairs.relevant.sum())
     made = Imported(output, dict(formats), *counts, negatives, run, teacher)
+    if relevant is not None and not any(one.labels and one.name in formats for one in FORMATS):
+        print(f"note: --relevant {relevant:g}: no row has labels, so it changes nothing", file=sys.stderr)
     for note in _notes(made, pairs, split, unread, empty, queries.merged + passages.merged):
         print(f"note: {note}", file=sys.stderr)
     return made

@@ -57,6 +57,11 @@ def test_some_must_be_left_to_train_on():
         halves(run_of(QUERIES), QRELS, 15, "bm25.trec")
 
 
+def test_judgments_of_other_queries_are_named_as_the_fault():
+    with pytest.raises(UserError, match="^bm25.trec: none of its queries has a relevant passage; name the run's own"):
+        halves(run_of(QUERIES), {"other": {"p1": 1}, "q1": {"p1": 0}}, 5, "bm25.trec")
+
+
 @pytest.fixture
 def files(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

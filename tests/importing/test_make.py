@@ -170,6 +170,11 @@ def test_files_of_objects_and_of_columns_become_one_data_set(tmp_path):
     ]
 
 
+def test_a_bound_for_labels_that_no_row_has_is_pointed_out(tmp_path, capsys):
+    made(tmp_path, {"query": "a", "pos": ["p"], "neg": ["n"], "pos_scores": [0.2], "neg_scores": [0.1]}, relevant=0.5)
+    assert capsys.readouterr().err == "note: --relevant 0.5: no row has labels, so it changes nothing\n"
+
+
 def test_without_negatives_there_is_no_run(tmp_path, capsys):
     found = import_rows([{"anchor": "a", "positive": "p"}], tmp_path / "mine")
     assert found.run is None and not (tmp_path / "mine" / "train.trec").exists()
