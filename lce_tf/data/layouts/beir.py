@@ -80,6 +80,10 @@ class BeirFolder(Layout):
             raise UserError(f"{self.path}: has no qrels/SPLIT.tsv; add the file")
         return read_qrels(path)
 
+    def has_judged(self, split: str | None = None) -> bool:
+        """Whether the folder has judgments of `split`; None means the only split."""
+        return split in self.splits or (split is None and len(self.splits) == 1)
+
     def _resolved(self, split: str | None) -> str | None:
         if split is None and len(self.splits) > 1:
             raise UserError(f"{self.name}: has several splits; name one with --split: {', '.join(self.splits)}")

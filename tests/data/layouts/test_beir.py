@@ -34,6 +34,7 @@ def folder(tmp_path):
 def test_it_is_told_by_its_corpus(folder):
     dataset = load_dataset(str(folder))
     assert isinstance(dataset, BeirFolder) and dataset.splits == ("test",) and dataset.has_judged("test")
+    assert dataset.has_judged() and not dataset.has_judged("dev")
     texts = ["Moon The moon is far.", "Cheese is milk.", "No title."]
     assert [*dataset.passages()] == [("d1", texts[0]), ("d2", texts[1]), ("d3", texts[2])]
     assert dataset.collection_key.startswith(f"{slug(folder.name)}-")
