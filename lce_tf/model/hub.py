@@ -170,8 +170,8 @@ def downloaded(name: str, what: str = "backbone") -> Path:
             folder = Path(huggingface_hub.snapshot_download(base, allow_patterns=patterns, **pinned))
             if (folder / weights).is_file():
                 return folder
-    except (OSError, ValueError, RuntimeError, huggingface_hub.errors.HfHubHTTPError) as error:
-        reason = str(error).strip().splitlines()[0]
+    except Exception as error:  # the client passes on its HTTP library's, such as a proxy's refusal, and others
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise UserError(
             f"{what} {name!r}: is no folder here and could not be downloaded ({reason}); put config.json, "
             f"{WEIGHT_FILES[0]} and vocab.txt into a folder and name that{', or use minilm' * (what == 'backbone')}"

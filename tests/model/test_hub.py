@@ -128,6 +128,23 @@ def test_revisions_that_cannot_be(name, said, asked):
     assert one_line(name) == said and not asked
 
 
+class Refused(Exception):
+    """An error of the HTTP library, whose kinds share no base class with those of Hugging Face's client."""
+
+
+@pytest.mark.parametrize(("error", "said"), [(Refused("407 Proxy\nmore"), "407 Proxy"), (Refused(), "Refused")])
+def test_a_download_that_fails_in_whatever_way(monkeypatch, error, said):
+    import huggingface_hub
+
+    def snapshot_download(name, allow_patterns):
+        raise error
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot_download)
+    assert f"backbone 'some/model': is no folder here and could not be downloaded ({said}); put" in one_line(
+        "some/model"
+    )
+
+
 def test_repository_without_weights(monkeypatch, tmp_path):
     import huggingface_hub
 
