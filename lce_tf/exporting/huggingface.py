@@ -114,7 +114,7 @@ def config_of(about: checkpoint.Trained) -> dict[str, Any]:
     whole = {"architectures": [family.architecture], **about.config.to_huggingface(), "dtype": "float32"}
     ours = {"lce_tf": {"lengths": about.lengths.as_json()}}
     if family.answers:  # no classifier: the score comes from the answers' logits
-        return {**whole, "is_encoder_decoder": True, **ours}
+        return {**whole, **answers.UNTIED, "is_encoder_decoder": True, **ours}
     name = next(theirs for theirs, ours in ACTIVATIONS.items() if ours == about.scoring.activation)
     return {
         **whole,

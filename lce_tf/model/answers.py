@@ -6,6 +6,11 @@ import numpy as np
 
 from lce_tf.errors import UserError
 from lce_tf.model.config import EncoderConfig
+from lce_tf.tokens.tokenizers import WordPieces
+
+# Keys of `config.json` for the output embeddings of `arrays`. If they were tied, transformers before version 5 would
+# put the word embeddings in their place. Where they are not, no version scales the decoder's vector.
+UNTIED = {"tie_word_embeddings": False, "scale_decoder_outputs": False}
 
 
 def kernel(config: EncoderConfig, folder: Path, file: Path, arrays: dict[str, np.ndarray]) -> np.ndarray:
@@ -29,8 +34,9 @@ def kernel(config: EncoderConfig, folder: Path, file: Path, arrays: dict[str, np
 def arrays(config: EncoderConfig, folder: Path, row: np.ndarray, encoder: dict[str, np.ndarray]) -> dict:
     """The weights of a whole sequence-to-sequence model that a score does not need, and its output embeddings.
 
-    The output embeddings are the word embeddings, except those of the two answers, whose logits differ by the ranking
-    score. Query and key weights of the decoder's self-attention are zero: its first step has one token only.
+    The output embeddings are the word embeddings, scaled as the model does, except those of the two answers, whose
+    logits differ by the ranking score: `UNTIED` says so. Query and key weights of the decoder's self-attention are
+    zero: its first step has one token only.
 
     Args:
         folder: where the tokenizer is.
@@ -38,8 +44,8 @@ def arrays(config: EncoderConfig, folder: Path, row: np.ndarray, encoder: dict[s
         encoder: the weights of encoder and decoder; not changed.
     """
     words = encoder[f"{config.family.names['words']}.weight"]
-    outputs, (no, yes) = words.copy(), token_ids(config, folder)
-    outputs[no], outputs[yes] = -0.5 * row / _scale(config), 0.5 * row / _scale(config)
+    outputs, (no, yes) = words * np.float32(_scale(config)), token_ids(config, folder)
+    outputs[no], outputs[yes] = -0.5 * row, 0.5 * row
     found = {"lm_head.weight": outputs}
     for i in range(config.num_decoder_layers):
         at = config.family.names["decoder.self_value"].format(i=i).removesuffix(".v")
@@ -60,14 +66,15 @@ def token_ids(config: EncoderConfig, folder: Path) -> tuple[int, int]:
     from tokenizers import Tokenizer
 
     file = folder / "tokenizer.json"
-    if not file.is_file():
-        raise UserError(f"{folder}: has no tokenizer.json, which says what the answers' ids are")
-    try:
-        tokenizer = Tokenizer.from_file(str(file))
-    except Exception as error:  # the library raises Exception itself
-        raise UserError(f"{file}: cannot be read as a tokenizer ({str(error).splitlines()[0]})") from error
+    if file.is_file():
+        try:
+            id_of = Tokenizer.from_file(str(file)).token_to_id
+        except Exception as error:  # the library raises Exception itself
+            raise UserError(f"{file}: cannot be read as a tokenizer ({str(error).splitlines()[0]})") from error
+    else:  # an older vocabulary, such as spiece.model, alone
+        file, id_of = folder, WordPieces(folder).id_of
     for pair in config.family.answers:
-        ids = tuple(tokenizer.token_to_id(word) for word in pair)
+        ids = tuple(id_of(word) for word in pair)
         if None not in ids:
             return ids
     known = ", or ".join(" and ".join(pair) for pair in config.family.answers)

@@ -105,6 +105,10 @@ class WordPieces:
         self.key += f"-{vocabulary}"
         return True
 
+    def id_of(self, word: str) -> int | None:
+        """The id of a word of the vocabulary; None: it has no such word."""
+        return self._backend.token_to_id(word)
+
     def words(self, text: str) -> list[str]:
         """The words of `text` after normalisation and pre-tokenisation, before they are split into wordpieces."""
         normalised = self._backend.normalizer.normalize_str(text)

@@ -16,6 +16,7 @@ from lce_tf.model.packed import PackedModel
 from lce_tf.model.precision import PRECISIONS
 from lce_tf.model.tracing import unpadded
 from lce_tf.model.weights import encoder_arrays
+from lce_tf.reranker import Reranker
 from lce_tf.tokens.lengths import Lengths
 from lce_tf.tokens.rows import PackedPairs, best_fit
 from tests.tiny_models import ANSWERS, LENGTHS, MODELS, TYPE_0_LENGTHS, scored, tiny
@@ -249,5 +250,23 @@ def test_answers_that_a_tokenizer_does_not_know(tmp_path):
     with pytest.raises(UserError, match="tokenizer.json: has no words for the two answers, ▁false and ▁true, or"):
         checkpoint.load(folder)
     (folder / "tokenizer.json").unlink()
-    with pytest.raises(UserError, match="has no tokenizer.json, which says what the answers' ids are"):
+    with pytest.raises(UserError, match="has no tokenizer; expected tokenizer.json or vocab.txt"):
         checkpoint.load(folder)
+
+
+def test_answers_of_a_tokenizer_that_is_a_sentencepiece_model_alone(tmp_path):
+    from sentencepiece import sentencepiece_model_pb2
+
+    folder = tiny("t5").save(tmp_path)
+    before = checkpoint.load(folder).head.arrays()
+    (folder / "tokenizer.json").unlink()
+    model = sentencepiece_model_pb2.ModelProto()
+    model.trainer_spec.model_type, model.trainer_spec.unk_id = 1, 2
+    words = [("<pad>", 3), ("</s>", 3), ("<unk>", 2), *((f"▁w{i}", 1) for i in range(3, 100))]
+    words[ANSWERS[0]], words[ANSWERS[1]] = ("▁false", 1), ("▁true", 1)
+    for word, kind in words:
+        model.pieces.add(piece=word, type=kind, score=-1.0)
+    (folder / "spiece.model").write_bytes(model.SerializeToString())
+    (folder / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "T5Tokenizer", "extra_ids": 0}))
+    assert equal(checkpoint.load(folder).head.arrays(), before)
+    assert np.isfinite(Reranker.load(folder, engine="tensorflow").score([("w4 w5", "w6"), ("w9", "")])).all()
