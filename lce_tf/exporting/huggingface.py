@@ -59,10 +59,15 @@ def model_arrays(folder: Path) -> dict[str, np.ndarray]:
     A sequence-to-sequence model gives it as the difference of the two answers' logits.
 
     Raises:
-        UserError: the layout cannot express the checkpoint's head.
+        UserError: the layout cannot express the checkpoint's head, or the vector that it reads.
     """
     model = checkpoint.load(folder)
     family, head = model.config.family, model.head.arrays()
+    if not model.config.told:
+        raise UserError(
+            f"{folder}: its modules of sentence-transformers pool by the mean, and Hugging Face's {family.model_type} "
+            "reads [CLS]; use --format openvino or savedmodel, or the folder as it is"
+        )
     arrays = encoder_arrays(model.encoder, family.start)
     if not family.answers:
         return arrays | native_head(model.config, model.scoring, head)

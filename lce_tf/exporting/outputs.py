@@ -40,10 +40,10 @@ def refuse_further_settings(opened: Opened) -> None:
     """Raises UserError if the checkpoint has a default prompt or lower-cases texts, which the format cannot express."""
     layout = st_layout.read(opened.folder) if checkpoint.is_public(opened.folder) else st_layout.Layout()
     if layout.prompt or layout.lower:
-        what = "a default prompt" if layout.prompt else "do_lower_case"
+        what, other = ("do_lower_case", "") if layout.lower else ("default prompt", "--format savedmodel, or ")
         raise UserError(
-            f"{opened.folder}: its {what} of sentence-transformers is nothing that this format can say; use --format "
-            "savedmodel, or the folder as it is"
+            f"{opened.folder}: its {what} of sentence-transformers is nothing that this format can say; use "
+            f"{other}the folder as it is"
         )
 
 

@@ -109,6 +109,25 @@ def test_a_head_that_modernbert_has_not(tmp_path):
         model_arrays(tmp_path / "trained")
 
 
+@pytest.mark.parametrize(
+    ("case", "pooling", "line"),
+    [
+        ("an encoder, [CLS] and a linear module", "mean", r"pool by the mean, and Hugging Face's bert reads"),
+        ("do_lower_case", None, "its do_lower_case .* nothing that this format can say; use the folder as it is$"),
+        ("a default prompt", None, "its default prompt .* say; use --format savedmodel, or the folder as it is$"),
+    ],
+)
+def test_settings_of_sentence_transformers_that_hugging_face_s_layout_has_not(case, pooling, line, tmp_path):
+    folder = tmp_path / "model"
+    folder.mkdir()
+    made.CASES[case](folder)
+    if pooling:
+        made.edit(folder / "1_Pooling" / "config.json", pooling_mode=pooling)
+    with pytest.raises(UserError, match=line):
+        export_huggingface(folder, tmp_path / "exported")
+    assert not (tmp_path / "exported").exists()
+
+
 @pytest.mark.parametrize("name", [name for name in MODELS if not name.startswith("t5")])
 def test_sentence_transformers_gives_our_scores(name, tmp_path):
     """With a BERT tokenizer, which suits a tiny model of any family."""
