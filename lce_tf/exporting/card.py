@@ -101,7 +101,7 @@ def model_card(
         usage = ANSWERS_USAGE.format(name=name, no=no, yes=yes)
     return "\n".join(
         [
-            *_front_matter(name, training, measured, license.lower()),
+            *_front_matter(name, training, manifest, measured, license.lower()),
             f"# {title}\n",
             "It scores how relevant a passage is to a query: the higher, the more relevant. Use it to reorder what a",
             "first stage (BM25, a dense retriever) has found.\n",
@@ -122,11 +122,15 @@ def check_license(license: str) -> None:
         raise UserError(f"--license {license!r}: give an identifier such as apache-2.0, mit or other")
 
 
-def _front_matter(name: str, training: Mapping[str, Any], measured: list[dict], license: str) -> list[str]:
+def _front_matter(
+    name: str, training: Mapping[str, Any], manifest: Mapping[str, Any], measured: list[dict], license: str
+) -> list[str]:
     lines = ["---", f"license: {license}", "library_name: sentence-transformers", "pipeline_tag: text-ranking"]
     base, _ = hub.revised(str(training.get("backbone")))
+    # A local folder would make a dead link, and may look like an id; a manifest has the commit of a model of the hub.
+    local = bool(manifest) and base not in PUBLIC and "backbone_commit" not in manifest
     base = PUBLIC.get(base, base)
-    if re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", base):  # a local folder would make a dead link
+    if re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", base) and not local:
         lines.append(f"base_model: {base}")
     dataset = str(training.get("dataset", ""))
     on_hub, language = (irds.hub_name(dataset), irds.language(dataset)) if dataset else (None, None)

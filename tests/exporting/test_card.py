@@ -113,6 +113,16 @@ def test_nothing_is_made_up():
     assert "base_model: some/model\n" in card(training={**TRAINING, "backbone": "some/model@v1"})
 
 
+def test_a_folder_is_no_base_model_of_the_hub():
+    for backbone, facts, there in (
+        ("models/lce8", {}, False),
+        ("some/model", {"backbone_commit": "a" * 40}, True),
+        ("minilm", {}, True),
+    ):
+        text = card(training={**TRAINING, "backbone": backbone}, manifest={"versions": {}, **facts})
+        assert ("base_model: " in text) == there, backbone
+
+
 def test_lengths_and_caveats():
     text = card()
     assert "at most 256 wordpieces" in text and "keeps 50" in text and "queries of up to 50 wordpieces" in text
