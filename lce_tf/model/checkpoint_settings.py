@@ -71,6 +71,7 @@ CONFIG = (
     *_of(IRRELEVANT, "generates text", "forced_eos_token_id", "remove_invalid_values", "suppress_tokens"),
     *_of(IRRELEVANT, "generates text", "exponential_decay_length_penalty", "begin_suppress_tokens"),
     *_of(IRRELEVANT, "code of a checkpoint is never run", "custom_pipelines.*"),
+    *_of(IRRELEVANT, "TinyBERT's; read by no version of transformers", "emb_size"),
     *_of(REFUSED, "names Python code of the checkpoint's own, which is not run", "auto_map"),
     *_of(REFUSED, "only encoders, which attend both ways, can be loaded", "is_decoder", "add_cross_attention"),
     *_of(REFUSED, "only absolute positions are computed", "position_embedding_type", unless=("absolute",)),
@@ -160,8 +161,8 @@ def check(folder: Path, trust: bool = False) -> None:
             known = _known(key, table)
             if known is None and value not in (None, False, "", [], {}) and not trust:
                 raise UserError(
-                    f"{file}: {key} is {value!r:.60}, which is not known here and may change scores; give "
-                    "--trust-settings to score without it"
+                    f"{file}: {key} is {value!r:.60}, which is not known here and may change scores; to score without "
+                    "it, give --trust-settings where the command has that option (rerank, score, serve), or take it out"
                 )
             if known is not None and known.outcome == REFUSED and value and value not in known.unless:
                 raise UserError(f"{file}: {key} is {value!r:.60}, which is not supported: {known.why}")

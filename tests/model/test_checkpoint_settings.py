@@ -58,6 +58,11 @@ def test_keys_that_other_families_read_are_irrelevant(folder):
     checkpoint_settings.check(folder)
 
 
+def test_keys_of_public_models_that_no_library_reads(folder):
+    made.edit(folder / "config.json", cell={}, structure=[], emb_size=312, pre_trained="", training="")
+    checkpoint_settings.check(folder)
+
+
 def test_keys_that_hold_nothing_pass(folder):
     made.edit(folder / "config.json", something=False, other="", more=[], is_decoder=False, pruned_heads={})
     checkpoint_settings.check(folder)
