@@ -22,8 +22,6 @@ from lce_tf.serving.refused import Refused
 
 
 def _sound(text: str) -> str:
-    if "\0" in text:
-        raise ValueError("holds a NUL character; drop it")
     if lone_surrogate(text) is not None:
         raise ValueError("holds half of a surrogate pair; send whole characters")
     return text

@@ -95,6 +95,11 @@ def test_tei():
     assert raw == [{"index": i, "score": SCORES[i], "text": TEXTS[i]} for i in ORDER]
 
 
+def test_a_nul_which_texts_of_pdf_files_may_hold_is_a_character():
+    for given in ({"query": "a\0", "texts": ["b\0c"]}, {"query": "a\0", "documents": ["b\0c"]}):
+        assert parse(shape_of(given), given).pairs() == [("a\0", "b\0c")]
+
+
 def test_tei_that_wants_nothing_cut():
     given = {"query": "q", "texts": TEXTS, "truncate": False}
     assert len(answer(TeiRequest, given)) == 4
