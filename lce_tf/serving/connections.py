@@ -157,7 +157,8 @@ class BoundedProtocol(H11Protocol):
             self._refuse("408 Request Timeout", "the request's head took too long to arrive")
         else:
             self.transport.abort()
-        logs.event("head too late", logs.WARNING)
+        if begun or unread or self.cycle is None:  # not of a connection that has been idle since its last answer
+            logs.event("head too late", logs.WARNING)
 
     def _refuse(self, status: str, error: str) -> None:
         """Answers in JSON without h11, and closes the connection."""

@@ -57,6 +57,7 @@ def server_of(app: FastAPI, limits: Limits) -> uvicorn.Server:
         proxy_headers=False,
         ws="none",
         lifespan="on",
+        timeout_keep_alive=math.ceil(limits.header_timeout) + patience,  # `BoundedProtocol` is earlier
         timeout_graceful_shutdown=patience,
     )
     return uvicorn.Server(config)

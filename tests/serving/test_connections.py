@@ -9,10 +9,13 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
 from lce_tf.errors import UserError
 from lce_tf.serving import connections
 from lce_tf.serving.connections import RESERVE, fitting
+from lce_tf.serving.running import server_of
+from lce_tf.serving.settings import Limits
 
 TEI = {"query": "q", "texts": ["aaaaa", "b"]}
 HEALTH = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -75,6 +78,14 @@ def test_a_request_may_take_longer_than_its_head(server, held, wait):
 def test_one_connection_asks_many_times(server):
     with httpx.Client(base_url=server(header_timeout=5)) as client:
         assert {client.post("/rerank", json=TEI).status_code for _ in range(5)} == {200}
+
+
+def test_an_idle_connection_stays_open_as_long_as_a_head_may_take(server, caplog):
+    connection = connected(server(header_timeout=0.3), HEALTH)
+    assert answer(connection).count(b"HTTP/1.1 200 ") == 1
+    assert "head too late" not in caplog.text
+    # uvicorn's own limit, by default 5 s, is later.
+    assert server_of(FastAPI(), Limits(header_timeout=75)).config.timeout_keep_alive > 75
 
 
 @pytest.mark.parametrize("kind", ["close", "keep-alive"])
