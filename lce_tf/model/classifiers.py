@@ -77,7 +77,9 @@ def lengths_of(values: dict[str, Any], config: EncoderConfig, folder: Path) -> L
             raise UserError(f"{folder / 'config.json'}: its lce_tf part is not what export writes ({error})") from error
     layout, tokenizer = st_layout.read(folder), st_layout.json_object(folder / "tokenizer_config.json")
     limit = layout.limit or layout.tokenizer_limit or tokenizer.get("model_max_length")
-    limit = limit if isinstance(limit, int | float) and limit > 0 else config.positions
+    if not isinstance(limit, int | float | None):
+        raise UserError(f"{folder}: its settings limit a pair to {limit!r:.40} tokens; write a number there")
+    limit = limit if limit and limit > 0 else config.positions
     sequence = int(min(config.positions, limit))
     alone = layout.truncation == "only_second" or config.model_type in PROMPTED
     side = layout.side or tokenizer.get("truncation_side") or _saved_side(folder) or "right"

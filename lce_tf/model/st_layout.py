@@ -64,13 +64,24 @@ def read(folder: Path) -> Layout:
     """The layout of the cross-encoder in `folder`.
 
     Raises:
-        UserError: a module or setting that changes scores in a way that is not supported.
+        UserError: a module or setting that changes scores in a way that is not supported, or a value that no setting
+            has.
     """
     if not (folder / MODULES_FILE).is_file():
         return Layout()
     settings = json_object(folder / SETTINGS_FILE)
     if settings.get("model_type", ENCODES) != "CrossEncoder":
         return Layout()
+    try:
+        return _layout(folder, settings)
+    except (AttributeError, TypeError, ValueError) as error:
+        raise UserError(
+            f"{folder / MODULES_FILE}: it, or a file of its modules, holds a value that sentence-transformers does not "
+            f"write ({error})"
+        ) from error
+
+
+def _layout(folder: Path, settings: dict[str, Any]) -> Layout:
     transformer = transformer_settings(folder)
     part = transformer.get("processor_kwargs") or {}
     text = {**(transformer.get("processing_kwargs") or {}).get("text", {})}
@@ -224,6 +235,7 @@ def _pooling(module: Path) -> str:
     mode = mode if isinstance(mode, str) else ",".join(map(str, mode))
     if values.get("include_prompt") is False:
         raise UserError(f"{module / 'config.json'}: include_prompt is false; prompts cannot be left out of the pooling")
+    mode = ",".join(map(str, mode)) if isinstance(mode, list) else mode  # several vectors, one after the other
     known = {"cls": "cls", "cls_token": "cls", "mean": "mean", "mean_tokens": "mean"}
     if mode not in known:
         raise UserError(f"{module / 'config.json'}: pools by {mode!r}; known are cls and mean")

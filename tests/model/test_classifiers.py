@@ -10,6 +10,7 @@ from lce_tf.errors import UserError
 from lce_tf.model import checkpoint
 from lce_tf.model.config import Scoring
 from lce_tf.tokens.lengths import Lengths
+from tests.checkpoints import made
 
 CLASSES = ["ElectraForSequenceClassification", "BertForSequenceClassification"]
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdef"]
@@ -197,6 +198,22 @@ def test_settings_that_are_no_object(copied):
     (copied / "config_sentence_transformers.json").write_text("[]")
     as_module(copied)
     assert "config_sentence_transformers.json: is not a JSON object" in one_line(checkpoint.trained, copied)
+
+
+@pytest.mark.parametrize(
+    ("file", "values", "words"),
+    [
+        ("1_Pooling/config.json", {"pooling_mode": ["cls", "mean"]}, "pools by 'cls,mean'; known are cls and mean"),
+        ("1_Pooling/config.json", {"pooling_mode": {"a": 1}}, "modules.json: it, or a file of its modules, holds a va"),
+        ("2_Dense/config.json", {"out_features": []}, "modules.json: it, or a file of its modules, holds a value that"),
+        ("sentence_bert_config.json", {"processing_kwargs": {"text": 3}}, "modules.json: it, or a file of its modules"),
+        ("tokenizer_config.json", {"model_max_length": "512"}, "its settings limit a pair to '512' tokens; write a"),
+    ],
+)
+def test_values_of_another_kind_are_one_line(file, values, words, tmp_path):
+    made.CASES["an encoder, [CLS] and a linear module"](tmp_path)
+    made.edit(tmp_path / file, **values)
+    assert words in one_line(checkpoint.trained, tmp_path)
 
 
 def test_weights_without_their_head(copied, hf_model):
