@@ -150,7 +150,10 @@ def _taken_apart(path: str) -> Scored:
     scores = raw_scores(read_raw(path, facts["scores_sha256"]), path, len(run))
     rows = rows_of(run, first)
     if (rows < 0).any():
-        raise UserError(f"{path}: lacks rows of {facts['run']}; a shard has no curve, merge the shards first")
+        raise UserError(
+            f"{path}: lacks rows of {facts['run']}, as a shard and a run of lce score do, which have no curve; merge "
+            "the shards first, or rerank"
+        )
     seconds, pairs = facts.get("seconds"), facts["pairs"]
     work = _work(facts["run"], first.sha256, path).values()
     pairs_before, times = sum(number for number, _ in work), [time for _, time in work]
