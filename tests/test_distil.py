@@ -41,7 +41,9 @@ def test_what_is_made(small, made):
         assert about.lengths == checkpoint.trained(small.teacher).lengths  # not the paper's
         config = json.loads((made / f"layers-{layers}" / "model" / "manifest.json").read_text())["config"]
         assert config["loss"] == "margin-mse" and config["teacher"] == str(made / "teacher.trec")
-        assert config["dev_run"] is None
+        assert config["dev_run"] == str(small.dev_run) and config["evaluate_every"] == 1
+        figures = map(json.loads, (made / f"layers-{layers}" / "model" / "metrics.jsonl").read_text().splitlines())
+        assert [line["step"] for line in figures if "dev_mrr_10" in line] == [1, 2, 3]
     first = read_run(small.run).cut(8).as_dict()
     assert all(set(first[query]) <= set(row) for query, row in read_run(made / "teacher.trec").as_dict().items())
 
@@ -117,6 +119,12 @@ def test_bad_input_is_one_line_with_nothing_left(small, tmp_path, monkeypatch, c
     assert distilled(small, tmp_path / "new", *flags.split()) == 2
     said = capsys.readouterr().err
     assert said.startswith("error: ") and said.count("\n") == 1 and re.search(message, said)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_dev_run_of_other_queries_is_refused_before_the_teacher_scores(small, tmp_path, capsys):
+    assert distilled(small, tmp_path / "new", "--dev-run", small.dev_run, "--dev-split", "train") == 2
+    assert f"--dev-run {small.dev_run}: has none of the judged queries of train" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 
 

@@ -80,6 +80,7 @@ def test_each_round_starts_from_the_backbone(files, made):
         manifest = json.loads((made / f"round-{number}" / "model" / "manifest.json").read_text())
         assert manifest["config"]["backbone"] == str(files.backbone)
         assert manifest["config"]["run"] == str(made / f"round-{number}" / "negatives.trec")
+        assert manifest["config"]["dev_run"] == str(files.dev_run)  # evaluated as by lce train
     assert not (made / "round-2" / "scored.trec").exists()
 
 

@@ -11,9 +11,9 @@ from lce_tf.foundation.settings import check, setting
 from lce_tf.foundation.steps import Steps
 from lce_tf.losses import LOSSES
 from lce_tf.model import checkpoint
-from lce_tf.multistage.quality import Model, check_dev, markdown, quality, trained_alone
+from lce_tf.multistage.quality import Model, check_dev, markdown, quality
 from lce_tf.multistage.rates import rates
-from lce_tf.multistage.scoring import ScoringConfig, backbone_hashes, data_hashes
+from lce_tf.multistage.scoring import ScoringConfig, training_settings
 from lce_tf.multistage.student import PICKS, picked, student_config, write_student
 from lce_tf.training.config import DEFAULTS, TrainConfig
 from lce_tf.training.job import train
@@ -24,8 +24,8 @@ class DistilConfig:
     """Students to make of a checkpoint; each field states what it means.
 
     Attributes:
-        training: of every student. Its backbone and teacher are filled in; the students are compared on its `dev_run`,
-            if it has one.
+        training: of every student. Its backbone and teacher are filled in; a sample of its `dev_run` is reranked while
+            they train, and the students are compared on the whole of it.
         output: folder of all products.
         scoring: engine, precision and depth, for the teacher and the students.
     """
@@ -105,11 +105,8 @@ def training_like(teacher: str, flags: dict) -> dict:
 
 
 def _trained(config: DistilConfig, steps: Steps, layers: int, start: Path, scores: Path) -> Path:
-    training = replace(trained_alone(config.training), backbone=str(start), teacher=str(scores))
-    hashes = {"run_sha256": file_sha256(training.run), "teacher_sha256": file_sha256(scores)}
-    settings = {**asdict(training), **hashes, **backbone_hashes(training.backbone)}
-    settings |= data_hashes(training.dataset, training.split)
-    return steps.make(f"layers-{layers}/model", settings, lambda path: train(training, path))
+    training = replace(config.training, backbone=str(start), teacher=str(scores))
+    return steps.make(f"layers-{layers}/model", training_settings(training), lambda path: train(training, path))
 
 
 def _table(config: DistilConfig, steps: Steps, models: list[Model]) -> str:

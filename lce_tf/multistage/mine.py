@@ -22,8 +22,8 @@ from lce_tf.hard_negatives.make import negatives
 from lce_tf.hard_negatives.records import read_record
 from lce_tf.model import hub
 from lce_tf.model.config import EncoderConfig
-from lce_tf.multistage.quality import Model, check_dev, markdown, quality, trained_alone
-from lce_tf.multistage.scoring import ScoringConfig, backbone_hashes, data_hashes
+from lce_tf.multistage.quality import Model, check_dev, markdown, quality
+from lce_tf.multistage.scoring import ScoringConfig, data_hashes, training_settings
 from lce_tf.training.config import DEFAULTS, TrainConfig
 from lce_tf.training.job import train
 
@@ -41,7 +41,8 @@ class MineConfig:
     """Rounds of training and mining; each field states what it means.
 
     Attributes:
-        training: of every round. Its run is filled in; the rounds are compared on its `dev_run`, if it has one.
+        training: of every round. Its run is filled in; a sample of its `dev_run` is reranked while they train, and the
+            rounds are compared on the whole of it.
         negatives: which passages are candidates, and how many a round's list has. Its output is filled in. If its
             teacher is `OWN`, false negatives are removed by the previous round's scores; otherwise by the teacher's,
             for all rounds.
@@ -148,12 +149,10 @@ def _listed(steps: Steps, name: str, config: NegativesConfig) -> Path:
 
 
 def _trained(config: MineConfig, steps: Steps, number: int, run: Path, models: list[Path]) -> Path:
-    training = replace(trained_alone(config.training), run=str(run))
+    training = replace(config.training, run=str(run))
     if config.start == "previous" and models:
         training = replace(training, backbone=str(models[-1]))
-    settings = {**asdict(training), "run_sha256": file_sha256(run), **backbone_hashes(training.backbone)}
-    settings |= data_hashes(training.dataset, training.split)
-    return steps.make(f"round-{number}/model", settings, lambda path: train(training, path))
+    return steps.make(f"round-{number}/model", training_settings(training), lambda path: train(training, path))
 
 
 def _table(config: MineConfig, steps: Steps, models: list[Path], lists: list[Path]) -> str:

@@ -1,7 +1,6 @@
 """Quality of several models on one dev run, with significance tests of the differences."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,6 +12,7 @@ from lce_tf.evaluation.significance import compare
 from lce_tf.foundation.steps import Steps
 from lce_tf.multistage.scoring import ScoringConfig
 from lce_tf.training.config import TrainConfig
+from lce_tf.training.inputs import read_dev
 
 MEASURES = ("MRR@10", "nDCG@10")
 FIRST_STAGE = "first stage"
@@ -26,21 +26,18 @@ class Model(NamedTuple):
 
 
 def check_dev(training: TrainConfig) -> None:
-    """Reads the training's dev run and judgments, if it has a dev run, to find faults in them before the work.
+    """Reads the training's dev runs and their judgments, if it has any, to find faults in them before the work.
 
     Raises:
-        UserError: one of them cannot be read, or too few queries are judged to test differences.
+        UserError: one of them cannot be read, a run has no judged query, or too few queries are judged to test
+            differences.
     """
     if training.dev_run is None:
         return
-    read_run(training.dev_run, training.format)
+    for one in training.dev_sets:
+        read_dev(one, training.format)
     if (count := len(load_dataset(training.dataset).qrels(training.dev_split))) < 2:
         raise UserError(f"--dev-split {training.dev_split}: has {count} judged queries; a paired test needs 2 or more")
-
-
-def trained_alone(training: TrainConfig) -> TrainConfig:
-    """The training without its dev runs, the first of which measures its models later, unless it evaluates on them."""
-    return training if training.evaluates else replace(training, dev_run=None, dev_also="")
 
 
 def quality(

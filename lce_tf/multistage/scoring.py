@@ -1,7 +1,8 @@
-"""How the models of a multi-stage training score pairs."""
+"""What the products of a multi-stage training are made from, and how its models score pairs."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from lce_tf.data.datasets import load_dataset
 from lce_tf.data.hashes import file_sha256, texts_key
@@ -35,6 +36,22 @@ def backbone_hashes(name: str) -> dict[str, str]:
     config = EncoderConfig.from_huggingface(hub.read_config(folder), str(folder / "config.json"))
     hashes = {"backbone_sha256": file_sha256(file), "backbone_config": config.key}
     return hashes | ({"backbone_shards_sha256": hub.weights_sha256(folder)} if file.suffix == ".json" else {})
+
+
+def training_settings(training: TrainConfig) -> dict[str, Any]:
+    """The settings of a trained product, with hashes of its inputs.
+
+    The dev runs are among them only if a setting asks for evaluations: otherwise the weights do not depend on them, and
+    a call with another dev run takes the product as it is.
+    """
+    counted = training if training.evaluates else replace(training, dev_run=None, dev_also="")
+    settings = {**asdict(counted), "run_sha256": file_sha256(training.run), **backbone_hashes(training.backbone)}
+    settings |= data_hashes(training.dataset, training.split)
+    if training.teacher is not None:
+        settings["teacher_sha256"] = file_sha256(training.teacher)
+    if counted.dev_run is not None:
+        settings["dev_sha256"] = [file_sha256(one.run) for one in counted.dev_sets]
+    return settings
 
 
 @dataclass(frozen=True)

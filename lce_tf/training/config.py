@@ -320,7 +320,7 @@ class TrainConfig:
     dev_depth: int = setting(50, "passages a query reranked in it", at_least=1, part=MEASURING)
     evaluate_every: int = setting(
         0,
-        "steps between evaluations of the --dev-run; 0: a tenth of all steps (in lce mine and lce distil: none)",
+        "steps between evaluations of the --dev-run; 0: a tenth of all steps",
         at_least=0,
         part=MEASURING,
     )
@@ -402,7 +402,7 @@ class TrainConfig:
 
     @property
     def evaluates(self) -> bool:
-        """Whether a setting asks for evaluations while training; `lce train` evaluates a `dev_run` anyway."""
+        """Whether a setting asks for evaluations while training; with a `dev_run` there are some anyway."""
         return bool(self.evaluate_every or self.keep == "best" or self.patience)
 
     def departures(self) -> dict[str, dict[str, Any]]:

@@ -176,17 +176,26 @@ class _DevQueries(NamedTuple):
     queries: TokenStore
 
 
-def _dev_queries(config: TrainConfig, wanted: DevSet, tokenizer: WordPieces) -> _DevQueries:
-    """The first `dev_queries` judged queries of the run, in the order of their ids so that files may be reordered."""
-    dataset = load_dataset(wanted.dataset)
-    run, qrels = read_run(wanted.run, config.format), dataset.qrels(wanted.split)
+def read_dev(wanted: DevSet, format: str | None) -> tuple[Run, Qrels, list[bytes]]:
+    """The run of a dev set, the judgments of its split, and the run's judged queries in the order of their ids.
+
+    Raises:
+        UserError: one of them cannot be read, or none of the run's queries is judged.
+    """
+    run, qrels = read_run(wanted.run, format), load_dataset(wanted.dataset).qrels(wanted.split)
     judged = [query_id for query_id in sorted(run.query_ids.tolist()) if query_id.decode() in qrels]
     if not judged:
         flag = "--dev-also" if wanted.name else "--dev-run"
         raise UserError(f"{flag} {wanted.run}: has none of the judged queries of {wanted.split}")
+    return run, qrels, judged
+
+
+def _dev_queries(config: TrainConfig, wanted: DevSet, tokenizer: WordPieces) -> _DevQueries:
+    """The first `dev_queries` judged queries of the run, in the order of their ids so that files may be reordered."""
+    run, qrels, judged = read_dev(wanted, config.format)
     sample = judged[: config.dev_queries]
     kept = {query_id.decode(): qrels[query_id.decode()] for query_id in sample}
     top = run.only(sample).cut(config.dev_depth)
-    queries = query_store(dataset, wanted.split, tokenizer)
+    queries = query_store(load_dataset(wanted.dataset), wanted.split, tokenizer)
     known_queries(top, queries, wanted.run, wanted.dataset)
     return _DevQueries(top, kept, queries)

@@ -2,9 +2,10 @@
 
 import hashlib
 import json
+from dataclasses import replace
 
 from lce_tf.foundation.steps import changed
-from lce_tf.multistage.scoring import backbone_hashes
+from lce_tf.multistage.scoring import backbone_hashes, training_settings
 
 
 def test_a_single_file_of_weights(tmp_path):
@@ -29,3 +30,28 @@ def test_other_weights_in_the_files_that_an_index_names(tmp_path):
     assert changed(now, before, {}).startswith("backbone_shards_sha256")
     # A record from before the files were hashed is none of other weights.
     assert changed(now, {"backbone_sha256": before["backbone_sha256"]}, {}) is None
+
+
+def test_dev_runs_count_only_where_the_weights_may_depend_on_them(small, tmp_path):
+    dev = tmp_path / "dev.trec"
+    dev.write_bytes(small.dev_run.read_bytes())
+    alone = small.config(steps=4)
+    watched = replace(alone, dev_run=str(dev), dev_also=f"{small.data}:train:{small.run}")
+    assert training_settings(watched) == training_settings(alone)
+    for asked in ({"evaluate_every": 5}, {"keep": "best"}, {"patience": 3}):
+        before = training_settings(replace(watched, **asked))
+        assert before["dev_run"] == str(dev) and before["dev_also"] == watched.dev_also
+    dev.write_bytes(b"".join(dev.read_bytes().splitlines(keepends=True)[:-1]))
+    now = training_settings(replace(watched, patience=3))
+    assert changed(now, before, {}).startswith("dev_sha256")
+    older = {name: value for name, value in before.items() if name != "dev_sha256"}
+    assert changed(now, older, {}) is None
+
+
+def test_other_scores_of_the_teacher_make_another_student(small, tmp_path):
+    teacher = tmp_path / "teacher.trec"
+    teacher.write_bytes(small.run.read_bytes())
+    taught = small.config(loss="kl", teacher=str(teacher))
+    before = training_settings(taught)
+    teacher.write_bytes(small.dev_run.read_bytes())
+    assert changed(training_settings(taught), before, {}).startswith("teacher_sha256")
