@@ -22,7 +22,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _main(arguments: argparse.Namespace) -> int:
-    from lce_tf.replication.repeat import found, newer, repeat
+    from lce_tf.replication.repeat import ENDING, found, newer, repeat
 
     products = [product for name in arguments.product for product in found(name)]
     if arguments.output and len(products) > 1:
@@ -31,7 +31,7 @@ def _main(arguments: argparse.Namespace) -> int:
     for product in products:
         for line in newer(product):
             print(line)
-        for compared in repeat(product, arguments.output or Path(f"{product}.repeat")):
+        for compared in repeat(product, arguments.output or Path(f"{product}{ENDING}")):
             print(compared, flush=True)
             differ += not compared.agrees
     print("repeated: all agrees" if not differ else f"repeated: {differ} files differ")

@@ -24,6 +24,8 @@ from lce_tf.training.records import inputs_before, versions
 
 # The files of a trained checkpoint that are compared.
 WEIGHTS = ("model.safetensors", "config.json")
+# How the name of a repetition ends unless another is given.
+ENDING = ".repeat"
 
 
 class Compared(NamedTuple):
@@ -47,13 +49,16 @@ class Compared(NamedTuple):
 def found(product: str | Path) -> list[Path]:
     """The trainings and reranked runs at `product`: itself, or all in a folder that `lce tables` made.
 
+    Repetitions of an earlier call, which lie beside those trainings, are left out.
+
     Raises:
         UserError: there is none.
     """
     product = Path(product)
     if TrainingFolder(product).begun or Path(manifest_file(product)).is_file():
         return [product]
-    models = sorted(folder for folder in product.glob("models/*") if TrainingFolder(folder).begun)
+    begun = (folder for folder in product.glob("models/*") if TrainingFolder(folder).begun)
+    models = sorted(folder for folder in begun if folder.suffix != ENDING)
     runs = sorted(Path(str(file).removesuffix(".json")) for file in product.glob("reranked/*.trec.json"))
     if not models + runs:
         raise UserError(

@@ -95,12 +95,14 @@ def test_what_cannot_be_repeated_is_one_line(made, tmp_path, capsys):
         assert message in said and said.count("\n") == 1, said
 
 
-def test_a_folder_of_tables_is_all_that_it_holds(made, tmp_path):
+def test_a_folder_of_tables_is_all_that_it_holds_but_repetitions(made, tmp_path):
     _, folder, output = made
-    shutil.copytree(folder, tmp_path / "models" / "lce-n4-bm25")
+    for repeated in ("", ".repeat"):
+        shutil.copytree(folder, tmp_path / "models" / f"lce-n4-bm25{repeated}")
     (tmp_path / "reranked").mkdir()
     for ending in ("", ".json"):
-        shutil.copy(f"{output}{ending}", tmp_path / "reranked" / f"lce.trec{ending}")
+        for repeated in ("", ".repeat"):
+            shutil.copy(f"{output}{ending}", tmp_path / "reranked" / f"lce.trec{repeated}{ending}")
     assert found(tmp_path) == [tmp_path / "models" / "lce-n4-bm25", tmp_path / "reranked" / "lce.trec"]
 
 
