@@ -17,8 +17,10 @@ EXAMPLE = """python -m lce_tf.search --dataset pydocs --run bm25.train.trec --ba
 Each of the four trainings sees 12,800 pairs of the queries that are not held out, and reranks the run of the others.
 search/table.md compares them, and the last line printed has the flags of the best. The same command goes on where an
 interrupted one stopped, and with further values tries only those."""
-# Training settings without a flag here: the command has its own flag for them, or the search fills them in.
+# Training settings without a flag here: the command has its own flag for them, or the search fills them in. Trials are
+# measured by MRR@10 on the queries held out, so none of the settings of a dev run has an effect.
 FILLED = ("dataset", "run", "split", "format", "dev_split", "dev_run", "dev_also", "evaluate_every", "patience", "keep")
+FILLED += ("dev_measure", "dev_queries", "dev_depth")
 
 
 def parser() -> argparse.ArgumentParser:

@@ -107,6 +107,14 @@ def test_the_same_call_makes_nothing_and_another_value_only_its_own(files, made,
     assert calls == ["learning_rate=0.001,batch=8"]
 
 
+def test_a_trial_of_other_settings_is_refused_before_new_ones_train(files, made, monkeypatch, capsys):
+    calls = []
+    monkeypatch.setattr(room, "train", lambda config, path: calls.append(path))
+    grid = ("--grid", "learning-rate=2e-3,1e-3", "batch=2")
+    assert searched(files, made, *FLAGS, *grid, "--warmup", "0.5") == 2
+    assert "was made with warmup 0.1, not 0.5" in capsys.readouterr().err and calls == []
+
+
 def test_a_grid_over_epochs_and_one_over_steps_in_their_place(files, tmp_path):
     assert searched(files, tmp_path / "epochs", "--held-out", "5", "--batch", "4", "--grid", "epochs=0.5,1") == 0
     # Of the 7 queries left, 3.5 and 7 groups, 4 a step.
@@ -166,6 +174,7 @@ def test_two_trials_at_once_are_as_one_after_the_other(files, made, tmp_path, ca
         ("--grid batch=1 --run absent.trec", "absent.trec: no such file"),
         ("--grid batch=1 --dataset absent/folder", "absent/folder"),
         ("", "--grid: give one or more settings"),
+        ("--grid batch=1 --dev-measure nDCG@10", "unrecognized arguments: --dev-measure nDCG@10"),
     ],
 )
 def test_bad_input_is_one_line_with_nothing_left(files, tmp_path, monkeypatch, capsys, flags, message):

@@ -135,6 +135,8 @@ def search(config: SearchConfig, jobs: int = 1) -> Searched:
         learnt, held = _halves(config, steps)
         judged = replace(config.training, dev_run=str(held), dev_split=config.training.split)
         trainings = {name: replace(training, run=str(learnt)) for name, training in trials.items()}
+        for name in (name for name in trials if steps.there(f"{name}/model")):
+            _trained(trainings[name], steps, name)  # refuses other settings before the work of other trials
         if jobs > 1:
             left = [name for name in trials if not steps.there(f"{name}.{HELD_OUT}.trec")]
             tasks = [Task(name, _try, (trainings[name], steps, name, judged, config.scoring)) for name in left]
