@@ -8,6 +8,7 @@ from lce_tf.data.datasets import Dataset, load_dataset
 from lce_tf.data.layouts import holds_collection
 from lce_tf.data.qrels import Qrels, relevant
 from lce_tf.errors import UserError
+from lce_tf.foundation.steps import make_once
 from lce_tf.replication import made
 from lce_tf.replication.further import FurtherSet, further_sets
 from lce_tf.replication.presets import TRAIN, Preset
@@ -28,12 +29,19 @@ class Inputs:
 
     @cached_property
     def dataset(self) -> Dataset:
-        """The preset's data set, or the sample of it that the preset asks for."""
-        dataset = load_dataset(self.preset.dataset)
-        if self.preset.share == 1:
+        """The preset's data set, or the sample of it that the preset asks for.
+
+        Raises:
+            UserError: the folder holds a sample of another data set, or of another size.
+        """
+        preset, folder = self.preset, self.folder / "data"
+        dataset = load_dataset(preset.dataset)
+        if preset.share == 1:
             return dataset
-        splits = [TRAIN, *filter(None, (self.preset.dev_split, self.preset.eval_split))]
-        return load_dataset(str(write_sample(dataset, splits, self.preset.share, self.folder / "data")))
+        splits = [TRAIN, *filter(None, (preset.dev_split, preset.eval_split))]
+        settings = {"dataset": preset.dataset, "share": preset.share}
+        make_once(folder, settings, lambda: write_sample(dataset, splits, preset.share, folder), {})
+        return load_dataset(str(folder))
 
     @cached_property
     def named(self) -> tuple[tuple[FurtherSet, ...], dict[str, str]]:

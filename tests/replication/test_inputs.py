@@ -86,6 +86,16 @@ def test_a_presets_own_sets_are_left_out_where_they_cannot_be_fetched(tmp_path, 
     assert len(inputs.named[0]) == 2
 
 
+def test_a_sample_of_another_data_set_is_refused(preset, more, tmp_path):
+    small = replace(preset, share=0.6)
+    kept = list(Inputs(small, tmp_path / "out").dataset.passages())
+    with pytest.raises(UserError, match=r"out/data: was made with dataset '.*', not '.*'; choose another --output"):
+        _ = Inputs(replace(small, dataset=more[0].dataset), tmp_path / "out").dataset
+    with pytest.raises(UserError, match="was made with share 0.6, not 0.5"):
+        _ = Inputs(replace(small, share=0.5), tmp_path / "out").dataset
+    assert list(Inputs(small, tmp_path / "out").dataset.passages()) == kept
+
+
 def test_a_sample_has_its_own_splits(preset, tmp_path):
     inputs = Inputs(replace(preset, share=0.6, eval_split="train", also=("dev",)), tmp_path / "out")
     assert [known.dataset for known in inputs.further] == [None]
