@@ -16,8 +16,8 @@ def notes(outcome: Outcome) -> list[str]:
     lines = [
         f"Data: {where}, {setting.queries:,} queries; the top {setting.depth:,} of each first stage are reranked, "
         "the rest keep their order below.",
-        f"Training: preset {setting.preset}, {setting.steps:,} steps, batch {setting.batch} (groups; CE: single "
-        f"pairs), peak learning rate {setting.learning_rate:g}, {_many('seed', len(setting.seeds))} {seeds}.",
+        f"Training: preset {setting.preset}, {setting.steps:,} steps, batch {setting.batch} groups (by row: below), "
+        f"peak learning rate {setting.learning_rate:g}, {_many('seed', len(setting.seeds))} {seeds}.",
         f"Backbone: {setting.backbone}. Dense retriever: {setting.dense}.",
         f"Paper: {outcome.table.source}.",
         *_substitutes(outcome),

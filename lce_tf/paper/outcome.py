@@ -87,7 +87,8 @@ class Setting:
         preset, dataset, split: names.
         queries: number of judged dev queries in every mean.
         depth: passages reranked per query.
-        steps, batch, learning_rate: of training; batch counts groups (cross entropy: pairs), the rate is the peak.
+        steps, batch, learning_rate: of training. The batch counts groups; rows with small groups, or of cross entropy,
+            may take more, which the remarks say. The rate is the peak.
         backbone: the pretrained encoder that was used, for display.
         dense: the dense retriever's encoder that was used.
         retrievers: role -> display name, e.g. {"bm25": "BM25", "dense": "MiniLM (dense)"}.
