@@ -85,8 +85,7 @@ def batches(place: Place) -> Done:
     pairs, wordpieces = _batches(place), 0
     start = time.monotonic()
     for step in range(BATCH_STEPS):
-        _, _, *slices = pairs.batch(step)
-        wordpieces += int(sum(lengths.sum() for lengths in slices[2::3]))
+        wordpieces += sum(int(part.lengths.sum()) for part in pairs.batch(step).pairs)
     seconds = time.monotonic() - start
     count = BATCH_STEPS * GROUPS * GROUP
     return Done(count, "pairs", (), f"{count / seconds:,.0f} pairs/s once begun, {wordpieces / count:.1f} wordpieces")

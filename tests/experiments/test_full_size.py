@@ -248,6 +248,9 @@ def test_the_whole_path(folder, tmp_path, capfd):
     assert records["unsharded"]["note"] == "equal to the merged shards"
     assert records["tokenise"]["amount"] == 4421 and records["read_first"]["amount"] == 251 * 200
     assert records["group_later"]["amount"] == 251 and records["train"]["amount"] == 200 * 16 * 8
+    # Queries have 7 wordpieces and passages 69 on average, and each pair has three special ones.
+    wordpieces = re.search(r"([\d.]+) wordpieces$", records["batches"]["note"])[1]
+    assert 70 < float(wordpieces) < 90
     assert [records[name]["amount"] for name in ("shard_0", "merge", "unsharded")] == [2000, 8000, 8000]
     assert all(10e6 < found["peak_bytes"] < 4e9 and found["seconds"] > 0 for found in records.values())
     rows = [line for line in (place / "proof" / "report.md").read_text().splitlines() if line.startswith("| ")]
