@@ -53,6 +53,11 @@ def _main(arguments: argparse.Namespace) -> None:
     negatives, plan = flags.pop("negatives"), flags.pop("plan")
     recipe = known_recipe(flags.get("recipe", "paper"))
     if plan:
+        if preset is not None:
+            raise UserError(
+                f"--preset {preset}: --plan prints a recipe, not a preset's settings; leave one of them out, or see "
+                f"lce tables table1 --preset {preset} --plan"
+            )
         print(_plan(recipe, flags, output))
         return
     if RECIPES[recipe].whole:

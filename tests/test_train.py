@@ -238,6 +238,7 @@ def test_a_recipe_with_stages_trains_them_in_turn(caught, tmp_path):
         ("--recipe nope", "--recipe 'nope': known are paper, released, simlm"),
         ("--recipe simlm", "--recipe simlm: needs --dataset and --run, and no --preset"),
         ("--recipe simlm --preset pydocs", "--recipe simlm: needs --dataset and --run, and no --preset"),
+        ("--plan --preset smoke", "--preset smoke: --plan prints a recipe, not a preset's settings; leave one of them"),
         (
             "--recipe rank-distillm --dataset d --run r --teacher gone.trec",
             "gone.trec: no such file, which stage 2 reads",
