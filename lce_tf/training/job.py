@@ -226,7 +226,7 @@ class Job:
                     self._record(step, **meter.figures(self.take_step, watch))
                     watch.reset()
                 if evaluates:
-                    with self._result():
+                    with meter.paused(), self._result():
                         self.workers.by_chief(functools.partial(self._evaluate, step))
                     last = self._out_of_patience() or last
                 # Several stop after the step in which they told each other; one need not wait for that.

@@ -1,8 +1,10 @@
 """The rate of a training: the model's operations per second, and their share of the card's peak."""
 
+import contextlib
 import math
 import re
 import time
+from collections.abc import Iterator
 
 from lce_tf.model.config import EncoderConfig
 from lce_tf.training.config import TrainConfig
@@ -101,6 +103,13 @@ class Meter:
         self._losses.append(taken.loss)
         self._wordpieces += taken.wordpieces
         self._last, self._rate = taken, rate
+
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """A block, such as an evaluation, whose time the rates leave out; no step may be taken in it."""
+        begun = time.monotonic()
+        yield
+        self._since += time.monotonic() - begun
 
     def figures(self, step, watch) -> dict[str, float]:
         """The figures since the last call, by their names in `metrics.jsonl`.

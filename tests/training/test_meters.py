@@ -1,7 +1,11 @@
+from types import SimpleNamespace
+
 import pytest
 
 from lce_tf.model.config import EncoderConfig
 from lce_tf.training import meters
+from lce_tf.training.config import TrainConfig
+from lce_tf.training.step import Taken
 
 
 def test_flops_of_a_base_model_by_hand():
@@ -36,3 +40,19 @@ def test_peak_rates(monkeypatch):
 )
 def test_a_card_is_known_by_its_whole_word(device, peak):
     assert meters.known_peak(device) == peak
+
+
+def test_rates_leave_the_time_of_evaluations_out(monkeypatch):
+    now = 100.0
+    monkeypatch.setattr(meters.time, "monotonic", lambda: now)
+    meter = meters.Meter(TrainConfig(dataset="d", run="r", group=8, batch=4, peak_tflops=1.0), EncoderConfig())
+    step = SimpleNamespace(strategy=SimpleNamespace(num_replicas_in_sync=1), objective=SimpleNamespace(masks=1))
+    meter.add(Taken(1.0, 1.0, 1.0, 0.0, 1.0, 64.0), 1e-5)
+    now = 101.0
+    with meter.paused():
+        now = 150.0
+    meter.add(Taken(1.0, 1.0, 1.0, 0.0, 1.0, 64.0), 1e-5)
+    now = 151.0
+    found = meter.figures(step, SimpleNamespace(skipped=0))
+    # 64 pairs and 128 wordpieces in two seconds.
+    assert (found["pairs_per_second"], found["wordpieces_per_second"]) == (32.0, 64.0)
