@@ -53,6 +53,16 @@ def test_the_top_and_the_judged_are_scored_as_rerank_does(files, teacher, scores
     assert json.loads((files.folder / "teacher.train.trec.json").read_text())["judged"] is True
 
 
+def test_a_split_without_judgments_has_the_run_s_passages_scored(files, teacher, tmp_path, capsys):
+    data = shutil.copytree(files.data, tmp_path / "data")
+    (data / "qrels.train.txt").unlink()
+    output = tmp_path / "teacher.trec"
+    assert scored(files, teacher, output, "--dataset", str(data)) == 0
+    assert f"note: {data}, split train has no judgments; only the run's passages" in capsys.readouterr().err
+    first = read_run(files.run).cut(8).as_dict()
+    assert {query: set(row) for query, row in read_run(output).as_dict().items()} == {q: set(first[q]) for q in first}
+
+
 def test_a_judged_passage_that_the_collection_lacks_is_left_out_and_counted(files, teacher, scores, tmp_path, capsys):
     data = shutil.copytree(files.data, tmp_path / "data")
     query = next(iter(read_run(scores).as_dict()))

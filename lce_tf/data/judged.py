@@ -5,8 +5,14 @@ from collections.abc import Callable
 import numpy as np
 
 from lce_tf.data.qrels import Qrels, relevant
+from lce_tf.data.records import Dataset
 from lce_tf.data.rows import offsets_of, owners_of
 from lce_tf.data.runs import Run
+
+
+def judgments_if_any(dataset: Dataset, split: str | None) -> Qrels:
+    """The judgments of a split; {} for a named split that has none."""
+    return dataset.qrels(split) if split is None or dataset.has_judged(split) else {}
 
 
 def known_relevant(qrels: Qrels, run: Run, known: Callable[[np.ndarray], np.ndarray]) -> tuple[Qrels, list[str]]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from lce_tf.data.datasets import load_dataset
 from lce_tf.data.hashes import file_sha256, texts_key
+from lce_tf.data.judged import judgments_if_any
 from lce_tf.data.qrels import judgments_key
 from lce_tf.foundation.settings import check, setting
 from lce_tf.foundation.steps import Steps
@@ -16,13 +17,18 @@ from lce_tf.reranking.rerank import RerankConfig, rerank
 from lce_tf.training.config import TrainConfig
 
 
-def data_hashes(name: str, split: str | None) -> dict[str, str]:
-    """Hashes of a data set's texts and judgments, which a product depends on."""
+def data_hashes(name: str, split: str | None, judged: bool = True) -> dict[str, str]:
+    """Hashes of a data set's texts and judgments, which a product depends on.
+
+    Args:
+        judged: whether it needs judgments; otherwise a named split may have none.
+    """
     dataset = load_dataset(name)
+    qrels = dataset.qrels(split) if judged else judgments_if_any(dataset, split)
     return {
         "collection": dataset.collection_key,
         "queries": texts_key(dataset.queries(split)),
-        "judgments": judgments_key(dataset.qrels(split)),
+        "judgments": judgments_key(qrels),
     }
 
 
@@ -46,7 +52,7 @@ def training_settings(training: TrainConfig) -> dict[str, Any]:
     """
     counted = training if training.evaluates else replace(training, dev_run=None, dev_also="")
     settings = {**asdict(counted), "run_sha256": file_sha256(training.run), **backbone_hashes(training.backbone)}
-    settings |= data_hashes(training.dataset, training.split)
+    settings |= data_hashes(training.dataset, training.split, training.pool.judged)
     if training.teacher is not None:
         settings["teacher_sha256"] = file_sha256(training.teacher)
     if counted.dev_run is not None:
@@ -76,7 +82,7 @@ class ScoringConfig:
     def _scored(self, steps, name, model, training, run, split, depth, judged=False) -> Path:
         settings = {"model": checkpoint.identity(model), "run_sha256": file_sha256(run), "depth": depth}
         settings |= {"engine": self.engine, "precision": self.scoring_precision}
-        settings |= data_hashes(training.dataset, split)
+        settings |= data_hashes(training.dataset, split, training.pool.judged or not judged)
 
         def make(path: Path) -> None:
             rerank(

@@ -14,7 +14,7 @@ import numpy as np
 from lce_tf.data.datasets import load_dataset
 from lce_tf.data.formats import CHOICES as FORMATS_SAID
 from lce_tf.data.formats import FORMAT_HELP
-from lce_tf.data.judged import known_relevant, with_judged
+from lce_tf.data.judged import judgments_if_any, known_relevant, with_judged
 from lce_tf.data.qrels import Qrels, judgments_key
 from lce_tf.data.runs import Run, check_ids, read_run
 from lce_tf.data.spared import BESIDE_A_RUN, spare_inputs
@@ -55,7 +55,7 @@ class RerankConfig:
 
     Attributes:
         judged: also score the judged relevant passages that the run lacks, and write only the rows that are scored,
-            with ranking scores. A student is trained on such a run.
+            with ranking scores. A student is trained on such a run. A named split may be without judgments.
         shard: rerank only this part of the run, into its own file (`file`).
     """
 
@@ -161,7 +161,7 @@ def rerank(config: RerankConfig) -> Run:
     run_sha256 = whole.sha256
     dataset, judged = load_dataset(config.dataset), {}
     if config.judged:
-        qrels = dataset.qrels(config.split)
+        qrels = judgments_if_any(dataset, config.split)
         run = whole = whole.cut(config.depth)
         judged = {"judgments": judgments_key(qrels)}
     if config.shard is not None:
@@ -178,6 +178,8 @@ def rerank(config: RerankConfig) -> Run:
     known_queries(run, queries, config.run, where)
     passages = passage_store(dataset, tokenizer)
     if config.judged:
+        if not qrels:
+            print(f"note: {where} has no judgments; only the run's passages are scored", file=sys.stderr, flush=True)
         run = with_judged(run, _in_collection(qrels, run, passages))
         check_ids(run, config.file)
     packer = Packer(queries, passages, template, lengths)

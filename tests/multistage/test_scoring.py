@@ -2,8 +2,12 @@
 
 import hashlib
 import json
+import shutil
 from dataclasses import replace
 
+import pytest
+
+from lce_tf.errors import UserError
 from lce_tf.foundation.steps import changed
 from lce_tf.multistage.scoring import backbone_hashes, training_settings
 
@@ -55,3 +59,12 @@ def test_other_scores_of_the_teacher_make_another_student(small, tmp_path):
     before = training_settings(taught)
     teacher.write_bytes(small.dev_run.read_bytes())
     assert changed(training_settings(taught), before, {}).startswith("teacher_sha256")
+
+
+def test_judgments_are_needed_only_for_groups_with_a_positive(small, tmp_path):
+    data = shutil.copytree(small.data, tmp_path / "data")
+    (data / "qrels.train.txt").unlink()
+    taught = small.config(dataset=str(data), loss="kl", teacher=str(small.run))
+    with pytest.raises(UserError, match="has no qrels.train.tsv or qrels.train.txt; add the file"):
+        training_settings(taught)
+    assert training_settings(replace(taught, positives="none"))["judgments"]
