@@ -31,7 +31,8 @@ def notes(outcome: Outcome) -> list[str]:
     wall = (
         ""
         if setting.wall_seconds is None
-        else f"; the times of its products add up to {duration(setting.wall_seconds)}"
+        else f"; the times of its products add up to {duration(setting.wall_seconds)}, those of interrupted ones "
+        "counted from their last start"
     )
     return [*lines, f"Measured with lce_tf {setting.version}{wall}."]
 

@@ -98,7 +98,7 @@ class Setting:
         submission: name of the file with the ranking of those queries in the leaderboard's format; None without one.
         also: further sets on which every row was measured, in the order of their columns.
         msmarco: whether the data are the paper's, so that the figures can be compared.
-        wall_seconds: total time; None if unknown.
+        wall_seconds: total time that the products took, without work before an interruption; None if unknown.
         version: of lce_tf.
         remarks: further lines for the notes.
     """
