@@ -35,7 +35,8 @@ def parser() -> argparse.ArgumentParser:
         nargs="+",
         default=(),
         metavar="RUN",
-        help="runs with a teacher's scores, to find false negatives by in all rounds (default: the round before)",
+        help="runs with a teacher's scores, to find false negatives by in all rounds (default: the round before); of "
+        "them the first is also the one that a --loss learns from",
     )
     settings.add_options(result, MineConfig, fill=True)
     names = [name for name in settings.having(NegativesConfig, "help") if name != "tag"]
@@ -58,10 +59,11 @@ def config_of(arguments: argparse.Namespace) -> MineConfig:
     flags = vars(arguments)
     teacher = tuple(flags["teacher"])
     filtered = flags["teacher_margin"] is not None or flags["teacher_share"] is not None
-    listed = {one.name: flags[one.name] for one in fields(NegativesConfig) if one.name in flags}
-    listed |= {"runs": tuple(flags["runs"]), "teacher": teacher or (OWN if filtered else ())}
-    # A loss that learns from a teacher uses the first of the same runs.
     taught = bool(flags["loss"]) and LOSSES.about(flags["loss"]).teacher and teacher
+    # Without a filter a teacher may be there for the loss alone; otherwise `NegativesConfig` asks for a filter.
+    filters = () if taught and not filtered else teacher or (OWN if filtered else ())
+    listed = {one.name: flags[one.name] for one in fields(NegativesConfig) if one.name in flags}
+    listed |= {"runs": tuple(flags["runs"]), "teacher": filters}
     asked = {**flags, "run": "to be made", "teacher": teacher[0] if taught else None}
     return MineConfig(
         training=training_of(asked),

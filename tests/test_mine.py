@@ -213,6 +213,7 @@ def test_a_note_where_no_round_mines_anything(flags, longest, noted):
         ("--dev-run absent.trec", "absent.trec: no such file"),
         ("--teacher absent.trec --teacher-margin 1", "absent.trec: no such file"),
         ("--loss margin-mse", "--loss margin-mse: learns from a --teacher"),
+        ("--teacher t.trec", "--teacher: removes nothing alone; give --teacher-margin"),
         ("--teacher-share 3", "--teacher-share 3"),
         ("--group 1", "--group 1"),
         ("--recipe released --batch 4", "--positives run: no relevant passage is in a list of negatives"),
@@ -226,6 +227,21 @@ def test_bad_input_is_one_line_with_nothing_left(files, tmp_path, monkeypatch, c
     said = capsys.readouterr().err
     assert said.startswith("error: ") and said.count("\n") == 1 and re.search(message, said)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("flags", "filters", "taught"),
+    [
+        ("--loss kl --teacher a.trec b.trec", (), "a.trec"),
+        ("--loss kl --teacher a.trec b.trec --teacher-margin 1", ("a.trec", "b.trec"), "a.trec"),
+        ("--teacher a.trec --teacher-margin 1", ("a.trec",), None),
+        ("--teacher-margin 1", room.OWN, None),
+    ],
+)
+def test_what_a_teacher_is_for(flags, filters, taught):
+    given = f"--dataset d --run r.trec --output o {flags}".split()
+    config = mine.config_of(mine.parser().parse_args(given))
+    assert (config.negatives.teacher, config.training.teacher) == (filters, taught)
 
 
 def test_the_example_parses():
