@@ -1,10 +1,10 @@
 """`lce holdout`: what it writes serves a training that keeps its best checkpoint, and evaluation."""
 
-import json
-
 import pytest
 
-from lce_tf import EvaluateConfig, evaluate, holdout, train
+from lce_tf import EvaluateConfig, evaluate, holdout
+from lce_tf.training.dev_evaluation import DevEvaluation
+from lce_tf.training.inputs import read_inputs
 from tests.training.conftest import Files
 
 
@@ -45,14 +45,12 @@ def test_lists_without_relevant_passages_are_pointed_out(files, tmp_path, capsys
     assert set(found.values["two.held.trec"]["R@1000"].values()) == {1.0}
 
 
-def test_a_training_keeps_the_checkpoint_that_is_best_on_them(files, tmp_path):
+def test_a_training_takes_the_one_to_learn_from_and_the_other_to_keep_its_best_by(files, tmp_path):
     assert held_out(files, tmp_path / "bm25", "--held-out", "5", "--with-relevant") == 0
     settings = {"evaluate_every": 2, "keep": "best", "dev_split": "train", "dev_depth": 30, "dev_measure": "MRR@100"}
-    train(
-        files.config(run=str(tmp_path / "bm25.rest.trec"), dev_run=str(tmp_path / "bm25.held.trec"), **settings),
-        tmp_path / "model",
+    inputs = read_inputs(
+        files.config(run=str(tmp_path / "bm25.rest.trec"), dev_run=str(tmp_path / "bm25.held.trec"), **settings)
     )
-    lines = [json.loads(line) for line in (tmp_path / "model" / "metrics.jsonl").read_text().splitlines()]
-    values = [line["dev_mrr_100"] for line in lines if "dev_mrr_100" in line]
-    assert len(values) == 3 and all(0 < value <= 1 for value in values)
-    assert json.loads((tmp_path / "model" / "manifest.json").read_text())["usable_queries"] == 7
+    assert len(inputs.pool) == 7 and len(inputs.dev[0].run.query_ids) == 5
+    first = DevEvaluation(None, inputs.dev, ["MRR@100"]).first_stage()
+    assert 0 < first["dev_first_stage_mrr_100"] <= 1

@@ -74,7 +74,7 @@ def test_a_judged_passage_that_the_collection_lacks_is_left_out_and_counted(file
     assert (tmp_path / "out.trec").read_bytes() == scores.read_bytes()
 
 
-@pytest.mark.parametrize("loss", ["margin-mse", "ranknet"])
+@pytest.mark.parametrize("loss", ["margin-mse", pytest.param("ranknet", marks=pytest.mark.slow)])
 def test_a_student_learns_the_teachers_order(files, scores, tmp_path, loss):
     given = ["--dataset", str(files.data), "--run", str(files.run), "--teacher", str(scores), "--loss", loss]
     given += ["--backbone", str(files.backbone), "--group", "6", "--batch", "12", "--steps", "40", "--log-every", "1"]

@@ -116,9 +116,9 @@ def test_a_trial_of_other_settings_is_refused_before_new_ones_train(files, made,
 
 
 def test_a_grid_over_epochs_and_one_over_steps_in_their_place(files, tmp_path):
-    assert searched(files, tmp_path / "epochs", "--held-out", "5", "--batch", "4", "--grid", "epochs=0.5,1") == 0
-    # Of the 7 queries left, 3.5 and 7 groups, 4 a step.
-    assert json.loads((tmp_path / "epochs" / "table.json").read_text())["steps"] == {"epochs=0.5": 1, "epochs=1.0": 2}
+    assert searched(files, tmp_path / "epochs", "--held-out", "5", "--batch", "4", "--grid", "epochs=1") == 0
+    # Of the 7 queries left, 7 groups, 4 a step.
+    assert json.loads((tmp_path / "epochs" / "table.json").read_text())["steps"] == {"epochs=1.0": 2}
     config = TrainConfig(dataset="d", run="r", epochs=2)
     (trial,) = SearchConfig(config, "out", (Axis("steps", (3,)),)).trials().values()
     assert (trial.steps, trial.epochs) == (3, None)

@@ -44,7 +44,7 @@ def make_run(path: Path, split="train", queries=12, depth=20) -> Path:
 
 
 def make_backbone(folder: Path, dropout=0.0, **sizes) -> Path:
-    """A random ELECTRA, of two layers unless told otherwise, as transformers writes it."""
+    """A random ELECTRA, of one layer unless told otherwise, as transformers writes it."""
     import torch
     import transformers
 
@@ -54,7 +54,7 @@ def make_backbone(folder: Path, dropout=0.0, **sizes) -> Path:
         "vocab_size": len(vocabulary),
         "embedding_size": 16,
         "hidden_size": 32,
-        "num_hidden_layers": 2,
+        "num_hidden_layers": 1,  # each layer is a second of tracing in every training
         "num_attention_heads": 4,
         "intermediate_size": 64,
         "max_position_embeddings": 64,
@@ -77,7 +77,8 @@ class Files:
         self.run = make_run(folder / "train.trec")
         self.dev_run = make_run(folder / "dev.trec", "dev")
         self.backbone = make_backbone(folder / "backbone")
-        self.with_dropout = make_backbone(folder / "with-dropout", dropout=0.2, num_hidden_layers=1)
+        self.two_layers = make_backbone(folder / "two-layers", num_hidden_layers=2)
+        self.with_dropout = make_backbone(folder / "with-dropout", dropout=0.2)
 
     def config(self, **settings) -> TrainConfig:
         """A short training in float32; every setting can be given."""

@@ -1,5 +1,7 @@
 """Evaluations while training: the first stage's values by hand, what is best, and when patience ends."""
 
+import contextlib
+import io
 import json
 import signal
 from types import SimpleNamespace
@@ -86,14 +88,26 @@ def test_all_workers_end_when_the_chief_s_patience_does():
 VALUES = {1: 0.2, 2: 0.5, 3: 0.5, 4: 0.4, 5: 0.9, 6: 0.9}
 
 
+def measured(self, step):
+    return VALUES[step], {"dev_mrr_10": VALUES[step]}
+
+
 @pytest.fixture
 def found(monkeypatch):
-    monkeypatch.setattr(DevEvaluation, "measured", lambda self, step: (VALUES[step], {"dev_mrr_10": VALUES[step]}))
+    monkeypatch.setattr(DevEvaluation, "measured", measured)
 
 
 def impatient(files, **settings):
     dev = {"dev_run": str(files.dev_run), "evaluate_every": 1, "dev_queries": 4, "dev_depth": 5, "log_every": 1}
     return files.config(**{**dev, "patience": 2, "keep": "best", **settings})
+
+
+@pytest.fixture(scope="module")
+def ended(files, tmp_path_factory):
+    """A training that patience ended, and what it printed."""
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(io.StringIO()) as said:
+        patch.setattr(DevEvaluation, "measured", measured)
+        return train(impatient(files), tmp_path_factory.mktemp("patience") / "ended"), said.getvalue()
 
 
 def rows(folder, name="dev_mrr_10"):
@@ -109,11 +123,11 @@ def newest(folder):
     return max(int(path.stem.partition("-")[2]) for path in folder.glob("checkpoints/ckpt-*.index"))
 
 
-def test_patience_ends_a_training_with_its_best(files, tmp_path, found, capsys):
-    folder = train(impatient(files), tmp_path / "ended")
+def test_patience_ends_a_training_with_its_best(files, tmp_path, ended, found):
+    folder, said = ended
     assert list(rows(folder)) == list(rows(folder, "loss")) == [1, 2, 3, 4] and newest(folder) == 4
     why = "step 4: training ends, since 2 evaluations in a row brought no MRR@10 above 0.5000 (--patience 2)\n"
-    assert why in capsys.readouterr().out
+    assert why in said
     two = train(impatient(files, patience=3), tmp_path / "goes-on")  # its step 5 is better
     assert list(rows(two)) == [1, 2, 3, 4, 5, 6]
     # The best is that of step 2; the last that of step 4, in the schedule of all six.
@@ -123,8 +137,8 @@ def test_patience_ends_a_training_with_its_best(files, tmp_path, found, capsys):
     assert train(impatient(files), folder) == folder
 
 
-def test_the_count_is_kept_across_a_stop(files, tmp_path, found, monkeypatch):
-    whole, folder, add = train(impatient(files), tmp_path / "whole"), tmp_path / "parts", Figures.add
+def test_the_count_is_kept_across_a_stop(files, tmp_path, ended, found, monkeypatch):
+    whole, folder, add = ended[0], tmp_path / "parts", Figures.add
 
     def then_stopped(self, at, **values):
         add(self, at, **values)

@@ -1,5 +1,6 @@
 """The moving average of the weights: against the recurrence by hand, in every layout, over an interruption."""
 
+import functools
 import json
 import signal
 import subprocess
@@ -84,10 +85,16 @@ def test_two_replicas_average_as_one(files, tmp_path):
         assert np.median(np.abs(found - expected)) <= 1e-4
 
 
+@pytest.fixture(scope="module")
+def whole(files, tmp_path_factory):
+    """Layout -> an undisturbed training."""
+    folder = tmp_path_factory.mktemp("ema")
+    return functools.cache(lambda layout: train(files.config(ema=DECAY, log_every=1, layout=layout), folder / layout))
+
+
 @pytest.mark.parametrize("layout", ["slices", pytest.param("rows", marks=pytest.mark.slow)])
-def test_interrupted_and_called_again_it_ends_bitwise_the_same(files, tmp_path, monkeypatch, layout):
+def test_interrupted_and_called_again_it_ends_bitwise_the_same(files, tmp_path, monkeypatch, whole, layout):
     config = files.config(ema=DECAY, log_every=1, layout=layout)
-    whole = train(config, tmp_path / "whole")
     add = Figures.add
 
     def then_stopped(self, at, **values):
@@ -100,15 +107,14 @@ def test_interrupted_and_called_again_it_ends_bitwise_the_same(files, tmp_path, 
         with pytest.raises(KeyboardInterrupt):
             train(config, tmp_path / "parts")
     parts = train(config, tmp_path / "parts")
-    assert (parts / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
+    assert (parts / "model.safetensors").read_bytes() == (whole(layout) / "model.safetensors").read_bytes()
 
 
-def test_the_average_is_what_is_evaluated_and_kept(files, tmp_path, monkeypatch):
+def test_the_average_is_what_is_evaluated_and_kept(files, tmp_path, whole):
     """Of a training whose only evaluation is after the last step, the best is that step's average."""
     dev = {"dev_run": str(files.dev_run), "evaluate_every": 6, "dev_queries": 4, "dev_depth": 5}
     best = train(files.config(ema=DECAY, keep="best", **dev), tmp_path / "best")
-    last = train(files.config(ema=DECAY), tmp_path / "last")
-    assert (best / "model.safetensors").read_bytes() == (last / "model.safetensors").read_bytes()
+    assert (best / "model.safetensors").read_bytes() == (whole("slices") / "model.safetensors").read_bytes()
 
 
 @pytest.mark.parametrize("decay", [1.0, -0.1, float("nan")])

@@ -164,28 +164,17 @@ def last_step(folder):
     return json.loads(lines[-1])["step"] if lines else 0
 
 
-def torn(folder, step, what="data-00000-of-00001"):
-    path = folder / "checkpoints" / f"ckpt-{step}.{what}"
+def torn(folder, step):
+    path = folder / "checkpoints" / f"ckpt-{step}.data-00000-of-00001"
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
 
-@pytest.mark.parametrize("what", ["data-00000-of-00001", "index"])
-def test_a_torn_newest_checkpoint_falls_back_to_the_one_before(copy, config, finished, capsys, what):
-    torn(copy, 6, what)
+def test_a_torn_newest_checkpoint_falls_back_to_the_one_before(copy, config, finished, capsys):
+    torn(copy, 6)
     train(config, copy)
     said = capsys.readouterr().out
     assert "ckpt-6: the checkpoint is torn" in said and "resumes from step 4 (ckpt-4)" in said
     assert weights(copy) == weights(finished) and figures(copy) == figures(finished)
-
-
-def test_a_flipped_bit_is_torn_too(copy, config, finished, capsys):
-    path = copy / "checkpoints" / "ckpt-6.data-00000-of-00001"
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    path.write_bytes(content)
-    train(config, copy)
-    assert "resumes from step 4" in capsys.readouterr().out
-    assert weights(copy) == weights(finished)
 
 
 def test_with_no_whole_checkpoint_it_starts_afresh(copy, config, finished, capsys):
@@ -212,10 +201,6 @@ def test_the_best_on_the_dev_sample_is_kept(files, tmp_path):
     values = figures(folder, "dev_mrr_10")
     assert list(values) == [2, 4, 6] and all(0 <= value <= 1 for value in values.values())
     assert weights(folder) == weights(folder / "best")
-    first_best = max(values, key=values.get)
-    last = train(replace(config, keep="last", learning_rate=1e-2), tmp_path / "last")
-    assert figures(last, "dev_mrr_10") == values
-    assert (weights(last) == weights(folder)) == (first_best == 6)
 
 
 def test_the_best_by_ndcg_over_two_sets_is_kept(files, tmp_path, monkeypatch):
@@ -239,7 +224,8 @@ def test_the_best_by_ndcg_over_two_sets_is_kept(files, tmp_path, monkeypatch):
     assert set(json.loads((folder / "manifest.json").read_text())["inputs"]) >= {"dev_run", "dev_run:other"}
 
 
-@pytest.mark.parametrize("loss", ["lce", "hinge", "ce"])
+# Hinge reads the same logits as LCE, and `test_step` has its gradient.
+@pytest.mark.parametrize("loss", ["lce", "ce", pytest.param("hinge", marks=pytest.mark.slow)])
 def test_the_loss_falls_on_what_can_be_learned(files, tmp_path, loss):
     data = shutil.copytree(files.data, tmp_path / "easy")
     # What is relevant to any training query (p0 to p11) names acorns, and nothing else does.
@@ -256,15 +242,15 @@ def test_the_loss_falls_on_what_can_be_learned(files, tmp_path, loss):
     assert np.mean(losses[-5:]) < 0.6 * np.mean(losses[:5])
 
 
-def test_a_training_of_an_earlier_version_goes_on(files, tmp_path, monkeypatch, finished, config):
+def test_a_training_of_an_earlier_version_goes_on(copy, finished, config):
     """Its manifest lacks a setting that there was not yet, which was as it is by default."""
-    stopped_at(monkeypatch, config, tmp_path / "out", 3)
-    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    manifest = json.loads((copy / "manifest.json").read_text())
     assert manifest["config"].pop("deterministic") is False
-    (tmp_path / "out" / "manifest.json").write_text(json.dumps(manifest))
+    (copy / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(UserError, match="deterministic is False there and True here"):
-        open_manifest(tmp_path / "out", replace(config, deterministic=True), manifest["inputs"], {})
-    assert weights(train(config, tmp_path / "out")) == weights(finished)
+        open_manifest(copy, replace(config, deterministic=True), manifest["inputs"], {})
+    torn(copy, 6)  # so that steps are left
+    assert weights(train(config, copy)) == weights(finished)
 
 
 @pytest.mark.slow
@@ -298,7 +284,7 @@ def test_a_clock_that_jumps_changes_nothing(files, tmp_path, monkeypatch, finish
 def test_outside_the_main_thread_signals_are_left_alone(files, tmp_path):
     before = signal.getsignal(signal.SIGTERM)
     with ThreadPoolExecutor(1) as pool:
-        folder = pool.submit(train, files.config(steps=2), tmp_path / "out").result()
+        folder = pool.submit(train, files.config(steps=1), tmp_path / "out").result()
     assert (folder / "config.json").is_file() and signal.getsignal(signal.SIGTERM) == before
 
 
@@ -308,7 +294,7 @@ def spoilt(files, folder):
 
     shutil.copytree(files.backbone, folder)
     arrays = load_file(folder / "model.safetensors")
-    name = next(name for name in arrays if name.endswith("encoder.layer.1.output.dense.bias"))
+    name = next(name for name in arrays if name.endswith("encoder.layer.0.output.dense.bias"))
     save_file({**arrays, name: np.full_like(arrays[name], np.nan)}, folder / "model.safetensors", {"format": "pt"})
     return str(folder)
 
@@ -347,9 +333,8 @@ def test_weights_that_are_no_numbers_are_never_the_result(files, tmp_path, monke
     assert not (tmp_path / "out" / "model.safetensors").exists() and not (tmp_path / "out" / "config.json").exists()
 
 
-def test_a_finished_training_without_its_weights_is_not_taken_for_one(files, tmp_path):
-    config = files.config(steps=1)
-    folder = train(config, tmp_path / "out")
+def test_a_finished_training_without_its_weights_is_not_taken_for_one(finished, config, tmp_path):
+    folder = shutil.copytree(finished, tmp_path / "out")
     (folder / "model.safetensors").unlink()
     with pytest.raises(UserError, match="out: .*model.safetensors"):
         train(config, folder)

@@ -1,7 +1,8 @@
-"""The memory of a GPU, as a stand-in for nvidia-smi reports it."""
+"""The memory of a GPU, as a stand-in for nvidia-smi reports it, and a task's share of the machine's."""
 
 import pytest
 
+from lce_tf.foundation.footprint import machine_bytes
 from lce_tf.training.memory import device_bytes
 
 # Two cards of 16 and 80 GiB.
@@ -26,3 +27,9 @@ def test_the_memory_is_that_of_the_first_visible_card(tmp_path, monkeypatch, cap
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
     assert device_bytes() == gib << 30
     assert ("8 GiB are assumed" in capsys.readouterr().err) == (gib == 8)
+
+
+def test_tasks_that_run_at_once_share_the_machine_s(monkeypatch):
+    whole = device_bytes()
+    monkeypatch.setenv("LCE_TASKS_AT_ONCE", "2")
+    assert whole == machine_bytes() and device_bytes() == whole // 2

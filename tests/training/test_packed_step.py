@@ -17,7 +17,11 @@ GROUPS, GROUP = 8, 4
 
 
 class Steps:
-    """The same model, batch and optimiser, to be stepped in either layout."""
+    """The same model, batch and optimiser, to be stepped in either layout.
+
+    Attributes:
+        fed: the batches of the last packed step, to take another of.
+    """
 
     def __init__(self, files, precision="float32", backbone=None, devices=1, windows=1):
         from lce_tf.losses import LOSSES
@@ -26,7 +30,7 @@ class Steps:
         from lce_tf.model.precision import PRECISIONS
         from lce_tf.training.strategies import make_strategy
 
-        settings = {"group": GROUP, "batch": GROUPS, "backbone": str(backbone or files.backbone)}
+        settings = {"group": GROUP, "batch": GROUPS, "backbone": str(backbone or files.two_layers)}
         if windows > 1:
             settings |= {"passage_length": 6, "stride": 3, "windows": windows}
         self.config = files.config(**settings)
@@ -101,8 +105,8 @@ class Steps:
             whole=batches.whole,
             xla=xla,
         )
-        feed = self.feed(batches)
-        taken = [step(feed) for _ in range(steps)]
+        self.fed = self.feed(batches)
+        taken = [step(self.fed) for _ in range(steps)]
         return [[float(value) for value in one[:3]] for one in taken], self.moments(optimizer), step
 
 
@@ -112,35 +116,64 @@ def close(found, expected):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5 * largest)
 
 
+@pytest.fixture(scope="module")
+def of_slices(files):
+    """The model without dropout, with the figures and moments of two steps in the sliced layout."""
+    steps = Steps(files)
+    return steps, *steps.sliced(steps=2)
+
+
 @pytest.mark.parametrize(
     ("parts", "whole", "width", "xla"),
-    [(1, True, None, False), (1, True, 32, True), (4, False, None, False), (4, True, None, False), (2, True, 32, True)],
+    [
+        (1, True, None, False),
+        # The program of a part is that of a loop over parts, which is compiled below.
+        pytest.param(1, True, 32, True, marks=pytest.mark.slow),
+        (4, False, None, False),
+        (4, True, None, False),
+        (2, True, 32, True),
+    ],
 )
-def test_steps_are_those_of_the_sliced_layout(files, parts, whole, width, xla):
-    steps = Steps(files)
-    figures, moments = steps.sliced(steps=2)
-    found, after, _ = steps.packed(parts, width, steps=2, xla=xla, whole=whole)
+def test_steps_are_those_of_the_sliced_layout(of_slices, monkeypatch, parts, whole, width, xla):
+    from lce_tf.model.packed import PackedModel
+
+    traced, logits = [], PackedModel.logits
+    monkeypatch.setattr(PackedModel, "logits", lambda *given: traced.append(given) or logits(*given))
+    steps, figures, moments = of_slices
+    found, after, step = steps.packed(parts, width, steps=2, xla=xla, whole=whole)
+    np.testing.assert_allclose(found, figures, rtol=2e-5)
+    close(after, moments)
+    # The second step runs the first one's program. Parts of whole groups are computed once, others twice.
+    assert step.programs == 1 and len(traced) == (1 if whole else 2)
+
+
+@pytest.fixture(scope="module")
+def masked(files):
+    """The model with dropout, with the figures and moments of a packed step."""
+    steps = Steps(files, backbone=files.with_dropout)
+    return steps, *steps.packed()[:2]
+
+
+@pytest.mark.parametrize(("parts", "width", "whole"), [(1, 32, True), (4, None, False), (4, None, True)])
+def test_dropout_masks_are_the_same_in_any_parts_and_rows(masked, parts, width, whole):
+    steps, figures, moments = masked
+    found, after, _ = steps.packed(parts, width, whole=whole)
     np.testing.assert_allclose(found, figures, rtol=2e-5)
     close(after, moments)
 
 
-def test_dropout_masks_are_the_same_in_any_parts_and_rows(files):
-    steps = Steps(files, backbone=files.with_dropout)
-    figures, moments, _ = steps.packed(steps=2)
-    assert figures[0][0] != pytest.approx(steps.sliced()[0][0][0], rel=1e-3)  # masks there are
-    for parts, width, whole in ((1, 32, True), (4, None, False), (4, None, True)):
-        found, after, _ = steps.packed(parts, width, steps=2, whole=whole)
+def test_dropout_masks_are_not_those_of_slices(masked):
+    steps, figures, _ = masked
+    assert figures[0][0] != pytest.approx(steps.sliced()[0][0][0], rel=1e-3)
+
+
+def test_windows_that_a_document_has_not_count_for_nothing(files):
+    steps = Steps(files, backbone=files.backbone, windows=3)
+    figures, moments = steps.sliced()
+    for whole in (False, True):
+        found, after, _ = steps.packed(parts=2, whole=whole)
         np.testing.assert_allclose(found, figures, rtol=2e-5)
         close(after, moments)
-
-
-@pytest.mark.parametrize("whole", [False, True])
-def test_windows_that_a_document_has_not_count_for_nothing(files, whole):
-    steps = Steps(files, windows=3)
-    figures, moments = steps.sliced()
-    found, after, _ = steps.packed(parts=2, whole=whole)
-    np.testing.assert_allclose(found, figures, rtol=2e-5)
-    close(after, moments)
 
 
 TWO = """
@@ -166,47 +199,39 @@ def test_two_replicas_take_the_step_of_one(tmp_path):
 
 
 def test_a_gradient_that_is_no_number_changes_no_weight_and_halves_the_loss_scale(files):
-    steps = Steps(files, precision="mixed_float16")
+    steps = Steps(files, precision="mixed_float16", backbone=files.backbone)
     optimizer = steps.optimizer()
     optimizer._loss_scale.current_loss_scale.assign(2.0**30)
-    figures, moments, _ = steps.packed(optimizer=optimizer)
+    figures, moments, step = steps.packed(optimizer=optimizer)
     assert not np.isfinite(figures[0][1]) and not any(part.any() for part in moments)
     assert float(optimizer.loss_scale) == 2.0**29 and int(optimizer.inner_optimizer.iterations) == 1
     assert all((a == b).all() for a, b in zip(steps.weights, steps.start, strict=True))
     optimizer._loss_scale.current_loss_scale.assign(256.0)
     optimizer._loss_scale.counter.assign(1999)
-    figures, _, _ = steps.packed(optimizer=optimizer)
-    assert np.isfinite(figures[0][1]) and float(optimizer.loss_scale) == 512.0
+    assert np.isfinite(step(steps.fed).norm) and float(optimizer.loss_scale) == 512.0
     assert int(optimizer.inner_optimizer.iterations) == 2 and int(optimizer._loss_scale.counter) == 0
     assert any((a != b).any() for a, b in zip(steps.weights, steps.start, strict=True))
 
 
-def test_each_size_is_traced_once(files):
-    assert Steps(files).packed(steps=3)[2].programs == 1
+@pytest.fixture(scope="module")
+def r_dropped(masked):
+    """Figures and moments of a packed step with R-Drop, all pairs at once."""
+    return masked[0].packed(r_drop=1.0)[:2]
 
 
-def test_r_drop_compares_two_masks(files):
-    steps = Steps(files, backbone=files.with_dropout)
-    plain, whole = steps.packed()[0], steps.packed(r_drop=1.0)
-    assert whole[0][0][0] > plain[0][0]
-    for groups_whole in (False, True):
-        in_parts = steps.packed(parts=4, r_drop=1.0, whole=groups_whole)
-        np.testing.assert_allclose(in_parts[0], whole[0], rtol=2e-5)
-        close(in_parts[1], whole[1])
-
-
-@pytest.mark.parametrize(("whole", "passes"), [(True, 1), (False, 2)])
-def test_parts_of_whole_groups_are_computed_once(files, monkeypatch, whole, passes):
-    from lce_tf.model.packed import PackedModel
-
-    traced, logits = [], PackedModel.logits
-    monkeypatch.setattr(PackedModel, "logits", lambda *given: traced.append(given) or logits(*given))
-    Steps(files).packed(parts=4, whole=whole)
-    assert len(traced) == passes
+# Parts of whole groups are computed as all groups at once are.
+@pytest.mark.parametrize("whole", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_r_drop_compares_two_masks(masked, r_dropped, whole):
+    steps, plain, _ = masked
+    figures, moments = r_dropped
+    assert figures[0][0] > plain[0][0]
+    found, after, _ = steps.packed(parts=4, r_drop=1.0, whole=whole)
+    np.testing.assert_allclose(found, figures, rtol=2e-5)
+    close(after, moments)
 
 
 def test_weight_decay_and_clipping_are_those_of_the_sliced_layout(files):
-    steps = Steps(files)
+    steps = Steps(files, backbone=files.backbone)
     figures, moments = steps.sliced(clip_norm=0.05, weight_decay=0.3, rate=1e-2)
     sliced = steps.weights
     packed = steps.packed(optimizer=steps.optimizer(1e-2, weight_decay=0.3), clip_norm=0.05)

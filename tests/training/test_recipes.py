@@ -193,7 +193,7 @@ def test_float16_scores_tie():
     assert len(set(scores_of(logits).tolist())) == 2
 
 
-@pytest.mark.parametrize("loss", ["ce", "lce"])
+@pytest.mark.parametrize("loss", ["lce", pytest.param("ce", marks=pytest.mark.slow)])
 def test_the_released_recipe_trains_and_reranks(files, tmp_path, loss):
     from lce_tf.model import checkpoint
     from lce_tf.reranking.rerank import RerankConfig, rerank

@@ -31,7 +31,7 @@ class Parts:
         from lce_tf.training.strategies import make_strategy
         from lce_tf.training.update import AdamUpdate
 
-        backbone = str(files.with_dropout if dropout else files.backbone)
+        backbone = str(files.with_dropout if dropout else files.two_layers)
         self.config = config = files.config(loss=loss, batch=GROUPS, backbone=backbone, **settings)
         self.inputs, layer = read_inputs(config), LOSSES[loss]()
         strategy, precision = make_strategy("one_device"), PRECISIONS["float32"]
@@ -117,7 +117,8 @@ def test_the_loss_is_that_of_the_best_windows_by_hand(files, loss, monkeypatch):
     assert abs(parts.loss() - Parts(files, loss, passage_length=4).loss()) > 1e-2
 
 
-@pytest.mark.parametrize("loss", ["lce", "ce"])
+# `test_replay` has the pairs of cross-entropy.
+@pytest.mark.parametrize("loss", ["lce", pytest.param("ce", marks=pytest.mark.slow)])
 def test_replayed_gradients_are_those_of_one_pass(files, loss):
     once, replayed = (
         Parts(files, loss, counts, dropout=True, slices=3, **WINDOWS).gradients() for counts in (None, [1, 2])
