@@ -1,4 +1,4 @@
-"""What is left, reckoned by hand."""
+"""What is left, reckoned by hand; `test_replicate` has what a table says of it."""
 
 from lce_tf.foundation.disk import PRODUCT
 from lce_tf.foundation.steps import record_of
@@ -44,13 +44,3 @@ def test_what_has_not_begun_is_named(tmp_path):
 def test_nothing_known_and_nothing_left(tmp_path):
     assert planned(tmp_path, ("train", "ce", 10, None)).remaining() == "0 of 1 products are there"
     assert planned(tmp_path, ("train", "ce", 10, 10)).remaining() == "1 of 1 products are there"
-
-
-def test_a_table_says_it(preset, tmp_path, capsys):
-    from lce_tf.paper.rows import TABLE2
-    from lce_tf.replication.replicate import replicate
-
-    replicate(TABLE2, preset.override(queries=3), tmp_path)
-    said = [line for line in capsys.readouterr().out.splitlines() if "products are there" in line]
-    assert len(said) == 10 and said[0].startswith("1 of 10") and said[-1] == "10 of 10 products are there"
-    assert "left" in said[-2]

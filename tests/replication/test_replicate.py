@@ -1,5 +1,7 @@
 """A table from end to end with a tiny random model: every step is the real one, the rows are some of Table 1's."""
 
+import contextlib
+import io
 import json
 from dataclasses import replace
 
@@ -19,12 +21,14 @@ ROWS = Table(1, TABLE1.title, TABLE1.source, tuple(replace(TABLE1.row(i), paper=
 
 @pytest.fixture(scope="module")
 def table(preset, tmp_path_factory):
+    """(report, folder, what was printed)."""
     folder = tmp_path_factory.mktemp("table") / "runs"
-    return replicate(ROWS, preset, folder), folder
+    with contextlib.redirect_stdout(io.StringIO()) as said:
+        return replicate(ROWS, preset, folder), folder, said.getvalue()
 
 
 def test_all_files_and_rows_are_there(table):
-    report, folder = table
+    report, folder, _ = table
     assert all((folder / f"table1.{suffix}").stat().st_size > 1000 for suffix in SUFFIXES)
     found = json.loads((folder / "table1.json").read_text())
     statuses = {row["label"]: row["status"] for row in found["rows"]}
@@ -35,6 +39,12 @@ def test_all_files_and_rows_are_there(table):
     assert (setting["queries"], setting["depth"], setting["steps"], setting["backbone"]) == (15, 8, 2, "tiny")
     assert "monoELECTRA" not in str([row["model"] for row in found["rows"] if row["status"] == "measured"])
     assert report.markdown() == (folder / "table1.md").read_text()
+
+
+def test_what_is_left_is_said_as_products_are_made(table):
+    said = [line for line in table[2].splitlines() if "products are there" in line]
+    assert len(said) == 8 and said[0].startswith("1 of 8") and said[-1] == "8 of 8 products are there"
+    assert "left" in said[-2]
 
 
 def test_every_product_has_its_record(table):
