@@ -42,9 +42,19 @@ def test_a_command_is_a_module_and_can_be_called_whichever_is_imported_first(cod
     assert printed("-c", f"{code}; {check}; {called}") == ("config output\nTrue True\n")
 
 
-@pytest.mark.parametrize("program", ["train", "rerank", "retrieve", "evaluate", "merge", "export"])
-def test_python_dash_m_still_works(program):
-    assert "usage: " in printed("-m", f"lce_tf.{program}", "--help")
+# As `python -m` runs each of them, in one process.
+HELP = """
+import contextlib, runpy, sys
+sys.argv[1:] = ["--help"]
+for program in ("train", "rerank", "retrieve", "evaluate", "merge", "export"):
+    with contextlib.suppress(SystemExit):
+        runpy.run_module(f"lce_tf.{program}", run_name="__main__", alter_sys=True)
+"""
+
+
+def test_python_dash_m_still_works():
+    assert "usage: " in printed("-m", "lce_tf.merge", "--help")
+    assert printed("-c", HELP).count("usage: ") == 6
 
 
 def test_calling_a_command_calls_its_function(tmp_path):

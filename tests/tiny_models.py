@@ -1,5 +1,6 @@
 """A tiny random cross-encoder of every family, as transformers' own classes make and score it."""
 
+import functools
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,8 +120,12 @@ def save_answers(folder: Path) -> None:
     Tokenizer(models.WordLevel(words, unk_token="w0")).save(str(folder / "tokenizer.json"))
 
 
+@functools.cache
 def tiny(name: str) -> Tiny:
-    """The model of that name in `MODELS`, with every parameter random, also those that start as zeros and ones."""
+    """The model of that name in `MODELS`, with every parameter random, also those that start as zeros and ones.
+
+    It is made once for all tests of a process, which must leave it as it is.
+    """
     import torch
     import transformers
 

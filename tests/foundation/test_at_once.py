@@ -15,7 +15,6 @@ from lce_tf.foundation import at_once
 from lce_tf.foundation.at_once import Task, beside_each_other, jobs_here, run_at_once
 from lce_tf.foundation.footprint import Footprint
 from lce_tf.foundation.progress import Progress
-from lce_tf.training.memory import device_bytes
 
 ROOT = Path(__file__).parents[2]
 # Two tasks that end on SIGTERM alone, each of which says in a file that it has begun.
@@ -32,7 +31,7 @@ sys.exit(guarded(run_at_once, [Task(name, endless, (sys.argv[1], name)) for name
 
 def says_its_cores(file):
     print("cores", *sorted(os.sched_getaffinity(0)))
-    print(beside_each_other(), "at once, with", device_bytes(), "bytes")
+    print(beside_each_other(), "at once")
     print("and a line without an end", end="")
     Path(file).touch()
 
@@ -77,7 +76,7 @@ def test_each_has_its_own_cores_and_its_lines_its_name(tmp_path, capfd):
     assert {f"{name}: and a line without an end" for name in "ab"} <= set(lines)
     assert lines.count("one has ended") == 2
     assert beside_each_other() == 1
-    assert {f"{name}: 2 at once, with {device_bytes() // 2} bytes" for name in "ab"} <= set(lines)
+    assert {f"{name}: 2 at once" for name in "ab"} <= set(lines)
 
 
 def test_a_fault_is_raised_when_those_beside_it_have_ended(tmp_path, capfd):

@@ -21,8 +21,6 @@ from lce_tf.tokens.lengths import Lengths
 from lce_tf.tokens.rows import PackedPairs, best_fit
 from tests.tiny_models import ANSWERS, LENGTHS, MODELS, TYPE_0_LENGTHS, scored, tiny
 
-TINY: dict = {}
-
 
 @pytest.fixture(params=MODELS)
 def name(request):
@@ -31,9 +29,7 @@ def name(request):
 
 @pytest.fixture
 def one(name):
-    if name not in TINY:
-        TINY[name] = tiny(name)
-    return TINY[name]
+    return tiny(name)
 
 
 @pytest.fixture
