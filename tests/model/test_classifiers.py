@@ -204,7 +204,7 @@ def test_settings_that_are_no_object(copied):
     ("file", "values", "words"),
     [
         ("1_Pooling/config.json", {"pooling_mode": ["cls", "mean"]}, "pools by 'cls,mean'; known are cls and mean"),
-        ("1_Pooling/config.json", {"pooling_mode": {"a": 1}}, "modules.json: it, or a file of its modules, holds a va"),
+        ("1_Pooling/config.json", {"pooling_mode": {"a": 1}}, "pools by 'a'; known are cls and mean"),
         ("2_Dense/config.json", {"out_features": []}, "modules.json: it, or a file of its modules, holds a value that"),
         ("sentence_bert_config.json", {"processing_kwargs": {"text": 3}}, "modules.json: it, or a file of its modules"),
         ("tokenizer_config.json", {"model_max_length": "512"}, "its settings limit a pair to '512' tokens; write a"),
