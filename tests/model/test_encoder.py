@@ -41,13 +41,13 @@ BASE = {"embedding_size": 768, "hidden_size": 768, "num_attention_heads": 12, "i
 @pytest.mark.parametrize(
     "name, sizes",
     [
-        ("ElectraModel", {**SMALL, "num_hidden_layers": 12, "vocab_size": 1000, "max_position_embeddings": 512}),
+        ("ElectraModel", {**SMALL, "num_hidden_layers": 4, "vocab_size": 1000, "max_position_embeddings": 512}),
         ("ElectraModel", {**BASE, "num_hidden_layers": 2, "vocab_size": 1000, "max_position_embeddings": 512}),
         ("BertModel", {}),
         ("ElectraModel", {"num_hidden_layers": 1}),
         ("BertModel", {"type_vocab_size": 3, "layer_norm_eps": 1e-5}),
     ],
-    ids=["electra-small", "electra-base-2-layers", "bert-tiny", "one-layer", "bert-other-rates"],
+    ids=["electra-small-4-layers", "electra-base-2-layers", "bert-tiny", "one-layer", "bert-other-rates"],
 )
 def test_equals_pytorch(name, sizes, tmp_path, hf_model, batch, reference):
     model = hf_model(name, **sizes)
