@@ -24,6 +24,7 @@ def pytest_configure(config):
     _scratch = tempfile.mkdtemp(prefix="lce_tf_tests_")
     kept_cache = os.environ.get("LCE_TEST_CACHE")
     clean(os.environ)
+    gc.set_threshold(200_000, 50, 50)  # tracing makes so many objects that looking for garbage took a sixth of the time
     os.environ["LCE_CACHE"] = kept_cache or os.path.join(_scratch, "cache")
     os.environ["IR_DATASETS_HOME"] = os.path.join(_scratch, "ir_datasets")
     os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
