@@ -59,6 +59,8 @@ def teach(folder: Path) -> None:
         query, _, passage, *_ = line.split()
         rows.append(f"{query} Q0 {passage} 1 {9 if (query, passage) in positives else place % 9} t\n")
     (folder / "teacher.train.trec").write_text("".join(rows))
+    for suffix in (".json", ".scores.npz"):  # the records of the run that was written before
+        (folder / f"teacher.train.trec{suffix}").unlink()
 
 
 @pytest.mark.slow

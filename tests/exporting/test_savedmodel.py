@@ -138,7 +138,8 @@ def test_a_process_of_its_own_needs_tensorflow_and_its_text_operations_only(real
         "print(json.dumps(out['score'].numpy().tolist()))\n"
     )
     command = [sys.executable, "-c", program]
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    ours = ("PYTHONPATH", "TF_USE_LEGACY_KERAS")
+    environment = {name: value for name, value in os.environ.items() if name not in ours}
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     expected = Reranker.load(folder, "tensorflow", "float32").score(pairs)
