@@ -136,7 +136,10 @@ def encoding(folder: Path, pooling: str | None = None, similarity: str | None = 
     prompts = settings["prompts"] if isinstance(settings.get("prompts"), dict) else {}
     names = {"query": ("query",), "passage": ("document", "passage", "corpus")}  # as encode_query, encode_document
     found = {kind: next((str(prompts[name]) for name in of if prompts.get(name)), "") for kind, of in names.items()}
-    if similarity is None and settings.get("similarity_fn_name") == "dot" and "Normalize" not in dict(listed):
+    named = settings.get("similarity_fn_name")
+    if similarity is None and named not in (None, "cosine", "dot"):
+        raise UserError(f"{folder / SETTINGS_FILE}: compares vectors by {named!r}; give --similarity cosine or dot")
+    if similarity is None and named == "dot" and "Normalize" not in dict(listed):
         similarity = "dot"
     return Encoding(pooling or "mean", similarity or "cosine", found if any(found.values()) else {})
 

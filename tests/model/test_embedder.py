@@ -108,6 +108,19 @@ def test_an_encoder_with_a_further_layer_is_refused(tmp_path, hf_model):
         Embedder.load(str(tmp_path), "mean")
 
 
+def test_vectors_compared_in_another_way_are_refused_unless_one_is_given(tmp_path, hf_model):
+    hf_model("BertModel", vocab_size=30522, max_position_embeddings=40).save_pretrained(tmp_path)
+    for name in ("vocab.txt", "tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(hub.locate("minilm") / name, tmp_path)
+    (tmp_path / "modules.json").write_text(
+        json.dumps([{"type": "sentence_transformers.models.Transformer", "path": ""}])
+    )
+    (tmp_path / "config_sentence_transformers.json").write_text('{"similarity_fn_name": "euclidean"}')
+    with pytest.raises(UserError, match="compares vectors by 'euclidean'; give --similarity cosine or dot"):
+        Embedder.load(str(tmp_path), max_length=40)
+    assert "-mean-dot-40" in Embedder.load(str(tmp_path), similarity="dot", max_length=40).key
+
+
 def test_order_is_restored_over_batches(minilm, monkeypatch):
     monkeypatch.setattr("lce_tf.model.embedder.TOKENS", 40)
     together = minilm(TEXTS)
