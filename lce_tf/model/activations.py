@@ -13,12 +13,10 @@ def gelu(x: tf.Tensor):
     CPU than the automatic one.
     """
     below = 0.5 + 0.5 * tf.math.erf(x * math.sqrt(0.5))
-
-    def gradient(upstream):
-        density = tf.exp(-0.5 * tf.square(x)) * (1 / math.sqrt(2 * math.pi))
-        return upstream * (below + x * density)
-
-    return x * below, gradient
+    density = tf.exp(-0.5 * tf.square(x)) * (1 / math.sqrt(2 * math.pi))
+    # The only tensor that is kept for the gradient. Without a gradient it is not computed.
+    derivative = below + x * density
+    return x * below, lambda upstream: upstream * derivative
 
 
 def gelu_tanh(x: tf.Tensor) -> tf.Tensor:

@@ -66,7 +66,7 @@ class Embedder:
             return tf.math.l2_normalize(result, axis=-1) if similarity == "cosine" else result
 
         signature = [tf.TensorSpec([None, None], tf.int32), tf.TensorSpec([None], tf.int32)]
-        self._vectors = tf.function(vectors, input_signature=signature)
+        self._vectors = tf.function(vectors, signature, autograph=False)
         self._size, self._positions = encoder.config.hidden_size, encoder.config.positions
 
     @classmethod

@@ -29,9 +29,10 @@ def filled(model: tf.Module) -> contextlib.AbstractContextManager[None]:
 
 
 def unpadded(model: tf.Module) -> contextlib.AbstractContextManager[None]:
-    """Context in which a model's dense layers and norms are traced for the real tokens alone, not for padding.
+    """Context in which a model's dense layers and norms are traced for real tokens, with fewer than 32 of padding.
 
-    Only attention then computes padding. The number of tokens is known at run time, so XLA cannot compile this form.
+    Only attention then computes all padding. The number of tokens is known at run time, so XLA cannot compile this
+    form.
     """
     return _having([model.encoder], "unpadded", True)
 

@@ -68,7 +68,7 @@ def save_openvino(model, logits: Callable, signature: list, path: Path) -> None:
     openvino = openvino_runtime()
     module = tf.Module()
     module.model = model
-    module.serve = tf.function(lambda *inputs: {"logits": logits(*inputs)}, input_signature=signature)
+    module.serve = tf.function(lambda *inputs: {"logits": logits(*inputs)}, input_signature=signature, autograph=False)
     with tempfile.TemporaryDirectory(dir=scratch_place()) as saved, plain(model):
         tf.saved_model.save(module, saved, signatures={"serving_default": module.serve})
         converted = openvino.convert_model(saved)

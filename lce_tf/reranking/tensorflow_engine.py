@@ -54,7 +54,7 @@ class TensorFlowEngine(Engine):
             with contextlib.nullcontext() if accelerated or xla else filled(model):
                 return model.logits(*packed)
 
-        self._logits = tf.function(logits, input_signature=signature, jit_compile=xla or None)
+        self._logits = tf.function(logits, signature, autograph=False, jit_compile=xla or None)
 
     def batches(self, packer: Packer, query_rows: np.ndarray, passage_rows: np.ndarray) -> Batches:
         return by_width(packer, query_rows, passage_rows, self.tokens, self._fill)

@@ -62,7 +62,9 @@ class Objective:
             kept = hardest_members(self.scoring.score(grouped[0]), labels, self.counted)
             grouped = [tf.gather(part, kept, batch_dims=1) for part in grouped]
             labels = tf.gather(labels, kept, batch_dims=1)
-        losses = tf.add_n([self.loss(part, labels) for part in grouped]) / len(grouped)
+        # Steps are traced without AutoGraph, since converting the model takes seconds; a user's loss may need it.
+        loss = tf.function(self.loss)
+        losses = tf.add_n([loss(part, labels) for part in grouped]) / len(grouped)
         if self.r_drop:
             # Half of equation 4 of Liang et al. 2021: the mean of two losses, and weight / 4 of both divergences.
             losses += self.r_drop / 4 * divergence(*map(self.loss.log_shares, grouped))

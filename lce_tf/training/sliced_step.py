@@ -49,9 +49,10 @@ class SlicedStep(Step):
         packed = [tf.TensorSpec([None, None], tf.int32), *[tf.TensorSpec([None], tf.int32)] * 2]
         compiled = {"jit_compile": True} if xla else {}
         self.form = contextlib.nullcontext if xla or device_kind() != "cpu" else functools.partial(unpadded, model)
-        self._forward = tf.function(self._logits, input_signature=[*packed, tf.TensorSpec([2], tf.int32)], **compiled)
+        self._forward = tf.function(self._logits, [*packed, tf.TensorSpec([2], tf.int32)], autograph=False, **compiled)
         # Inlined into a loop, sums of a weight's gradients would become temporary variables, which iterations share.
-        self._replay = tf.function(self._differentiated, experimental_attributes={"_noinline": True}, **compiled)
+        apart = {"experimental_attributes": {"_noinline": True}}
+        self._replay = tf.function(self._differentiated, autograph=False, **apart, **compiled)
 
     def __call__(self, feed, stop: bool | None = None) -> Taken:
         """See `Step`."""
@@ -59,7 +60,7 @@ class SlicedStep(Step):
 
     # The iterator is read in here because its element's lengths are open: a batch passed in would be traced again for
     # every combination of lengths.
-    @tf.function
+    @tf.function(autograph=False)
     def _taken(self, feed, stop) -> Taken:
         return self._on_replicas(next(feed), stop)
 

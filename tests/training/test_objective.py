@@ -43,6 +43,25 @@ def test_the_loss_is_the_mean_over_the_global_batch():
     assert gradient == pytest.approx(np.array(expected) / 2, abs=1e-6)
 
 
+def test_a_loss_may_branch_on_tensors_in_python():
+    import tensorflow as tf
+
+    from lce_tf.losses.base import RankingLoss
+    from lce_tf.training.objective import Objective
+
+    class Branching(RankingLoss):
+        def call(self, logits, labels):
+            if tf.reduce_max(logits) > 2:
+                return logits[:, 0, 0]
+            return 10 + logits[:, 0, 0]
+
+    objective = Objective(Branching(), Scoring(), len(LABELS))
+    step = tf.function(lambda *given: objective(*given)[0], autograph=False)  # as steps are traced
+    labels, order = tf.constant(LABELS), tf.constant(ORDER)
+    assert float(step([tf.constant(LOGITS)], labels, order)) == 1.0  # the mean of 0 and 2
+    assert float(step([tf.constant(LOGITS) / 2], labels, order)) == 10.5
+
+
 def test_only_the_hardest_negatives_count():
     value, spread, (gradient,) = measured(counted=3)
     # Left: 0 against 3 and 2, and 2 against 0 and 1. The spread is that of the whole groups.
