@@ -12,10 +12,11 @@ from lce_tf.data.formats import add_format_option
 from lce_tf.data.hashes import file_sha256
 from lce_tf.data.spared import spare_inputs
 from lce_tf.foundation.arguments import command_main, none_or_more, parser_for
+from lce_tf.foundation.disk import NEGATIVES
 from lce_tf.foundation.files import write_json
 from lce_tf.foundation.settings import add_options
 from lce_tf.groups.audit import Audit, audit
-from lce_tf.hard_negatives.records import EXAMPLES, examples_text, read_record, summary
+from lce_tf.hard_negatives.records import EXAMPLES, examples_text, read_record, record_file, summary
 from lce_tf.losses import LOSSES
 from lce_tf.training.config import TrainConfig
 
@@ -54,8 +55,10 @@ def _main(arguments: argparse.Namespace) -> None:
     record = read_record(config.run, file_sha256(config.run))
     print(found.text())
     if record:
-        print(f"\nwhat lce negatives made {config.run} of:\n{summary(record)}")
-        if shown := examples_text(record, examples):
+        with NEGATIVES.reading(record_file(config.run)):
+            counts, shown = summary(record), examples_text(record, examples)
+        print(f"\nwhat lce negatives made {config.run} of:\n{counts}")
+        if shown:
             print(f"\n{shown}")
     if file is not None:
         removed = {"negatives": record} if record else {}

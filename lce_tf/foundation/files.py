@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import glob
 import hashlib
 import json
 import os
@@ -9,6 +10,7 @@ import shutil
 import sys
 import tarfile
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +21,9 @@ from lce_tf.foundation.homes import cache_place
 
 if TYPE_CHECKING:
     import numpy as np
+
+# Seconds without a write after which a temporary folder counts as left by a killed process.
+_ABANDONED = 24 * 3600
 
 
 def cache_dir() -> Path:
@@ -207,6 +212,7 @@ def built_folder(path: str | Path) -> Iterator[Path]:
         raise UserError(f"{path}: is a stream; name a folder to write")
     path = destination(path)
     make_folder(path.parent)
+    _remove_abandoned(path)
     try:
         temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part"))
     except OSError as error:
@@ -230,6 +236,15 @@ def built_folder(path: str | Path) -> Iterator[Path]:
         raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _remove_abandoned(path: Path) -> None:
+    """Removes the temporary folders that killed processes left when they built `path`."""
+    for folder in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
+        with contextlib.suppress(OSError):  # another process may be removing it, too
+            written_last = max(one.stat().st_mtime for one in (folder, *folder.rglob("*")))
+            if folder.is_dir() and time.time() - written_last > _ABANDONED:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextlib.contextmanager

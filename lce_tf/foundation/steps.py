@@ -18,6 +18,17 @@ def record_of(product: Path) -> Path:
     return product.with_name(f"{product.name}.made.json")
 
 
+def product_record(product: Path) -> dict[str, Any]:
+    """The record of a product that was made: its `settings`, and the `seconds` that making it took.
+
+    Raises:
+        UserError: the record cannot be read, or lacks them, as one that was edited may.
+    """
+    facts = PRODUCT.read(record_of(product))
+    with PRODUCT.reading(record_of(product)):
+        return {**facts, "settings": dict(facts["settings"]), "seconds": float(facts["seconds"])}
+
+
 def changed(settings: Mapping[str, Any], recorded: Mapping[str, Any], assumed: Mapping[str, Any]) -> str | None:
     """The first setting that differs from the record, as "NAME RECORDED, not WANTED"; None if all agree.
 
@@ -64,7 +75,7 @@ def make_once(product: Path, settings: Mapping[str, Any], make: Callable[[], Any
     """
     settings = _in_json(settings)
     if is_made(product):
-        before = PRODUCT.read(record_of(product))
+        before = product_record(product)
         refuse_changed(product, settings, before["settings"], assumed)
         return before["seconds"]
     seconds = _timed(make)
@@ -89,7 +100,7 @@ def renew(
     settings = _in_json(settings)
     if is_made(product):
         with contextlib.suppress(UserError):
-            before = PRODUCT.read(record_of(product))
+            before = product_record(product)
             whole()
             if (before["settings"], before.get("sha256")) == (settings, sha256_of(product)):
                 return False
@@ -170,4 +181,4 @@ class Steps:
 
     def seconds(self, name: str) -> float:
         """Seconds that making the product `name` took, in this call or an earlier one."""
-        return PRODUCT.read(record_of(self.folder / name))["seconds"]
+        return product_record(self.folder / name)["seconds"]

@@ -6,6 +6,7 @@ from pathlib import Path
 from lce_tf.data.hashes import file_sha256
 from lce_tf.errors import UserError
 from lce_tf.foundation.arguments import numbers
+from lce_tf.foundation.disk import PRODUCT
 from lce_tf.foundation.files import read_json, write_json, written
 from lce_tf.foundation.settings import check, setting
 from lce_tf.foundation.steps import Steps
@@ -115,15 +116,15 @@ def _table(config: DistilConfig, steps: Steps, models: list[Model]) -> str:
     settings = {model.name: checkpoint.identity(model.folder) for model in models}
     settings |= {**asdict(config.scoring), "run_sha256": file_sha256(config.training.dev_run)}
     name = f"rates-{'-'.join(map(str, config.layers))}.json"
-    timed = read_json(
-        steps.make(name, settings, lambda path: write_json(path, rates(models, config.training, config.scoring)))
-    )
-    per_second = timed["pairs_per_second"]
-    columns = {
-        "pairs/s": {name: f"{rate:.0f}" for name, rate in per_second.items()},
-        "rate": {name: f"{rate / per_second['teacher']:.2f}×" for name, rate in per_second.items()},
-    }
-    about = f"Rates on {timed['pairs']} pairs by {timed['engine']} in {timed['precision']}, {timed['processor']}."
+    file = steps.make(name, settings, lambda path: write_json(path, rates(models, config.training, config.scoring)))
+    timed = read_json(file)
+    with PRODUCT.reading(file):
+        per_second = timed["pairs_per_second"]
+        columns = {
+            "pairs/s": {name: f"{rate:.0f}" for name, rate in per_second.items()},
+            "rate": {name: f"{rate / per_second['teacher']:.2f}×" for name, rate in per_second.items()},
+        }
+        about = f"Rates on {timed['pairs']} pairs by {timed['engine']} in {timed['precision']}, {timed['processor']}."
     text = markdown(facts, columns, about)
     write_json(steps.folder / "table.json", {**facts, "rates": timed})
     with written(steps.folder / "table.md") as file:

@@ -15,6 +15,7 @@ from lce_tf.data.runs import Run, read_run, write_trec
 from lce_tf.errors import UserError
 from lce_tf.foundation.arguments import wants
 from lce_tf.foundation.at_once import Task, run_at_once
+from lce_tf.foundation.disk import TRAINING
 from lce_tf.foundation.files import write_json, written
 from lce_tf.foundation.settings import check, flag, parsed, setting
 from lce_tf.foundation.steps import Steps
@@ -181,7 +182,7 @@ def _found(config: SearchConfig, steps: Steps, trials: Mapping[str, TrainConfig]
     facts |= {
         "best": best,
         "held_out_of": config.training.split,
-        "steps": {name: TrainingFolder(steps.folder / name / "model").facts()["config"]["steps"] for name in trials},
+        "steps": {name: _steps(TrainingFolder(steps.folder / name / "model")) for name in trials},
     }
     seconds = {name: steps.seconds(f"{name}/model") for name in trials}
     facts["seconds"] = seconds
@@ -194,6 +195,12 @@ def _found(config: SearchConfig, steps: Steps, trials: Mapping[str, TrainConfig]
     with written(steps.folder / "table.md") as file:
         file.write(table)
     return Searched(best, _flags(config.grid, trials[best], config.pairs), table, facts)
+
+
+def _steps(training: TrainingFolder) -> int:
+    facts = training.facts()
+    with TRAINING.reading(training.manifest):
+        return int(facts["config"]["steps"])
 
 
 def _flags(grid: Sequence[Axis], training: TrainConfig, pairs: int | None) -> str:

@@ -9,8 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from lce_tf.foundation.disk import PRODUCT
-from lce_tf.foundation.steps import is_made, record_of
+from lce_tf.foundation.steps import is_made, product_record
 from lce_tf.paper.rows import BASELINE, PUBLIC, Row, Table
 from lce_tf.replication.further import FurtherSet
 from lce_tf.replication.presets import TO_BE_MADE, TRAIN, TUNE
@@ -51,7 +50,7 @@ class Product:
     @property
     def record(self) -> dict[str, Any]:
         """The record of one that is made: the settings that it was made with, and the seconds that took."""
-        return PRODUCT.read(record_of(self.path))
+        return product_record(self.path)
 
 
 def needed(

@@ -68,8 +68,18 @@ class Preset:
     backbone: str
     encoder: str = setting(help="folder, minilm, or Hugging Face id of the dense retriever's encoder", tables=True)
     share: float = 1.0
-    pooling: str = setting("mean", "of the encoder's tokens", choices=("mean", "cls", "tct"), tables=True)
-    similarity: str = setting("cosine", "of the encoder's vectors", choices=("cosine", "dot"), tables=True)
+    pooling: str | None = setting(
+        None,
+        "of the encoder's tokens (default: the preset's; with --encoder, as its files say, else mean)",
+        choices=("mean", "cls", "tct"),
+        tables=True,
+    )
+    similarity: str | None = setting(
+        None,
+        "of the encoder's vectors (default: the preset's; with --encoder, as its files say, else cosine)",
+        choices=("cosine", "dot"),
+        tables=True,
+    )
     prebuilt: str | None = setting(None, "index of pyserini's to search with that encoder", metavar="NAME", tables=True)
     bm25: tuple[float, float] | str = setting(
         (bm25.K1, bm25.B),
@@ -143,6 +153,7 @@ class Preset:
         given = {name: value for name, value in flags.items() if value is not None}
         own = {name: given.pop(name) for name in list(given) if name in ("dataset", *having(Preset, "tables"))}
         if "encoder" in own:
+            own = {"pooling": None, "similarity": None, "prebuilt": None, **own}  # the preset's are of its own encoder
             own["retrievers"] = {**self.retrievers, "dense": own["encoder"]}
         if "backbone" in given:
             own["backbone"] = given["backbone"]
@@ -158,6 +169,8 @@ PYDOCS = Preset(
     name="pydocs",
     dataset="pydocs",
     encoder="minilm",
+    pooling="mean",
+    similarity="cosine",
     backbone=_MINILM,
     eval_split="test",
     eval_judged=True,

@@ -13,7 +13,7 @@ from lce_tf.errors import UserError
 from lce_tf.foundation.disk import PRODUCT
 from lce_tf.foundation.files import make_folder, read_json, write_json
 from lce_tf.foundation.footprint import give_back
-from lce_tf.foundation.steps import is_made, make_once, record_of
+from lce_tf.foundation.steps import is_made, make_once, product_record
 from lce_tf.model import checkpoint, hub
 from lce_tf.model.config import EncoderConfig
 from lce_tf.paper.rows import Checkpoint
@@ -94,8 +94,9 @@ class Products(Inputs):
         settings = {"collection": self.dataset.collection_key, "split": TRAIN, **asdict(grid)}
         settings["language"] = self.preset.language
         self._made(path, {**settings, **self.hashes(TRAIN), **_anserini(path)}, make)
-        mean = read_json(path)["mean"]
-        return mean["k1"], mean["b"]
+        with PRODUCT.reading(path):
+            mean = read_json(path)["mean"]
+            return float(mean["k1"]), float(mean["b"])
 
     def train_config(self, wanted: Checkpoint, seed: int) -> TrainConfig:
         """The configuration of the training behind a checkpoint of the tables; makes the runs that it reads."""
@@ -210,5 +211,5 @@ def _anserini(product: Path) -> dict[str, str]:
     try:
         return {"anserini": jvm.anserini_version()}
     except UserError:
-        recorded = PRODUCT.read(record_of(product))["settings"] if is_made(product) else {}
+        recorded = product_record(product)["settings"] if is_made(product) else {}
         return {name: recorded[name] for name in ("anserini",) if name in recorded}

@@ -3,12 +3,21 @@
 import errno
 import io
 import os
+import time
 
 import numpy as np
 import pytest
 
 from lce_tf.errors import UserError
-from lce_tf.foundation.files import check_output, read_array, read_json, write_json, written, written_together
+from lce_tf.foundation.files import (
+    built_folder,
+    check_output,
+    read_array,
+    read_json,
+    write_json,
+    written,
+    written_together,
+)
 
 
 def npy(array, **options) -> bytes:
@@ -111,3 +120,16 @@ def test_a_file_s_name_that_is_no_utf_8_comes_back_from_json(tmp_path):
     write_json(tmp_path / "facts.json", {"run": name, "other": "café"})
     assert read_json(tmp_path / "facts.json") == {"run": name, "other": "café"}
     assert "café" in (tmp_path / "facts.json").read_text(encoding="utf-8")
+
+
+def test_what_a_killed_build_left_a_day_ago_is_removed_by_the_next(tmp_path):
+    old, running, other = (tmp_path / f".{name}.part" for name in ("store.old", "store.running", "store2.old"))
+    for folder in (old, running, other):
+        folder.mkdir()
+        (folder / "vectors.npy").write_bytes(b"half")
+        for path in (folder / "vectors.npy", folder):
+            os.utime(path, (time.time() - 100_000,) * 2)
+    os.utime(running / "vectors.npy")  # its process writes
+    with built_folder(tmp_path / "store"):
+        pass
+    assert sorted(path.name for path in tmp_path.iterdir()) == [running.name, other.name, "store"]

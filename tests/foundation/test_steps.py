@@ -67,6 +67,15 @@ def test_another_setting_is_refused_unless_it_is_the_assumed_one(tmp_path):
             steps.make("dish", {"salt": 1, "heat": 6}, write)
 
 
+@pytest.mark.parametrize("facts", [{}, {"settings": [1], "seconds": 1}, {"settings": {}, "seconds": "one"}])
+def test_a_record_that_was_edited_is_refused(tmp_path, facts):
+    with Steps(tmp_path, "cook").opened() as steps:
+        dish = steps.make("dish", {}, write)
+        record_of(dish).write_text(json.dumps(facts))
+        with pytest.raises(UserError, match=r"dish\.made\.json: holds values that a product's record has not"):
+            steps.make("dish", {}, write)
+
+
 def test_a_folder_of_something_else_is_refused(tmp_path):
     (tmp_path / "mine.txt").write_text("")
     with pytest.raises(UserError, match="holds other files than those of lce cook"), Steps(tmp_path, "cook").opened():

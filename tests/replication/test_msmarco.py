@@ -104,6 +104,12 @@ def test_overrides_of_the_first_stages():
         MSMARCO.override(bm25=(0.9, 1.4))
 
 
+def test_another_encoder_says_itself_how_its_vectors_are_made_and_compared():
+    changed = MSMARCO.override(prebuilt="index").override(encoder="folder")
+    assert (changed.pooling, changed.similarity, changed.prebuilt) == (None, None, None)
+    assert (MSMARCO.override(encoder="folder", pooling="cls")).pooling == "cls"
+
+
 def test_a_folder_must_hold_the_official_files(official, tmp_path):
     assert official_folder(official) == str(official.resolve())
     with pytest.raises(UserError, match="no such folder"):
