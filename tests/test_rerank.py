@@ -215,7 +215,7 @@ def test_ctrl_c_is_status_130_and_the_next_call_goes_on(call, capsys, monkeypatc
     with monkeypatch.context() as patch:
         patch.setattr(job, "score_pairs", stopped)
         assert call() == 130
-    assert "resumes from what it has saved" in capsys.readouterr().err
+    assert "continues from whatever was saved" in capsys.readouterr().err
     assert call() == 0
 
 

@@ -15,7 +15,8 @@ from lce_tf.foundation.files import written
 # query_id -> passage_id -> grade for every judged pair, including those of grade 0.
 Qrels = dict[str, dict[str, int]]
 
-_GRADE = re.compile(r"([+-]?[0-9]{1,9})(\.0*)?", re.ASCII)
+# Up to six digits, because trec_eval allocates memory for all grades up to the highest.
+_GRADE = re.compile(r"([+-]?0*[0-9]{1,6})(\.0*)?", re.ASCII)
 
 
 def read_qrels(path: str | Path) -> Qrels:
@@ -105,5 +106,7 @@ def _check_ids(columns: list[str], where: str) -> None:
 
 def _grade(token: str, path: str | Path, number: int) -> int:
     if not (found := _GRADE.fullmatch(token)):
-        raise UserError(f"{path}:{number}: grade '{token}' is not an integer; fix or delete the line")
+        raise UserError(
+            f"{path}:{number}: grade '{token}' is not an integer of at most six digits; fix or delete the line"
+        )
     return int(found[1])

@@ -47,7 +47,7 @@ def guarded(run, *args, **kwargs) -> int:
             raise
         _say(f"error: {error.filename or 'standard input or output'}: {error.strerror or error}")
     except KeyboardInterrupt:
-        _say("interrupted; the same command resumes from what it has saved, if anything")
+        _say("interrupted; the same command continues from whatever was saved")
         return 130
     return 2
 

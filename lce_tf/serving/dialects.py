@@ -9,7 +9,7 @@ from lce_tf.serving.settings import Limits
 
 COHERE, TEI, VLLM = "cohere", "tei", "vllm"
 # Path -> service, for requests whose body was not read.
-_BY_PATH = {"/v1/rerank": COHERE, "/v2/rerank": COHERE, "/rerank": TEI, "/score": VLLM, "/v1/score": VLLM}
+_BY_PATH = {"/v1/rerank": COHERE, "/v2/rerank": COHERE, "/rerank": TEI, "/": TEI, "/score": VLLM, "/v1/score": VLLM}
 _BY_PATH |= {"/info": TEI, "/v1/models": VLLM}
 # Text Embeddings Inference's names of faults; all others are of the kind "Validation".
 _TEI_TYPES = {429: "Overloaded", 500: "Backend", 503: "Unhealthy", 504: "Overloaded", 401: "Unauthorized"}

@@ -156,7 +156,7 @@ class VllmRerankRequest(CohereRequest):
 
 
 class TeiRequest(Request):
-    """`/rerank` of Text Embeddings Inference."""
+    """`/rerank`, and `/`, of Text Embeddings Inference."""
 
     dialect = TEI
     query: Query
@@ -216,6 +216,7 @@ ROUTES: dict[str, type[Request] | None] = {
     "/v1/rerank": CohereRequestV1,
     "/v2/rerank": CohereRequest,
     "/rerank": None,  # the body decides, see `shape_of`
+    "/": TeiRequest,  # as there, for a server whose model is a reranker
     "/score": VllmRequest,
     "/v1/score": VllmRequest,
 }

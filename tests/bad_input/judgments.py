@@ -56,7 +56,7 @@ CASES = [
         judged(
             f"the grade {grade}",
             QRELS + f"q1 0 p2 {grade}\n".encode(),
-            refused=f"qrels.txt:2: grade '{grade}' is not an integer; fix or delete the line",
+            refused=f"qrels.txt:2: grade '{grade}' is not an integer of at most six digits; fix or delete the line",
         )
         for grade in ("high", "0.5", "1_0", "-", "٣", "1" * 10)
     ),

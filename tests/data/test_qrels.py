@@ -45,6 +45,7 @@ def test_every_judged_row_is_kept(tmp_path, data):
         (b"7 0 d4\r 1\n", 1, "passage id 'd4\\r' holds white space"),
         (ROWS + b"7 0 d4 high\n", 5, "grade 'high' is not an integer"),
         (ROWS + b"7 0 d4 0.5\n", 5, "grade '0.5'"),
+        (ROWS + b"7 0 d4 1000000\n", 5, "grade '1000000' is not an integer of at most six digits"),
         (ROWS + b"7 0 d4 1_0\n", 5, "grade '1_0'"),
         (ROWS + b"7 0 d4 -\n", 5, "grade '-'"),
         (ROWS + "7 0 d4 ٣\n".encode(), 5, "grade '٣'"),

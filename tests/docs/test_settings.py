@@ -17,7 +17,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "settings.md"
 def page() -> str:
     """The page as it should be."""
     return (
-        "# Settings\n\nDefaults of training are the paper's recipe; a preset or `--recipe` may set others. "
+        "# Settings\n\nDefaults of training are the paper's recipe; a preset or `--recipe` may set others.\n"
         "Options may stand in a file: [`@FILE`](your-own-data.md#options-in-a-file).\n\n"
         f"## `lce train`\n\n{table(TrainConfig)}\n## `lce rerank`\n\n{table(RerankConfig)}"
         f"\n## `lce negatives`\n\n{table(NegativesConfig)}"

@@ -128,7 +128,7 @@ def test_a_command_that_is_stopped_leaves_no_process_at_work(tmp_path, number):
         assert running.returncode == -signal.SIGKILL
     else:
         assert running.returncode == 130
-        assert said == "interrupted; the same command resumes from what it has saved, if anything\n"
+        assert said == "interrupted; the same command continues from whatever was saved\n"
         assert sum(_works(pid) for pid in children) <= 1  # multiprocessing's own
     _until(lambda: not any(_works(pid) for pid in children))
 

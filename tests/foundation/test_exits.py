@@ -16,7 +16,7 @@ from lce_tf.foundation.exits import NO_READER, guarded
     [
         (UserError("run.trec:3: is torn"), 2, "error: run.trec:3: is torn\n"),
         (LostWorker("worker 1 ended"), 75, "error: worker 1 ended\n"),
-        (KeyboardInterrupt(), 130, "interrupted; the same command resumes from what it has saved, if anything\n"),
+        (KeyboardInterrupt(), 130, "interrupted; the same command continues from whatever was saved\n"),
         (OSError(28, "No space left on device", "out.trec"), 2, "error: out.trec: No space left on device\n"),
         (BrokenPipeError(32, "Broken pipe", "fifo"), 2, "error: fifo: Broken pipe\n"),
     ],
@@ -47,7 +47,7 @@ def test_ctrl_c_after_imports_is_the_commands_own():
     code += "sys.exit(guarded(lambda: os.kill(os.getpid(), signal.SIGINT)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (130, "False\n")
-    assert done.stderr == "interrupted; the same command resumes from what it has saved, if anything\n"
+    assert done.stderr == "interrupted; the same command continues from whatever was saved\n"
 
 
 @pytest.mark.parametrize("lines", [1, 100_000])

@@ -18,7 +18,7 @@ from tests.properties.fuzz import fuzzed
 FOLDER = Path(tempfile.mkdtemp(prefix="lce_tf_properties_"))
 # Ids as they may stand in a row: no white space of any script, no control characters.
 IDS = st.text(st.characters(codec="utf-8", exclude_categories=("Z", "C")), min_size=1, max_size=6)
-GRADES = st.integers(-999_999_999, 999_999_999)
+GRADES = st.integers(-999_999, 999_999)
 TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=30)
 
 

@@ -22,6 +22,12 @@ def test_errors_have_the_shape_of_the_service_that_was_asked(client):
     assert served.post("/rerank", content=b"{").json()["error_type"] == "Validation"
 
 
+def test_tei_s_root_is_its_rerank(client):
+    served, asked = client(), {"query": "q", "texts": ["a", "bb"]}
+    assert served.post("/", json=asked).json() == served.post("/rerank", json=asked).json() != []
+    assert served.post("/", json={"texts": ["a"]}).json()["error_type"] == "Validation"
+
+
 def test_errors_before_a_body_is_read(client):
     served = client(token="token")
     assert served.post("/v1/rerank", json={}).json() == {"message": "send the header Authorization: Bearer TOKEN"}

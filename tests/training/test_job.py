@@ -151,7 +151,7 @@ def test_a_real_signal_saves_the_step_in_progress(files, tmp_path, number):
             time.sleep(0.1)
         process.send_signal(number)
         output, errors = process.communicate(timeout=120)
-        assert process.returncode == 130 and "the same command resumes from what it has saved" in errors
+        assert process.returncode == 130 and "the same command continues from whatever was saved" in errors
         assert (f"resumes from step {reached}" in output) == (reached > 0)
         steps = [int(path.stem.partition("-")[2]) for path in (tmp_path / "job" / "checkpoints").glob("*.index")]
         assert max(steps) == last_step(tmp_path / "job") >= reached + 3

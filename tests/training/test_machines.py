@@ -138,7 +138,7 @@ def story(files, tmp_path_factory):
 
 def test_a_signal_to_one_stops_both_at_the_same_step(story):
     assert [end.code for end in story.asked] == [130, 130], story.asked
-    assert all("the same command resumes from what it has saved" in end.errors for end in story.asked)
+    assert all("the same command continues from whatever was saved" in end.errors for end in story.asked)
     assert 5 <= story.stopped_at < STEPS and story.stopped_with == story.stopped_at
 
 
