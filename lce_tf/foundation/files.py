@@ -10,7 +10,6 @@ import shutil
 import sys
 import tarfile
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,12 +17,10 @@ from typing import TYPE_CHECKING, Any
 from lce_tf.errors import UserError
 from lce_tf.foundation.destinations import destination, is_stream
 from lce_tf.foundation.homes import cache_place
+from lce_tf.foundation.locks import held, is_left
 
 if TYPE_CHECKING:
     import numpy as np
-
-# Seconds without a write after which a temporary folder counts as left by a killed process.
-_ABANDONED = 24 * 3600
 
 
 def cache_dir() -> Path:
@@ -218,17 +215,18 @@ def built_folder(path: str | Path) -> Iterator[Path]:
     except OSError as error:
         raise _unwritable(path, error) from error
     try:
-        yield temporary
-        for file in temporary.rglob("*"):
-            if file.is_file():
-                with open(file, "rb") as handle:
-                    os.fsync(handle.fileno())
-        os.chmod(temporary, 0o777 & ~_umask())
-        try:
-            os.replace(temporary, path)
-        except OSError:
-            if not path.is_dir():
-                raise
+        with held(temporary):
+            yield temporary
+            for file in temporary.rglob("*"):
+                if file.is_file():
+                    with open(file, "rb") as handle:
+                        os.fsync(handle.fileno())
+            os.chmod(temporary, 0o777 & ~_umask())
+            try:
+                os.replace(temporary, path)
+            except OSError:
+                if not path.is_dir():
+                    raise
         _sync_folder(path.parent)
     except OSError as error:
         if _tells_of_the_disk(error, temporary):
@@ -241,9 +239,9 @@ def built_folder(path: str | Path) -> Iterator[Path]:
 def _remove_abandoned(path: Path) -> None:
     """Removes the temporary folders that killed processes left when they built `path`."""
     for folder in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
-        with contextlib.suppress(OSError):  # another process may be removing it, too
-            written_last = max(one.stat().st_mtime for one in (folder, *folder.rglob("*")))
-            if folder.is_dir() and time.time() - written_last > _ABANDONED:
+        with contextlib.suppress(OSError):  # another process has removed it meanwhile, or it is a file
+            # An empty one may have been made a moment ago, and not be held yet.
+            if any(folder.iterdir()) and is_left(folder):
                 shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -42,6 +42,38 @@ def alone(output: str | Path) -> Iterator[None]:
             os.close(handle)
 
 
+@contextlib.contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Within the block, `is_left(folder)` is false in every process."""
+    if fcntl is None:
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):  # some network file systems have no locks
+            fcntl.flock(handle, fcntl.LOCK_SH)
+        yield
+    finally:
+        os.close(handle)
+
+
+def is_left(folder: Path) -> bool:
+    """Whether the process that held the folder has ended; False where that cannot be known."""
+    if fcntl is None:
+        return False
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError:  # another process has just removed it
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return True
+    except OSError:  # it is held, or its file system has no locks
+        return False
+    finally:
+        os.close(handle)
+
+
 def _locked(path: Path, output: Path) -> int | None:
     """Locks the file at `path` and writes this process's id and host into it, for the error of another process.
 

@@ -1,5 +1,6 @@
 """The newest checkpoints of a training, written by the chief and read by all workers."""
 
+import shutil
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -35,6 +36,10 @@ class Checkpoints:
     def save(self, step: int) -> None:
         """Saves on the chief; the other workers wait until it is done."""
         self._workers.by_chief(lambda: self._manager.save(checkpoint_number=step))
+
+    def discard(self) -> None:
+        """Deletes the checkpoints, for a training whose result is written: each is three times as large as that."""
+        shutil.rmtree(self._folder, ignore_errors=True)
 
     def restore(self) -> None:
         """Restores the newest complete checkpoint on all workers, if there is one, and prints its step.

@@ -38,8 +38,8 @@ def train(config: TrainConfig, output: str | Path, on_figures: OnFigures | None 
 
     After training the folder holds `config.json`, `model.safetensors` and the tokenizer. From the start it holds
     `manifest.json` (configuration, departures from the paper's recipe, hashes of the inputs, versions),
-    `metrics.jsonl`, `summaries/` for TensorBoard and `checkpoints/`. The same call resumes an interrupted training, and
-    returns at once if it is finished. With several workers, only the chief writes.
+    `metrics.jsonl` and `summaries/` for TensorBoard, and until it is finished `checkpoints/`. The same call resumes an
+    interrupted training, and returns at once if it is finished. With several workers, only the chief writes.
 
     Args:
         on_figures: called with each object that goes into `metrics.jsonl`, after it is written, on the chief: `step`,
@@ -189,6 +189,7 @@ class Job:
             if self.figures:
                 self.figures.close()
         self.workers.by_chief(self._save_result)
+        self.workers.by_chief(self.checkpoints.discard)
 
     def _save_result(self) -> None:
         if self.config.keep == "best" and (self.output / "best" / "config.json").is_file():

@@ -63,6 +63,7 @@ def train(job: dict) -> None:
             mark("restored", int(self.step))
 
         self.checkpoints.restore = restored
+        self.checkpoints.discard = lambda: None  # the last one is compared
         run(self)
 
     module.Job.run = watched

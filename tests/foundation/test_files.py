@@ -3,7 +3,6 @@
 import errno
 import io
 import os
-import time
 
 import numpy as np
 import pytest
@@ -122,14 +121,14 @@ def test_a_file_s_name_that_is_no_utf_8_comes_back_from_json(tmp_path):
     assert "café" in (tmp_path / "facts.json").read_text(encoding="utf-8")
 
 
-def test_what_a_killed_build_left_a_day_ago_is_removed_by_the_next(tmp_path):
-    old, running, other = (tmp_path / f".{name}.part" for name in ("store.old", "store.running", "store2.old"))
-    for folder in (old, running, other):
+def test_what_a_killed_build_left_is_removed_by_the_next(tmp_path):
+    left, other = tmp_path / ".store.left.part", tmp_path / ".store2.left.part"
+    for folder in (left, other):
         folder.mkdir()
         (folder / "vectors.npy").write_bytes(b"half")
-        for path in (folder / "vectors.npy", folder):
-            os.utime(path, (time.time() - 100_000,) * 2)
-    os.utime(running / "vectors.npy")  # its process writes
-    with built_folder(tmp_path / "store"):
-        pass
-    assert sorted(path.name for path in tmp_path.iterdir()) == [running.name, other.name, "store"]
+    with built_folder(tmp_path / "store") as running:
+        assert not left.exists()
+        (running / "vectors.npy").write_bytes(b"half")
+        with built_folder(tmp_path / "store") as second:
+            assert running.is_dir() and second.is_dir()
+    assert sorted(path.name for path in tmp_path.iterdir()) == [other.name, "store"]

@@ -1,10 +1,13 @@
 """A small folder data set, its run, and a tiny random ELECTRA whose vocabulary knows the data set's words."""
 
+import contextlib
 import random
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from lce_tf.training.checkpoints import Checkpoints
 from lce_tf.training.config import TrainConfig
 
 WORDS = (
@@ -13,6 +16,14 @@ WORDS = (
     "kettle lemon marble needle oyster pillow quarry ribbon silver tunnel umbrella violin walnut yellow zebra acorn"
 ).split()
 PASSAGES = 40
+
+
+@contextlib.contextmanager
+def kept_checkpoints() -> Iterator[None]:
+    """Within the block, finished trainings keep the checkpoints that they would have resumed from."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Checkpoints, "discard", lambda self: None)
+        yield
 
 
 def make_data(folder: Path, splits=("train", "dev"), queries=12) -> Path:

@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 
 from lce_tf.data.runs import Run
+from lce_tf.training.checkpoints import Checkpoints
 from lce_tf.training.dev_evaluation import Best, DevEvaluation
 from lce_tf.training.inputs import DevSample
 from lce_tf.training.job import Job, train
 from lce_tf.training.records import Figures
+from tests.training.conftest import kept_checkpoints
 from tests.training.test_workers import on_each
 
 # The relevant passages are at ranks 2 and 1: MRR (1/2 + 1) / 2, nDCG (1 / log2(3) + 1) / 2.
@@ -107,6 +109,7 @@ def ended(files, tmp_path_factory):
     """A training that patience ended, and what it printed."""
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(io.StringIO()) as said:
         patch.setattr(DevEvaluation, "measured", measured)
+        patch.setattr(Checkpoints, "discard", lambda self: None)
         return train(impatient(files), tmp_path_factory.mktemp("patience") / "ended"), said.getvalue()
 
 
@@ -150,7 +153,8 @@ def test_the_count_is_kept_across_a_stop(files, tmp_path, ended, found, monkeypa
         with pytest.raises(KeyboardInterrupt):
             train(impatient(files), folder)
     assert list(rows(folder)) == [1, 2, 3]
-    train(impatient(files), folder)
+    with kept_checkpoints():
+        train(impatient(files), folder)
     assert rows(folder) == rows(whole) and weights(folder) == weights(whole)
     # As if the process had died after the last checkpoint, before the result.
     for name in ("config.json", "model.safetensors"):

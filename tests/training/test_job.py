@@ -22,6 +22,7 @@ from lce_tf.training.inputs import read_inputs
 from lce_tf.training.job import train
 from lce_tf.training.records import Figures, open_manifest
 from lce_tf.training.watch import PATIENCE, Watch
+from tests.training.conftest import kept_checkpoints
 
 ROOT = Path(__file__).parents[2]
 
@@ -58,8 +59,9 @@ def config(files):
 
 @pytest.fixture(scope="module")
 def finished(config, tmp_path_factory):
-    """An undisturbed training of 6 steps, a checkpoint every 2."""
-    return train(config, tmp_path_factory.mktemp("job") / "new" / "finished")
+    """An undisturbed training of 6 steps, a checkpoint every 2, which are kept."""
+    with kept_checkpoints():
+        return train(config, tmp_path_factory.mktemp("job") / "new" / "finished")
 
 
 @pytest.fixture
@@ -133,7 +135,7 @@ def test_interrupted_and_called_again_it_ends_bitwise_the_same(
     capsys.readouterr()
     train(config, folder)
     assert f"resumes from step {step} (ckpt-{step})" in capsys.readouterr().out
-    assert weights(folder) == weights(finished)
+    assert weights(folder) == weights(finished) and not (folder / "checkpoints").exists()
     assert figures(folder) == figures(finished)
 
 

@@ -179,6 +179,6 @@ def test_both_end_at_the_step_at_which_patience_does(files, tmp_path):
     """A rate of almost 0 leaves the weights and their value as they are: the second evaluation after the first ends."""
     ends = Pair(files, tmp_path / "two", "--learning-rate", "1e-30", "--evaluate-every", "5", "--patience", "2").ends()
     assert [end.code for end in ends] == [0, 0], ends
-    assert last_step(tmp_path / "two") == newest(tmp_path / "two") == 15
+    assert last_step(tmp_path / "two") == 15
     assert "step 15: training ends, since 2 evaluations in a row brought no MRR@10 above" in ends[0].output
     assert all("trained: " in end.output for end in ends)
