@@ -15,7 +15,7 @@ class WeightAverage:
     Args:
         variables: the model's, made under the strategy.
         decay: at least 0 and below 1.
-        step: an integer variable, the number of steps taken.
+        step: an integer variable on the device of the weights, the number of steps taken.
 
     Attributes:
         shadows: the averages, variables in the order of `variables`; a checkpoint must hold them.

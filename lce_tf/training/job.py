@@ -54,6 +54,7 @@ def train(config: TrainConfig, output: str | Path, on_figures: OnFigures | None 
     """
     import tensorflow as tf
 
+    xla.set_flags()
     if config.deterministic:
         tf.config.experimental.enable_op_determinism()
     workers = Workers(make_strategy(config.strategy, config.devices, config.tpu))
@@ -114,8 +115,7 @@ class Job:
         loss = LOSSES[config.loss](**config.options_of_loss)
         self.schedule = make_schedule(config.decay, config.learning_rate, config.steps, config.warmup)
         head_rate = config.learning_rate if config.head_rate == "constant" else None
-        # Kept on the host: on a GPU, an assignment would wait for all steps that were started. Not the optimiser's
-        # count, which leaves out steps whose float16 gradients overflow.
+        # Kept on the host: on a GPU, an assignment would wait for all steps that were started.
         with tf.device("CPU:0"):
             self.step = tf.Variable(0, dtype=tf.int64)
         precision = precision_of(config, output, workers)
@@ -155,7 +155,8 @@ class Job:
         state = {"model": self.model, "optimizer": self.optimizer, "step": self.step, **self.best.parts}
         self.average = None
         if config.ema:
-            self.average = WeightAverage(self.strategy, self.model.trainable_variables, config.ema, self.step)
+            taken = self.optimizer.iterations  # on the device of the weights, unlike `self.step`
+            self.average = WeightAverage(self.strategy, self.model.trainable_variables, config.ema, taken)
             state["average"] = self.average.shadows
         self.checkpoints = Checkpoints(output, state, workers)
         self.dev = DevEvaluation(self.model, inputs.dev, config.dev_measures)
@@ -279,7 +280,11 @@ class Job:
             # Endless, so that workers need not ask each other before each step whether all have a batch left.
             return self.batches.dataset(first, self.config.steps, mine).repeat()
 
-        return iter(self.strategy.distribute_datasets_from_function(host))
+        options = None
+        if device_kind() == "gpu":
+            # A copy to the card waits for the steps that were started, so those of the next ones must have been made.
+            options = tf.distribute.InputOptions(experimental_per_replica_buffer_size=AHEAD + 1)
+        return iter(self.strategy.distribute_datasets_from_function(host, options))
 
     def _measure_first_stage(self) -> None:
         values = self.dev.first_stage()

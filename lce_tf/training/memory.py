@@ -13,6 +13,8 @@ from lce_tf.model.config import EncoderConfig
 DENSE, WIDE, ATTENTION = 14, 5, 4
 # Share of the device's memory that activations may take.
 SHARE = 0.4
+# Bytes that every GPU for training and every TPU core has, where its own number is not known.
+SMALL = 8 << 30
 # Largest number of slices in a part. The compiler sees each slice as another copy of the model.
 MOST_SLICES = 32
 
@@ -33,7 +35,7 @@ def activation_bytes(
 
 
 def device_bytes() -> int:
-    """The memory of this process's device: the first GPU's, else its share of this machine's.
+    """The memory of this process's device: the first GPU's, a TPU core's, else its share of this machine's.
 
     It is the total, not the free memory, so that a restart on the same machine decides as the first start did.
     """
@@ -53,7 +55,9 @@ def device_bytes() -> int:
                 "what is computed at once",
                 file=sys.stderr,
             )
-            return 8 << 30  # even small GPUs for training have this much
+            return SMALL
+    if tf.config.list_logical_devices("TPU"):
+        return SMALL
     return machine_bytes() // beside_each_other()
 
 

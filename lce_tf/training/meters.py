@@ -24,6 +24,7 @@ WAITS = 0.03
 
 # Dense float16 products with float32 sums, in TFLOP/s, from the makers' data sheets.
 PEAKS = {
+    "H200 NVL": 835.5,
     "H200": 989.4,
     "H100 PCIe": 756.0,
     "H100 NVL": 835.5,

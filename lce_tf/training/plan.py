@@ -58,17 +58,21 @@ def layout_of(config: TrainConfig, model, begun: str | None = None) -> str:
         UserError: "flat" where the fused kernels do not work.
     """
     from lce_tf.kernels import available
+    from lce_tf.model.hashed_dropout import HEAD_ENTRIES
 
     if config.layout in ("slices", "rows"):
         return config.layout
     device = device_kind()
     if config.layout == "auto" and begun == "slices":
         return "slices"
-    flat = device == "gpu" and available.fits(model.config, model.precision) and available.works()
+    # The kernels' dropout has that many entries a head: masks of longer pairs would repeat.
+    fits = config.sequence_length <= HEAD_ENTRIES and available.fits(model.config, model.precision)
+    flat = device == "gpu" and fits and available.works()
     if config.layout == "flat" and not flat:
         raise UserError(
             "--layout flat: the fused kernels need an NVIDIA GPU of compute capability 8.0 or more, --precision "
-            "mixed_float16 or mixed_bfloat16, and heads of 32 or 64; give --layout rows"
+            f"mixed_float16 or mixed_bfloat16, heads of 32 or 64, and pairs of at most {HEAD_ENTRIES} wordpieces; give "
+            "--layout rows"
         )
     return "flat" if flat else "slices" if device == "cpu" and begun is None else "rows"
 
@@ -92,7 +96,8 @@ def batches_and_step(
     from lce_tf.training.update import AdamUpdate
 
     replicas, sliced = strategy.num_replicas_in_sync, layout == "slices"
-    update = AdamUpdate(optimizer, model.trainable_variables, config.clip_norm, in_program=not sliced)
+    in_program = not sliced or config.strategy == "tpu"
+    update = AdamUpdate(optimizer, model.trainable_variables, config.clip_norm, in_program)
     if sliced:
         from lce_tf.training.sliced_step import SlicedStep
 

@@ -110,8 +110,13 @@ class AdamUpdate:
 
 
 def _local(variable):
-    """A mirrored variable's copy on this replica; all replicas make the same change, so the copies stay equal."""
-    return variable._get() if hasattr(variable, "_get") else variable
+    """A mirrored variable's copy on this replica; all replicas make the same change, so the copies stay equal.
+
+    On a TPU, where no number says which replica it is, the variable itself; its assignment changes the replica's copy.
+    """
+    if not hasattr(variable, "_get") or isinstance(tf.distribute.get_strategy(), tf.distribute.TPUStrategy):
+        return variable
+    return variable._get()
 
 
 def _assign(variable, value) -> None:

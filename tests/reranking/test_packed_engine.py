@@ -41,6 +41,18 @@ def test_batches_hold_every_pair_once_and_little_padding(pairs, width, full):
     assert (sum(packer.measure(*many)) + 3).sum() / computed > full
 
 
+@pytest.mark.parametrize(
+    ("limit", "longest", "width"),
+    [(128, 90, 128), (8192, 90, 512), (8192, 513, 1024), (8192, 9000, 8192), (640, 600, 640)],
+)
+def test_rows_are_as_wide_as_pairs_need_not_as_the_model_reads(monkeypatch, limit, longest, width):
+    from lce_tf.reranking.packed_engine import width_of
+
+    packer = packer_of(400, 60, sequence=limit)
+    monkeypatch.setattr(packer, "pair_lengths", lambda *rows: np.array([20, longest]))
+    assert width_of(packer, np.array([0, 1]), np.array([0, 1])) == width
+
+
 def test_scores_are_those_of_slices_by_two_programs(packer, pairs):
     from lce_tf.model.config import EncoderConfig
     from lce_tf.model.cross_encoder import CrossEncoder

@@ -1,6 +1,7 @@
 """Trainings in packed rows from end to end: interrupted and resumed, their figures, and impossible layouts."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -46,6 +47,7 @@ def test_a_training_stays_in_the_kind_of_layout_it_began_in(files, tmp_path, mon
         monkeypatch.setattr(plan, "device_kind", lambda device=device: device)
         found = [plan.layout_of(config, Model, begun) for begun in (None, "slices", "flat", "rows")]
         assert found == [fresh, of_slices, of_rows, of_rows]
+    assert plan.layout_of(replace(config, sequence_length=2048), Model) == "rows"  # the kernels' masks would repeat
 
 
 def test_a_training_stays_in_the_precision_it_began_in(files, tmp_path, monkeypatch, capsys):

@@ -20,7 +20,12 @@ def test_peak_rates(monkeypatch):
 
     assert meters.peak_flops(312) == 312e12
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind=None: ["gpu"])
-    for name, peak in (("NVIDIA H200", 989.4e12), ("NVIDIA H100 PCIe", 756e12), ("Unknown", None)):
+    for name, peak in (
+        ("NVIDIA H200", 989.4e12),
+        ("NVIDIA H200 NVL", 835.5e12),
+        ("NVIDIA H100 PCIe", 756e12),
+        ("Unknown", None),
+    ):
         monkeypatch.setattr(tf.config.experimental, "get_device_details", lambda gpu, name=name: {"device_name": name})
         assert meters.peak_flops() == pytest.approx(peak) if peak else meters.peak_flops() is None
 
