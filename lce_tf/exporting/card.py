@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import PurePath
 from typing import Any
 
@@ -46,7 +46,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 tokenizer = AutoTokenizer.from_pretrained("{name}")
 model = AutoModelForSequenceClassification.from_pretrained("{name}").eval()
 queries, passages = ["how far is the moon"] * 2, ["The moon is 384,400 km away.", "Cheese."]
-inputs = tokenizer(queries, passages, padding=True, truncation="only_second", return_tensors="pt")
+inputs = tokenizer(queries, passages, padding=True, truncation={truncation}, return_tensors="pt")
 with torch.no_grad():
     scores = {scores}
 ```
@@ -75,6 +75,7 @@ def model_card(
     manifest: Mapping[str, Any],
     measured: list[dict],
     license: str,
+    words: Collection[str] = (),
 ) -> str:
     """The text of `README.md`.
 
@@ -85,6 +86,7 @@ def model_card(
         manifest: the training's manifest, for departures from its recipe and versions; empty if unknown.
         measured: lines of the training's metrics that measure the dev sample, in the order of their steps.
         license: SPDX identifier.
+        words: the two answers of a sequence-to-sequence model, not relevant and relevant.
 
     Raises:
         UserError: the licence is not an SPDX identifier.
@@ -95,9 +97,10 @@ def model_card(
     scores = "model(**inputs).logits[:, 0]"
     if about.scoring.activation in ("sigmoid", "tanh"):
         scores = f"torch.{about.scoring.activation}({scores})"
-    usage = USAGE.format(name=name, scores=scores)
-    if config.family.answers:
-        no, yes = config.family.answers[0]
+    truncation = "True" if about.lengths.cut == "longest" else '"only_second"'
+    usage = USAGE.format(name=name, scores=scores, truncation=truncation)
+    if words:
+        no, yes = words
         usage = ANSWERS_USAGE.format(name=name, no=no, yes=yes)
     return "\n".join(
         [

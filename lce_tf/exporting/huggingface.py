@@ -43,13 +43,14 @@ def export_huggingface(folder: str | Path, output: str | Path, license: str = "u
     folder = opened.folder
     about = checkpoint.trained(folder)
     training = (hub.read_config(folder).get("lce_tf") or {}).get("training") or {}
-    card = model_card(output.name, about, training, *_records(folder), license)
+    words = answers.found(about.config, folder) if about.config.family.answers else ()
+    card = model_card(output.name, about, training, *_records(folder), license, words)
     arrays = model_arrays(folder)
     with built_folder(output) as scratch:
         _save_weights(arrays, scratch / "model.safetensors")
         save_tokenizer(opened, scratch)
         (scratch / "README.md").write_text(card, encoding="utf-8")
-        write_json(scratch / "config.json", config_of(about))
+        write_json(scratch / "config.json", config_of(about, opened.tokenizer.special_words))
     return output
 
 
@@ -110,14 +111,18 @@ def save_tokenizer(opened: Opened, target: Path) -> None:
     tokenizer.save_pretrained(str(target))
 
 
-def config_of(about: checkpoint.Trained) -> dict[str, Any]:
+def config_of(about: checkpoint.Trained, special_words: bool = False) -> dict[str, Any]:
     """`config.json`: the encoder, one label, and the activation for sentence-transformers under its old and new key.
 
     Without the activation, sentence-transformers would apply a sigmoid to a single logit.
+
+    Args:
+        special_words: whether text that spells a special token becomes that token.
     """
     family = about.config.family
     whole = {"architectures": [family.architecture], **about.config.to_huggingface(), "dtype": "float32"}
-    ours = {"lce_tf": {"lengths": about.lengths.as_json()}}
+    special = {"special_words": "token"} if special_words else {}
+    ours = {"lce_tf": {"lengths": about.lengths.as_json(), **special}}
     if family.answers:  # no classifier: the score comes from the answers' logits
         return {**whole, **answers.UNTIED, "is_encoder_decoder": True, **ours}
     name = next(theirs for theirs, ours in ACTIVATIONS.items() if ours == about.scoring.activation)

@@ -62,7 +62,8 @@ def export_onnx(folder: str | Path, output: str | Path, license: str = "unknown"
 
     with built_folder(output) as scratch:
         save_tokenizer(opened, scratch)
-        write_json(scratch / "config.json", config_of(checkpoint.trained(opened.folder)))
+        config = config_of(checkpoint.trained(opened.folder), opened.tokenizer.special_words)
+        write_json(scratch / "config.json", config)
         tokenizer = AutoTokenizer.from_pretrained(str(scratch), local_files_only=True)
         # FlashRank reads this file, which transformers no longer writes.
         write_json(scratch / "special_tokens_map.json", tokenizer.special_tokens_map)

@@ -37,7 +37,8 @@ def export_openvino_folder(folder: str | Path, output: str | Path, license: str 
         _save_model(opened.folder, list(inputs), scratch / MODEL_FILE)
         save_tokenizer(opened, scratch)
         write_json(scratch / "lce_tf.json", about)
-        write_json(scratch / "config.json", config_of(checkpoint.trained(opened.folder)))
+        config = config_of(checkpoint.trained(opened.folder), opened.tokenizer.special_words)
+        write_json(scratch / "config.json", config)
     return output
 
 

@@ -25,7 +25,7 @@ def kernel(config: EncoderConfig, folder: Path, file: Path, arrays: dict[str, np
         UserError: the tokenizer has no words for the answers, or the weights have no rows for them.
     """
     rows = arrays.get("lm_head.weight", arrays.get(f"{config.family.names['words']}.weight"))
-    tokens = token_ids(config, folder)
+    tokens = found(config, folder).values()
     if rows is None or rows.ndim != 2 or rows.shape[1] != config.hidden_size or max(tokens) >= len(rows):
         raise UserError(f"{file}: lm_head.weight is missing or does not fit config.json; is it a finished reranker?")
     return rows[list(tokens)].T * np.float32(_scale(config))
@@ -44,25 +44,27 @@ def arrays(config: EncoderConfig, folder: Path, row: np.ndarray, encoder: dict[s
         encoder: the weights of encoder and decoder; not changed.
     """
     words = encoder[f"{config.family.names['words']}.weight"]
-    outputs, (no, yes) = words * np.float32(_scale(config)), token_ids(config, folder)
+    outputs, (no, yes) = words * np.float32(_scale(config)), found(config, folder).values()
     outputs[no], outputs[yes] = -0.5 * row, 0.5 * row
-    found = {"lm_head.weight": outputs}
+    whole = {"lm_head.weight": outputs}
     for i in range(config.num_decoder_layers):
         at = config.family.names["decoder.self_value"].format(i=i).removesuffix(".v")
         value = encoder[f"{at}.v.weight"]
-        found |= {f"{at}.{part}.weight": np.zeros_like(value) for part in "qk"}
+        whole |= {f"{at}.{part}.weight": np.zeros_like(value) for part in "qk"}
         if not i:
             shape = [config.relative_attention_num_buckets, config.num_attention_heads]
-            found[f"{at}.relative_attention_bias.weight"] = np.zeros(shape, np.float32)
-    return found
+            whole[f"{at}.relative_attention_bias.weight"] = np.zeros(shape, np.float32)
+    return whole
 
 
 def _scale(config: EncoderConfig) -> float:
     return config.hidden_size**-0.5 if config.scale_decoder_outputs else 1.0
 
 
-def token_ids(config: EncoderConfig, folder: Path) -> tuple[int, int]:
-    """The token ids of (not relevant, relevant): the first pair in `Family.answers` that the tokenizer has."""
+def found(config: EncoderConfig, folder: Path) -> dict[str, int]:
+    """The answers for not relevant and relevant, and their token ids: the first of `Family.answers` that the tokenizer
+    has.
+    """
     from tokenizers import Tokenizer
 
     file = folder / "tokenizer.json"
@@ -76,6 +78,6 @@ def token_ids(config: EncoderConfig, folder: Path) -> tuple[int, int]:
     for pair in config.family.answers:
         ids = tuple(id_of(word) for word in pair)
         if None not in ids:
-            return ids
+            return dict(zip(pair, ids, strict=True))
     known = ", or ".join(" and ".join(pair) for pair in config.family.answers)
     raise UserError(f"{file}: has no words for the two answers, {known}; is it a reranker?")

@@ -229,6 +229,7 @@ def _with_modules(folder: Path, scoring: Scoring, arrays: dict[str, np.ndarray])
     if dense and scoring.head == "linear":
         # The model has no head of its own; the first module is the head.
         head = {f"head.{name.removeprefix('linear.')}": array for name, array in dense.pop(0).items()}
+        head.setdefault("head.bias", np.zeros(len(head["head.weight"]), np.float32))  # a Dense may have none
         arrays, last = {**arrays, **head}, "head"
     else:
         last = list(FAMILIES[hub.read_config(folder)["model_type"]].head_names.values())[-1:]

@@ -39,7 +39,8 @@ def _of(outcome: str, why: str, *keys: str, unless: tuple = ()) -> list[Setting]
 CONFIG = (
     *_of(USED, "which classes: only sequence classifiers have a score", "architectures"),
     *_of(USED, "the family, whose record decides about the encoder's keys (docs/families.md)", "model_type"),
-    *_of(USED, "how many scores there are, and which means relevant", "id2label", "num_labels", "_num_labels"),
+    *_of(USED, "how many scores there are, and which means relevant", "id2label", "num_labels"),
+    *_of(IRRELEVANT, "says what num_labels says; transformers does not read it", "_num_labels"),
     *_of(USED, "the function of the scores", "sentence_transformers.activation_fn"),
     *_of(USED, "the function of the scores, before version 4", "sbert_ce_default_activation_function"),
     *_of(USED, "how pairs are cut, where this package exported the model", "lce_tf.*"),

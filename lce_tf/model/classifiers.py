@@ -76,7 +76,7 @@ def lengths_of(values: dict[str, Any], config: EncoderConfig, folder: Path) -> L
         except (KeyError, TypeError) as error:
             raise UserError(f"{folder / 'config.json'}: its lce_tf part is not what export writes ({error})") from error
     layout, tokenizer = st_layout.read(folder), st_layout.json_object(folder / "tokenizer_config.json")
-    limit = layout.limit or layout.tokenizer_limit or tokenizer.get("model_max_length")
+    limit = layout.limit or layout.tokenizer_limit or tokenizer.get("model_max_length") or tokenizer.get("max_len")
     if not isinstance(limit, int | float | None):
         raise UserError(f"{folder}: its settings limit a pair to {limit!r:.40} tokens; write a number there")
     limit = limit if limit and limit > 0 else config.positions

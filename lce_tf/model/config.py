@@ -7,6 +7,7 @@ from typing import Any
 
 from lce_tf.errors import UserError
 from lce_tf.model.families import FAMILIES, Family
+from lce_tf.model.families.keys import LEFT_OUT
 
 # The names in lce_tf.model.activations, spelled out here so that reading a configuration needs no TensorFlow.
 ACTIVATIONS = (
@@ -141,6 +142,7 @@ class EncoderConfig:
         keys = self.family.keys
         fixed = {key.name: key.only[0] for key in keys if len(key.only) == 1 and key.only != (None,)}
         filled = {key.name: key.write(getattr(self, key.field)) for key in keys if key.field and key.write}
+        filled = {name: value for name, value in filled.items() if value is not LEFT_OUT}
         return {"model_type": self.model_type, **fixed, **filled}
 
     @property

@@ -96,7 +96,7 @@ class Embedder:
                 raise UserError(f"{option} {value!r}: known are {', '.join(known)}")
         folder = hub.locate(name)
         watched = hub.watched(folder)
-        pooling, similarity, prompts = st_layout.encoding(folder, pooling, similarity)
+        pooling, similarity, prompts, lower = st_layout.encoding(folder, pooling, similarity)
         max_length = default_length(pooling) if max_length is None else max_length
         if max_length < 3:
             raise UserError(f"--max-length {max_length}: give 3 or more, for [CLS], a wordpiece and [SEP]")
@@ -110,7 +110,7 @@ class Embedder:
         check_sizes(config, weights, arrays)
         encoder = Encoder(config)
         load_encoder(encoder, weights, arrays)
-        tokenizer = WordPieces(folder)
+        tokenizer = WordPieces(folder, lower=lower)
         if tokenizer.size > config.vocab_size:
             raise UserError(
                 f"{name}: its tokenizer has {tokenizer.size} wordpieces, its config.json {config.vocab_size}; they do "
@@ -118,6 +118,8 @@ class Embedder:
             )
         model = f"{hub.weights_sha256(folder)[:12]}-{config.key[:8]}-{tokenizer.key[:8]}"
         how = f"{pooling}-{similarity}-{max_length}"
+        if pooling != "tct" and tokenizer.alone != ([tokenizer.cls], [tokenizer.sep]):
+            how += "-framed"  # older versions put [CLS] and [SEP] around every text
         if prompts:
             how += f"-{hashlib.sha256(json.dumps(prompts).encode()).hexdigest()[:8]}"
         watched.check()
@@ -146,10 +148,10 @@ class Embedder:
 
     def _framed(self, ids: list[int], kind: str) -> list[int]:
         """The wordpieces that the encoder reads for a text of wordpieces `ids`."""
-        cls, sep, _ = self._tokenizer.special
         if self._markers is None:
-            return [cls, *ids[: self._max_length - 2], sep]
-        framed = [cls, *self._markers[kind], *ids]
+            before, after = self._tokenizer.alone
+            return [*before, *ids[: self._max_length - len(before) - len(after)], *after]
+        framed = [self._tokenizer.special[0], *self._markers[kind], *ids]
         if kind == "passage":
             return framed[: self._max_length]
         return (framed + [self._tokenizer.mask] * TCT_QUERY_LENGTH)[:TCT_QUERY_LENGTH]

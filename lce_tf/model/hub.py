@@ -36,7 +36,14 @@ SHARDS = {
     "model.safetensors.index.json": "model-*.safetensors",
     "pytorch_model.bin.index.json": "pytorch_model-*.bin",
 }
-CONFIG_FILES = ("config.json", st_layout.MODULES_FILE, st_layout.SETTINGS_FILE, *st_layout.TRANSFORMER_FILES)
+CALIBRATION_FILE = "calibration.json"
+CONFIG_FILES = (
+    "config.json",
+    CALIBRATION_FILE,
+    st_layout.MODULES_FILE,
+    st_layout.SETTINGS_FILE,
+    *st_layout.TRANSFORMER_FILES,
+)
 # sentence-transformers' modules after the model.
 MODULE_FILES = ("[0-9]*_*/config.json", *(f"[0-9]*_*/{name}" for name in ("model.safetensors", "pytorch_model.bin")))
 TOKENIZER_FILES = (

@@ -108,11 +108,13 @@ class Encoding(NamedTuple):
         pooling: of the tokens' vectors.
         similarity: how vectors are compared, "cosine" or "dot".
         prompts: text put before a "query" or a "passage"; {} for none.
+        lower: whether texts are put in lower case first.
     """
 
     pooling: str = "mean"
     similarity: str = "cosine"
     prompts: Mapping[str, str] = MappingProxyType({})
+    lower: bool = False
 
 
 def encoding(folder: Path, pooling: str | None = None, similarity: str | None = None) -> Encoding:
@@ -133,15 +135,20 @@ def encoding(folder: Path, pooling: str | None = None, similarity: str | None = 
             raise UserError(f"{file}: the module {kind} in {module.name} of an encoder is not supported")
         if kind == "Pooling" and pooling is None:
             pooling = _pooling(module)
+    if settings.get("truncate_dim"):
+        shorter = f"shortens vectors to {settings['truncate_dim']!r:.20} numbers, which is not supported"
+        raise UserError(f"{folder / SETTINGS_FILE}: truncate_dim {shorter}; set it to null for whole vectors")
     prompts = settings["prompts"] if isinstance(settings.get("prompts"), dict) else {}
-    names = {"query": ("query",), "passage": ("document", "passage", "corpus")}  # as encode_query, encode_document
+    # The names that encode_query and encode_document know.
+    names = {"query": ("query",), "passage": ("document", "passage", "corpus")}
     found = {kind: next((str(prompts[name]) for name in of if prompts.get(name)), "") for kind, of in names.items()}
     named = settings.get("similarity_fn_name")
     if similarity is None and named not in (None, "cosine", "dot"):
         raise UserError(f"{folder / SETTINGS_FILE}: compares vectors by {named!r}; give --similarity cosine or dot")
     if similarity is None and named == "dot" and "Normalize" not in dict(listed):
         similarity = "dot"
-    return Encoding(pooling or "mean", similarity or "cosine", found if any(found.values()) else {})
+    lower = bool(transformer_settings(folder).get("do_lower_case"))
+    return Encoding(pooling or "mean", similarity or "cosine", found if any(found.values()) else {}, lower)
 
 
 def transformer_settings(folder: Path) -> dict[str, Any]:

@@ -11,9 +11,9 @@ import numpy as np
 
 from lce_tf.errors import UserError
 from lce_tf.foundation.disk import CALIBRATION
-from lce_tf.model import checkpoint
+from lce_tf.model import checkpoint, hub
 
-FILE = "calibration.json"
+FILE = hub.CALIBRATION_FILE
 METHODS = ("platt", "temperature", "isotonic")
 
 

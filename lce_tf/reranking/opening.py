@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from lce_tf.errors import UserError
-from lce_tf.model import checkpoint, checkpoint_settings, classifiers, hub, st_layout
-from lce_tf.model.config import Scoring
+from lce_tf.model import answers, checkpoint, checkpoint_settings, classifiers, hub, st_layout
+from lce_tf.model.config import EncoderConfig, Scoring
 from lce_tf.model.framing import template_of
 from lce_tf.reranking.activation import Shown
 from lce_tf.reranking.calibration import Calibration, check_way, read_calibration
 from lce_tf.tokens.lengths import Lengths
-from lce_tf.tokens.template import PairTemplate
+from lce_tf.tokens.template import MONO_T5, PairTemplate
 from lce_tf.tokens.tokenizers import WordPieces
 
 # How to read words that spell a special token, such as [SEP]: as plain text, as that token, or ("auto") as the library
@@ -90,9 +90,11 @@ def open_checkpoint(
     if special_words not in SPECIAL_WORDS:
         raise UserError(f"--special-words {special_words!r}: known are {', '.join(SPECIAL_WORDS)}")
     own_scoring, scoring = scoring, _decided(scoring, positive_label, folder)
-    reference = public and "lce_tf" not in hub.read_config(folder)
+    exported = hub.read_config(folder).get("lce_tf") if public else None
+    reference = public and exported is None
     layout = st_layout.read(folder) if public else st_layout.Layout()
-    special = special_words == "token" or (special_words == "auto" and reference)
+    as_tokens = reference or (exported or {}).get("special_words") == "token"
+    special = special_words == "token" or (special_words == "auto" and as_tokens)
     tokenizer = WordPieces(folder, special, layout.lower)
     tokenizer.prompt = layout.prompt
     if not (tokenizer.fit_to(config.vocab_size) if public else tokenizer.size <= config.vocab_size):
@@ -103,13 +105,15 @@ def open_checkpoint(
     if sequence_length is not None and sequence_length > config.positions:
         raise UserError(f"--sequence-length {sequence_length}: {name} has {config.positions} positions; give no more")
     template = template_of(folder, config, tokenizer)
-    own = _way(_overridden(lengths, template), own_scoring, reference)
+    own = _way(_overridden(lengths, template), own_scoring, as_tokens)
     lengths = _overridden(lengths, template, query_length, sequence_length, window, stride, windows)
     if lengths.sequence < template.size + 2:
         raise UserError(
             f"--sequence-length {lengths.sequence}: {name} puts {template.size} tokens around a pair; give more"
         )
     if reference and (notes := _notes(scoring, lengths, tokenizer)):
+        if config.family.answers:
+            notes.insert(0, _prompt_note(config, folder))
         print(f"note: {name}: {'; '.join(notes)}", file=sys.stderr)
     way = _way(lengths, scoring, special)
     return Opened(folder, tokenizer, template, scoring, lengths, read_calibration(folder), way, own)
@@ -156,6 +160,15 @@ def _decided(scoring: Scoring, positive_label: int | None, folder: Path) -> Scor
             "and yes"
         )
     return scoring
+
+
+def _prompt_note(config: EncoderConfig, folder: Path) -> str:
+    before, between, after = (part.strip() for part in MONO_T5)
+    no, yes = answers.found(config, folder)
+    return (
+        f"it reads '{before} QUERY {between} PASSAGE {after}' and answers {no} or {yes}; the scores of a model that "
+        "was trained with another prompt or other answers mean nothing"
+    )
 
 
 def _notes(scoring: Scoring, lengths: Lengths, tokenizer: WordPieces) -> list[str]:

@@ -6,6 +6,7 @@ transformers imports PyTorch where that is installed: some seconds and 200 MB in
 import contextlib
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from importlib.metadata import version
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 
 from lce_tf.errors import UserError
 from lce_tf.foundation.files import cache_dir, make_folder, sha256_of, write_json
-from lce_tf.tokens.probing import probed
+from lce_tf.tokens.probing import probed, probed_alone
 from lce_tf.tokens.template import PairTemplate
 
 # Kinds of files that transformers may read; a change to any of them makes a tokenizer another one.
@@ -29,6 +30,7 @@ class LoadedTokenizer:
         cls, sep, pad, mask, unk, eos: ids of special tokens; None for those that it does not have.
         splits_special: whether it splits text that spells a special token like any other text.
         template: what it puts around a pair, as `PairTemplate.as_json` gives it; None: `probed` refuses it.
+        alone: ids that it puts before and after a text on its own; None: `probed_alone` refuses it.
     """
 
     definition: str
@@ -40,6 +42,7 @@ class LoadedTokenizer:
     eos: int | None
     splits_special: bool
     template: dict[str, Any] | None
+    alone: Sequence[list[int]] | None
 
     @classmethod
     def load(cls, folder: Path) -> "LoadedTokenizer":
@@ -61,13 +64,15 @@ class LoadedTokenizer:
         backend = wrapper.backend_tokenizer
         backend.no_truncation()
         backend.no_padding()
-        definition, template = backend.to_str(), None
+        definition, template, alone = backend.to_str(), None, None
         if wrapper.pad_token_id is not None:
             # Raised where the template is asked for; tokenizers raises plain Exception, as at unknown words.
             with contextlib.suppress(Exception):
                 template = probed(wrapper, str(folder)).as_json()
+            with contextlib.suppress(Exception):
+                alone = probed_alone(wrapper, str(folder))
         ids = (getattr(wrapper, f"{name}_token_id") for name in ("cls", "sep", "pad", "mask", "unk", "eos"))
-        return cls(definition, *ids, bool(getattr(wrapper, "split_special_tokens", False)), template)
+        return cls(definition, *ids, bool(getattr(wrapper, "split_special_tokens", False)), template, alone)
 
     def template_of(self, folder: Path) -> PairTemplate:
         """The template that it puts around a pair.

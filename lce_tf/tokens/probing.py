@@ -1,4 +1,4 @@
-"""The template of special tokens that a tokenizer puts around a pair of texts, found by asking it."""
+"""The special tokens that a tokenizer puts around a pair of texts, and around one text, found by asking it."""
 
 from collections.abc import Sequence
 
@@ -32,6 +32,27 @@ def probed(tokenizer, where: str) -> PairTemplate:
     if len(frames) > 1:
         raise UserError(f"{where}: its tokenizer frames pairs in several ways, depending on their texts")
     return frames.pop()
+
+
+def probed_alone(tokenizer, where: str) -> tuple[list[int], list[int]]:
+    """The ids that a tokenizer of transformers puts before and after a text on its own.
+
+    Args:
+        tokenizer, where: see `probed`.
+
+    Raises:
+        UserError: they depend on the text, or stand within it.
+    """
+    texts = [first for first, _ in PROBES]
+    found = tokenizer(texts, truncation=False, padding=False)
+    frames = []
+    for ids, encoding in zip(found["input_ids"], found.encodings, strict=True):
+        own = [position for position, text in enumerate(encoding.sequence_ids) if text is not None]
+        frames.append((list(ids[: own[0]]), list(ids[own[-1] + 1 :]), own == list(range(own[0], own[-1] + 1))))
+    before, after, together = frames[0]
+    if not together or any(frame != frames[0] for frame in frames):
+        raise UserError(f"{where}: its tokenizer frames texts in several ways, depending on the text")
+    return before, after
 
 
 def _frame(ids: Sequence[int], texts: Sequence[int | None], types: Sequence[int], pad: int, where: str) -> PairTemplate:

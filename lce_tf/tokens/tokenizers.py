@@ -130,6 +130,18 @@ class WordPieces:
             raise UserError(f"{self._folder}: its tokenizer has no {', '.join(absent)} token; BERT-like ones have")
         return self.cls, self.sep, self.pad
 
+    @property
+    def alone(self) -> tuple[list[int], list[int]]:
+        """The ids that this tokenizer itself puts before and after a text on its own.
+
+        Raises:
+            UserError: they depend on the text.
+        """
+        if self._loaded.alone is None:
+            raise UserError(f"{self._folder}: its tokenizer frames texts in several ways, depending on the text")
+        before, after = self._loaded.alone
+        return before, after
+
     @functools.cached_property
     def template(self) -> PairTemplate:
         """The template that this tokenizer itself puts around a pair of texts.

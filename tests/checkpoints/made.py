@@ -200,12 +200,12 @@ def as_cross_encoder(folder: Path, transformer: dict | None = None, modules: lis
     (folder / "modules.json").write_text(json.dumps(listed))
 
 
-def dense(inputs: int, outputs: int, read: str = "scores") -> tuple:
+def dense(inputs: int, outputs: int, read: str = "scores", bias: bool = True) -> tuple:
     """A linear module of sentence-transformers that gives scores."""
     matrix = np.linspace(-2, 1, inputs * outputs, dtype=np.float32).reshape(outputs, inputs)
-    values = {"in_features": inputs, "out_features": outputs, "bias": True, "activation_function": IDENTITY}
+    values = {"in_features": inputs, "out_features": outputs, "bias": bias, "activation_function": IDENTITY}
     values |= {"module_input_name": read, "module_output_name": "scores"}
-    arrays = {"linear.weight": matrix, "linear.bias": np.full(outputs, 0.5, np.float32)}
+    arrays = {"linear.weight": matrix} | ({"linear.bias": np.full(outputs, 0.5, np.float32)} if bias else {})
     return "sentence_transformers.base.modules.dense.Dense", values, arrays
 
 
@@ -335,16 +335,17 @@ def _layouts() -> None:
 
     _case("files of the layout without modules.json", stray)
 
-    def pooled(folder):
+    def pooled(folder, **settings):
         save_bert(folder)
         edit(folder / "config.json", architectures=["BertModel"])
         task = {"transformer_task": "feature-extraction", "module_output_name": "token_embeddings"}
         task["modality_config"] = {"text": {"method": "forward", "method_output_name": "last_hidden_state"}}
         pooling = {"embedding_dimension": HIDDEN, "pooling_mode": "cls", "include_prompt": True}
         module = ("sentence_transformers.sentence_transformer.modules.pooling.Pooling", pooling, None)
-        as_cross_encoder(folder, task, [module, dense(HIDDEN, 1, "sentence_embedding")])
+        as_cross_encoder(folder, task, [module, dense(HIDDEN, 1, "sentence_embedding", **settings)])
 
     _case("an encoder, [CLS] and a linear module", pooled)
+    _case("an encoder, [CLS] and a linear module without bias", lambda folder: pooled(folder, bias=False))
 
 
 def _labels() -> None:

@@ -11,8 +11,9 @@ HEAD = """# Public cross-encoders
 Hugging Face's hub. `ID@REVISION` is the model at a branch, tag or commit, for backbones and encoders as well:
 `--checkpoint cross-encoder/ms-marco-MiniLM-L6-v2@main`. Pin a commit where scores must not change: an id alone is the
 newest commit. Manifests record the name as given and, of models in Hugging Face's cache, the commit. Scores are those
-of `sentence_transformers.CrossEncoder(NAME).predict`, to a rounding error, or the folder is refused by one line that
-names what is not supported. A note on stderr says where a score means something else than in sentence-transformers.
+of `sentence_transformers.CrossEncoder(NAME).predict` (of monoT5, for a T5), to a rounding error, or the folder is
+refused by one line that names what is not supported. A note on stderr says where a score means something else than in
+sentence-transformers.
 
 - **How a pair is framed** is found by asking the folder's own tokenizer once: special tokens before, between and
   after the two texts, their order, and token types. WordPiece, byte-level BPE and Unigram are read by the

@@ -143,3 +143,9 @@ def test_lengths_and_caveats():
 def test_a_licence_that_is_none(license):
     with pytest.raises(UserError, match="--license"):
         card(license=license)
+
+
+def test_the_sample_cuts_as_the_model_does():
+    assert 'truncation="only_second"' in card()
+    longest = Trained(EncoderConfig(), Scoring(), Lengths(query=508, sequence=512, cut="longest"))
+    assert "truncation=True" in card(longest) and "only_second" not in card(longest)

@@ -30,6 +30,17 @@ def test_round_trip_and_keys_of_others():
     assert EncoderConfig.from_huggingface({**values, "lce_tf": {}, "pad_token_id": 0, "use_cache": None}) == config
 
 
+def test_modernbert_s_keys_are_written_under_their_older_names_too():
+    given = {"model_type": "modernbert", "num_hidden_layers": 4, "local_rope_theta": 160000.0}
+    values = EncoderConfig.from_huggingface(given).to_huggingface()
+    older = {name: values[name] for name in ("global_rope_theta", "local_rope_theta", "global_attn_every_n_layers")}
+    assert older == {"global_rope_theta": 160000.0, "local_rope_theta": 160000.0, "global_attn_every_n_layers": 3}
+    assert values["rope_parameters"]["sliding_attention"]["rope_theta"] == 160000.0
+    uneven = ["full_attention", "sliding_attention", "full_attention", "full_attention"]
+    values = EncoderConfig.from_huggingface({**given, "layer_types": uneven}).to_huggingface()
+    assert values["layer_types"] == uneven and "global_attn_every_n_layers" not in values
+
+
 @pytest.mark.parametrize(
     "values, says",
     [

@@ -121,6 +121,44 @@ def test_vectors_compared_in_another_way_are_refused_unless_one_is_given(tmp_pat
     assert "-mean-dot-40" in Embedder.load(str(tmp_path), similarity="dot", max_length=40).key
 
 
+def test_a_text_has_the_frame_that_its_tokenizer_gives_it(tmp_path, hf_model):
+    """Of a tokenizer that frames texts by [SEP] and [MASK], as some have <s> and </s> beside <cls> and <sep>."""
+    from tokenizers import Tokenizer, processors
+    from transformers import AutoTokenizer, BertModel
+
+    model = hf_model("BertModel", vocab_size=30522, max_position_embeddings=40).eval()
+    model.save_pretrained(tmp_path)
+    for name in ("vocab.txt", "tokenizer_config.json"):
+        shutil.copy(hub.locate("minilm") / name, tmp_path)
+    backend = Tokenizer.from_file(str(hub.locate("minilm") / "tokenizer.json"))
+    ids = {name: backend.token_to_id(name) for name in ("[SEP]", "[MASK]")}
+    backend.post_processor = processors.TemplateProcessing("[SEP] $A [MASK]", "[SEP] $A $B [MASK]", list(ids.items()))
+    backend.save(str(tmp_path / "tokenizer.json"))
+    about = {"tokenizer_class": "PreTrainedTokenizerFast", "pad_token": "[PAD]"}
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps(about))
+    inputs = AutoTokenizer.from_pretrained(tmp_path)(TEXTS[:1], return_tensors="pt")
+    assert inputs["input_ids"][0, [0, -1]].tolist() == list(ids.values())
+    expected = BertModel.from_pretrained(tmp_path).eval()(**inputs)[0].mean(1).detach().numpy()
+    ours = Embedder.load(str(tmp_path), similarity="dot", max_length=40)
+    np.testing.assert_allclose(ours(TEXTS[:1]), expected, atol=1e-5)
+    assert ours.key.endswith("-mean-dot-40-framed")
+
+
+def test_settings_that_shorten_vectors_or_lower_texts(tmp_path, hf_model):
+    hf_model("BertModel", vocab_size=30522, max_position_embeddings=40).save_pretrained(tmp_path)
+    shutil.copy(hub.locate("minilm") / "vocab.txt", tmp_path)
+    (tmp_path / "tokenizer_config.json").write_text('{"tokenizer_class": "BertTokenizer", "do_lower_case": false}')
+    (tmp_path / "modules.json").write_text(
+        json.dumps([{"type": "sentence_transformers.models.Transformer", "path": ""}])
+    )
+    (tmp_path / "sentence_bert_config.json").write_text('{"do_lower_case": true}')
+    ours = Embedder.load(str(tmp_path), max_length=40)
+    np.testing.assert_array_equal(*ours(["Close the FILE", "close the file"]))
+    (tmp_path / "config_sentence_transformers.json").write_text('{"truncate_dim": 8}')
+    with pytest.raises(UserError, match="truncate_dim shortens vectors to 8 numbers, which is not supported"):
+        Embedder.load(str(tmp_path), max_length=40)
+
+
 def test_order_is_restored_over_batches(minilm, monkeypatch):
     monkeypatch.setattr("lce_tf.model.embedder.TOKENS", 40)
     together = minilm(TEXTS)

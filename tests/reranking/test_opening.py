@@ -94,6 +94,10 @@ def test_special_words_are_what_they_are_in_the_library_that_made_the_checkpoint
     ours = {"lce_tf": {"lengths": {"query": 4, "sequence": 12}}}
     (tmp_path / "config.json").write_text(json.dumps({**values, **ours}))
     assert open_checkpoint(tmp_path).tokenizer(texts) == text(texts)
+    # And so does a public one.
+    ours["lce_tf"]["special_words"] = "token"
+    (tmp_path / "config.json").write_text(json.dumps({**values, **ours}))
+    assert open_checkpoint(tmp_path).tokenizer(texts) == theirs
     with pytest.raises(UserError, match="--special-words 'maybe': known are auto, text, token"):
         open_checkpoint(tmp_path, special_words="maybe")
 

@@ -4,6 +4,8 @@ import json
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+LEFT_OUT = object()  # what a key's `write` returns if the key is not to be written
+
 
 def _same(value: Any) -> Any:
     return value
@@ -18,7 +20,7 @@ class Key(NamedTuple):
         why: why it changes no score, for a key that fills no field; why other values are refused, for one with `only`.
         only: the values that are accepted; empty: all are.
         read, write: turn the key's value into the field's, and back. Without `read`, the family's `derive` reads the
-            key; without `write`, the key is not written.
+            key; without `write`, or if that returns `LEFT_OUT`, the key is not written.
     """
 
     name: str

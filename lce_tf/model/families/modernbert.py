@@ -4,7 +4,7 @@ from typing import Any
 
 from lce_tf.errors import UserError
 from lce_tf.model.families.family import Family
-from lce_tf.model.families.keys import PADDING, Key, irrelevant, used
+from lce_tf.model.families.keys import LEFT_OUT, PADDING, Key, irrelevant, used
 
 _LAYER = "layers.{i}."
 _KINDS = ("full_attention", "sliding_attention")
@@ -27,6 +27,14 @@ def _derive(values: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:
             raise UserError(f"rope_parameters {given.get('rope_type')!r:.40}: only plain rotary positions are computed")
         thetas.append(given.get("rope_theta", values.get(old) or _THETAS[kind]))
     return {"layer_types": tuple(kinds) if isinstance(kinds, list) else kinds, "rope_thetas": tuple(thetas)}
+
+
+def _every(kinds: tuple[str, ...]) -> Any:
+    """How many layers apart those of full attention are, for transformers before 5, if one number says it."""
+    for every in range(1, len(kinds) + 1):
+        if kinds == tuple(_KINDS[bool(i % every)] for i in range(len(kinds))):
+            return every
+    return LEFT_OUT
 
 
 def _rope(thetas: tuple[float, float]) -> dict[str, dict[str, Any]]:
@@ -59,10 +67,11 @@ FAMILY = Family(
         *used(hidden_activation="hidden_act", norm_eps="layer_norm_eps"),
         *used(mlp_dropout="hidden_dropout_prob", attention_dropout="attention_probs_dropout_prob"),
         Key("layer_types", "layer_types", read=None, write=list),
-        Key("global_attn_every_n_layers", "layer_types", read=None, write=None),
         Key("rope_parameters", "rope_thetas", read=None, write=_rope),
-        Key("global_rope_theta", "rope_thetas", read=None, write=None),
-        Key("local_rope_theta", "rope_thetas", read=None, write=None),
+        # The same for transformers before 5, and for programs that read the keys that it had.
+        Key("global_attn_every_n_layers", "layer_types", read=None, write=_every),
+        Key("global_rope_theta", "rope_thetas", read=None, write=lambda thetas: thetas[0]),
+        Key("local_rope_theta", "rope_thetas", read=None, write=lambda thetas: thetas[1]),
         Key("rope_scaling", why="only plain rotary positions are computed", only=(None,)),
         *irrelevant("only read while training", "embedding_dropout", "initializer_cutoff_factor"),
         *irrelevant("only read while training, where the head drops out at mlp_dropout", "classifier_dropout"),

@@ -72,7 +72,8 @@ FAMILY = Family(
         *irrelevant("said by feed_forward_proj", "dense_act_fn", "is_gated_act"),
         *irrelevant("only read while training", "initializer_factor"),
         *irrelevant("about heads of other tasks", "classifier_dropout"),
-        *irrelevant("there are no positions to run out of", "n_positions", "output_past"),
+        *irrelevant("positions are relative; a pair has at most 512 tokens whatever it says", "n_positions"),
+        *irrelevant("decides what else is returned", "output_past"),
         PADDING,
     ),
     defaults={
