@@ -238,7 +238,8 @@ def built_folder(path: str | Path) -> Iterator[Path]:
 
 def _remove_abandoned(path: Path) -> None:
     """Removes the temporary folders that killed processes left when they built `path`."""
-    for folder in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
+    # As mkdtemp names them, so that those of `NAME.trec`, which are not held, are not taken for those of `NAME`.
+    for folder in path.parent.glob(f".{glob.escape(path.name)}.{'[!.]' * 8}.part"):
         with contextlib.suppress(OSError):  # another process has removed it meanwhile, or it is a file
             # An empty one may have been made a moment ago, and not be held yet.
             if any(folder.iterdir()) and is_left(folder):

@@ -122,8 +122,10 @@ def test_a_file_s_name_that_is_no_utf_8_comes_back_from_json(tmp_path):
 
 
 def test_what_a_killed_build_left_is_removed_by_the_next(tmp_path):
-    left, other = tmp_path / ".store.left.part", tmp_path / ".store2.left.part"
-    for folder in (left, other):
+    with pytest.raises(KeyboardInterrupt), built_folder(tmp_path / "store") as left:
+        raise KeyboardInterrupt
+    others = [tmp_path / left.name.replace("store", name) for name in ("store2", "store.trec")]
+    for folder in (left, *others):
         folder.mkdir()
         (folder / "vectors.npy").write_bytes(b"half")
     with built_folder(tmp_path / "store") as running:
@@ -131,4 +133,4 @@ def test_what_a_killed_build_left_is_removed_by_the_next(tmp_path):
         (running / "vectors.npy").write_bytes(b"half")
         with built_folder(tmp_path / "store") as second:
             assert running.is_dir() and second.is_dir()
-    assert sorted(path.name for path in tmp_path.iterdir()) == [other.name, "store"]
+    assert {path.name for path in tmp_path.iterdir()} == {"store", *(folder.name for folder in others)}
